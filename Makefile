@@ -1,0 +1,54 @@
+# Needs python3 >= 3.11 and make, nothing else. Everything is installed into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+CONSTRAINED := --constraint constraints.txt
+
+.PHONY: help setup demo test check bench clean
+
+help:
+	@echo "make demo   see the whole life of a machine, in a simulated EC2"
+	@echo "make test   run the tests"
+	@echo "make setup  install the tools for development"
+	@echo "make check  format, lint, types and import rules"
+	@echo "make bench  compare start-up with the AWS command line"
+	@echo "make clean  remove everything that was built"
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "spotkeeper needs Python 3.11 or newer; try: make PYTHON=python3.12 demo"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install $(CONSTRAINED) --upgrade pip
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.python pyproject.toml constraints.txt
+	@echo "Installing spotkeeper and its sandbox into $(VENV) ..."
+	$(PIP) install $(CONSTRAINED) --editable '.[sandbox]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.demo
+	@echo "Installing the development tools into $(VENV) ..."
+	$(PIP) install $(CONSTRAINED) --group dev
+	@touch $@
+
+setup: $(VENV)/.dev
+
+demo: $(VENV)/.demo
+	@$(BIN)/spot tour
+
+test: setup
+	$(BIN)/python -m pytest -n 2
+
+check: setup
+	$(BIN)/ruff format --check src tests bench
+	$(BIN)/ruff check src tests bench
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup
+	$(BIN)/python bench/startup.py
+
+clean:
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""AWS: the only code that imports boto3 and botocore."""

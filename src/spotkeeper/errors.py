@@ -1,0 +1,247 @@
+"""The one error family.
+
+Every error is one paragraph for a person: what happened, where, EC2's own words, and what to type
+next. It carries the exit code of the command and, for errors of a launch, its scope: how far the
+same refusal reaches, which decides whether another pool is worth a try.
+
+    SpotkeeperError                 1
+    ├── BadInput                    2   what was typed or configured cannot be used
+    ├── Declined                    3   the user said no, or could not be asked
+    ├── CredentialsProblem          4
+    │   ├── NoCredentials
+    │   ├── ExpiredCredentials
+    │   ├── PermissionDenied
+    │   └── RegionNotEnabled
+    ├── NoCapacity                  5   this pool is dry
+    │   ├── PriceTooLow                 the maximum price is under the market
+    │   └── NoOffers                    no pool passes every rule of the need
+    ├── QuotaReached                6
+    ├── NotFound                    7
+    ├── NameTaken                   1   a machine of this name exists
+    ├── LeftBehind                  8   something still costs money
+    ├── Interrupted                 130 Ctrl-C
+    ├── Refused                     1   EC2 refused the request as it stands
+    ├── StaleToken                  1   a client token that EC2 remembers from an earlier launch
+    ├── ResourceGone                1   EC2 does not know a resource that the launch relies on
+    ├── InUse                       1   something else still holds it
+    ├── Unreachable                 1   no answer, or none that can be read
+    │   └── Throttled
+    ├── StoreProblem                1   this computer's disk
+    └── SandboxProblem              1
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Scope(StrEnum):
+    """How far a refusal reaches, and so what a launch does next."""
+
+    ZONE = "zone"  # only this pool: the next pool may work
+    TYPE_IN_REGION = "type-in-region"  # this type in every zone of the region
+    REGION = "region"  # every pool of the region
+    ACCOUNT = "account"  # everywhere: stop
+    REQUEST = "request"  # the request itself is wrong: stop
+    CREDENTIALS = "credentials"  # nobody is logged in: stop
+    TRANSIENT = "transient"  # the same call may work in a moment
+
+
+class SpotkeeperError(Exception):
+    """Anything spotkeeper can explain. ``str(error)`` is what happened, without the next step."""
+
+    exit_code: ClassVar[int] = 1
+    kind: ClassVar[str] = "error"
+    scope: ClassVar[Scope] = Scope.REQUEST
+    default_next_step: ClassVar[str] = "Run the command again with --debug to see every call."
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        next_step: str | None = None,
+        region: str | None = None,
+        aws_code: str | None = None,
+        details: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.next_step = next_step or self.default_next_step
+        self.region = region
+        self.aws_code = aws_code
+        self.details = dict(details or {})
+
+    def paragraph(self) -> str:
+        """What happened and what to do about it, as one paragraph."""
+        return f"{self.message.rstrip('.')}. {self.next_step}"
+
+
+class BadInput(SpotkeeperError):
+    """What was typed or configured cannot be used."""
+
+    exit_code = 2
+    kind = "bad-input"
+    default_next_step = "See the command's --help."
+
+
+class Declined(SpotkeeperError):
+    """The user said no, or there was no terminal to ask at."""
+
+    exit_code = 3
+    kind = "declined"
+    default_next_step = "Nothing was changed. Add --yes to go ahead without a question."
+
+
+class CredentialsProblem(SpotkeeperError):
+    """AWS does not know, or does not allow, the caller."""
+
+    exit_code = 4
+    kind = "credentials"
+    scope = Scope.CREDENTIALS
+    default_next_step = "Log in with `aws configure sso` or `aws login`, or set AWS_PROFILE."
+
+
+class NoCredentials(CredentialsProblem):
+    """No credentials were found anywhere botocore looks."""
+
+    kind = "no-credentials"
+
+
+class ExpiredCredentials(CredentialsProblem):
+    """The login was valid once."""
+
+    kind = "expired-credentials"
+    default_next_step = "Log in again (`aws sso login` or `aws login`), then repeat the command."
+
+
+class PermissionDenied(CredentialsProblem):
+    """The caller is known and may not do this."""
+
+    kind = "permission-denied"
+    scope = Scope.ACCOUNT
+    default_next_step = "Ask for the permissions that `spot policy up` prints."
+
+
+class RegionNotEnabled(CredentialsProblem):
+    """The account has not opted in to the region."""
+
+    kind = "region-not-enabled"
+    scope = Scope.REGION
+    default_next_step = "Enable the region in the AWS console, or use another with --region."
+
+
+class NoCapacity(SpotkeeperError):
+    """EC2 has no Spot capacity in this pool right now."""
+
+    exit_code = 5
+    kind = "no-capacity"
+    scope = Scope.ZONE
+    default_next_step = "Widen the need: more types, `--region any`, or try again later."
+
+
+class PriceTooLow(NoCapacity):
+    """The maximum price is below the pool's Spot price."""
+
+    kind = "price-too-low"
+    default_next_step = "Raise --max-price, or leave it out: you pay the Spot price either way."
+
+
+class NoOffers(NoCapacity):
+    """No pool passes every rule of the need."""
+
+    kind = "no-offers"
+    default_next_step = "Relax one of the rules named above."
+
+
+class QuotaReached(SpotkeeperError):
+    """The account's quota does not allow the machine."""
+
+    exit_code = 6
+    kind = "quota"
+    scope = Scope.ACCOUNT
+    default_next_step = "Run `spot doctor` to see the quota and how to raise it."
+
+
+class NotFound(SpotkeeperError):
+    """No machine, pool or file of that name."""
+
+    exit_code = 7
+    kind = "not-found"
+    default_next_step = "Run `spot ls` to see what there is."
+
+
+class NameTaken(SpotkeeperError):
+    """A machine of this name exists already."""
+
+    kind = "name-taken"
+    default_next_step = "Use `spot show NAME`, give it back with `spot down NAME`, or pick a name."
+
+
+class LeftBehind(SpotkeeperError):
+    """Something that costs money could not be ended."""
+
+    exit_code = 8
+    kind = "left-behind"
+    default_next_step = "Run the same `spot down` again: it is safe to repeat."
+
+
+class Interrupted(SpotkeeperError):
+    """Ctrl-C."""
+
+    exit_code = 130
+    kind = "interrupted"
+    default_next_step = "Run `spot ls` to see what there is."
+
+
+class Refused(SpotkeeperError):
+    """EC2 refused the request as it stands; its own code and words are in the message."""
+
+    kind = "refused"
+
+
+class StaleToken(SpotkeeperError):
+    """EC2 remembers the client token from another launch, ended or with other parameters."""
+
+    kind = "stale-token"
+
+
+class ResourceGone(SpotkeeperError):
+    """EC2 does not know a group, key, subnet or image that the launch relies on."""
+
+    kind = "resource-gone"
+
+
+class InUse(SpotkeeperError):
+    """It cannot be deleted while something else still uses it."""
+
+    kind = "in-use"
+    scope = Scope.TRANSIENT
+
+
+class Unreachable(SpotkeeperError):
+    """No answer, or none that can be read: whether the call took effect is unknown."""
+
+    kind = "unreachable"
+    scope = Scope.TRANSIENT
+    default_next_step = "Check the network, proxy and --endpoint-url, then repeat the command."
+
+
+class Throttled(Unreachable):
+    """EC2 asks for a pause."""
+
+    kind = "throttled"
+    default_next_step = "Wait a minute and repeat the command."
+
+
+class StoreProblem(SpotkeeperError):
+    """This computer's disk refuses to keep what must be kept."""
+
+    kind = "store"
+    default_next_step = "Make room or fix the permissions, then repeat the command."
+
+
+class SandboxProblem(SpotkeeperError):
+    """The sandbox cannot do what was asked."""
+
+    kind = "sandbox"
+    default_next_step = "Run `spot sandbox status`, or start afresh with `spot sandbox reset`."

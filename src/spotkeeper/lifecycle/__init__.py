@@ -1,0 +1,1 @@
+"""Plan, launch, watch and give back, over protocols. Decisions are pure."""

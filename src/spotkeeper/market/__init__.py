@@ -1,0 +1,1 @@
+"""From feeds to offers: what every pool is and what it costs now."""

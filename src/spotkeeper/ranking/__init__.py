@@ -1,0 +1,1 @@
+"""Which offer is best, and why not the others. Pure."""

@@ -1,0 +1,1 @@
+"""The user's disk: journal, cache and settings."""
