@@ -1,0 +1,143 @@
+"""The control verbs, client side: move the clock, drain a pool, interrupt a machine.
+
+Imports neither moto nor flask. Every verb goes to the daemon as JSON with the record's token.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from decimal import Decimal
+from http.client import HTTPException
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import ProxyHandler, Request, build_opener
+
+from spotkeeper.errors import BadInput, NotFound, SandboxProblem, SpotkeeperError
+from spotkeeper.sandbox.home import without_port
+from spotkeeper.sandbox.options import SandboxOptions, SandboxStatus
+from spotkeeper.sandbox.pools import parse_pool
+
+TIMEOUT = 60.0
+HEALTH_TIMEOUT = 5.0
+PROBLEMS: Mapping[str, type[SpotkeeperError]] = {
+    BadInput.kind: BadInput,
+    NotFound.kind: NotFound,
+}
+
+# The daemon is on this computer, whatever proxy the user has.
+_open = build_opener(ProxyHandler({})).open
+
+
+class Control:
+    """The hands of whoever plays EC2's part. Durations and times are of sandbox time."""
+
+    def __init__(self, status: SandboxStatus) -> None:
+        if not status.running:
+            raise SandboxProblem(
+                "The sandbox is not running", next_step="Run `spot sandbox start`."
+            )
+        self._status = status
+
+    def now(self) -> datetime:
+        """The sandbox's time, UTC."""
+        return datetime.fromisoformat(self._call("now")["now"])
+
+    def advance(self, by: timedelta) -> datetime:
+        """Move the clock forwards; what falls due in between happens at its own time."""
+        return datetime.fromisoformat(self._call("advance", seconds=by.total_seconds())["now"])
+
+    def interrupt(self, name_or_id: str, *, minutes: float | None = None) -> dict[str, Any]:
+        """Give a machine its two minutes' notice; its pool is dry for ``minutes`` (10)."""
+        return self._call("interrupt", name=name_or_id, minutes=minutes)
+
+    def drain(self, pool: str, minutes: float | None = None) -> dict[str, Any]:
+        """Make a pool (``TYPE@ZONE``) dry, for a while or until it is refilled."""
+        return self._call("drain", pool=str(parse_pool(pool)), minutes=minutes)
+
+    def refill(self, pool: str) -> dict[str, Any]:
+        """End a pool's drought."""
+        return self._call("refill", pool=str(parse_pool(pool)))
+
+    def price(self, pool: str, usd: Decimal | str) -> dict[str, Any]:
+        """Force a pool's Spot price, dollars per hour, from now on."""
+        return self._call("price", pool=str(parse_pool(pool)), usd=str(usd))
+
+    def quota(self, code: str, vcpus: float, region: str | None = None) -> dict[str, Any]:
+        """Set a Spot quota in vCPUs, in one region or all."""
+        return self._call("quota", code=code, vcpus=vcpus, region=region)
+
+    def fail(  # noqa: PLR0913 - one parameter per fact of the fault
+        self,
+        operation: str,
+        code: str,
+        *,
+        message: str = "",
+        times: int = 1,
+        region: str | None = None,
+        http_status: int = 400,
+        after_effect: bool = False,
+    ) -> None:
+        """Make the next ``times`` calls of an operation answer ``code``.
+
+        With ``after_effect`` the call is carried out and its answer lost: HTTP 503, or a dropped
+        connection when ``http_status`` is 0.
+        """
+        self._call(
+            "fail",
+            operation=operation,
+            code=code,
+            message=message,
+            times=times,
+            region=region,
+            http_status=http_status,
+            after_effect=after_effect,
+        )
+
+    def calls(self) -> list[tuple[str, str]]:
+        """(operation, region) of every AWS call since the last reset; the last 10,000."""
+        return [(operation, region) for operation, region in self._call("calls")["calls"]]
+
+    def reset(self, options: SandboxOptions | None = None) -> None:
+        """A fresh account and market in the running process; quick enough for every test."""
+        self._call("reset", **asdict(without_port(options or self._status.options)))
+
+    def _call(self, verb: str, **body: Any) -> dict[str, Any]:
+        return call(self._status.url, self._status.token, verb, body)
+
+
+def call(url: str, token: str, verb: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """One verb; errors of the daemon come back as ours."""
+    request = Request(  # noqa: S310 - always http to 127.0.0.1
+        f"{url}/_sandbox/{verb}",
+        data=json.dumps(body).encode(),
+        headers={"Content-Type": "application/json", "x-spotkeeper-token": token},
+    )
+    try:
+        with _open(request, timeout=TIMEOUT) as response:
+            content: dict[str, Any] = json.load(response)
+            return content
+    except HTTPError as refused:
+        with refused:
+            raise _problem(refused.read()) from None
+    except (URLError, HTTPException, OSError) as problem:
+        raise SandboxProblem(f"The sandbox does not answer: {problem}") from None
+
+
+def instance_at(url: str) -> str | None:
+    """The identity of whatever sandbox answers there; None when none does."""
+    try:
+        with _open(f"{url}/_sandbox/health", timeout=HEALTH_TIMEOUT) as response:
+            instance: str | None = json.load(response).get("instance")
+            return instance
+    except (URLError, HTTPException, OSError, ValueError, AttributeError):
+        return None
+
+
+def _problem(body: bytes) -> SpotkeeperError:
+    try:
+        content = json.loads(body)
+    except ValueError:
+        content = {"message": f"The sandbox answered: {body[:200]!r}"}
+    kind = PROBLEMS.get(content.get("kind", ""), SandboxProblem)
+    return kind(content["message"], next_step=content.get("next_step"))

@@ -1,0 +1,73 @@
+"""What every test may use: one sandbox per pytest process, fresh for each test that asks."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import pytest
+
+from spotkeeper.sandbox import daemon
+from spotkeeper.sandbox.control import Control
+from spotkeeper.sandbox.options import SandboxOptions, SandboxStatus
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A running sandbox, as tests see it."""
+
+    status: SandboxStatus
+
+    @property
+    def url(self) -> str:
+        return self.status.url
+
+    @property
+    def control(self) -> Control:
+        return Control(self.status)
+
+    def reset(self, options: SandboxOptions) -> None:
+        """Another account, seed or scenario for the rest of the test."""
+        self.control.reset(options)
+
+    def client(self, service: str, region: str = "us-east-1") -> Any:
+        """A boto3 client that asks once and has no other credentials."""
+        return _client(self.url, service, region)
+
+
+@cache
+def _client(url: str, service: str, region: str) -> Any:
+    """Made once per process: reading a service's model takes longer than most tests."""
+    from botocore.config import Config
+
+    return _boto3_session().client(
+        service,
+        region_name=region,
+        endpoint_url=url,
+        aws_access_key_id="AKIASANDBOXSANDBOX00",
+        aws_secret_access_key="sandbox",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+
+
+@cache
+def _boto3_session() -> Any:
+    import boto3
+
+    return boto3.Session()
+
+
+@pytest.fixture(scope="session")
+def running_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxStatus]:
+    """The daemon of this pytest process."""
+    home = tmp_path_factory.mktemp("sandbox") / "home"
+    yield daemon.start(home, options=SandboxOptions())
+    daemon.stop(home)
+
+
+@pytest.fixture
+def sandbox(running_sandbox: SandboxStatus) -> Sandbox:
+    """A sandbox on its first day: default account, calm market, seed 1."""
+    found = Sandbox(running_sandbox)
+    found.reset(SandboxOptions())
+    return found

@@ -1,0 +1,163 @@
+"""The background process: one per home, survives its own death, keeps its state and port."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.conftest import Sandbox
+
+from spotkeeper.errors import SandboxProblem
+from spotkeeper.sandbox import daemon
+from spotkeeper.sandbox.control import Control, call
+from spotkeeper.sandbox.options import SandboxOptions, SandboxStatus
+
+pytestmark = pytest.mark.sandbox
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "home"
+    daemon.stop(tmp_path / "home")
+
+
+def groups(status: SandboxStatus) -> set[str]:
+    ec2 = Sandbox(status).client("ec2")
+    return {found["GroupName"] for found in ec2.describe_security_groups()["SecurityGroups"]}
+
+
+def kill(status: SandboxStatus) -> None:
+    assert status.pid
+    os.kill(status.pid, signal.SIGKILL)
+    while daemon.status(status.home).running:
+        time.sleep(0.01)
+
+
+def test_a_killed_daemon_comes_back_with_its_state_and_port(home: Path) -> None:
+    first = daemon.start(home, options=SandboxOptions(scenario="article", seed=7))
+    Sandbox(first).client("ec2").create_security_group(GroupName="g", Description="d")
+    kill(first)
+    assert not daemon.status(home).running
+    second = daemon.ensure(home)
+    assert (second.port, second.options) == (first.port, first.options)
+    assert groups(second) == {"default", "g"}
+    daemon.stop(home)
+    daemon.stop(home)
+    assert not daemon.status(home).running
+
+
+def test_a_damaged_snapshot_is_moved_aside_and_told_once(home: Path) -> None:
+    first = daemon.start(home)
+    Sandbox(first).client("ec2").create_security_group(GroupName="g", Description="d")
+    kill(first)
+    snapshot = home / "state.snapshot"
+    snapshot.write_bytes(snapshot.read_bytes()[:-20])
+    second = daemon.ensure(home)
+    assert "damaged" in second.notes[0]
+    assert groups(second) == {"default"}
+    assert (home / "state.unusable").exists()
+    assert daemon.status(home).notes == ()
+
+
+def test_a_former_port_that_is_taken_is_replaced_and_told(home: Path) -> None:
+    first = daemon.start(home)
+    daemon.stop(home)
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", first.port))
+        other.listen()
+        with pytest.raises(SandboxProblem, match="taken"):
+            daemon.start(home, options=SandboxOptions(port=first.port))
+        second = daemon.ensure(home)
+    assert second.port != first.port
+    assert str(first.port) in second.notes[0]
+
+
+def test_two_processes_at_once_make_one_daemon(home: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from spotkeeper.sandbox import daemon;"
+        "print(daemon.ensure(Path(sys.argv[1])).pid)"
+    )
+    source = str(Path(daemon.__file__).parents[2])
+    starters = [
+        subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-c", program, str(home)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": source},
+        )
+        for _ in range(2)
+    ]
+    pids = {starter.communicate()[0] for starter in starters}
+    assert len(pids) == 1
+
+
+def test_a_daemon_that_cannot_start_shows_its_last_words(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = home.parent / "broken"
+    (broken / "moto").mkdir(parents=True)
+    (broken / "moto" / "__init__.py").write_text("raise ImportError('broken on purpose')")
+    monkeypatch.setenv("PYTHONPATH", str(broken))
+    with pytest.raises(SandboxProblem, match="broken on purpose"):
+        daemon.start(home)
+
+
+def test_a_missing_extra_says_what_to_install(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(daemon, "find_spec", lambda name: None if name == "flask" else name)
+    with pytest.raises(SandboxProblem, match="flask") as caught:
+        daemon.start(home)
+    assert caught.value.next_step == "pip install 'spotkeeper[sandbox]'"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX")
+def test_everything_is_private(running_sandbox: SandboxStatus) -> None:
+    home = running_sandbox.home
+    assert home.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in home.iterdir()} == {0o600}
+    assert running_sandbox.token not in repr(running_sandbox)
+
+
+def test_control_needs_the_token(running_sandbox: SandboxStatus) -> None:
+    with pytest.raises(SandboxProblem, match="token"):
+        call(running_sandbox.url, "wrong", "now", {})
+
+
+def test_control_needs_a_running_sandbox(tmp_path: Path) -> None:
+    with pytest.raises(SandboxProblem, match="not running"):
+        Control(daemon.status(tmp_path / "nowhere"))
+
+
+def test_options_for_a_running_sandbox_are_not_taken_silently(
+    running_sandbox: SandboxStatus,
+) -> None:
+    again = daemon.start(running_sandbox.home, options=SandboxOptions(seed=99))
+    assert again.pid == running_sandbox.pid
+    assert "other options" in again.notes[0]
+
+
+def test_a_reset_keeps_the_process_and_forgets_the_rest(running_sandbox: SandboxStatus) -> None:
+    Sandbox(running_sandbox).client("ec2").create_security_group(GroupName="g", Description="d")
+    after = daemon.reset(running_sandbox.home, options=SandboxOptions(account="fresh"))
+    assert (after.pid, after.port) == (running_sandbox.pid, running_sandbox.port)
+    assert after.options.account == "fresh"
+    assert groups(after) == {"default"}
+
+
+def test_the_environment_points_every_sdk_at_the_sandbox(
+    running_sandbox: SandboxStatus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "the-users-own")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_EC2", "https://elsewhere.example")
+    for name, value in daemon.environment(running_sandbox).items():
+        monkeypatch.setenv(name, value)
+    import boto3
+
+    client = boto3.Session().client("ec2")
+    assert client.meta.endpoint_url == running_sandbox.url
+    assert client.describe_vpcs()["Vpcs"]

@@ -1,0 +1,105 @@
+"""Pools, capacity, faults, money, filters, imports: one thought each."""
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from spotkeeper.errors import BadInput
+from spotkeeper.sandbox.capacity import Capacity, Drought
+from spotkeeper.sandbox.faults import Fault, take
+from spotkeeper.sandbox.filters import matches, passes
+from spotkeeper.sandbox.money import micros, short_usd, usd
+from spotkeeper.sandbox.pools import Pool, parse_pool
+from spotkeeper.sandbox.quotas import quota_of
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+POOL = Pool("us-east-1a", "g5.xlarge")
+
+
+def test_a_pool_is_type_at_zone() -> None:
+    assert parse_pool("g5.xlarge@us-east-1a") == POOL
+    assert str(POOL) == "g5.xlarge@us-east-1a"
+    assert POOL.region == "us-east-1"
+
+
+@pytest.mark.parametrize("text", ["", "g5.xlarge", "us-east-1a@g5.xlarge", "g5.xlarge@us-east-1"])
+def test_anything_else_says_how_to_write_it(text: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        parse_pool(text)
+    assert "TYPE@ZONE" in caught.value.next_step
+
+
+def test_a_drought_ends_by_itself() -> None:
+    capacity = Capacity()
+    capacity.drain(POOL, Drought(ends=NOON, reclaims=False))
+    assert capacity.is_dry(POOL, NOON - timedelta(seconds=1))
+    assert not capacity.reclaims(POOL, NOON - timedelta(seconds=1))
+    assert not capacity.is_dry(POOL, NOON)
+
+
+def test_a_drought_without_end_lasts_until_the_refill() -> None:
+    capacity = Capacity()
+    capacity.drain(POOL, Drought(ends=None, reclaims=True))
+    assert capacity.reclaims(POOL, NOON + timedelta(days=999))
+    capacity.refill(POOL)
+    assert not capacity.is_dry(POOL, NOON)
+
+
+def test_a_fault_is_used_up() -> None:
+    faults = [Fault("RunInstances", "Throttling", times=2, region="us-east-1")]
+    assert take(faults, "RunInstances", "eu-west-1")[0] is None
+    assert take(faults, "StopInstances", "us-east-1")[0] is None
+    first, faults = take(faults, "RunInstances", "us-east-1")
+    second, faults = take(faults, "RunInstances", "us-east-1")
+    assert first is not None
+    assert second is not None
+    assert faults == []
+
+
+def test_money_is_written_as_ec2_writes_it() -> None:
+    assert usd(137_500) == "0.137500"
+    assert short_usd(137_500) == "0.1375"
+    assert micros("0.1375") == 137_500
+
+
+def test_filters_know_wildcards_and_nothing_else() -> None:
+    assert matches("g5.xlarge", ["p*", "g?.xl*"])
+    assert not matches("g5.xlarge", ["g5.xl"])
+    assert not matches("g5.xlarge", ["[g]5.xlarge"])
+    assert matches(["a", "b"], ["b"])
+    assert not matches(None, ["*"])
+    assert passes({"bare-metal": ["false"]}, lambda _name: False)
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "code"),
+    [
+        ("m5.large", "L-34B43A08"),
+        ("i4i.large", "L-34B43A08"),
+        ("im4gn.large", "L-34B43A08"),
+        ("g5.xlarge", "L-3819A6DF"),
+        ("gr6.4xlarge", "L-3819A6DF"),
+        ("p3.2xlarge", "L-7212CCBC"),
+        ("p5.48xlarge", "L-C4BD4855"),
+        ("inf2.xlarge", "L-B5D1601B"),
+        ("trn1.2xlarge", "L-6B0D517C"),
+        ("x2idn.16xlarge", "L-E3A00192"),
+    ],
+)
+def test_every_family_counts_against_its_quota(instance_type: str, code: str) -> None:
+    quota = quota_of(instance_type)
+    assert quota is not None
+    assert quota.code == code
+
+
+def test_the_client_side_imports_nothing_heavy() -> None:
+    program = (
+        "import sys; from spotkeeper.sandbox import daemon, control;"
+        "print({'moto', 'flask', 'boto3', 'botocore', 'rich'} & set(sys.modules))"
+    )
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "set()"
