@@ -11,9 +11,12 @@ same refusal reaches, which decides whether another pool is worth a try.
     │   ├── NoCredentials
     │   ├── ExpiredCredentials
     │   ├── PermissionDenied
+    │   │   └── RoleMissing         the account has no role for Spot
     │   └── RegionNotEnabled
     ├── NoCapacity                  5   this pool is dry
     │   ├── PriceTooLow                 the maximum price is under the market
+    │   ├── NotOffered                  the zone does not have the type
+    │   ├── NoSubnet                    the zone has no subnet to launch in
     │   └── NoOffers                    no pool passes every rule of the need
     ├── QuotaReached                6
     ├── NotFound                    7
@@ -122,6 +125,15 @@ class PermissionDenied(CredentialsProblem):
     default_next_step = "Ask for the permissions that `spot policy up` prints."
 
 
+class RoleMissing(PermissionDenied):
+    """The account's Spot role does not exist and may not be created on the way."""
+
+    kind = "spot-role-missing"
+    default_next_step = (
+        "Create it once: aws iam create-service-linked-role --aws-service-name spot.amazonaws.com"
+    )
+
+
 class RegionNotEnabled(CredentialsProblem):
     """The account has not opted in to the region."""
 
@@ -144,6 +156,19 @@ class PriceTooLow(NoCapacity):
 
     kind = "price-too-low"
     default_next_step = "Raise --max-price, or leave it out: you pay the Spot price either way."
+
+
+class NotOffered(NoCapacity):
+    """The type does not exist in this zone."""
+
+    kind = "not-offered"
+
+
+class NoSubnet(NoCapacity):
+    """The zone has no subnet to launch in; another zone may."""
+
+    kind = "no-subnet"
+    default_next_step = "Create one, or name one of another zone with --subnet."
 
 
 class NoOffers(NoCapacity):

@@ -1,0 +1,81 @@
+"""What a machine is made of."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+MIB_PER_GIB = 1024
+BYTES_PER_MIB = 1024**2
+BYTES_PER_GB = 10**9
+
+
+class Arch(StrEnum):
+    """Processor architectures as EC2 names them."""
+
+    X86_64 = "x86_64"
+    ARM64 = "arm64"
+
+
+@dataclass(frozen=True, slots=True)
+class Gpus:
+    """The accelerators of one machine: all of one kind.
+
+    ``share`` is the part of one GPU that a machine with a fraction gets (``GpuPartitionSize``);
+    such a machine has no whole GPU, so its ``count`` is 0.
+    """
+
+    name: str
+    manufacturer: str
+    count: int
+    memory_mib_each: int
+    share: float = 1.0
+
+    @property
+    def memory_gib_each(self) -> float:
+        """Memory of one GPU."""
+        return round(self.memory_mib_each / MIB_PER_GIB, 1)
+
+    @property
+    def memory_gb_each(self) -> float:
+        """Memory of one GPU as its maker counts it: an A10G's 24 GB are 22.4 GiB."""
+        return round(self.memory_mib_each * BYTES_PER_MIB / BYTES_PER_GB, 1)
+
+    def is_called(self, wanted: str) -> bool:
+        """Whether a name that a person types (``a10g``, ``A100 80GB``) means these GPUs."""
+        return _folded(wanted) in (_folded(self.name), _folded(self.name.split("-")[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceType:
+    """One row of DescribeInstanceTypes, repaired where EC2's data is known to be wrong."""
+
+    name: str
+    vcpus: int
+    memory_mib: int
+    archs: tuple[str, ...]
+    gpus: Gpus | None
+    spot_supported: bool
+    hibernation_supported: bool
+
+    @property
+    def memory_gib(self) -> float:
+        """Memory of the machine."""
+        return round(self.memory_mib / MIB_PER_GIB, 2)
+
+    @property
+    def arch(self) -> str:
+        """The architecture an image must have; types with two list the 64-bit one first here."""
+        return Arch.ARM64 if Arch.ARM64 in self.archs else Arch.X86_64
+
+    @property
+    def gpu_count(self) -> int:
+        """Number of whole GPUs, 0 for none."""
+        return self.gpus.count if self.gpus else 0
+
+    @property
+    def family(self) -> str:
+        """The part before the dot: ``g5`` of ``g5.xlarge``."""
+        return self.name.split(".", 1)[0]
+
+
+def _folded(name: str) -> str:
+    return "".join(character for character in name.casefold() if character.isalnum())

@@ -1,0 +1,192 @@
+"""A machine: an instance, the request behind it, and what we know of it by its tags."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from spotkeeper.model.naming import (
+    TAG_DEADLINE,
+    TAG_KIND,
+    TAG_LAUNCH,
+    TAG_NAME,
+    TAG_USER,
+    is_name,
+    parse_tag_time,
+)
+from spotkeeper.model.spot_request import (
+    FULFILLED,
+    LIVING_CODES,
+    STATUS_WORDS,
+    SpotRequest,
+)
+
+
+class InstanceState(StrEnum):
+    """``InstanceStateName`` of the EC2 model."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SHUTTING_DOWN = "shutting-down"
+    TERMINATED = "terminated"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+
+
+ENDED = frozenset({InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED})
+
+
+class Kind(StrEnum):
+    """Kept across interruptions, or gone with the first one."""
+
+    BOX = "box"
+    ONCE = "once"
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """An EC2 instance as EC2 describes it."""
+
+    id: str
+    region: str
+    zone_name: str
+    instance_type: str
+    state: InstanceState
+    launched_at: datetime
+    lifecycle: str | None = None
+    request_id: str | None = None
+    public_ip: str | None = None
+    image_id: str | None = None
+    key_name: str | None = None
+    state_reason: str = ""
+    volume_ids: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def ended(self) -> bool:
+        """Whether it costs nothing any more and never will."""
+        return self.state in ENDED
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """An EBS volume; it costs money whether or not an instance runs."""
+
+    id: str
+    region: str
+    state: str
+    size_gib: int
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """An instance with its request; either may be missing, never both."""
+
+    instance: Instance | None
+    request: SpotRequest | None
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """The instance's tags, the request's where there is no instance."""
+        if self.instance and self.instance.tags:
+            return self.instance.tags
+        return self.request.tags if self.request else {}
+
+    @property
+    def name(self) -> str:
+        """The name given at launch; empty where the tag holds what no launch of ours gave."""
+        name = self.tags.get(TAG_NAME, "")
+        return name if is_name(name) else ""
+
+    @property
+    def launch(self) -> str:
+        """The token of the launch that made it."""
+        return self.tags.get(TAG_LAUNCH, "")
+
+    @property
+    def kind(self) -> Kind:
+        """Box or once, from the tag, else from the request."""
+        if self.tags.get(TAG_KIND) in set(Kind):
+            return Kind(self.tags[TAG_KIND])
+        return Kind.BOX if self.request and self.request.persistent else Kind.ONCE
+
+    @property
+    def login(self) -> str:
+        """The user name of the image."""
+        return self.tags.get(TAG_USER, "ec2-user")
+
+    @property
+    def deadline(self) -> datetime | None:
+        """When the guard ends it; ``None`` for never."""
+        return parse_tag_time(self.tags.get(TAG_DEADLINE))
+
+    @property
+    def region(self) -> str:
+        """Where it is."""
+        thing = self.instance or self.request
+        return thing.region if thing else ""
+
+    @property
+    def zone_name(self) -> str | None:
+        """Its zone; unknown for an unfulfilled request without one."""
+        if self.instance:
+            return self.instance.zone_name
+        return self.request.zone_name if self.request else None
+
+    @property
+    def instance_type(self) -> str | None:
+        """Its instance type."""
+        if self.instance:
+            return self.instance.instance_type
+        return self.request.instance_type if self.request else None
+
+    @property
+    def state(self) -> str | None:
+        """EC2's instance state; ``None`` where no instance exists."""
+        return self.instance.state.value if self.instance else None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it costs, or may come to cost, money for compute."""
+        running = self.instance is not None and not self.instance.ended
+        return running or (self.request is not None and self.request.cancellable)
+
+    def summary(self) -> str:
+        """State and status in words a user understands."""
+        if self.request is None:
+            return self.state or "unknown"
+        told = STATUS_WORDS.get(self.request.status_code, self.request.status_code)
+        words = told.format(at=f"{self.request.status_since:%H:%M}")
+        if self.instance is None or self.request.status_code not in LIVING_CODES:
+            return words
+        if self.instance.ended:
+            return "ended"
+        noticed = self.request.status_code != FULFILLED
+        running = self.instance.state is InstanceState.RUNNING
+        return words if noticed and running else self.instance.state.value
+
+
+def pair(instances: Iterable[Instance], requests: Iterable[SpotRequest]) -> tuple[Machine, ...]:
+    """Join instances and requests into machines, each thing exactly once, ordered by name.
+
+    A persistent request may have had several instances; it goes with the one it names, else with
+    the youngest that has not ended.
+    """
+    by_request: dict[str | None, list[Instance]] = {}
+    for instance in instances:
+        by_request.setdefault(instance.request_id, []).append(instance)
+    machines = []
+    for request in {request.id: request for request in requests}.values():
+        launched = by_request.get(request.id, [])
+        current = max(launched, key=lambda each: _claim(each, request), default=None)
+        machines.append(Machine(current, request))
+        if current is not None:
+            launched.remove(current)
+    machines += [Machine(alone, None) for rest in by_request.values() for alone in rest]
+    return tuple(sorted(machines, key=lambda machine: (machine.name, machine.region)))
+
+
+def _claim(instance: Instance, request: SpotRequest) -> tuple[bool, bool, datetime]:
+    """How strong the claim of an instance is to be the one that a request stands for."""
+    return instance.id == request.instance_id, not instance.ended, instance.launched_at

@@ -1,0 +1,40 @@
+"""US dollars as ``Decimal``; rates are dollars per hour."""
+
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+
+HOURS_PER_DAY = Decimal(24)
+
+#: EC2 refuses a maximum price below this (SpotMarketOptions, ``MaxPrice``).
+EC2_MINIMUM_MAX_PRICE = Decimal("0.001")
+
+
+def parse_usd(text: str) -> Decimal:
+    """Read a positive dollar amount such as ``0.50``.
+
+    Raises:
+        ValueError: the text is not a finite number above zero.
+    """
+    try:
+        amount = Decimal(text.strip())
+    except InvalidOperation:
+        raise ValueError(f"{text!r} is not a dollar amount") from None
+    if not amount.is_finite() or amount <= 0:
+        raise ValueError(f"{text!r} is not a dollar amount above zero")
+    return amount
+
+
+def saving_percent(spot_usd_per_hour: Decimal, on_demand_usd_per_hour: Decimal) -> Decimal:
+    """How much less Spot costs than On-Demand, in percent to two places; negative when dearer."""
+    saving = (1 - spot_usd_per_hour / on_demand_usd_per_hour) * 100
+    return saving.quantize(Decimal("0.01"), ROUND_HALF_UP)
+
+
+def usd_per_day(usd_per_hour: Decimal) -> Decimal:
+    """A day at this rate, to the cent."""
+    return (usd_per_hour * HOURS_PER_DAY).quantize(Decimal("0.01"), ROUND_HALF_UP)
+
+
+def plain(amount: Decimal) -> str:
+    """The exact amount without an exponent and without trailing zeros, as EC2 wants prices."""
+    text = format(amount, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

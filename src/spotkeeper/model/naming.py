@@ -1,0 +1,91 @@
+"""Names and tags: how a thing of ours is recognised for ever."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,38}")
+
+TAG_PREFIX = "spotkeeper:"
+TAG_MANAGED = "spotkeeper:managed"
+TAG_NAME = "spotkeeper:name"
+TAG_OWNER = "spotkeeper:owner"
+TAG_LAUNCH = "spotkeeper:launch"
+TAG_DEADLINE = "spotkeeper:deadline"
+TAG_KIND = "spotkeeper:kind"
+TAG_USER = "spotkeeper:user"  # the login name of the image, for the ssh line
+TAG_VPC = "spotkeeper:vpc"  # on a shared group: where it can be used
+TAG_KEY = "spotkeeper:key"  # on a shared key: the name that RunInstances wants
+
+#: EC2's own limits (Tag shape): 50 tags, key up to 127 and value up to 256 characters, no "aws:".
+MAX_TAGS = 50
+MAX_TAG_KEY_LENGTH = 127
+MAX_TAG_VALUE_LENGTH = 256
+TAG_KEY_PATTERN = re.compile(r"[A-Za-z0-9+\-=._:@]{1,127}")
+
+NEVER = "never"
+
+
+def is_name(text: str) -> bool:
+    """Whether the text may name a machine."""
+    return NAME_PATTERN.fullmatch(text) is not None
+
+
+def tag_time(moment: datetime | None) -> str:
+    """A moment as a tag value; ``never`` for none."""
+    return NEVER if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_tag_time(text: str | None) -> datetime | None:
+    """The moment of a tag value; ``None`` for ``never``, no tag and what cannot be read."""
+    if not text or text == NEVER:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who EC2 says is calling (STS GetCallerIdentity)."""
+
+    account: str
+    arn: str
+    partition: str = "aws"
+
+    @property
+    def owner(self) -> str:
+        """The owner id: account and principal, the same on every computer with the same login.
+
+        A role's name and the name of its login are both part of it, except for the random one
+        that botocore makes up when a profile assumes a role without naming the login.
+        """
+        principal = self.arn.split(":", 5)[-1]
+        kind, _, rest = principal.partition("/")
+        if kind == "assumed-role":
+            role, _, login = rest.partition("/")
+            rest = role if login.startswith("botocore-session-") else rest
+        return f"{self.account}:{kind}/{rest}" if rest else f"{self.account}:{kind}"
+
+
+def machine_tags(
+    *, name: str, owner: str, launch: str, deadline: datetime | None, kind: str
+) -> Mapping[str, str]:
+    """The tags that every billable thing of a machine carries from its creation."""
+    return {
+        TAG_MANAGED: "true",
+        TAG_NAME: name,
+        TAG_OWNER: owner,
+        TAG_LAUNCH: launch,
+        TAG_DEADLINE: tag_time(deadline),
+        TAG_KIND: kind,
+        "Name": name,
+    }
+
+
+def shared_tags(owner: str) -> Mapping[str, str]:
+    """The tags of what several machines of an owner share (group, key)."""
+    return {TAG_MANAGED: "true", TAG_OWNER: owner, "Name": "spotkeeper"}

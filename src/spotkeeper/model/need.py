@@ -1,0 +1,32 @@
+"""What the user asks for."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+ANY_REGION = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Every field is a condition; the defaults ask for nothing.
+
+    ``types`` and ``exclude`` are shell-style globs over type names; ``regions`` and ``zones`` are
+    names (zones also by id), empty for "the one of the profile" and "all of them".
+    """
+
+    types: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    zones: tuple[str, ...] = ()
+    gpus: int = 0
+    gpu: str | None = None
+    gpu_memory_gib: float = 0
+    vcpus: int = 0
+    memory_gib: float = 0
+    arch: str | None = None
+    max_usd_per_hour: Decimal | None = None
+
+    @property
+    def any_region(self) -> bool:
+        """Whether every enabled region may be searched."""
+        return ANY_REGION in self.regions

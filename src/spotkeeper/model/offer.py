@@ -1,0 +1,95 @@
+"""A pool with what is known about it, and the ranking of many."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from spotkeeper.model.instance_type import InstanceType
+from spotkeeper.model.money import saving_percent
+from spotkeeper.model.pool import Pool
+
+
+@dataclass(frozen=True, slots=True)
+class SpotPrice:
+    """The price of a pool since a moment (a row of DescribeSpotPriceHistory is a change)."""
+
+    pool: Pool
+    usd_per_hour: Decimal
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a fact comes from and how old it is."""
+
+    fact: str
+    origin: str
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A pool at its current price. Unknown is ``None``, never a guess."""
+
+    hardware: InstanceType
+    price: SpotPrice
+    on_demand_usd_per_hour: Decimal | None
+    sources: tuple[Source, ...] = ()
+    interruption_band: str | None = None
+    interruption_percent_max: int | None = None
+    placement_score: int | None = None
+
+    @property
+    def pool(self) -> Pool:
+        """What is offered."""
+        return self.price.pool
+
+    @property
+    def spot_usd_per_hour(self) -> Decimal:
+        """The price now."""
+        return self.price.usd_per_hour
+
+    @property
+    def saving_percent(self) -> Decimal | None:
+        """Saving against On-Demand, when that price is known."""
+        if self.on_demand_usd_per_hour is None:
+            return None
+        return saving_percent(self.spot_usd_per_hour, self.on_demand_usd_per_hour)
+
+    @property
+    def expected_usd_per_useful_hour(self) -> Decimal | None:
+        """Dollars per hour of work kept; unknown while the risk of interruption is unknown."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A pool, or a whole type of a region (``g5.xlarge@us-east-1*``), and the rule it fell to."""
+
+    pool: str
+    reason: str
+
+
+class SortBy(StrEnum):
+    """What makes one offer better than another."""
+
+    VALUE = "value"
+    PRICE = "price"
+    SAVING = "saving"
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Offers, best first, and the refused ones with their reason."""
+
+    offers: tuple[Offer, ...]
+    refused: tuple[Refusal, ...] = ()
+    warnings: tuple[str, ...] = field(default=())
+
+    def refusals_by_reason(self) -> dict[str, int]:
+        """How many pools fell to which rule, the strictest rule first."""
+        counts: dict[str, int] = {}
+        for refusal in self.refused:
+            counts[refusal.reason] = counts.get(refusal.reason, 0) + 1
+        return dict(sorted(counts.items(), key=lambda pair: -pair[1]))

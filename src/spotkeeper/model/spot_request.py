@@ -1,0 +1,97 @@
+"""EC2's Spot request: its states and status codes, in EC2's words and in a user's."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+
+class RequestState(StrEnum):
+    """``SpotInstanceState`` of the EC2 model."""
+
+    OPEN = "open"
+    ACTIVE = "active"
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    DISABLED = "disabled"
+
+
+#: States in which a request may still launch or restart something, so the ones to cancel.
+CANCELLABLE = frozenset({RequestState.OPEN, RequestState.ACTIVE, RequestState.DISABLED})
+
+#: ``Status.Code`` → what it means to the person who waits. ``{at}`` is the time of the change.
+#: Source: EC2 User Guide, "Spot request status codes".
+STATUS_WORDS: Mapping[str, str] = {
+    "pending-evaluation": "EC2 is looking at the request",
+    "pending-fulfillment": "EC2 is launching it",
+    "fulfilled": "running",
+    "capacity-not-available": "waiting for capacity since {at}",
+    "capacity-oversubscribed": "waiting for capacity since {at}",
+    "price-too-low": "waiting: the Spot price is above your maximum",
+    "not-scheduled-yet": "waiting for its start time",
+    "launch-group-constraint": "waiting: its launch group cannot start together",
+    "az-group-constraint": "waiting: its zone group cannot start together",
+    "placement-group-constraint": "waiting: its placement group is full",
+    "constraint-not-fulfillable": "waiting: no pool fits the request's conditions",
+    "bad-parameters": "refused by EC2: bad parameters",
+    "limit-exceeded": "refused by EC2: volume limit reached",
+    "system-error": "refused by EC2: internal error",
+    "schedule-expired": "expired {at} before it was fulfilled",
+    "canceled-before-fulfillment": "cancelled {at} before it was fulfilled",
+    "request-canceled-and-instance-running": "request cancelled {at}, the instance still runs",
+    "marked-for-stop": "EC2 will stop it within two minutes (notice {at})",
+    "marked-for-termination": "EC2 will end it within two minutes (notice {at})",
+    "instance-stopped-by-user": "stopped by you {at}",
+    "instance-stopped-no-capacity": "interrupted {at}, waiting for capacity",
+    "instance-stopped-capacity-oversubscribed": "interrupted {at}, waiting for capacity",
+    "instance-stopped-by-price": "interrupted {at} by price, waiting for it to fall",
+    "instance-stopped-by-experiment": "stopped {at} by a fault injection experiment",
+    "marked-for-stop-by-experiment": "an experiment will stop it within two minutes",
+    "instance-terminated-by-user": "ended by you {at}",
+    "spot-instance-terminated-by-user": "ended by you {at}",
+    "instance-terminated-no-capacity": "interrupted {at}: EC2 took the capacity back",
+    "instance-terminated-capacity-oversubscribed": "interrupted {at}: EC2 took the capacity back",
+    "instance-terminated-by-price": "interrupted {at} by price",
+    "instance-terminated-by-service": "ended by EC2 {at} while stopped",
+    "instance-terminated-by-schedule": "ended {at} by its schedule",
+    "instance-terminated-by-experiment": "ended {at} by a fault injection experiment",
+    "instance-terminated-launch-group-constraint": "ended {at} with its launch group",
+}
+
+#: Codes that say EC2, and not the user, took the machine away.
+INTERRUPTED_CODES = frozenset(
+    code for code, words in STATUS_WORDS.items() if words.startswith("interrupted")
+)
+FULFILLED = "fulfilled"
+CANCELLED_AND_RUNNING = "request-canceled-and-instance-running"
+NOTICE_CODES = frozenset({"marked-for-stop", "marked-for-termination"})
+
+#: Codes that speak of an instance that runs; its own state is newer where it has ended.
+LIVING_CODES = NOTICE_CODES | {FULFILLED, CANCELLED_AND_RUNNING}
+
+
+@dataclass(frozen=True, slots=True)
+class SpotRequest:
+    """A Spot Instance request as EC2 describes it."""
+
+    id: str
+    region: str
+    state: RequestState
+    status_code: str
+    status_since: datetime
+    persistent: bool
+    interruption_behavior: str
+    created_at: datetime
+    instance_id: str | None = None
+    instance_type: str | None = None
+    zone_name: str | None = None
+    valid_until: datetime | None = None
+    max_usd_per_hour: Decimal | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def cancellable(self) -> bool:
+        """Whether the request may still launch something."""
+        return self.state in CANCELLABLE

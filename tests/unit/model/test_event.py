@@ -1,0 +1,97 @@
+"""What the entries of the journal say about a name."""
+
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.model.make import NOON
+
+from spotkeeper.model.event import (
+    Event,
+    What,
+    attempts,
+    is_open,
+    last_intent_at,
+    regions,
+    this_life,
+    unfinished,
+)
+
+SETTLED = Event(NOON, What.SETTLED)
+
+
+def intent(launch: str = "t", region: str = "us-east-1", **fields: str) -> Event:
+    return Event(NOON, What.INTENT, {"token": launch, "region": region, **fields})
+
+
+def ended_by(what: What, launch: str = "t") -> Event:
+    return Event(NOON, what, {"token": launch})
+
+
+def test_a_life_begins_after_the_name_was_gone_for_certain() -> None:
+    second = intent("two")
+    assert this_life([intent("one"), SETTLED, second]) == (second,)
+
+
+def test_a_settled_name_is_not_open() -> None:
+    assert is_open([intent()])
+    assert not is_open([intent(), SETTLED])
+    assert not is_open([])
+
+
+@given(st.lists(st.sampled_from(list(What))))
+def test_a_life_is_the_tail_of_the_record(kinds: list[What]) -> None:
+    events = [Event(NOON, what) for what in kinds]
+    life = this_life(events)
+    assert list(life) == events[len(events) - len(life) :]
+    assert all(event.what is not What.SETTLED for event in life)
+
+
+def test_settling_is_not_the_end_of_a_life() -> None:
+    assert is_open([intent(), Event(NOON, What.SETTLING)])
+
+
+def test_an_intent_without_an_outcome_is_unfinished() -> None:
+    assert unfinished([intent()]) == (intent(),)
+    assert unfinished([intent(), ended_by(What.LAUNCHED)]) == ()
+    assert unfinished([intent(), ended_by(What.REFUSED)]) == ()
+
+
+def test_only_the_intent_of_the_same_token_is_finished() -> None:
+    assert unfinished([intent("one"), intent("two"), ended_by(What.REFUSED, "one")]) == (
+        intent("two"),
+    )
+
+
+def test_an_intent_of_an_earlier_life_is_over() -> None:
+    assert unfinished([intent(), SETTLED]) == ()
+
+
+def test_every_region_of_this_life_is_remembered_once_in_order() -> None:
+    events = [
+        intent(region="eu-west-1"),
+        SETTLED,
+        intent(region="us-west-2"),
+        intent(region="us-east-1"),
+        intent(region="us-west-2"),
+        Event(NOON, What.SEEN),
+    ]
+    assert regions(events) == ("us-west-2", "us-east-1")
+
+
+def test_the_last_intent_is_the_latest() -> None:
+    later = Event(NOON + timedelta(minutes=1), What.INTENT)
+    seen = Event(NOON + timedelta(hours=1), What.SEEN)
+    assert last_intent_at([later, intent(), seen]) == later.at
+    assert last_intent_at([seen]) is None
+
+
+def test_attempts_are_counted_over_all_lives() -> None:
+    assert (
+        attempts([intent(attempt="1"), SETTLED, intent(attempt="10"), intent(attempt="9")]) == 10
+    )
+    assert attempts([intent(), intent(attempt="x")]) == 0
+
+
+def test_a_field_that_is_missing_is_empty() -> None:
+    assert Event(NOON, What.SEEN).get("region") == ""

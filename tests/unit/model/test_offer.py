@@ -1,0 +1,39 @@
+"""Offers, pools and rankings: what they say of themselves."""
+
+from decimal import Decimal
+
+from tests.unit.model.make import offer, pool
+
+from spotkeeper.model.need import Need
+from spotkeeper.model.offer import Ranking, Refusal
+
+
+def test_a_pool_is_spelled_type_at_zone() -> None:
+    assert str(pool("g5.xlarge", "us-east-1a")) == "g5.xlarge@us-east-1a"
+    assert pool(zone="eu-west-1c").region == "eu-west-1"
+
+
+def test_an_offer_says_what_it_saves() -> None:
+    assert offer("0.25", on_demand="1").saving_percent == Decimal("75.00")
+    assert offer("2", on_demand="1").saving_percent == Decimal("-100.00")
+
+
+def test_unknown_is_none_and_never_a_guess() -> None:
+    found = offer(on_demand=None)
+    assert found.saving_percent is None
+    assert found.interruption_band is None
+    assert found.placement_score is None
+    assert found.expected_usd_per_useful_hour is None
+
+
+def test_refusals_are_counted_the_strictest_rule_first() -> None:
+    refused = tuple(Refusal(f"p{n}", "too dear" if n else "no GPU") for n in range(3))
+    assert list(Ranking((), refused).refusals_by_reason().items()) == [
+        ("too dear", 2),
+        ("no GPU", 1),
+    ]
+
+
+def test_any_region_is_a_word_among_the_regions() -> None:
+    assert Need(regions=("any",)).any_region
+    assert not Need(regions=("us-east-1",)).any_region
