@@ -1,0 +1,92 @@
+"""When a machine was billable, from what the journal saw of it. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from spotkeeper.model.event import Event, What
+from spotkeeper.model.machine import InstanceState, Machine
+from spotkeeper.model.spot_request import INTERRUPTED_CODES, LIVING_CODES
+
+RUNNING, STOPPED, ENDED = "running", "stopped", "ended"
+BY_EC2, BY_USER = "ec2", "user"
+
+_BILLED_STATES = frozenset({InstanceState.PENDING, InstanceState.RUNNING, InstanceState.STOPPING})
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A stretch of time during which an instance ran in one pool."""
+
+    region: str
+    zone_name: str
+    instance_type: str
+    begin: datetime
+    end: datetime
+    interrupted: bool
+
+
+def sighting(machine: Machine, events: Iterable[Event], now: datetime) -> Event | None:
+    """The journal entry for a machine as it is seen now; ``None`` when nothing has changed."""
+    if machine.instance is None or machine.zone_name is None or machine.instance_type is None:
+        return None
+    running = machine.instance.state in _BILLED_STATES
+    code = machine.request.status_code if machine.request else ""
+    fields = {
+        "state": RUNNING if running else ENDED if machine.instance.ended else STOPPED,
+        "since": (
+            machine.instance.launched_at if running else _ended_at(machine, now)
+        ).isoformat(),
+        "by": BY_EC2 if code in INTERRUPTED_CODES else BY_USER,
+        "instance": machine.instance.id,
+        "region": machine.region,
+        "zone": machine.zone_name,
+        "type": machine.instance_type,
+    }
+    seen = [e for e in events if e.what is What.SEEN and e.get("instance") == machine.instance.id]
+    same = ("state", "since")
+    if seen and all(seen[-1].get(key) == fields[key] for key in same):
+        return None
+    return Event(now, What.SEEN, fields)
+
+
+def _ended_at(machine: Machine, now: datetime) -> datetime:
+    """When the instance stopped or ended; now, where the request does not know of it yet."""
+    request, instance = machine.request, machine.instance
+    if request is None or instance is None or request.status_code in LIVING_CODES:
+        return now
+    return request.status_since if request.status_since >= instance.launched_at else now
+
+
+def intervals(events: Iterable[Event], *, until: datetime) -> tuple[Interval, ...]:
+    """The billable stretches, oldest first; one that is still open ends at ``until``.
+
+    A stop that nobody saw does not end a stretch, so the estimate is never too low.
+    """
+    by_instance: dict[str, list[Event]] = {}
+    for event in events:
+        if event.what is What.SEEN:
+            by_instance.setdefault(event.get("instance"), []).append(event)
+    found = [one for seen in by_instance.values() for one in _of_instance(seen, until)]
+    return tuple(sorted(found, key=lambda interval: interval.begin))
+
+
+def _of_instance(seen: list[Event], until: datetime) -> list[Interval]:
+    found = []
+    for event, following in zip(seen, [*seen[1:], None], strict=True):
+        if event.get("state") != RUNNING:
+            continue
+        begin = datetime.fromisoformat(event.get("since"))
+        end = datetime.fromisoformat(following.get("since")) if following else until
+        stopped = following is not None and following.get("state") != RUNNING
+        found.append(
+            Interval(
+                event.get("region"),
+                event.get("zone"),
+                event.get("type"),
+                begin,
+                max(begin, end),
+                interrupted=bool(stopped and following and following.get("by") == BY_EC2),
+            )
+        )
+    return found

@@ -1,0 +1,158 @@
+"""When a machine was billable, from what was seen of it."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import pytest
+from tests.unit.model.make import NOON, instance, request
+
+from spotkeeper.costs.usage import Interval, intervals, sighting
+from spotkeeper.model.event import Event, What
+from spotkeeper.model.machine import InstanceState, Machine
+
+HOUR = timedelta(hours=1)
+INTERRUPTED = "instance-stopped-no-capacity"
+
+
+def running(since: datetime = NOON) -> Machine:
+    found = instance(launched_at=since)
+    return Machine(found, request(status_since=since))
+
+
+def stopped(since: datetime, code: str = "instance-stopped-by-user") -> Machine:
+    found = instance(state=InstanceState.STOPPED)
+    return Machine(found, request(status_code=code, status_since=since))
+
+
+def ended(since: datetime, code: str = "instance-terminated-by-user") -> Machine:
+    found = instance(state=InstanceState.TERMINATED)
+    return Machine(found, request(status_code=code, status_since=since))
+
+
+def seen(*sightings: tuple[Machine, datetime]) -> list[Event]:
+    """The entries that looking at these moments leaves in the journal."""
+    events: list[Event] = []
+    for machine, at in sightings:
+        entry = sighting(machine, events, at)
+        events += [entry] if entry else []
+    return events
+
+
+def stretches(events: Sequence[Event], until: datetime) -> list[tuple[float, float, bool]]:
+    """Begin and end in hours after noon, and whether EC2 ended it."""
+    return [
+        ((one.begin - NOON) / HOUR, (one.end - NOON) / HOUR, one.interrupted)
+        for one in intervals(events, until=until)
+    ]
+
+
+def test_a_machine_is_seen_in_its_pool_since_its_launch() -> None:
+    entry = sighting(running(), [], NOON + HOUR)
+    assert entry == Event(
+        NOON + HOUR,
+        What.SEEN,
+        {
+            "state": "running",
+            "since": NOON.isoformat(),
+            "by": "user",
+            "instance": "i-1",
+            "region": "us-east-1",
+            "zone": "us-east-1a",
+            "type": "g5.xlarge",
+        },
+    )
+
+
+def test_what_has_not_changed_is_not_written_again() -> None:
+    assert len(seen((running(), NOON), (running(), NOON + HOUR))) == 1
+
+
+def test_a_restart_is_a_change() -> None:
+    assert len(seen((running(), NOON), (running(NOON + HOUR), NOON + 2 * HOUR))) == 2
+
+
+def test_another_machine_is_not_this_one() -> None:
+    other = Event(NOON, What.SEEN, {"instance": "i-2", "state": "running"})
+    assert sighting(running(), [other], NOON) is not None
+
+
+def test_a_request_without_an_instance_is_nothing_to_see() -> None:
+    assert sighting(Machine(None, request()), [], NOON) is None
+
+
+@pytest.mark.parametrize("state", [InstanceState.PENDING, InstanceState.STOPPING])
+def test_a_machine_on_its_way_counts_as_running(state: InstanceState) -> None:
+    entry = sighting(Machine(instance(state=state), request()), [], NOON)
+    assert entry is not None
+    assert entry.get("state") == "running"
+
+
+def test_a_machine_that_still_runs_ends_now() -> None:
+    events = seen((running(), NOON))
+    assert stretches(events, NOON + 5 * HOUR) == [(0, 5, False)]
+
+
+def test_a_stop_by_its_user_ends_the_stretch_when_it_happened() -> None:
+    events = seen((running(), NOON), (stopped(NOON + 2 * HOUR), NOON + 9 * HOUR))
+    assert stretches(events, NOON + 10 * HOUR) == [(0, 2, False)]
+
+
+def test_an_interruption_and_a_restart_are_two_stretches() -> None:
+    events = seen(
+        (running(), NOON),
+        (stopped(NOON + 2 * HOUR, INTERRUPTED), NOON + 3 * HOUR),
+        (running(NOON + 4 * HOUR), NOON + 5 * HOUR),
+        (ended(NOON + 6 * HOUR), NOON + 7 * HOUR),
+    )
+    assert stretches(events, NOON + 8 * HOUR) == [(0, 2, True), (4, 6, False)]
+
+
+def test_a_stop_that_nobody_saw_does_not_end_the_stretch() -> None:
+    events = seen((running(), NOON), (running(NOON + 4 * HOUR), NOON + 5 * HOUR))
+    assert stretches(events, NOON + 6 * HOUR) == [(0, 4, False), (4, 6, False)]
+
+
+def test_what_never_ran_costs_nothing() -> None:
+    assert stretches(seen((stopped(NOON), NOON)), NOON + HOUR) == []
+
+
+def test_time_that_runs_backwards_is_no_time() -> None:
+    assert stretches(seen((running(), NOON)), NOON - HOUR) == [(0, 0, False)]
+
+
+def test_stretches_of_several_instances_are_ordered_and_kept_apart() -> None:
+    second = instance("i-2", launched_at=NOON + HOUR, zone_name="us-east-1b")
+    events = seen(
+        (running(), NOON),
+        (Machine(second, request("sir-2")), NOON + HOUR),
+        (ended(NOON + 2 * HOUR), NOON + 2 * HOUR),
+    )
+    assert intervals(events, until=NOON + 3 * HOUR) == (
+        Interval("us-east-1", "us-east-1a", "g5.xlarge", NOON, NOON + 2 * HOUR, interrupted=False),
+        Interval(
+            "us-east-1",
+            "us-east-1b",
+            "g5.xlarge",
+            NOON + HOUR,
+            NOON + 3 * HOUR,
+            interrupted=False,
+        ),
+    )
+
+
+def test_other_entries_of_the_journal_are_no_usage() -> None:
+    assert intervals([Event(NOON, What.INTENT), Event(NOON, What.SETTLED)], until=NOON) == ()
+
+
+@pytest.mark.parametrize("state", [InstanceState.TERMINATED, InstanceState.STOPPED])
+def test_an_end_that_the_request_does_not_know_of_yet_ends_now(state: InstanceState) -> None:
+    """The status is still `fulfilled` since the launch, which must not make the usage nothing."""
+    late = Machine(instance(state=state), request(status_code="fulfilled"))
+    events = seen((running(), NOON), (late, NOON + 3 * HOUR))
+    assert stretches(events, NOON + 4 * HOUR) == [(0, 3, False)]
+
+
+def test_an_end_without_a_request_ends_when_it_was_seen() -> None:
+    gone = Machine(instance(state=InstanceState.TERMINATED), None)
+    events = seen((running(), NOON), (gone, NOON + 3 * HOUR))
+    assert stretches(events, NOON + 9 * HOUR) == [(0, 3, False)]
