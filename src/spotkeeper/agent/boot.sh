@@ -17,7 +17,9 @@ base="${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254}/latest"
 token="$(curl -sf -m 2 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' "$base/api/token")"
 deadline="$(curl -sf -m 2 -H "X-aws-ec2-metadata-token: $token" \
   "$base/meta-data/tags/instance/spotkeeper:deadline")"
-[ -n "$deadline" ] || deadline="$(cat "${SPOTKEEPER_ROOT:-}/var/lib/spotkeeper/deadline")"
+is_time() { [ -n "$1" ] && date -u -d "$1" >/dev/null 2>&1; }
+[ "$deadline" = never ] || is_time "$deadline" ||
+  deadline="$(cat "${SPOTKEEPER_ROOT:-}/var/lib/spotkeeper/deadline")"
 [ "$deadline" = never ] && exit 0
 end="$(date -u -d "$deadline" +%s)" || exit 1
 [ "$(date -u +%s)" -lt "$end" ] && exit 0

@@ -1,0 +1,109 @@
+"""Where things are kept: what must not be lost, and what can be fetched again."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from spotkeeper.errors import StoreProblem
+
+#: Overrides the platform's folders; state and cache then live side by side in it.
+HOME_VARIABLE = "SPOT_HOME"
+
+PRIVATE_FOLDER = 0o700
+PRIVATE_FILE = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """The product's folders on this computer."""
+
+    state: Path
+    cache: Path
+
+    @classmethod
+    def of_user(cls, environment: Mapping[str, str]) -> "Folders":
+        """The platform's folders, or those below ``SPOT_HOME``."""
+        if home := environment.get(HOME_VARIABLE):
+            return cls(Path(home) / "state", Path(home) / "cache")
+        from platformdirs import user_cache_path, user_state_path
+
+        return cls(user_state_path("spotkeeper"), user_cache_path("spotkeeper"))
+
+    @property
+    def journal(self) -> Path:
+        """One file per machine name."""
+        return self.state / "journal"
+
+    @property
+    def keys(self) -> Path:
+        """Keys made for a machine."""
+        return self.state / "keys"
+
+    def private_keys(self) -> Path:
+        """The folder of ``keys``, made if needed, readable by its owner only."""
+        return private_folder(self.keys)
+
+    @property
+    def known_hosts(self) -> Path:
+        """One file per machine name."""
+        return self.state / "known_hosts"
+
+    @property
+    def sandbox(self) -> Path:
+        """The sandbox's own files."""
+        return self.state / "sandbox"
+
+
+def private_folder(path: Path) -> Path:
+    """Make a folder that only its owner can read, and those of its parents that are missing.
+
+    Raises:
+        StoreProblem: it cannot be made.
+    """
+    try:
+        missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+        for folder in (*reversed(missing), path):
+            folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+            folder.chmod(PRIVATE_FOLDER)
+        for folder in missing:
+            sync_folder(folder.parent)
+    except OSError as problem:
+        raise store_problem(path, problem) from problem
+    return path
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the entries of a folder durable, where the system knows how."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def store_problem(path: Path, problem: OSError) -> StoreProblem:
+    """The error for a path that this computer refuses."""
+    return StoreProblem(f"Cannot use {path}: {problem.strerror or problem}")
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Replace a file in one step, readable by its owner only.
+
+    Raises:
+        StoreProblem: the disk refuses; the old file is still there.
+    """
+    private_folder(path.parent)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as problem:
+        temporary.unlink(missing_ok=True)
+        raise store_problem(path, problem) from problem

@@ -1,0 +1,194 @@
+"""``spot.toml``, and the JSON file of the script that spotkeeper replaces."""
+
+import difflib
+import json
+import re
+import tomllib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+from spotkeeper.errors import BadInput
+
+DEFAULT_FILE = "spot.toml"
+
+#: Keys of ``[machine]`` with the types they take: every option of ``spot up``, by its long name.
+_TEXT, _WHOLE, _NUMBER, _SWITCH, _TEXTS = "text", "whole number", "number", "true or false", "list"
+MACHINE_KEYS: Mapping[str, str] = {
+    "type": _TEXTS,
+    "exclude": _TEXTS,
+    "region": _TEXTS,
+    "zone": _TEXTS,
+    "gpus": _WHOLE,
+    "gpu": _TEXT,
+    "gpu-memory": _NUMBER,
+    "vcpus": _WHOLE,
+    "memory": _NUMBER,
+    "arch": _TEXT,
+    "max-hourly": _NUMBER,
+    "once": _SWITCH,
+    "on-interruption": _TEXT,
+    "max-price": _TEXT,
+    "for": _TEXT,
+    "image": _TEXT,
+    "disk": _WHOLE,
+    "user-data": _TEXT,
+    "key": _TEXT,
+    "subnet": _TEXT,
+    "security-group": _TEXTS,
+    "profile": _TEXT,
+}
+
+#: The old script's keys, and what they are called here.
+OLD_KEYS: Mapping[str, str] = {
+    "Name": "name",
+    "Project": "tag",
+    "Owner": "tag",
+    "Key_Name": "key-name",
+    "Volume_Size": "disk",
+    "AMI_Id": "image",
+    "AWSCLI_Profile": "profile",
+    "User_Data": "user-data-text",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a configuration file says; the command line wins over it."""
+
+    machine: Mapping[str, Any] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    origin: Path | None = None
+
+    def get(self, key: str) -> Any | None:
+        """The value of an option, ``None`` where the file is silent."""
+        return self.machine.get(key)
+
+
+def load(path: Path | None, *, folder: Path) -> Settings:
+    """Read the named file, or ``spot.toml`` of the folder if there is one.
+
+    Raises:
+        BadInput: the file cannot be read or understood; the message has file, line and key.
+    """
+    chosen = path or folder / DEFAULT_FILE
+    if path is None and not chosen.is_file():
+        return Settings()
+    try:
+        text = chosen.read_text(encoding="utf-8")
+    except OSError as problem:
+        raise BadInput(f"Cannot read {chosen}: {problem.strerror}") from problem
+    except UnicodeDecodeError as problem:
+        raise BadInput(f"{chosen} is not UTF-8 text: {problem.reason}") from problem
+    file = _File(chosen, text)
+    return _from_json(file) if chosen.suffix == ".json" else _from_toml(file)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A configuration file while it is read."""
+
+    path: Path
+    text: str
+
+    def wrong(self, key: str, told: str, *, section: str = "", hint: str = "") -> NoReturn:
+        """Refuse a key, with file and line."""
+        line = _line_of(self.text, key, section)
+        raise BadInput(
+            f"{self.path}, line {line}: {key} {told}", next_step=hint or "Fix that line."
+        )
+
+    def refuse_unknown(
+        self, found: Mapping[str, Any], known: Collection[str], section: str = ""
+    ) -> None:
+        """Refuse a key that means nothing, with the nearest that does."""
+        for key in found:
+            if key not in known:
+                near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+                hint = f"Did you mean {near[0]}?" if near else f"Known keys: {', '.join(known)}."
+                self.wrong(key, "is not a known key", section=section, hint=hint)
+
+
+def _from_toml(file: _File) -> Settings:
+    try:
+        document = tomllib.loads(file.text)
+    except tomllib.TOMLDecodeError as problem:
+        raise BadInput(f"{file.path}: {problem}", next_step="Fix that line.") from problem
+    file.refuse_unknown(document, ("machine", "tags"))
+    machine = _section(file, document, "machine")
+    tags = _section(file, document, "tags")
+    file.refuse_unknown(machine, MACHINE_KEYS, "machine")
+    for key, value in machine.items():
+        if not _fits(key, value):
+            told = f"must be a {MACHINE_KEYS[key]}, not {value!r}"
+            file.wrong(key, told, section="machine")
+    for key, value in tags.items():
+        if not isinstance(value, str):
+            file.wrong(key, f"must be text in quotes, not {value!r}", section="tags")
+    options = {key: _listed(key, value) for key, value in machine.items()}
+    return Settings(options, tags, file.path)
+
+
+def _from_json(file: _File) -> Settings:
+    try:
+        document = json.loads(file.text)
+    except json.JSONDecodeError as problem:
+        raise BadInput(
+            f"{file.path}: {problem.msg} (at line {problem.lineno}, column {problem.colno})",
+            next_step="Fix that line.",
+        ) from problem
+    if not isinstance(document, dict):
+        raise BadInput(f"{file.path} must hold one JSON object, with keys such as Name and AMI_Id")
+    file.refuse_unknown(document, OLD_KEYS)
+    machine: dict[str, Any] = {}
+    for key, value in document.items():
+        name = OLD_KEYS[key]
+        if name == "disk":
+            machine[name] = _old_size(file, value)
+        elif not isinstance(value, str):
+            file.wrong(key, f"must be text in quotes, not {value!r}")
+        elif name != "tag" and value:
+            machine[name] = value
+    tags = {key: str(document[key]) for key in ("Project", "Owner") if document.get(key)}
+    return Settings(machine, tags, file.path)
+
+
+def _old_size(file: _File, value: object) -> int:
+    if isinstance(value, bool) or not re.fullmatch(r"-?[0-9]{1,9}", str(value).strip()):
+        file.wrong("Volume_Size", f"must be a whole number of GB, not {value!r}")
+    return int(str(value))
+
+
+def _section(file: _File, document: Mapping[str, Any], name: str) -> dict[str, Any]:
+    section = document.get(name, {})
+    if not isinstance(section, dict):
+        file.wrong(name, f"must be a table: [{name}]")
+    return section
+
+
+def _fits(key: str, value: Any) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return {
+        _TEXT: isinstance(value, str) or (key == "max-price" and number),
+        _WHOLE: isinstance(value, int) and not isinstance(value, bool),
+        _NUMBER: number,
+        _SWITCH: isinstance(value, bool),
+        _TEXTS: isinstance(value, str)
+        or (isinstance(value, list) and all(isinstance(each, str) for each in value)),
+    }[MACHINE_KEYS[key]]
+
+
+def _listed(key: str, value: Any) -> Any:
+    return [value] if MACHINE_KEYS[key] is _TEXTS and isinstance(value, str) else value
+
+
+def _line_of(text: str, key: str, section: str = "") -> int:
+    """The line on which a key stands, in its section where it has one; 1 if it is not found."""
+    wanted = re.compile(rf"""[\s{{,\["']*{re.escape(key)}["']?\s*(?:[=:\].]|$)""")
+    inside = not section
+    for number, line in enumerate(text.splitlines(), start=1):
+        inside = inside or re.match(rf"\s*\[\s*{re.escape(section)}\s*\]", line) is not None
+        if inside and wanted.match(line):
+            return number
+    return 1

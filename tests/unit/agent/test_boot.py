@@ -1,0 +1,124 @@
+"""What the boot script arms, and that no value can make it do anything else."""
+
+import ast
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.unit.agent.machine_room import Room, furnished, in_hours, linux_only
+
+from spotkeeper import agent
+
+pytestmark = linux_only
+
+HOSTILE = [
+    '$(touch {0}); "; reboot',
+    "`touch {0}`",
+    "'; touch {0}; '",
+    "a[$(touch {0})]",
+    "never\n$(touch {0})\nreboot",
+    "\n#spotkeeper deadline dG91Y2g=\n",
+    "-f {0}",
+    "",
+]
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Room:
+    """A machine with systemd."""
+    return furnished(tmp_path, ["systemctl", "shutdown", "curl", "wall", "reboot"])
+
+
+@pytest.fixture
+def plain_room(tmp_path: Path) -> Room:
+    """A machine without systemd."""
+    return furnished(tmp_path, ["shutdown", "curl", "wall", "reboot"])
+
+
+def test_the_script_is_good_bash() -> None:
+    bash = shutil.which("bash") or "bash"
+    done = subprocess.run(  # noqa: S603 - a fixed program
+        [bash, "-n"], input=agent.boot_script(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_agent_needs_the_standard_library_only() -> None:
+    for path in Path(agent.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or "."] if isinstance(node, ast.ImportFrom) else []
+            assert {name.split(".")[0] for name in names} <= sys.stdlib_module_names
+
+
+def test_a_boot_installs_the_guard_and_starts_its_timer(room: Room) -> None:
+    done = room.boot(in_hours(8))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert room.guard.stat().st_mode & 0o777 == 0o755
+    assert room.calls == [
+        "systemctl daemon-reload",
+        "systemctl enable spotkeeper-guard.timer",
+        "systemctl start --no-block spotkeeper-guard.timer",
+    ]
+
+
+def test_the_timer_looks_every_minute_from_boot_on(room: Room) -> None:
+    room.boot(in_hours(8))
+    service = (room.units / "spotkeeper-guard.service").read_text()
+    timer = (room.units / "spotkeeper-guard.timer").read_text()
+    assert "ExecStart=/usr/local/sbin/spotkeeper-guard\n" in service
+    assert "OnBootSec=60\n" in timer
+    assert "OnUnitActiveSec=60\n" in timer
+    assert "WantedBy=timers.target\n" in timer
+
+
+def test_the_deadline_is_kept_as_given(room: Room) -> None:
+    deadline = in_hours(8)
+    room.boot(deadline)
+    assert (room.root / "var/lib/spotkeeper/deadline").read_text() == f"{deadline}\n"
+
+
+def test_a_second_boot_is_like_the_first(room: Room) -> None:
+    room.boot(in_hours(8))
+    first = room.guard.read_text()
+    assert room.boot(in_hours(8)).returncode == 0
+    assert room.guard.read_text() == first
+
+
+@pytest.mark.parametrize(
+    ("hours", "minutes"), [(2, {119, 120}), (0.5, {29, 30}), (0, {1}), (-5, {1})]
+)
+def test_without_systemd_a_plain_timer_is_set(
+    plain_room: Room, hours: float, minutes: set[int]
+) -> None:
+    assert plain_room.boot(in_hours(hours)).returncode == 0
+    (call,) = plain_room.calls
+    assert call in {f"shutdown -h +{n}" for n in minutes}
+
+
+def test_without_systemd_and_deadline_nothing_is_set(plain_room: Room) -> None:
+    assert plain_room.boot("never").returncode == 0
+    assert plain_room.calls == []
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_a_hostile_value_executes_nothing(room: Room, value: str, tmp_path: Path) -> None:
+    trap = tmp_path / "trap"
+    text = value.format(trap)
+    assert room.boot(text).returncode == 0
+    assert (room.root / "var/lib/spotkeeper/deadline").read_text() == f"{text.rstrip()}\n"
+    room.look()
+    assert not trap.exists()
+    assert not [call for call in room.calls if call.startswith("reboot")]
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_a_hostile_value_executes_nothing_without_systemd(
+    plain_room: Room, value: str, tmp_path: Path
+) -> None:
+    trap = tmp_path / "trap"
+    assert plain_room.boot(value.format(trap)).returncode == 0
+    assert not trap.exists()
+    assert not [call for call in plain_room.calls if not call.startswith("shutdown -h +")]

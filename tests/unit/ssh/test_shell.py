@@ -1,0 +1,112 @@
+"""The ssh command line: nothing in it can become an option or a second command."""
+
+import os
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spotkeeper.errors import NotFound
+from spotkeeper.ssh.shell import Login, run
+
+ARGUMENTS = st.text(st.characters(blacklist_characters="\0", blacklist_categories=["Cs"]))
+
+
+def login(known_hosts: str = "/state/known_hosts/train", identity: str | None = None) -> Login:
+    return Login(
+        address="203.0.113.5",
+        user="ubuntu",
+        instance_id="i-1",
+        known_hosts=Path(known_hosts),
+        identity=Path(identity) if identity else None,
+    )
+
+
+def test_the_command_pins_the_host_key_to_the_instance() -> None:
+    assert login(identity="/keys/train").command() == [
+        "ssh",
+        "-i",
+        "/keys/train",
+        "-o",
+        "UserKnownHostsFile=/state/known_hosts/train",
+        "-o",
+        "HostKeyAlias=i-1",
+        "-o",
+        "StrictHostKeyChecking=accept-new",
+        "-o",
+        "ForwardAgent=no",
+        "-l",
+        "ubuntu",
+        "--",
+        "203.0.113.5",
+    ]
+
+
+def test_without_a_known_private_key_ssh_chooses() -> None:
+    assert "-i" not in login().command()
+
+
+def test_the_options_end_before_the_host() -> None:
+    command = login().command(["ls", "-l"])
+    assert command[command.index("203.0.113.5") - 1] == "--"
+    assert command[-2:] == ["ls", "-l"]
+
+
+@pytest.mark.parametrize("remote", ["; reboot", "$(touch x)", "`id`", '"', "'", "a\nb", "-oX=y"])
+def test_a_hostile_remote_command_stays_one_argument(remote: str) -> None:
+    assert login().command([remote])[-1] == remote
+    assert len(login().command([remote])) == len(login().command()) + 1
+
+
+@given(remote=st.lists(ARGUMENTS))
+def test_the_line_to_paste_is_the_same_command(remote: list[str]) -> None:
+    assert shlex.split(login("/a b/c").line(remote)) == login("/a b/c").command(remote)
+
+
+def test_a_path_with_a_blank_is_quoted_for_ssh() -> None:
+    command = login("/home/my self/known_hosts").command()
+    assert 'UserKnownHostsFile="/home/my self/known_hosts"' in command
+
+
+@pytest.mark.skipif(shutil.which("ssh") is None, reason="no OpenSSH here")
+@pytest.mark.parametrize("path", ["/state/train", "/my home/état/train"])
+def test_openssh_understands_it_as_meant(path: str, tmp_path: Path) -> None:
+    """`ssh -G` prints what it would do, and connects to nothing."""
+    (tmp_path / "my key").touch()
+    program, *rest = login(path, identity=f"{tmp_path}/my key").command(["-oPort=1", "-v"])
+    done = subprocess.run(  # noqa: S603 - the program under test
+        [program, "-F", "none", "-G", *rest], capture_output=True, text=True, check=True
+    )
+    told = dict(line.split(" ", 1) for line in done.stdout.splitlines() if " " in line)
+    assert told["hostname"] == "203.0.113.5"
+    assert told["user"] == "ubuntu"
+    assert told["port"] == "22"  # -oPort=1 belongs to the remote command
+    assert told["hostkeyalias"] == "i-1"
+    assert told["userknownhostsfile"].strip('"') == path
+    assert told["identityfile"].strip('"') == f"{tmp_path}/my key"
+    assert told["forwardagent"] == "no"
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder of the PATH."""
+    monkeypatch.setenv("PATH", os.fspath(tmp_path))
+    return tmp_path
+
+
+def test_the_exit_code_of_ssh_is_ours(programs: Path) -> None:
+    stub = programs / "ssh"
+    stub.write_text('#!/bin/sh\n[ "$2" = "a b" ] && exit 42\nexit 1\n')
+    stub.chmod(0o755)
+    assert run(["ssh", "--", "a b"]) == 42
+
+
+@pytest.mark.usefixtures("programs")
+def test_a_computer_without_ssh_is_told_so() -> None:
+    with pytest.raises(NotFound, match="no ssh") as caught:
+        run(["ssh", "--", "203.0.113.5"])
+    assert "--print" in caught.value.next_step
