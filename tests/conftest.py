@@ -6,10 +6,15 @@ from functools import cache
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from spotkeeper.sandbox import daemon
 from spotkeeper.sandbox.control import Control
 from spotkeeper.sandbox.options import SandboxOptions, SandboxStatus
+
+# A busy computer is slow now and then; no test of ours is about time.
+settings.register_profile("spotkeeper", deadline=None)
+settings.load_profile("spotkeeper")
 
 
 @dataclass(frozen=True)

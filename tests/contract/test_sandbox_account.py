@@ -192,3 +192,13 @@ def test_every_answer_says_that_it_is_simulated(sandbox: Sandbox) -> None:
     assert headers["x-spotkeeper-sandbox"] == "simulated"
     with urlopen(f"{sandbox.url}/_sandbox/health") as response:  # noqa: S310 - our own server
         assert response.headers["x-spotkeeper-sandbox"] == "simulated"
+
+
+def test_a_key_pair_is_deleted_by_its_id(sandbox: Sandbox) -> None:
+    ec2 = sandbox.client("ec2")
+    kept = ec2.create_key_pair(KeyName="kept")["KeyPairId"]
+    gone = ec2.create_key_pair(KeyName="gone")["KeyPairId"]
+    ec2.delete_key_pair(KeyPairId=gone)
+    assert [row["KeyPairId"] for row in ec2.describe_key_pairs()["KeyPairs"]] == [kept]
+    with pytest.raises(ClientError, match=r"InvalidKeyPair\.NotFound"):
+        ec2.delete_key_pair(KeyPairId=gone)

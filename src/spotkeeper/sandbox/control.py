@@ -9,11 +9,12 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from decimal import Decimal
 from http.client import HTTPException
-from typing import Any
+from typing import Any, Unpack
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
 from spotkeeper.errors import BadInput, NotFound, SandboxProblem, SpotkeeperError
+from spotkeeper.sandbox.faults import Fault, FaultDetails
 from spotkeeper.sandbox.home import without_port
 from spotkeeper.sandbox.options import SandboxOptions, SandboxStatus
 from spotkeeper.sandbox.pools import parse_pool
@@ -67,32 +68,9 @@ class Control:
         """Set a Spot quota in vCPUs, in one region or all."""
         return self._call("quota", code=code, vcpus=vcpus, region=region)
 
-    def fail(  # noqa: PLR0913 - one parameter per fact of the fault
-        self,
-        operation: str,
-        code: str,
-        *,
-        message: str = "",
-        times: int = 1,
-        region: str | None = None,
-        http_status: int = 400,
-        after_effect: bool = False,
-    ) -> None:
-        """Make the next ``times`` calls of an operation answer ``code``.
-
-        With ``after_effect`` the call is carried out and its answer lost: HTTP 503, or a dropped
-        connection when ``http_status`` is 0.
-        """
-        self._call(
-            "fail",
-            operation=operation,
-            code=code,
-            message=message,
-            times=times,
-            region=region,
-            http_status=http_status,
-            after_effect=after_effect,
-        )
+    def fail(self, operation: str, code: str, **details: Unpack[FaultDetails]) -> None:
+        """Make the next calls of an operation answer ``code``; see ``Fault`` for the details."""
+        self._call("fail", **asdict(Fault(operation, code, **details)))
 
     def calls(self) -> list[tuple[str, str]]:
         """(operation, region) of every AWS call since the last reset; the last 10,000."""

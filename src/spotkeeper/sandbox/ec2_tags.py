@@ -1,4 +1,4 @@
-"""EC2 calls about tags and what hangs together: DescribeTags, DeleteSecurityGroup."""
+"""EC2 calls about tags, groups and keys: what moto lists or deletes in another way than EC2."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -30,7 +30,7 @@ PLAIN_FILTERS = {"key", "value", "resource-id", "resource-type"}
 
 
 class TagResponses(EC2Response):  # type: ignore[misc]
-    """Tags, and the group that is still in use."""
+    """Tags, the group that is still in use, and the key that is named by its id."""
 
     def describe_tags(self) -> ActionResult:
         """Tags of everything that exists."""
@@ -53,6 +53,15 @@ class TagResponses(EC2Response):  # type: ignore[misc]
                         "DependencyViolation", f"resource {wanted} has a dependent object"
                     )
         return super().delete_security_group()
+
+    def delete_key_pair(self) -> Any:
+        """By name or by id, of which moto knows only the first; an unknown id is refused."""
+        if key_id := self.params.get("KeyPairId"):
+            names = {pair.id: pair.key_name for pair in self.ec2_backend.key_pairs.values()}
+            if key_id not in names:
+                raise refuse("InvalidKeyPair.NotFound", f"The key pair '{key_id}' does not exist")
+            self.params["KeyName"] = names[key_id]
+        return super().delete_key_pair()
 
 
 class TagRow:

@@ -2,6 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypedDict
+
+
+class FaultDetails(TypedDict, total=False):
+    """What may be said of a fault besides its operation and code; see ``Fault``."""
+
+    message: str
+    times: int
+    region: str | None
+    http_status: int
+    after_effect: bool
 
 
 @dataclass(frozen=True)

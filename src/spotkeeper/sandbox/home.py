@@ -56,9 +56,11 @@ class Home:
         return self.path / "aws.ini"
 
     def create(self) -> None:
-        """Make the folder, or make it private."""
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.path.chmod(0o700)
+        """Make the folder, or make it private, and what is missing above it."""
+        missing = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
+        for folder in (*reversed(missing), self.path):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            folder.chmod(0o700)
         self._write_text(self.aws_file.name, AWS_FILE)
 
     def options(self) -> SandboxOptions:
