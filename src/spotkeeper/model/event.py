@@ -78,8 +78,9 @@ def launched_ids(events: Iterable[Event], region: str) -> frozenset[str]:
 
 
 def last_intent_at(events: Iterable[Event]) -> datetime | None:
-    """When something was last meant to be created."""
-    return max((event.at for event in events if event.what is What.INTENT), default=None)
+    """When something of the name may last have come into being."""
+    born = (What.INTENT, What.LAUNCHED)
+    return max((event.at for event in events if event.what in born), default=None)
 
 
 def attempts(events: Iterable[Event]) -> int:

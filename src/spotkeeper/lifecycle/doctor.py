@@ -1,0 +1,141 @@
+"""Check what a launch needs, one line each, with the fix."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from enum import StrEnum
+
+from spotkeeper.errors import NoCredentials, NoOffers, RegionNotEnabled, SpotkeeperError
+from spotkeeper.lifecycle.ground import no_default_vpc
+from spotkeeper.lifecycle.ports import Account, Cloud, Image
+from spotkeeper.model.instance_type import InstanceType
+from spotkeeper.model.quota import quota_family
+
+
+class Verdict(StrEnum):
+    """How a check came out."""
+
+    OK = "ok"
+    WARNING = "warning"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the doctor."""
+
+    name: str
+    verdict: Verdict
+    told: str
+    fix: str = ""
+
+
+class Doctor:
+    """Runs the checks against one region; a check that fails never hides the next one."""
+
+    def __init__(
+        self,
+        *,
+        cloud: Cloud,
+        account: Account,
+        region: str,
+        hardware: Callable[[], Collection[InstanceType]],
+        key_told: Callable[[], str],
+    ) -> None:
+        self._cloud = cloud
+        self._account = account
+        self._region = region
+        self._hardware = hardware
+        self._key_told = key_told
+
+    def examine(self, image: str) -> tuple[Check, ...]:
+        """All checks, in the order in which a launch would meet them."""
+        credentials = self._try("credentials", self._credentials)
+        if credentials.verdict is Verdict.BROKEN:
+            return (credentials,)
+        region = self._try("region", self._region_enabled)
+        if region.verdict is Verdict.BROKEN:
+            return (credentials, region)
+        types = self._hardware()
+        some = next(iter(types), None)
+        if some is None:
+            raise NoOffers(f"None of the types is offered in {self._region}")
+        return (
+            credentials,
+            region,
+            self._try("network", self._network),
+            self._try("image", lambda: self._image(image, some).name or image),
+            self._try("key", self._key_told),
+            self._try("permission to launch", lambda: self._may_launch(image, some)),
+            self._spot_role(),
+            *(self._quota(found) for found in types),
+        )
+
+    def _try(self, name: str, look: Callable[[], str]) -> Check:
+        try:
+            return Check(name, Verdict.OK, look())
+        except SpotkeeperError as problem:
+            return Check(name, Verdict.BROKEN, problem.message, problem.next_step)
+
+    def _credentials(self) -> str:
+        caller = self._cloud.caller()
+        if not caller.account:
+            raise NoCredentials("STS did not say who is calling")
+        return f"account {caller.account}, {caller.owner.partition(':')[2]}"
+
+    def _region_enabled(self) -> str:
+        enabled = self._cloud.regions()
+        if self._region in enabled:
+            return f"{self._region} is one of {len(enabled)} enabled regions"
+        raise RegionNotEnabled(f"{self._region} is not enabled for this account")
+
+    def _network(self) -> str:
+        subnets = self._cloud.subnets(self._region)
+        if not subnets:
+            raise no_default_vpc(self._region)
+        return f"default VPC {subnets[0].vpc_id} with subnets in {len(subnets)} zones"
+
+    def _image(self, image: str, found: InstanceType) -> Image:
+        return self._cloud.image(self._region, image, found.arch)
+
+    def _may_launch(self, image: str, found: InstanceType) -> str:
+        self._account.may_launch(self._region, self._image(image, found), found.name)
+        return "EC2 would allow RunInstances (DryRun)"
+
+    def _spot_role(self) -> Check:
+        try:
+            exists = self._account.spot_role_exists()
+        except SpotkeeperError as problem:
+            return Check("Spot role", Verdict.WARNING, problem.message, problem.next_step)
+        if exists:
+            return Check("Spot role", Verdict.OK, "AWSServiceRoleForEC2Spot exists")
+        return Check(
+            "Spot role",
+            Verdict.WARNING,
+            "AWSServiceRoleForEC2Spot does not exist yet",
+            "Create it once: aws iam create-service-linked-role --aws-service-name "
+            "spot.amazonaws.com",
+        )
+
+    def _quota(self, found: InstanceType) -> Check:
+        family = quota_family(found.name)
+        name = f"quota for {found.name}"
+        if family is None:
+            return Check(name, Verdict.WARNING, "its quota family is not known")
+        try:
+            limit = self._account.spot_quota_vcpus(self._region, family.code)
+            used = self._account.spot_vcpus_in_use(self._region, family)
+        except SpotkeeperError as problem:
+            return Check(name, Verdict.WARNING, problem.message, problem.next_step)
+        if limit is None:
+            return Check(name, Verdict.WARNING, f"{family.name} cannot be read")
+        told = f"{used} of {limit:g} vCPUs used, it needs {found.vcpus} ({family.name})"
+        if limit - used >= found.vcpus:
+            return Check(name, Verdict.OK, told)
+        return Check(
+            name,
+            Verdict.BROKEN,
+            told,
+            "Ask for more: aws service-quotas request-service-quota-increase --service-code ec2 "
+            f"--quota-code {family.code} --desired-value {max(found.vcpus, 8)} "
+            f"--region {self._region}",
+        )

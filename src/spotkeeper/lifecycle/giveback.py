@@ -1,0 +1,301 @@
+"""Give back: cancel, then terminate, then verify. Driven by what EC2 lists, so safe to repeat.
+
+The order matters: terminating the instance of a persistent request before the request is cancelled
+makes EC2 launch another one.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from spotkeeper.errors import LeftBehind, Scope, SpotkeeperError
+from spotkeeper.lifecycle.patience import looks
+from spotkeeper.lifecycle.ports import (
+    Clock,
+    Cloud,
+    Journal,
+    Leftover,
+    Observation,
+    Talk,
+    Thing,
+    ThingKind,
+)
+from spotkeeper.model.event import (
+    VISIBILITY_WINDOW,
+    Event,
+    What,
+    is_open,
+    is_settling,
+    last_intent_at,
+    launched_ids,
+    regions,
+    this_life,
+)
+from spotkeeper.model.machine import Machine, Volume, pair
+from spotkeeper.model.naming import TAG_LAUNCH, TAG_OWNER
+from spotkeeper.model.spot_request import CANCELLED_AND_RUNNING, SpotRequest
+
+#: Volumes in these states are gone or on their way without us.
+VOLUME_LEAVING = frozenset({"deleting", "deleted"})
+
+
+@dataclass(frozen=True, slots=True)
+class Actions:
+    """What one look at a region asks for next; all empty means nothing of the name is left."""
+
+    cancel: tuple[str, ...] = ()
+    terminate: tuple[str, ...] = ()
+    delete_volumes: tuple[str, ...] = ()
+    wait_for: tuple[Thing, ...] = ()
+
+    @property
+    def none(self) -> bool:
+        """Whether nothing was found at all."""
+        return not (self.cancel or self.terminate or self.delete_volumes or self.wait_for)
+
+
+def next_actions(seen: Observation, volumes: Iterable[Volume]) -> Actions:
+    """Decide from one look; touch nothing.
+
+    A request is cancelled while it may launch anything, also when only an instance names it. A
+    cancelled one whose instance still runs names that instance before EC2 lists it. An instance on
+    its way out is waited for, since its volumes and group are still held.
+    """
+    listed = {instance.id for instance in seen.instances}
+    unlisted = {
+        request.instance_id
+        for request in seen.requests
+        if request.status_code == CANCELLED_AND_RUNNING and request.instance_id
+    } - listed
+    alive = [instance for instance in seen.instances if not instance.ended]
+    ended = {request.id for request in seen.requests if not request.cancellable}
+    named = {instance.request_id for instance in alive if instance.request_id}
+    cancellable = {request.id for request in seen.requests if request.cancellable}
+    present = [volume for volume in volumes if volume.state not in VOLUME_LEAVING]
+    leaving = [i for i in seen.instances if i.state == "shutting-down"]
+    return Actions(
+        cancel=tuple(sorted(cancellable | (named - ended))),
+        terminate=(*(instance.id for instance in alive), *sorted(unlisted)),
+        delete_volumes=tuple(volume.id for volume in present if volume.state == "available"),
+        wait_for=(
+            *(Thing(ThingKind.INSTANCE, instance.id, seen.region) for instance in leaving),
+            *(
+                Thing(ThingKind.VOLUME, volume.id, seen.region)
+                for volume in present
+                if volume.state != "available"
+            ),
+        ),
+    )
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What was ended, what is left and why, and the machines as they were before."""
+
+    ended: list[Thing] = field(default_factory=list)
+    left: list[Leftover] = field(default_factory=list)
+    machines: list[Machine] = field(default_factory=list)
+
+    def add(self, other: "Outcome") -> None:
+        """Take in the outcome of another name or region."""
+        self.ended += [thing for thing in other.ended if thing not in self.ended]
+        self.left += [leftover for leftover in other.left if leftover not in self.left]
+        self.machines += other.machines
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is to be ended: a name with its journal, or only what some of its launches made."""
+
+    name: str
+    events: Sequence[Event]
+    only: frozenset[str] | None = None
+
+    @property
+    def born(self) -> datetime | None:
+        """When something of the name may last have come into being."""
+        return last_intent_at(self.events)
+
+    def covers(self, tags: Mapping[str, str]) -> bool:
+        """Whether a thing with these tags is meant."""
+        return self.only is None or tags.get(TAG_LAUNCH) in self.only
+
+    def part_of(self, seen: Observation) -> Observation:
+        """The part of an observation that is meant; a request's instance goes with it."""
+        requests = tuple(request for request in seen.requests if self.covers(request.tags))
+        ids = {request.id for request in requests}
+        instances = tuple(i for i in seen.instances if self.covers(i.tags) or i.request_id in ids)
+        return replace(seen, instances=instances, requests=requests)
+
+
+class GiveBack:
+    """Ends machines of one owner and proves that they are gone."""
+
+    def __init__(
+        self, *, owner: str, cloud: Cloud, journal: Journal, clock: Clock, talk: Talk
+    ) -> None:
+        self._owner = owner
+        self._cloud = cloud
+        self._journal = journal
+        self._clock = clock
+        self._talk = talk
+
+    def end(
+        self, name: str, in_regions: Sequence[str], *, only: frozenset[str] | None = None
+    ) -> Outcome:
+        """End everything of a name in the given regions, and what it shared if it was the last.
+
+        ``only`` limits it to what the launches with these tokens made. Never raises for what EC2
+        refuses: that is reported as left, with the reason.
+        """
+        events = self._journal.read(name)
+        outcome = Outcome()
+        began = self._clock.now()
+        for region in dict.fromkeys((*in_regions, *regions(events))):
+            outcome.add(self._end_in(region, Target(name, events, only)))
+        if is_open(events) and not outcome.left:
+            # Every region had its last look after the beginning; only that time is certain of all.
+            born = last_intent_at(events)
+            over = born is None or began - born >= VISIBILITY_WINDOW
+            what = What.SETTLED if over else What.SETTLING
+            self._journal.append(name, Event(self._clock.now(), what))
+        return outcome
+
+    def end_shared(self, region: str) -> Outcome:
+        """End the group and keys of the owner in a region, unless a machine still needs them."""
+        outcome = Outcome()
+        held: SpotkeeperError | None = None
+        for elapsed in looks(self._clock):
+            try:
+                self._end_shared_once(region, outcome, ending="")
+            except SpotkeeperError as refusal:
+                held = refusal
+                if refusal.scope is not Scope.TRANSIENT:
+                    break
+                self._talk.waiting(f"cleaning up in {region}", elapsed)
+            else:
+                return outcome
+        return self._shared_left(region, str(held), outcome)
+
+    def _end_in(self, region: str, target: Target) -> Outcome:
+        outcome = Outcome()
+        awaited = set(launched_ids(target.events, region))
+        settled = self._window_over(target.born)
+        empty_looks = 0
+        problem = "EC2 still lists it"
+        for elapsed in looks(self._clock):
+            try:
+                actions = self._look(region, target, outcome, awaited)
+                self._act(region, actions, outcome)
+                settled = settled or self._window_over(target.born)
+                # What EC2 gave us exists, listed or not: an empty look before the window is over
+                # proves nothing until it has been seen.
+                empty_looks = empty_looks + 1 if actions.none and (settled or not awaited) else 0
+                if empty_looks > (1 if settled else 0):
+                    self._end_shared_once(region, outcome, ending=target.name)
+                    return outcome
+            except SpotkeeperError as refusal:
+                problem = refusal.message
+                if refusal.scope is not Scope.TRANSIENT:
+                    break
+            self._talk.waiting(f"ending {target.name} in {region}", elapsed)
+        return self._given_up(region, target, problem, outcome)
+
+    def _look(self, region: str, target: Target, outcome: Outcome, awaited: set[str]) -> Actions:
+        seen = target.part_of(self._cloud.observe(region, self._owner, target.name))
+        seen = replace(seen, requests=tuple(self._believed(each) for each in seen.requests))
+        awaited.difference_update(instance.id for instance in seen.instances)
+        if not outcome.machines:
+            found = pair(seen.instances, seen.requests)
+            outcome.machines += [machine for machine in found if machine.alive]
+        volumes = self._cloud.volumes(region, self._owner, target.name)
+        return next_actions(seen, [volume for volume in volumes if target.covers(volume.tags)])
+
+    def _believed(self, request: SpotRequest) -> SpotRequest:
+        """The request without an instance that should long be listed if it existed."""
+        old = self._clock.now() - request.status_since >= VISIBILITY_WINDOW
+        return replace(request, instance_id=None) if old else request
+
+    def _act(self, region: str, actions: Actions, outcome: Outcome) -> None:
+        if actions.cancel:
+            self._cloud.cancel(region, actions.cancel)
+            outcome.ended += self._new(outcome, ThingKind.REQUEST, actions.cancel, region)
+        if actions.terminate:
+            self._cloud.terminate(region, actions.terminate)
+            outcome.ended += self._new(outcome, ThingKind.INSTANCE, actions.terminate, region)
+        for volume_id in actions.delete_volumes:
+            self._cloud.delete_volume(region, volume_id)
+            outcome.ended += self._new(outcome, ThingKind.VOLUME, (volume_id,), region)
+
+    def _given_up(self, region: str, target: Target, problem: str, outcome: Outcome) -> Outcome:
+        try:
+            actions = self._look(region, target, outcome, set())
+        except SpotkeeperError:
+            outcome.left.append(Leftover(Thing("everything", target.name, region), problem))
+            return outcome
+        if actions.none:
+            return self._shared_left(region, problem, outcome)
+        things = (
+            *(Thing(ThingKind.REQUEST, id_, region) for id_ in actions.cancel),
+            *(Thing(ThingKind.INSTANCE, id_, region) for id_ in actions.terminate),
+            *(Thing(ThingKind.VOLUME, id_, region) for id_ in actions.delete_volumes),
+            *actions.wait_for,
+        )
+        outcome.ended = [thing for thing in outcome.ended if thing not in things]
+        outcome.left += [Leftover(thing, problem) for thing in things]
+        return outcome
+
+    def _shared_left(self, region: str, problem: str, outcome: Outcome) -> Outcome:
+        try:
+            things = self._shared(region)
+        except SpotkeeperError:
+            things = [Thing(ThingKind.GROUP, "spotkeeper's own", region)]
+        outcome.left += [Leftover(thing, problem) for thing in things]
+        return outcome
+
+    def _end_shared_once(self, region: str, outcome: Outcome, *, ending: str) -> None:
+        """Raises ``InUse`` where something still holds the group: look for it again."""
+        if self._needed(region, ending):
+            return
+        for thing in self._shared(region):
+            if thing.kind == ThingKind.KEY:
+                self._cloud.delete_key(region, thing.id)
+            else:
+                self._cloud.delete_group(region, thing.id)
+            outcome.ended.append(thing)
+
+    def _shared(self, region: str) -> list[Thing]:
+        """The owner's groups and keys in a region."""
+        shared = (ThingKind.GROUP, ThingKind.KEY)
+        mine = (h for h in self._cloud.holdings(region) if h.tags.get(TAG_OWNER) == self._owner)
+        return [holding.thing for holding in mine if holding.thing.kind in shared]
+
+    def _needed(self, region: str, ending: str) -> bool:
+        seen = self._cloud.observe(region, self._owner)
+        if any(machine.alive for machine in pair(seen.instances, seen.requests)):
+            return True
+        names = (name for name in self._journal.names() if name != ending)
+        return any(self._may_need(name, region) for name in names)
+
+    def _may_need(self, name: str, region: str) -> bool:
+        """Whether a launch of this computer, begun a moment ago, relies on the region's ground."""
+        events = this_life(self._journal.read(name))
+        young = bool(events) and not self._window_over(last_intent_at(events))
+        return young and not is_settling(events) and region in regions(events)
+
+    def _window_over(self, born: datetime | None) -> bool:
+        return born is None or self._clock.now() - born >= VISIBILITY_WINDOW
+
+    @staticmethod
+    def _new(outcome: Outcome, kind: ThingKind, ids: Iterable[str], region: str) -> list[Thing]:
+        things = (Thing(kind, id_, region) for id_ in ids)
+        return [thing for thing in things if thing not in outcome.ended]
+
+
+def left_behind(outcome: Outcome, told: str = "") -> LeftBehind:
+    """The error for what could not be ended, each thing with its region and reason."""
+    names = "; ".join(
+        f"{each.thing.kind} {each.thing.id} in {each.thing.region}: {each.reason}"
+        for each in outcome.left
+    )
+    return LeftBehind(f"{told}Left behind: {names}", region=outcome.left[0].thing.region)

@@ -1,0 +1,289 @@
+"""Try the pools of a plan in order, each at most once per token, the intent always first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from spotkeeper.errors import (
+    NoCapacity,
+    Refused,
+    ResourceGone,
+    Scope,
+    SpotkeeperError,
+    StaleToken,
+    Unreachable,
+)
+from spotkeeper.lifecycle.ground import Ground, GroundKeeper
+from spotkeeper.lifecycle.patience import looks
+from spotkeeper.lifecycle.plan import Candidate, Plan, disk_gib
+from spotkeeper.lifecycle.ports import Clock, Cloud, Holding, Journal, LaunchOrder, Talk
+from spotkeeper.lifecycle.presence import machines, name_taken, refuse_taken
+from spotkeeper.lifecycle.token import client_token
+from spotkeeper.lifecycle.userdata import compose, guard_values
+from spotkeeper.model.event import VISIBILITY_WINDOW, Event, What, attempts
+from spotkeeper.model.machine import Instance
+from spotkeeper.model.naming import TAG_USER, machine_tags
+from spotkeeper.model.pool import Pool
+
+#: A refusal with one of these scopes leaves other pools worth a try; all others stop the launch.
+TRY_NEXT = frozenset({Scope.ZONE, Scope.TYPE_IN_REGION, Scope.REGION})
+
+#: Pauses between repeats of a launch call that got no answer; the token makes them harmless.
+PAUSES = tuple(timedelta(seconds=seconds) for seconds in (1, 3, 9))
+
+#: EC2's code for a token whose instance was terminated.
+INSTANCE_ENDED = "IdempotentInstanceTerminated"
+
+#: Tokens that EC2 may remember from lives of the name that this computer has forgotten.
+MAX_STALE_TOKENS = 5
+
+
+@dataclass(slots=True)
+class Blocked:
+    """Which pools earlier refusals have ruled out."""
+
+    pools: set[Pool] = field(default_factory=set)
+    types: set[tuple[str, str]] = field(default_factory=set)
+    regions: set[str] = field(default_factory=set)
+
+    def add(self, pool: Pool, scope: Scope) -> None:
+        """Remember a refusal of a pool that reaches as far as its scope."""
+        if scope is Scope.REGION:
+            self.regions.add(pool.region)
+        elif scope is Scope.TYPE_IN_REGION:
+            self.types.add((pool.instance_type, pool.region))
+        else:
+            self.pools.add(pool)
+
+    def covers(self, pool: Pool) -> bool:
+        """Whether a pool is not worth a call any more."""
+        return (
+            pool in self.pools
+            or pool.region in self.regions
+            or (pool.instance_type, pool.region) in self.types
+        )
+
+
+class Launcher:
+    """Launches one machine of one plan."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        owner: str,
+        cloud: Cloud,
+        journal: Journal,
+        clock: Clock,
+        talk: Talk,
+    ) -> None:
+        self._plan = plan
+        self._owner = owner
+        self._cloud = cloud
+        self._journal = journal
+        self._clock = clock
+        self._talk = talk
+        self._attempt = attempts(journal.read(plan.wish.name)) + 1
+        self._holdings: dict[str, tuple[Holding, ...]] = {}
+        #: Tokens of calls that may have made something; one that somebody else used is not here.
+        self.tokens: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        """The name of the machine to be."""
+        return self._plan.wish.name
+
+    def holdings(self, region: str) -> tuple[Holding, ...]:
+        """What is ours in a region, asked once, and the name refused if it is taken there.
+
+        Raises:
+            NameTaken: the name is in use in the region.
+        """
+        if region not in self._holdings:
+            found = self._cloud.holdings(region)
+            refuse_taken(self._cloud, region, owner=self._owner, name=self.name, holdings=found)
+            self._holdings[region] = found
+        return self._holdings[region]
+
+    def launch(self, ground: GroundKeeper, boot_script: str) -> Instance:
+        """Walk the candidates until EC2 grants one.
+
+        Raises:
+            NoCapacity: every pool refused; the message names them.
+            SpotkeeperError: any refusal that other pools would repeat (quota, permission, ...).
+        """
+        blocked = Blocked()
+        refusals: list[tuple[Pool, SpotkeeperError]] = []
+        for candidate in self._plan.candidates:
+            pool = candidate.offer.pool
+            if blocked.covers(pool):
+                continue
+            try:
+                return self._in_pool(candidate, ground, boot_script)
+            except SpotkeeperError as refusal:
+                if refusal.scope not in TRY_NEXT:
+                    raise
+                blocked.add(pool, refusal.scope)
+                refusals.append((pool, refusal))
+                self._talk.say(f"{pool}: {refusal.message}")
+        raise all_refused(refusals)
+
+    def order(
+        self, candidate: Candidate, ground: Ground, boot_script: str, token: str
+    ) -> LaunchOrder:
+        """Everything RunInstances is told for one candidate.
+
+        Raises:
+            BadInput: the disk is smaller than the image, or the user data too large.
+        """
+        plan, pool = self._plan, candidate.offer.pool
+        subnet = ground.subnet_in(pool.zone.name)
+        image = self._cloud.image(
+            pool.region, plan.image_for(candidate.offer), candidate.offer.hardware.arch
+        )
+        tags = machine_tags(
+            name=self.name,
+            owner=self._owner,
+            launch=token,
+            deadline=plan.deadline,
+            kind=plan.wish.kind,
+        )
+        values = guard_values(plan.deadline)
+        return LaunchOrder(
+            pool=pool,
+            image=image,
+            kind=plan.wish.kind,
+            on_interruption=plan.wish.behaviour,
+            subnet_id=subnet.id,
+            group_ids=ground.group_ids,
+            key_name=ground.key_name,
+            disk_gib=disk_gib(plan.wish, image.root_gib),
+            user_data=compose(boot_script, values, plan.wish.user_script),
+            token=token,
+            tags={**tags, TAG_USER: image.login, **plan.wish.tags},
+            max_usd_per_hour=candidate.max_usd_per_hour,
+            valid_until=plan.valid_until,
+        )
+
+    def _in_pool(self, candidate: Candidate, ground: GroundKeeper, boot_script: str) -> Instance:
+        region = candidate.offer.pool.region
+        self.holdings(region)
+        for _ in range(MAX_STALE_TOKENS):
+            token = self._token(candidate.offer.pool)
+            try:
+                instance = self._granted(candidate, ground, boot_script, token)
+            except StaleToken as stale:
+                self._conclude(What.REFUSED, region=region, token=token, code=stale.kind)
+                self.tokens -= {token}
+                self._resolve(stale, region, token)
+                self._attempt += 1
+                continue
+            except SpotkeeperError as refusal:
+                if refusal.scope is not Scope.TRANSIENT:
+                    self._conclude(What.REFUSED, region=region, token=token, code=refusal.kind)
+                raise
+            self._conclude(
+                What.LAUNCHED,
+                region=region,
+                token=token,
+                instance=instance.id,
+                request=instance.request_id or "",
+            )
+            return _checked(instance)
+        raise Refused(
+            f"EC2 remembers {MAX_STALE_TOKENS} earlier launches of {self.name}",
+            next_step="Use another name, or try again tomorrow.",
+            region=region,
+        )
+
+    def _granted(
+        self, candidate: Candidate, ground: GroundKeeper, boot_script: str, token: str
+    ) -> Instance:
+        """Ask until there is an answer; names and token make every repeat the same request."""
+        region = candidate.offer.pool.region
+        self._intend(candidate.offer.pool, token)
+        for pause in PAUSES:
+            try:
+                return self._asked(candidate, ground, boot_script, token)
+            except Unreachable as lost:
+                self._talk.say(f"{lost.message}; asking again with the same token")
+            except ResourceGone:
+                # The group or key went with somebody's last machine a moment ago: make it anew.
+                ground.forget(region)
+                self._holdings[region] = ()
+            self._clock.sleep(pause)
+        return self._asked(candidate, ground, boot_script, token)
+
+    def _asked(
+        self, candidate: Candidate, ground: GroundKeeper, boot_script: str, token: str
+    ) -> Instance:
+        """One call. When its answer is lost the intent is written again, before anything else: the
+        call may have taken effect until then, and EC2's window is counted from the last intent."""
+        pool = candidate.offer.pool
+        found = ground.ground(pool.region, self._holdings[pool.region])
+        try:
+            return self._cloud.run(self.order(candidate, found, boot_script, token))
+        except (Unreachable, KeyboardInterrupt):
+            self._intend(pool, token)
+            raise
+
+    def _intend(self, pool: Pool, token: str) -> None:
+        fields = {
+            "owner": self._owner,
+            "region": pool.region,
+            "pool": str(pool),
+            "token": token,
+            "attempt": str(self._attempt),
+            "key_file": str(self._plan.wish.key_file or ""),
+            "expects": "spot-instances-request instance volume security-group key-pair",
+        }
+        self.tokens |= {token}
+        self._journal.append(self.name, Event(self._clock.now(), What.INTENT, fields))
+
+    def _token(self, pool: Pool) -> str:
+        return client_token(owner=self._owner, name=self.name, attempt=self._attempt, pool=pool)
+
+    def _conclude(self, what: What, **fields: str) -> None:
+        self._journal.append(self.name, Event(self._clock.now(), what, fields))
+
+    def _resolve(self, stale: StaleToken, region: str, token: str) -> None:
+        """Learn what the earlier launch with this token became; return only if it has ended.
+
+        Another computer with the same login may have made it a moment ago, so that an empty list
+        proves nothing before EC2's window is over. A token whose instance ended is settled.
+
+        Raises:
+            NameTaken: its machine is alive.
+        """
+        for elapsed in looks(self._clock, VISIBILITY_WINDOW):
+            seen = machines(self._cloud, region, self._owner, self.name)
+            for machine in seen:
+                if machine.alive:
+                    raise name_taken(machine)
+            if stale.aws_code == INSTANCE_ENDED or any(one.launch == token for one in seen):
+                return
+            self._talk.waiting(
+                f"{self.name} was launched elsewhere; making sure that it is gone", elapsed
+            )
+
+
+def all_refused(refusals: Sequence[tuple[Pool, SpotkeeperError]]) -> SpotkeeperError:
+    """One error for many pools; the refusal itself where they all gave the same one."""
+    told = "; ".join(f"{pool}: {refusal.message}" for pool, refusal in refusals)
+    last = refusals[-1][1]
+    if not any(isinstance(refusal, NoCapacity) for _, refusal in refusals):
+        return last
+    return NoCapacity(
+        f"No capacity in {len(refusals)} pool{'s' if len(refusals) > 1 else ''} ({told})",
+        region=last.region,
+        aws_code=last.aws_code,
+    )
+
+
+def _checked(instance: Instance) -> Instance:
+    if instance.lifecycle != "spot":
+        raise Refused(
+            f"EC2 launched {instance.id} as {instance.lifecycle or 'On-Demand'}, not as Spot",
+            region=instance.region,
+        )
+    return instance

@@ -1,0 +1,246 @@
+"""What the lifecycle needs of the outside world, and the values that cross the border."""
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+from spotkeeper.model.event import Event
+from spotkeeper.model.machine import Instance, Kind, Volume
+from spotkeeper.model.naming import Caller
+from spotkeeper.model.place import Zone
+from spotkeeper.model.pool import Pool
+from spotkeeper.model.quota import QuotaFamily
+from spotkeeper.model.spot_request import SpotRequest
+
+
+class OnInterruption(StrEnum):
+    """``InstanceInterruptionBehavior`` of the EC2 model."""
+
+    STOP = "stop"
+    HIBERNATE = "hibernate"
+    TERMINATE = "terminate"
+
+
+class ThingKind(StrEnum):
+    """``ResourceType`` of the EC2 model, for what we make."""
+
+    REQUEST = "spot-instances-request"
+    INSTANCE = "instance"
+    VOLUME = "volume"
+    GROUP = "security-group"
+    KEY = "key-pair"
+    INTERFACE = "network-interface"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Thing:
+    """Something of ours on AWS, by its id."""
+
+    kind: str
+    id: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """Something of ours that could not be ended, and why."""
+
+    thing: Thing
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A row of DescribeTags, grouped: a thing of ours with all its tags."""
+
+    thing: Thing
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Subnet:
+    """A place in the network, in one zone."""
+
+    id: str
+    vpc_id: str
+    zone: Zone
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A machine image; ``login`` is the user its makers created."""
+
+    id: str
+    region: str
+    arch: str
+    root_device: str
+    root_gib: int
+    login: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchOrder:
+    """Everything RunInstances is told. ``token`` makes a repeat harmless."""
+
+    pool: Pool
+    image: Image
+    kind: Kind
+    on_interruption: OnInterruption
+    subnet_id: str
+    group_ids: tuple[str, ...]  # empty only in a dry run
+    key_name: str  # empty only in a dry run
+    disk_gib: int
+    user_data: str
+    token: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    max_usd_per_hour: Decimal | None = None
+    valid_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What EC2 lists of ours in one region at one moment."""
+
+    region: str
+    instances: tuple[Instance, ...] = ()
+    requests: tuple[SpotRequest, ...] = ()
+
+
+class Cloud(Protocol):
+    """EC2 and its neighbours. Every method may raise a ``SpotkeeperError``."""
+
+    def caller(self) -> Caller:
+        """Who is logged in."""
+
+    def regions(self) -> tuple[str, ...]:
+        """The regions enabled for the account."""
+
+    def subnets(self, region: str, subnet_id: str | None = None) -> tuple[Subnet, ...]:
+        """The named subnet, or the default one of every zone; empty without a default VPC."""
+
+    def image(self, region: str, image: str, arch: str) -> Image:
+        """Resolve an alias (``ubuntu``) or an image id for an architecture."""
+
+    def holdings(self, region: str) -> tuple[Holding, ...]:
+        """Everything in the region that carries a tag of ours, whoever the owner."""
+
+    def observe(self, region: str, owner: str, name: str | None = None) -> Observation:
+        """Instances and requests of the owner, of one name or of all."""
+
+    def volumes(self, region: str, owner: str, name: str) -> tuple[Volume, ...]:
+        """Volumes of one machine that exist."""
+
+    def create_group(self, region: str, name: str, *, vpc_id: str, tags: Mapping[str, str]) -> str:
+        """Create a security group, or find the one of that name; its id."""
+
+    def open_ssh(self, region: str, group_id: str, cidr: str) -> None:
+        """Let an address reach port 22; no error when it already may."""
+
+    def import_key(
+        self, region: str, name: str, *, public_key: str, tags: Mapping[str, str]
+    ) -> None:
+        """Make a public key known under a name; no error when it already is."""
+
+    def run(self, order: LaunchOrder) -> Instance:
+        """Launch one Spot instance; with the same token the same instance."""
+
+    def ask(self, order: LaunchOrder) -> None:
+        """Ask EC2 whether the order would be allowed (DryRun); changes nothing."""
+
+    def checks_passed(self, region: str, instance_id: str) -> bool:
+        """Whether EC2's own status checks reach the instance."""
+
+    def instance(self, region: str, instance_id: str) -> Instance:
+        """One instance as it is now."""
+
+    def cancel(self, region: str, request_ids: Collection[str]) -> None:
+        """Cancel requests; those unknown or cancelled already are fine."""
+
+    def terminate(self, region: str, instance_ids: Collection[str]) -> None:
+        """Terminate instances; those unknown or terminated already are fine."""
+
+    def stop(self, region: str, instance_id: str) -> None:
+        """Stop one instance."""
+
+    def start(self, region: str, instance_id: str) -> None:
+        """Start one stopped instance."""
+
+    def retag(self, region: str, ids: Collection[str], tags: Mapping[str, str]) -> None:
+        """Change tags of existing things."""
+
+    def delete_volume(self, region: str, volume_id: str) -> None:
+        """Delete a volume; gone already is fine."""
+
+    def delete_group(self, region: str, group_id: str) -> None:
+        """Delete a security group; gone already is fine.
+
+        Raises:
+            InUse: something still uses it.
+        """
+
+    def delete_key(self, region: str, key_id: str) -> None:
+        """Delete a key pair; gone already is fine."""
+
+
+class Account(Protocol):
+    """What ``spot doctor`` asks that a launch does not."""
+
+    def spot_role_exists(self) -> bool:
+        """Whether the service-linked role AWSServiceRoleForEC2Spot exists."""
+
+    def spot_quota_vcpus(self, region: str, code: str) -> float | None:
+        """A Spot quota in vCPUs; ``None`` when it cannot be read."""
+
+    def spot_vcpus_in_use(self, region: str, family: QuotaFamily) -> int:
+        """vCPUs of running Spot instances and open requests that count against a quota."""
+
+    def may_launch(self, region: str, image: Image, instance_type: str) -> None:
+        """Ask EC2 with DryRun whether the caller may launch; raises when not."""
+
+
+class Journal(Protocol):
+    """Our memory on this computer: one append-only record per name."""
+
+    def lock(self, name: str) -> AbstractContextManager[None]:
+        """Keep other processes of this computer from changing the machine meanwhile."""
+
+    def append(self, name: str, event: Event) -> None:
+        """Write an entry and make it durable before returning."""
+
+    def read(self, name: str) -> Sequence[Event]:
+        """All entries of a name, oldest first; empty for an unknown one."""
+
+    def names(self) -> tuple[str, ...]:
+        """Every name with a record."""
+
+
+class Clock(Protocol):
+    """Time, as the cloud we talk to sees it."""
+
+    def now(self) -> datetime:
+        """The time, aware UTC."""
+
+    def sleep(self, length: timedelta) -> None:
+        """Wait."""
+
+
+class Reach(Protocol):
+    """Whether a machine can be logged in to."""
+
+    def answers(self, address: str) -> bool:
+        """Whether the machine at the address accepts connections."""
+
+
+class Talk(Protocol):
+    """What is said while something takes time."""
+
+    def say(self, text: str) -> None:
+        """A step was taken."""
+
+    def waiting(self, text: str, elapsed: timedelta) -> None:
+        """Still waiting for something."""

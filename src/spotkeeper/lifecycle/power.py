@@ -1,0 +1,67 @@
+"""Stop a box and start it again."""
+
+from datetime import timedelta
+
+from spotkeeper.errors import NotFound, Refused
+from spotkeeper.lifecycle.plan import DEFAULT_LIFE
+from spotkeeper.lifecycle.ports import Clock, Cloud
+from spotkeeper.lifecycle.wait import Waiter
+from spotkeeper.model.machine import Instance, InstanceState, Kind, Machine
+from spotkeeper.model.naming import TAG_DEADLINE, tag_time
+from spotkeeper.model.spot_request import INTERRUPTED_CODES
+
+#: A box that is started with less than this to its deadline gets a new one.
+SHORTEST_LIFE = timedelta(minutes=10)
+
+
+def stop(machine: Machine, *, cloud: Cloud, waiter: Waiter) -> None:
+    """Stop a box and wait until it no longer costs compute.
+
+    Raises:
+        Refused: the machine is ``once``, which EC2 can only end.
+    """
+    instance = _instance(machine)
+    if machine.kind is Kind.ONCE:
+        raise Refused(
+            f"{machine.name} was launched with --once: EC2 can only stop a box",
+            next_step=f"End it with `spot down {machine.name}`.",
+            region=machine.region,
+        )
+    if instance.state is not InstanceState.STOPPED:
+        cloud.stop(instance.region, instance.id)
+        waiter.until_state(instance, InstanceState.STOPPED)
+
+
+def start(machine: Machine, *, cloud: Cloud, waiter: Waiter, clock: Clock) -> Instance:
+    """Start a box that its user stopped, and wait until it can be reached.
+
+    A deadline that has passed, or is about to, is moved first: the guard would end it at once.
+
+    Raises:
+        Refused: EC2 stopped it, and only EC2 can start it again.
+        NoCapacity: the pool is dry right now; the disk is kept.
+    """
+    instance = _instance(machine)
+    code = machine.request.status_code if machine.request else ""
+    if code in INTERRUPTED_CODES:
+        raise Refused(
+            f"{machine.name} was {machine.summary()}. Only EC2 can start it again",
+            next_step="Wait, or give it back with `spot down` and launch it elsewhere.",
+            region=machine.region,
+        )
+    if instance.state is InstanceState.RUNNING:
+        return instance
+    if machine.deadline and machine.deadline - clock.now() < SHORTEST_LIFE:
+        moved = {TAG_DEADLINE: tag_time(clock.now() + DEFAULT_LIFE)}
+        things = (instance.id, *((machine.request.id,) if machine.request else ()))
+        cloud.retag(instance.region, things, moved)
+    cloud.start(instance.region, instance.id)
+    return waiter.until_reachable(instance)
+
+
+def _instance(machine: Machine) -> Instance:
+    if machine.instance is None:
+        raise NotFound(
+            f"{machine.name} has no instance: {machine.summary()}", region=machine.region
+        )
+    return machine.instance

@@ -1,0 +1,58 @@
+"""What already exists under a name."""
+
+from collections.abc import Iterable
+
+from spotkeeper.errors import NameTaken
+from spotkeeper.lifecycle.ports import Cloud, Holding, ThingKind
+from spotkeeper.model.machine import Machine, pair
+from spotkeeper.model.naming import TAG_NAME, TAG_OWNER
+
+#: Kinds of things that cost money.
+BILLED = frozenset({ThingKind.REQUEST, ThingKind.INSTANCE, ThingKind.VOLUME})
+
+
+def machines(cloud: Cloud, region: str, owner: str, name: str | None = None) -> list[Machine]:
+    """The owner's machines in a region, ended ones included while EC2 still lists them."""
+    seen = cloud.observe(region, owner, name)
+    return list(pair(seen.instances, seen.requests))
+
+
+def refuse_taken(
+    cloud: Cloud, region: str, *, owner: str, name: str, holdings: Iterable[Holding]
+) -> None:
+    """Refuse a name that still costs something in the region.
+
+    Tags outlive what they were on for a while, so a match is looked at before it counts.
+
+    Raises:
+        NameTaken: with what is there.
+    """
+    wanted = {TAG_NAME: name, TAG_OWNER: owner}
+    matches = [
+        holding
+        for holding in holdings
+        if holding.thing.kind in BILLED and wanted.items() <= holding.tags.items()
+    ]
+    if not matches:
+        return
+    for machine in machines(cloud, region, owner, name):
+        if machine.alive:
+            raise name_taken(machine)
+    for volume in cloud.volumes(region, owner, name):
+        raise NameTaken(
+            f"A disk of an earlier {name} is left in {region}: {volume.id}, {volume.size_gib} GB",
+            next_step=f"Save what you need from it, then run `spot down {name}`.",
+            region=region,
+        )
+
+
+def name_taken(machine: Machine) -> NameTaken:
+    """The error for a name in use, with what is there."""
+    thing = machine.instance or machine.request
+    return NameTaken(
+        f"There already is a {machine.kind} {machine.name} ({thing.id if thing else ''}): "
+        f"{machine.instance_type} in {machine.zone_name or machine.region}, {machine.summary()}",
+        next_step=f"Use `spot show {machine.name}`, end it with `spot down {machine.name}`, or "
+        "pick another name.",
+        region=machine.region,
+    )

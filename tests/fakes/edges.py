@@ -1,0 +1,64 @@
+"""A whole ``Keeper`` over fakes."""
+
+from pathlib import Path
+
+from tests.fakes import geography
+from tests.fakes.cloud import FakeCloud
+from tests.fakes.journal import MemoryJournal
+from tests.fakes.market import FakeAccount, FakeFeeds, market
+from tests.fakes.talk import FakeReach, FakeTalk
+
+from spotkeeper.keeper.keeper import Keeper
+from spotkeeper.keeper.wiring import Edges
+from spotkeeper.lifecycle.ports import Journal, Reach
+from spotkeeper.store.folders import Folders
+
+PUBLIC_KEY = (
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE2fZ6sv6b4q3SoXrYHbSr1Eq0gDUSW1sBmZLxoj1Vdn me@here"
+)
+BOOT_SCRIPT = "#!/bin/sh\n# the guard\n"
+CIDR = "198.51.100.7/32"
+
+
+def home_with_key(folder: Path) -> Path:
+    """A home folder whose user has an ssh key, so that none has to be made."""
+    ssh = folder / ".ssh"
+    ssh.mkdir(parents=True, exist_ok=True)
+    (ssh / "id_ed25519.pub").write_text(PUBLIC_KEY + "\n")
+    return folder
+
+
+def edges(
+    cloud: FakeCloud, *, home: Path, journal: Journal | None = None, reach: Reach | None = None
+) -> Edges:
+    """Everything outside, as fakes; ``home`` is a folder made by ``home_with_key``."""
+    feeds = FakeFeeds(cloud)
+    return Edges(
+        cloud=cloud,
+        account=FakeAccount(cloud),
+        market=market(cloud),
+        prices=feeds,
+        journal=journal or MemoryJournal(),
+        clock=cloud.clock,
+        reach=reach or FakeReach(),
+        folders=Folders(home / "state", home / "cache"),
+        home=home,
+        default_region=geography.REGION,
+        known_regions=tuple(geography.ZONES),
+        caller_cidr=lambda: CIDR,
+        on_demand=feeds,
+        boot_script=BOOT_SCRIPT,
+    )
+
+
+def keeper(
+    cloud: FakeCloud,
+    *,
+    home: Path,
+    journal: Journal | None = None,
+    reach: Reach | None = None,
+    talk: FakeTalk | None = None,
+) -> Keeper:
+    """A keeper as a fresh process would have it."""
+    made = edges(cloud, home=home, journal=journal, reach=reach)
+    return Keeper(made, talk=talk or FakeTalk())

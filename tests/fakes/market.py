@@ -1,0 +1,85 @@
+"""The market's feeds over the fakes' geography, and the account behind them."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from fnmatch import fnmatchcase
+
+from tests.fakes import geography
+from tests.fakes.cloud import FakeCloud
+
+from spotkeeper.errors import Unreachable
+from spotkeeper.lifecycle.ports import Image
+from spotkeeper.market.market import Market
+from spotkeeper.model.instance_type import InstanceType
+from spotkeeper.model.offer import SpotPrice
+from spotkeeper.model.pool import Pool
+from spotkeeper.model.quota import QuotaFamily
+
+
+class FakeFeeds:
+    """Catalogue, Spot prices and On-Demand prices of the world that a cloud lives in."""
+
+    def __init__(self, cloud: FakeCloud) -> None:
+        self._cloud = cloud
+        self._ec2 = cloud.ec2
+
+    def instance_types(self, region: str, globs: Sequence[str]) -> Collection[InstanceType]:
+        self._answer(region)
+        return [
+            row
+            for name, row in geography.HARDWARE.items()
+            if not globs or any(fnmatchcase(name, glob) for glob in globs)
+        ]
+
+    def current_prices(self, region: str, types: Collection[str]) -> Collection[SpotPrice]:
+        self._answer(region)
+        return [
+            self._price(each)
+            for each in geography.all_pools(region)
+            if each.instance_type in types
+        ]
+
+    def price_history(
+        self, region: str, instance_type: str, zone_name: str, since: datetime
+    ) -> Sequence[SpotPrice]:
+        self._answer(region)
+        of = Pool(instance_type, geography.zone(zone_name))
+        return [SpotPrice(of, self._ec2.price(of), since)]
+
+    def on_demand_prices(self, region: str, types: Collection[str]) -> Mapping[str, Decimal]:
+        self._answer(region)
+        return {name: usd for name, usd in geography.ON_DEMAND.items() if name in types}
+
+    def _price(self, of: Pool) -> SpotPrice:
+        return SpotPrice(of, self._ec2.price(of), self._ec2.now)
+
+    def _answer(self, region: str) -> None:
+        if region in self._cloud.silent:
+            raise Unreachable(f"{region} does not answer", region=region)
+
+
+def market(cloud: FakeCloud) -> Market:
+    """The market over the feeds."""
+    feeds = FakeFeeds(cloud)
+    return Market(catalog=feeds, prices=feeds, on_demand=feeds, now=cloud.clock.now)
+
+
+class FakeAccount:
+    """An account with its Spot role and quotas."""
+
+    def __init__(self, cloud: FakeCloud, *, role: bool = True) -> None:
+        self._cloud = cloud
+        self.role = role
+
+    def spot_role_exists(self) -> bool:
+        return self.role
+
+    def spot_quota_vcpus(self, region: str, code: str) -> float | None:
+        return self._cloud.ec2.quota(code)
+
+    def spot_vcpus_in_use(self, region: str, family: QuotaFamily) -> int:
+        return self._cloud.ec2.vcpus_in_use(region, family.code)
+
+    def may_launch(self, region: str, image: Image, instance_type: str) -> None:
+        self._cloud.arrives("may_launch", (region,))

@@ -1,0 +1,59 @@
+"""EC2 in memory as the lifecycle sees it: the same values that aws/parse.py makes."""
+
+from tests.fakes.ec2 import Disk, Listed, Request, Server
+
+from spotkeeper.lifecycle.ports import Holding, Thing, ThingKind
+from spotkeeper.model.machine import ENDED, Instance, InstanceState, Volume
+from spotkeeper.model.spot_request import SpotRequest
+
+
+def described(server: Server, *, lifecycle: str | None = "spot") -> Instance:
+    """A row of DescribeInstances."""
+    return Instance(
+        id=server.id,
+        region=server.region,
+        zone_name=server.order.pool.zone.name,
+        instance_type=server.order.pool.instance_type,
+        state=server.state,
+        launched_at=server.launched_at,
+        lifecycle=lifecycle,
+        request_id=server.request_id,
+        public_ip=server.address if server.state is InstanceState.RUNNING else None,
+        image_id=server.order.image.id,
+        key_name=server.order.key_name,
+        state_reason=server.reason,
+        volume_ids=() if server.state in ENDED else server.disk_ids,
+        tags=dict(server.tags),
+    )
+
+
+def listed_request(request: Request) -> SpotRequest:
+    """A row of DescribeSpotInstanceRequests."""
+    order = request.order
+    return SpotRequest(
+        id=request.id,
+        region=request.region,
+        state=request.state,
+        status_code=request.code,
+        status_since=request.since,
+        persistent=request.persistent,
+        interruption_behavior=str(order.on_interruption),
+        created_at=request.born,
+        instance_id=request.instance_id,
+        instance_type=order.pool.instance_type,
+        zone_name=order.pool.zone.name,
+        valid_until=order.valid_until,
+        max_usd_per_hour=order.max_usd_per_hour,
+        tags=dict(request.tags),
+    )
+
+
+def volume(disk: Disk) -> Volume:
+    """A row of DescribeVolumes."""
+    state = "in-use" if disk.held else "available"
+    return Volume(disk.id, disk.region, state, disk.size_gib, dict(disk.tags))
+
+
+def holding(kind: ThingKind, thing: Listed) -> Holding:
+    """The rows of DescribeTags for one thing."""
+    return Holding(Thing(kind, thing.id, thing.region), dict(thing.tags))

@@ -1,0 +1,369 @@
+"""Trying pools: what walks on, what stops, and what makes a repeat harmless."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+from tests.fakes import geography, orders
+from tests.fakes.clock import FakeClock
+from tests.fakes.cloud import FakeCloud
+from tests.fakes.edges import BOOT_SCRIPT, CIDR, PUBLIC_KEY
+from tests.fakes.fate import Fate, LostAnswer
+from tests.fakes.journal import MemoryJournal
+from tests.fakes.talk import FakeTalk
+
+from spotkeeper.errors import (
+    BadInput,
+    ExpiredCredentials,
+    NameTaken,
+    NoCapacity,
+    PermissionDenied,
+    PriceTooLow,
+    QuotaReached,
+    Refused,
+    RegionNotEnabled,
+    ResourceGone,
+    Scope,
+    SpotkeeperError,
+    StaleToken,
+    Unreachable,
+)
+from spotkeeper.lifecycle.ground import GroundKeeper
+from spotkeeper.lifecycle.launch import Launcher
+from spotkeeper.lifecycle.plan import Wish
+from spotkeeper.lifecycle.ports import ThingKind
+from spotkeeper.lifecycle.token import client_token
+from spotkeeper.model.event import What
+from spotkeeper.model.machine import Instance, Kind
+from spotkeeper.model.max_price import MaxPrice
+from spotkeeper.model.naming import TAG_DEADLINE, TAG_LAUNCH, TAG_MANAGED, TAG_NAME, TAG_OWNER
+from spotkeeper.model.need import Need
+
+A, B, C = (f"g5.xlarge@us-east-1{letter}" for letter in "abc")
+OTHER_TYPE = "g6.xlarge@us-east-1a"
+ABROAD = "g5.xlarge@eu-west-1a"
+
+
+class Attempt:
+    """One launch in a world."""
+
+    def __init__(
+        self, cloud: FakeCloud | None = None, *, journal: MemoryJournal | None = None
+    ) -> None:
+        self.cloud = cloud or FakeCloud()
+        self.journal = journal or MemoryJournal()
+        self.talk = FakeTalk()
+
+    def go(self, *pools: str, wish: Wish | None = None, for_ever: bool = False) -> Instance:
+        wish = wish or Wish("dev", Need(), lasting=None if for_ever else timedelta(hours=8))
+        launcher = Launcher(
+            orders.plan(*pools, wish=wish),
+            owner=geography.OWNER,
+            cloud=self.cloud,
+            journal=self.journal,
+            clock=self.cloud.clock,
+            talk=self.talk,
+        )
+        wish = Wish("dev", Need(), public_key=PUBLIC_KEY)
+        ground = GroundKeeper(self.cloud, owner=geography.OWNER, wish=wish, caller_cidr=CIDR)
+        return launcher.launch(ground, BOOT_SCRIPT)
+
+    @property
+    def runs(self) -> int:
+        return self.cloud.calls.count("run")
+
+    @property
+    def told(self) -> list[What]:
+        """The entries in order; an intent that is written again for its repeat counts once."""
+        events = self.journal.read("dev")
+        return [what for what, _ in dict.fromkeys((e.what, e.get("token")) for e in events)]
+
+
+def dry(*pools: str) -> FakeCloud:
+    return FakeCloud(dry=map(geography.pool, pools))
+
+
+def test_the_first_pool_is_taken() -> None:
+    attempt = Attempt()
+    instance = attempt.go(A, B)
+    assert instance.zone_name == "us-east-1a"
+    assert attempt.told == [What.INTENT, What.LAUNCHED]
+    assert attempt.journal.read("dev")[1].get("instance") == instance.id
+    assert attempt.journal.read("dev")[1].get("request") == instance.request_id
+
+
+def test_a_dry_pool_is_passed_over() -> None:
+    attempt = Attempt(dry(A))
+    assert attempt.go(A, B).zone_name == "us-east-1b"
+    assert attempt.told == [What.INTENT, What.REFUSED, What.INTENT, What.LAUNCHED]
+    assert attempt.runs == 2
+    assert A in attempt.talk.said[0]
+
+
+def test_a_pool_whose_price_has_risen_above_the_maximum_is_passed_over() -> None:
+    attempt = Attempt()
+    attempt.cloud.ec2.prices[geography.pool(A)] = geography.ON_DEMAND["g5.xlarge"]
+    wish = Wish("dev", Need(), max_price=MaxPrice.parse("spot+5%"))
+    assert attempt.go(A, B, wish=wish).zone_name == "us-east-1b"
+    assert attempt.told == [What.INTENT, What.REFUSED, What.INTENT, What.LAUNCHED]
+
+
+def test_when_every_pool_is_dry_all_are_named() -> None:
+    attempt = Attempt(dry(A, B))
+    with pytest.raises(NoCapacity) as caught:
+        attempt.go(A, B)
+    assert A in caught.value.message
+    assert B in caught.value.message
+    assert caught.value.exit_code == 5
+    assert attempt.cloud.ec2.servers == {}
+
+
+class RefusesIn(FakeCloud):
+    """EC2 refuses in some pools with what the test says."""
+
+    def __init__(self, refusal: SpotkeeperError, pools: Iterable[str]) -> None:
+        super().__init__()
+        self.refusal = refusal
+        self.where = set(pools)
+
+    def run(self, order: object) -> Instance:
+        pool = getattr(order, "pool", None)
+        if str(pool) in self.where:
+            self.arrives("run", ())
+            raise self.refusal
+        return super().run(order)  # type: ignore[arg-type]
+
+
+class NotInThisRegion(NoCapacity):
+    scope = Scope.TYPE_IN_REGION
+
+
+def test_a_refusal_of_a_type_skips_its_other_zones() -> None:
+    attempt = Attempt(RefusesIn(NotInThisRegion("no g5 here"), [A]))
+    assert attempt.go(A, B, OTHER_TYPE).instance_type == "g6.xlarge"
+    assert attempt.runs == 2
+
+
+def test_a_refusal_of_a_region_skips_all_of_it() -> None:
+    attempt = Attempt(RefusesIn(RegionNotEnabled("closed"), [A]))
+    assert attempt.go(A, B, OTHER_TYPE, ABROAD).region == "eu-west-1"
+    assert attempt.runs == 2
+
+
+def test_a_price_too_low_in_one_zone_tries_the_next() -> None:
+    attempt = Attempt(RefusesIn(PriceTooLow("too low"), [A]))
+    assert attempt.go(A, B).zone_name == "us-east-1b"
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        QuotaReached("quota"),
+        PermissionDenied("denied"),
+        ExpiredCredentials("expired"),
+        BadInput("bad"),
+        Refused("refused"),
+    ],
+    ids=lambda refusal: refusal.kind,
+)
+def test_what_every_pool_would_repeat_stops_at_once(refusal: SpotkeeperError) -> None:
+    attempt = Attempt(RefusesIn(refusal, [A]))
+    with pytest.raises(type(refusal)):
+        attempt.go(A, B, ABROAD)
+    assert attempt.runs == 1
+    assert attempt.told == [What.INTENT, What.REFUSED]
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_lost_answer_is_asked_for_again_with_the_same_token(*, after: bool) -> None:
+    before = Attempt()
+    before.go(A)
+    at = before.cloud.calls.index("run")
+    attempt = Attempt(FakeCloud(fate=LostAnswer(at, after=after)))
+    instance = attempt.go(A)
+    assert attempt.runs == 2
+    assert list(attempt.cloud.ec2.servers) == [instance.id]
+    assert attempt.told == [What.INTENT, What.LAUNCHED]
+
+
+class Deaf(Fate):
+    """EC2 carries launches out, and never answers."""
+
+    def after(self, call: str) -> None:
+        if call == "run":
+            raise Unreachable("no answer")
+
+
+def test_a_launch_that_never_answers_stays_an_open_intent() -> None:
+    attempt = Attempt(FakeCloud(fate=Deaf()))
+    with pytest.raises(Unreachable):
+        attempt.go(A, B)
+    assert attempt.runs == 4
+    assert len(attempt.cloud.ec2.servers) == 1
+    assert attempt.told == [What.INTENT]
+
+
+class GroupVanishes(FakeCloud):
+    """The group goes with somebody's last machine, a moment before the launch."""
+
+    gone = False
+
+    def run(self, order: object) -> Instance:
+        if not self.gone:
+            self.gone = True
+            self.ec2.groups.clear()
+        return super().run(order)  # type: ignore[arg-type]
+
+
+def test_ground_that_is_gone_is_made_anew() -> None:
+    attempt = Attempt(GroupVanishes())
+    instance = attempt.go(A)
+    assert instance.id in attempt.cloud.ec2.servers
+    assert attempt.cloud.calls.count("create_group") == 2
+    assert attempt.told == [What.INTENT, What.LAUNCHED]
+
+
+def test_ground_that_keeps_going_ends_the_launch() -> None:
+    attempt = Attempt(RefusesIn(ResourceGone("gone"), [A]))
+    with pytest.raises(ResourceGone):
+        attempt.go(A, B)
+    assert attempt.runs <= 4
+    assert attempt.told == [What.INTENT, What.REFUSED]
+
+
+def ended_earlier(attempt: Attempt) -> None:
+    """A machine of the name lived and ended; another computer wrote the journal."""
+    attempt.go(A)
+    cloud = attempt.cloud
+    [server] = cloud.ec2.servers.values()
+    cloud.ec2.cancel(cloud.ec2.requests[server.request_id])
+    cloud.ec2.terminate(server)
+    cloud.clock.sleep(timedelta(minutes=10))
+    cloud.ec2.catch_up()
+    cloud.ec2.disks.clear()
+
+
+def test_a_token_that_is_used_up_gives_way_to_the_next() -> None:
+    attempt = Attempt()
+    ended_earlier(attempt)
+    again = Attempt(attempt.cloud)
+    instance = again.go(A)
+    assert instance.tags[TAG_LAUNCH] == again.journal.read("dev")[-1].get("token")
+    assert again.told == [What.INTENT, What.REFUSED, What.INTENT, What.LAUNCHED]
+    first, second = (e.get("token") for e in again.journal.read("dev") if e.what is What.INTENT)
+    assert first != second
+
+
+def test_a_later_launch_of_the_name_counts_on() -> None:
+    attempt = Attempt()
+    ended_earlier(attempt)
+    attempt.go(A)
+    numbers = [e.get("attempt") for e in attempt.journal.read("dev") if e.what is What.INTENT]
+    assert numbers == ["1", "2"]
+
+
+def test_a_mismatched_token_never_leads_to_two_machines() -> None:
+    clock = FakeClock()
+    cloud = FakeCloud(clock=clock, visibility=timedelta(seconds=120))
+    Attempt(cloud).go(A)
+    clock.advance(seconds=10)
+    elsewhere = Attempt(cloud)
+    with pytest.raises(NameTaken):
+        elsewhere.go(A, wish=Wish("dev", Need(), lasting=timedelta(hours=9)))
+    assert len(cloud.ec2.servers) == 1
+
+
+def test_tokens_that_are_always_stale_end_the_launch() -> None:
+    stale = StaleToken("used up", aws_code="IdempotentInstanceTerminated")
+    attempt = Attempt(RefusesIn(stale, [A]))
+    with pytest.raises(Refused) as caught:
+        attempt.go(A)
+    assert "name" in caught.value.next_step
+    assert attempt.runs <= 6
+
+
+def test_an_on_demand_instance_is_refused_and_remembered() -> None:
+    attempt = Attempt()
+    attempt.cloud.on_demand_instead = True
+    with pytest.raises(Refused) as caught:
+        attempt.go(A, B)
+    assert "On-Demand" in caught.value.message
+    assert attempt.runs == 1
+    assert attempt.told == [What.INTENT, What.LAUNCHED]
+
+
+def test_the_intent_is_written_before_anything_is_made() -> None:
+    fate = Fate()
+    attempt = Attempt(FakeCloud(fate=fate), journal=MemoryJournal(fate))
+    attempt.go(A)
+    intent = fate.seen.index("journal intent")
+    for call in ("create_group", "open_ssh", "import_key", "run"):
+        assert intent < fate.seen.index(call)
+
+
+def test_the_intent_is_written_again_around_every_repeat() -> None:
+    fate = Deaf()
+    attempt = Attempt(FakeCloud(fate=fate), journal=MemoryJournal(fate))
+    with pytest.raises(Unreachable):
+        attempt.go(A)
+    calls = [at for at, call in enumerate(fate.seen) if call == "run"]
+    assert len(calls) == 4
+    for earlier, later in pairwise([0, *calls]):
+        assert "journal intent" in fate.seen[earlier:later]
+    assert "journal intent" in fate.seen[calls[-1] :]
+    intents = attempt.journal.read("dev")
+    assert len({intent.get("token") for intent in intents}) == 1
+    assert intents[-1].at - intents[0].at >= timedelta(seconds=13)
+
+
+def test_the_intent_says_what_is_expected_where_and_for_whom() -> None:
+    attempt = Attempt()
+    attempt.go(A)
+    intent = attempt.journal.read("dev")[0]
+    assert intent.get("owner") == geography.OWNER
+    assert intent.get("region") == "us-east-1"
+    assert intent.get("pool") == A
+    assert intent.get("token") == client_token(
+        owner=geography.OWNER, name="dev", attempt=1, pool=geography.pool(A)
+    )
+    for kind in (ThingKind.INSTANCE, ThingKind.REQUEST, ThingKind.VOLUME):
+        assert kind in intent.get("expects")
+
+
+def test_everything_carries_our_tags_and_the_users() -> None:
+    attempt = Attempt()
+    wish = Wish("dev", Need(), tags={"Project": "x"})
+    instance = attempt.go(A, wish=wish)
+    token = attempt.journal.read("dev")[0].get("token")
+    expected = {
+        TAG_MANAGED: "true",
+        TAG_NAME: "dev",
+        TAG_OWNER: geography.OWNER,
+        TAG_LAUNCH: token,
+        "Name": "dev",
+        "Project": "x",
+    }
+    assert expected.items() <= instance.tags.items()
+    assert instance.tags[TAG_DEADLINE].startswith("2026-11-24T09:00")
+
+
+def test_a_machine_for_ever_says_never() -> None:
+    attempt = Attempt()
+    assert attempt.go(A, for_ever=True).tags[TAG_DEADLINE] == "never"
+
+
+def test_a_once_machine_has_no_end_of_its_request() -> None:
+    attempt = Attempt()
+    attempt.go(A, wish=Wish("dev", Need(), kind=Kind.ONCE))
+    [request] = attempt.cloud.ec2.requests.values()
+    assert request.order.valid_until is None
+    assert not request.persistent
+
+
+def test_a_name_in_use_is_refused_before_anything_is_made() -> None:
+    attempt = Attempt()
+    attempt.go(A)
+    with pytest.raises(NameTaken):
+        attempt.go(B)
+    assert attempt.runs == 1

@@ -1,0 +1,135 @@
+"""Stop and start a box."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from tests.fakes import geography, orders
+from tests.fakes.cloud import FakeCloud
+from tests.fakes.talk import FakeReach, FakeTalk
+
+from spotkeeper.errors import NoCapacity, NotFound, Refused
+from spotkeeper.lifecycle import power
+from spotkeeper.lifecycle.plan import DEFAULT_LIFE
+from spotkeeper.lifecycle.ports import LaunchOrder
+from spotkeeper.lifecycle.presence import machines
+from spotkeeper.lifecycle.wait import Waiter
+from spotkeeper.model.machine import InstanceState, Machine
+from spotkeeper.model.naming import TAG_DEADLINE
+
+REGION = geography.REGION
+MINUTE = timedelta(minutes=1)
+
+
+class Switch:
+    """A machine and its power switch."""
+
+    def __init__(self, order: LaunchOrder | None = None) -> None:
+        self.cloud = FakeCloud()
+        clock = self.cloud.clock
+        self.waiter = Waiter(cloud=self.cloud, clock=clock, talk=FakeTalk(), reach=FakeReach())
+        self.cloud.run(order or orders.order())
+        clock.sleep(MINUTE)
+
+    @property
+    def machine(self) -> Machine:
+        [found] = machines(self.cloud, REGION, geography.OWNER, "dev")
+        return found
+
+    @property
+    def state(self) -> str | None:
+        return self.machine.state
+
+    def stop(self) -> None:
+        power.stop(self.machine, cloud=self.cloud, waiter=self.waiter)
+
+    def start(self) -> None:
+        clock = self.cloud.clock
+        power.start(self.machine, cloud=self.cloud, waiter=self.waiter, clock=clock)
+
+    def deadline_in(self, length: timedelta) -> datetime:
+        """The time to which a deadline so far ahead falls."""
+        return self.cloud.clock.now() + length
+
+
+def test_a_box_is_stopped_and_started_and_stays_itself() -> None:
+    switch = Switch()
+    before = switch.machine.instance
+    switch.stop()
+    assert switch.state == InstanceState.STOPPED
+    switch.start()
+    assert switch.state == InstanceState.RUNNING
+    after = switch.machine.instance
+    assert before is not None
+    assert after is not None
+    assert (after.id, after.volume_ids) == (before.id, before.volume_ids)
+
+
+def test_a_once_machine_cannot_be_stopped() -> None:
+    switch = Switch(orders.once(orders.order()))
+    with pytest.raises(Refused) as caught:
+        switch.stop()
+    assert "spot down dev" in caught.value.next_step
+    assert "stop" not in switch.cloud.calls
+
+
+def test_stopping_and_starting_twice_changes_nothing() -> None:
+    switch = Switch()
+    switch.start()
+    assert "start" not in switch.cloud.calls
+    switch.stop()
+    switch.stop()
+    assert switch.cloud.calls.count("stop") == 1
+
+
+def test_a_box_that_ec2_stopped_is_not_the_users_to_start() -> None:
+    switch = Switch()
+    switch.cloud.ec2.interrupt("dev")
+    switch.cloud.clock.sleep(3 * MINUTE)
+    with pytest.raises(Refused) as caught:
+        switch.start()
+    assert "Only EC2" in caught.value.message
+    assert "start" not in switch.cloud.calls
+
+
+def test_a_box_in_a_dry_pool_stays_stopped_with_its_disk() -> None:
+    switch = Switch()
+    switch.stop()
+    switch.cloud.ec2.dry[geography.pool("g5.xlarge@us-east-1a")] = None
+    with pytest.raises(NoCapacity):
+        switch.start()
+    assert switch.state == InstanceState.STOPPED
+    assert len(switch.cloud.ec2.disks) == 1
+
+
+@pytest.mark.parametrize("to_deadline", [timedelta(days=-1), timedelta(0), timedelta(minutes=5)])
+def test_a_deadline_that_would_end_it_at_once_is_moved_before_the_start(
+    to_deadline: timedelta,
+) -> None:
+    switch = Switch()
+    switch.stop()
+    switch.cloud.clock.sleep(orders.UNTIL - switch.cloud.clock.now() - to_deadline)
+    switch.start()
+    calls = switch.cloud.calls
+    assert calls.index("retag") < calls.index("start")
+    moved = switch.machine.deadline
+    assert moved is not None
+    assert abs(switch.deadline_in(DEFAULT_LIFE) - moved) < 2 * MINUTE
+    [request] = switch.cloud.ec2.requests.values()
+    [server] = switch.cloud.ec2.servers.values()
+    assert request.tags[TAG_DEADLINE] == server.tags[TAG_DEADLINE]
+
+
+def test_a_deadline_far_ahead_stays() -> None:
+    switch = Switch()
+    before = switch.machine.deadline
+    switch.stop()
+    switch.start()
+    assert switch.machine.deadline == before
+    assert "retag" not in switch.cloud.calls
+
+
+def test_a_machine_without_an_instance_has_no_power_switch() -> None:
+    switch = Switch()
+    lonely = Machine(None, switch.machine.request)
+    with pytest.raises(NotFound):
+        power.stop(lonely, cloud=switch.cloud, waiter=switch.waiter)
