@@ -85,7 +85,7 @@ def test_two_processes_at_once_make_one_daemon(home: Path) -> None:
     )
     source = str(Path(daemon.__file__).parents[2])
     starters = [
-        subprocess.Popen(  # noqa: S603 - our own program
+        subprocess.Popen(
             [sys.executable, "-c", program, str(home)],
             stdout=subprocess.PIPE,
             text=True,

@@ -100,7 +100,7 @@ class Room:
             "CALLS": os.fspath(self.folder / "calls"),
             "TAG": os.fspath(self.folder / "tag"),
         }
-        return subprocess.run(  # noqa: S603 - our own script
+        return subprocess.run(
             [os.fspath(each) for each in command],
             env=environment,
             cwd=self.folder,

@@ -50,7 +50,11 @@ def test_a_deadline_set_on_a_machine_without_one_ends_it(room: Room) -> None:
     assert guarded(room, baked="never", tag=PAST) == OFF
 
 
-@pytest.mark.parametrize(("baked", "calls"), [(PAST, OFF), (FUTURE, []), ("never", [])])
+@pytest.mark.parametrize(
+    ("baked", "calls"),
+    [(PAST, OFF), (FUTURE, []), ("never", [])],
+    ids=["past", "future", "never"],
+)
 def test_the_deadline_of_the_launch_counts_where_no_tag_can_be_read(
     room: Room, baked: str, calls: list[str]
 ) -> None:

@@ -5,12 +5,7 @@ from types import TracebackType
 
 import pytest
 
-from spotkeeper.lifecycle.ports import Health
-from spotkeeper.model.machine import InstanceState
-from spotkeeper.ssh.reach import SshPort, StatusChecks
-
-WELL = Health(InstanceState.RUNNING, checks_passed=True)
-UNWELL = Health(InstanceState.RUNNING, checks_passed=False)
+from spotkeeper.ssh.reach import Simulated, SshPort
 
 
 class Connection:
@@ -40,7 +35,7 @@ def test_a_machine_answers_when_its_port_is_open(monkeypatch: pytest.MonkeyPatch
         return connection
 
     monkeypatch.setattr(socket, "create_connection", connect)
-    assert SshPort().answers("203.0.113.5", UNWELL)
+    assert SshPort().answers("203.0.113.5")
     assert asked == [(("203.0.113.5", 22), 3.0)]
     assert connection.closed
 
@@ -56,14 +51,8 @@ def test_a_machine_that_refuses_does_not_answer(
         raise problem
 
     monkeypatch.setattr(socket, "create_connection", connect)
-    assert not SshPort().answers("203.0.113.5", WELL)
+    assert not SshPort().answers("203.0.113.5")
 
 
-def test_a_machine_without_an_address_counts_by_ec2s_checks() -> None:
-    assert SshPort().answers(None, WELL)
-    assert not SshPort().answers(None, UNWELL)
-
-
-def test_a_simulated_network_counts_by_ec2s_checks() -> None:
-    assert StatusChecks().answers("203.0.113.5", WELL)
-    assert not StatusChecks().answers("203.0.113.5", UNWELL)
+def test_a_simulated_machine_answers_without_being_contacted() -> None:
+    assert Simulated().answers("203.0.113.5")

@@ -78,7 +78,7 @@ def test_openssh_understands_it_as_meant(path: str, tmp_path: Path) -> None:
     """`ssh -G` prints what it would do, and connects to nothing."""
     (tmp_path / "my key").touch()
     program, *rest = login(path, identity=f"{tmp_path}/my key").command(["-oPort=1", "-v"])
-    done = subprocess.run(  # noqa: S603 - the program under test
+    done = subprocess.run(
         [program, "-F", "none", "-G", *rest], capture_output=True, text=True, check=True
     )
     told = dict(line.split(" ", 1) for line in done.stdout.splitlines() if " " in line)

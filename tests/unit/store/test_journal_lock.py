@@ -28,7 +28,7 @@ with FileJournal(Path(sys.argv[1])).lock(sys.argv[2]):
 @pytest.fixture
 def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds `train`."""
-    process = subprocess.Popen(  # noqa: S603 - our own program
+    process = subprocess.Popen(
         [sys.executable, "-c", HOLDER, os.fspath(tmp_path / "journal"), "train"],
         stdout=subprocess.PIPE,
         text=True,

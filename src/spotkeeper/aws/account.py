@@ -1,0 +1,94 @@
+"""What ``spot doctor`` asks of an account."""
+
+from spotkeeper.aws import requests
+from spotkeeper.aws.cloud import DRY_RUN_ALLOWED
+from spotkeeper.aws.session import AwsSession
+from spotkeeper.errors import Refused, SpotkeeperError
+from spotkeeper.lifecycle.ports import Image
+from spotkeeper.model.naming import TAG_MANAGED
+from spotkeeper.model.quota import QuotaFamily, quota_family
+
+SPOT_ROLE = "AWSServiceRoleForEC2Spot"
+
+
+class Ec2Account:
+    """Role, quota and permission of the caller's account."""
+
+    def __init__(self, session: AwsSession) -> None:
+        self._aws = session
+
+    def spot_role_exists(self) -> bool:
+        """Whether the service-linked role of Spot exists (AWS.md 1.6)."""
+        try:
+            self._aws.call("GetRole", self._aws.home_region(), service="iam", RoleName=SPOT_ROLE)
+        except Refused as refusal:
+            if refusal.aws_code != "NoSuchEntity":
+                raise
+            return False
+        return True
+
+    def spot_quota_vcpus(self, region: str, code: str) -> float | None:
+        """A Spot quota in vCPUs: the account's own, else AWS's default."""
+        for operation in ("GetServiceQuota", "GetAWSDefaultServiceQuota"):
+            try:
+                answer = self._aws.call(
+                    operation,
+                    region,
+                    service="service-quotas",
+                    ServiceCode="ec2",
+                    QuotaCode=code,
+                )
+            except SpotkeeperError as refusal:
+                if refusal.aws_code != "NoSuchResourceException":
+                    raise
+            else:
+                return float(answer["Quota"]["Value"])
+        return None
+
+    def spot_vcpus_in_use(self, region: str, family: QuotaFamily) -> int:
+        """vCPUs of running Spot instances and open requests that count against a quota."""
+        live = {"Name": "instance-state-name", "Values": ["pending", "running"]}
+        spot = {"Name": "instance-lifecycle", "Values": ["spot"]}
+        reservations = self._aws.pages(
+            "DescribeInstances", region, key="Reservations", Filters=[live, spot]
+        )
+        running = [row for each in reservations for row in each["Instances"]]
+        waiting = self._aws.pages(
+            "DescribeSpotInstanceRequests",
+            region,
+            key="SpotInstanceRequests",
+            Filters=[{"Name": "state", "Values": ["open"]}],
+        )
+        names = [row["InstanceType"] for row in running]
+        names += [row.get("LaunchSpecification", {}).get("InstanceType", "") for row in waiting]
+        counted = [name for name in names if name and quota_family(name) == family]
+        vcpus = self._vcpus(region, set(counted))
+        return sum(vcpus.get(name, 0) for name in counted)
+
+    def may_launch(self, region: str, image: Image, instance_type: str) -> None:
+        """Ask EC2 with DryRun; raises what EC2 would refuse with."""
+        try:
+            self._aws.call(
+                "RunInstances",
+                region,
+                DryRun=True,
+                MinCount=1,
+                MaxCount=1,
+                ImageId=image.id,
+                InstanceType=instance_type,
+                InstanceMarketOptions={"MarketType": "spot"},
+                TagSpecifications=requests.tag_specifications(
+                    {TAG_MANAGED: "true"}, *requests.TAGGED_AT_LAUNCH
+                ),
+            )
+        except Refused as refusal:
+            if refusal.aws_code != DRY_RUN_ALLOWED:
+                raise
+
+    def _vcpus(self, region: str, names: set[str]) -> dict[str, int]:
+        if not names:
+            return {}
+        rows = self._aws.pages(
+            "DescribeInstanceTypes", region, key="InstanceTypes", InstanceTypes=sorted(names)
+        )
+        return {row["InstanceType"]: int(row["VCpuInfo"]["DefaultVCpus"]) for row in rows}

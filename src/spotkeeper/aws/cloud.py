@@ -1,0 +1,365 @@
+"""The lifecycle's ``Cloud`` over EC2. Every call that changes something is made here."""
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import timedelta
+from typing import Any
+
+from spotkeeper.aws import parse, requests
+from spotkeeper.aws.images import ALIASES, TRUSTED_OWNERS, login_for
+from spotkeeper.aws.memory import Memory
+from spotkeeper.aws.session import AwsSession
+from spotkeeper.errors import BadInput, NotFound, Refused, ResourceGone, Unreachable
+from spotkeeper.lifecycle.ports import (
+    Holding,
+    Image,
+    LaunchOrder,
+    Observation,
+    Subnet,
+    Thing,
+    ThingKind,
+)
+from spotkeeper.model.machine import Instance, Volume
+from spotkeeper.model.naming import TAG_PREFIX, Caller
+from spotkeeper.model.place import Zone
+
+#: An image never changes under its id; default subnets hardly ever do, and a launch that meets a
+#: vanished one forgets it.
+IMAGE_AGE = timedelta(days=7)
+SUBNET_AGE = timedelta(days=1)
+
+#: EC2's answer to a DryRun that would have been allowed.
+DRY_RUN_ALLOWED = "DryRunOperation"
+
+
+class Ec2Cloud:
+    """Speaks to EC2, STS and SSM through one session."""
+
+    def __init__(self, session: AwsSession, memory: Memory) -> None:
+        self._aws = session
+        self._memory = memory
+        self._caller: Caller | None = None
+        self._newest: dict[tuple[str, str], str] = {}  # image ids by region and SSM parameter
+
+    def caller(self) -> Caller:
+        """Who is logged in, asked once."""
+        if self._caller is None:
+            region = self._aws.home_region()
+            told = self._aws.call("GetCallerIdentity", region, service="sts")
+            self._caller = Caller(told["Account"], told["Arn"], self._aws.partition(region))
+        return self._caller
+
+    def regions(self) -> tuple[str, ...]:
+        """The regions enabled for the account."""
+        return self._aws.enabled_regions()
+
+    def subnets(self, region: str, subnet_id: str | None = None) -> tuple[Subnet, ...]:
+        """The named subnet, or the default one of every zone; empty without a default VPC."""
+        key = f"{self.caller().account} {region}"
+        described = (
+            None if subnet_id else self._memory.get("subnets", key, younger_than=SUBNET_AGE)
+        )
+        if not described:
+            asked: dict[str, Any] = (
+                {"SubnetIds": [subnet_id]}
+                if subnet_id
+                else {"Filters": [{"Name": "default-for-az", "Values": ["true"]}]}
+            )
+            fields = ("SubnetId", "VpcId", "AvailabilityZone", "AvailabilityZoneId")
+            found = self._aws.pages("DescribeSubnets", region, key="Subnets", **asked)
+            described = [{field: row.get(field) for field in fields} for row in found]
+            if not subnet_id:
+                self._memory.put("subnets", key, described)
+        return tuple(
+            Subnet(
+                row["SubnetId"],
+                row["VpcId"],
+                Zone(region, row["AvailabilityZone"], row["AvailabilityZoneId"]),
+            )
+            for row in described
+        )
+
+    def image(self, region: str, image: str, arch: str) -> Image:
+        """Resolve an alias or an image id.
+
+        Raises:
+            BadInput: no such alias, or the image is made for another architecture.
+            NotFound: EC2 does not list the image for this caller.
+        """
+        alias = ALIASES.get(image)
+        if alias is not None:
+            newest = self._newest_image(region, alias.parameters[arch])
+            described = self._described_image(region, newest, trusted=True)
+        elif image.startswith("ami-"):
+            described = self._described_image(region, image, trusted=False)
+        else:
+            raise BadInput(
+                f"{image!r} is neither an image id nor an alias",
+                next_step=f"Use ami-..., {', '.join(ALIASES)}.",
+            )
+        if described["Architecture"] != arch:
+            raise BadInput(
+                f"Image {described['ImageId']} is made for {described['Architecture']}, the "
+                f"machine is {arch}",
+                next_step=f"Add --arch {described['Architecture']}, or take another image.",
+                region=region,
+            )
+        name = described.get("Name") or ""
+        return Image(
+            id=described["ImageId"],
+            region=region,
+            arch=arch,
+            root_device=described["RootDeviceName"],
+            root_gib=described["RootGiB"],
+            login=alias.login if alias else login_for(name),
+            name=name,
+        )
+
+    def holdings(self, region: str) -> tuple[Holding, ...]:
+        """Everything that carries a tag of ours: one call for all kinds of things."""
+        rows = self._aws.pages(
+            "DescribeTags",
+            region,
+            key="Tags",
+            Filters=[{"Name": "key", "Values": [f"{TAG_PREFIX}*"]}],
+        )
+        grouped: dict[Thing, dict[str, str]] = {}
+        for row in rows:
+            thing = Thing(row["ResourceType"], row["ResourceId"], region)
+            grouped.setdefault(thing, {})[row["Key"]] = row["Value"]
+        return tuple(Holding(thing, tags) for thing, tags in grouped.items())
+
+    def observe(self, region: str, owner: str, name: str | None = None) -> Observation:
+        """Instances and requests by tag, and instances that only our requests know of."""
+        filters = requests.tag_filters(owner, name)
+        spot_requests = tuple(
+            parse.spot_request(row, region)
+            for row in self._aws.pages(
+                "DescribeSpotInstanceRequests",
+                region,
+                key="SpotInstanceRequests",
+                Filters=filters,
+            )
+        )
+        instances = self._instances(region, filters)
+        known = {instance.id for instance in instances}
+        strangers = [r.id for r in spot_requests if r.instance_id and r.instance_id not in known]
+        if strangers:
+            by_request = [{"Name": "spot-instance-request-id", "Values": strangers}]
+            instances += self._instances(region, by_request)
+        return Observation(region, instances, spot_requests)
+
+    def volumes(self, region: str, owner: str, name: str) -> tuple[Volume, ...]:
+        """Volumes of one machine that exist."""
+        filters = requests.tag_filters(owner, name)
+        found = self._aws.pages("DescribeVolumes", region, key="Volumes", Filters=filters)
+        return tuple(parse.volume(row, region) for row in found)
+
+    def create_group(self, region: str, name: str, *, vpc_id: str, tags: Mapping[str, str]) -> str:
+        """Create a security group; one of that name is ours, from a call whose answer was lost."""
+        try:
+            answer = self._aws.call(
+                "CreateSecurityGroup",
+                region,
+                GroupName=name,
+                Description="ssh to the owner's spotkeeper machines",
+                VpcId=vpc_id,
+                TagSpecifications=requests.tag_specifications(tags, ThingKind.GROUP),
+            )
+        except Refused as refusal:
+            if refusal.aws_code != "InvalidGroup.Duplicate":
+                raise
+            filters = [
+                {"Name": "group-name", "Values": [name]},
+                {"Name": "vpc-id", "Values": [vpc_id]},
+            ]
+            found = self._aws.pages(
+                "DescribeSecurityGroups", region, key="SecurityGroups", Filters=filters
+            )
+            if not found:
+                raise Unreachable(
+                    f"The group {name} in {region} exists, but EC2 does not list it yet",
+                    next_step="Repeat the command in a minute.",
+                    region=region,
+                ) from refusal
+            return str(found[0]["GroupId"])
+        return str(answer["GroupId"])
+
+    def open_ssh(self, region: str, group_id: str, cidr: str) -> None:
+        """Let an address reach port 22; no error when it already may."""
+        _unless(
+            "InvalidPermission.Duplicate",
+            lambda: self._aws.call(
+                "AuthorizeSecurityGroupIngress",
+                region,
+                GroupId=group_id,
+                IpPermissions=requests.ssh_rule(cidr),
+            ),
+        )
+
+    def import_key(
+        self, region: str, name: str, *, public_key: str, tags: Mapping[str, str]
+    ) -> None:
+        """Make a public key known; the name is made from the key, so a duplicate is the same."""
+        _unless(
+            "InvalidKeyPair.Duplicate",
+            lambda: self._aws.call(
+                "ImportKeyPair",
+                region,
+                KeyName=name,
+                PublicKeyMaterial=public_key.encode(),
+                TagSpecifications=requests.tag_specifications(tags, ThingKind.KEY),
+            ),
+        )
+
+    def run(self, order: LaunchOrder) -> Instance:
+        """Launch one Spot instance; with the same token the same instance."""
+        region = order.pool.region
+        try:
+            answer = self._aws.call("RunInstances", region, **requests.run_instances(order))
+        except ResourceGone:
+            self._memory.drop("subnets", f"{self.caller().account} {region}")
+            raise
+        return parse.instance(answer["Instances"][0], region)
+
+    def ask(self, order: LaunchOrder) -> None:
+        """Ask EC2 whether the order would be allowed; changes nothing."""
+        body = requests.run_instances(order)
+        _unless(
+            DRY_RUN_ALLOWED,
+            lambda: self._aws.call("RunInstances", order.pool.region, **body, DryRun=True),
+        )
+
+    def checks_passed(self, region: str, instance_id: str) -> bool:
+        """Whether both of EC2's status checks passed; not yet for an id too young to be listed."""
+        try:
+            found = self._aws.call("DescribeInstanceStatus", region, InstanceIds=[instance_id])
+        except NotFound:
+            return False
+        return any(
+            {row[key]["Status"] for key in ("InstanceStatus", "SystemStatus")} == {"ok"}
+            for row in found["InstanceStatuses"]
+        )
+
+    def instance(self, region: str, instance_id: str) -> Instance:
+        """One instance as it is now.
+
+        Raises:
+            NotFound: EC2 does not list it (yet).
+        """
+        found = self._instances(region, [{"Name": "instance-id", "Values": [instance_id]}])
+        if not found:
+            raise NotFound(f"EC2 does not list {instance_id} in {region}", region=region)
+        return found[0]
+
+    def cancel(self, region: str, request_ids: Collection[str]) -> None:
+        """Cancel requests, one by one where one of them is unknown to EC2."""
+        self._each("CancelSpotInstanceRequests", region, "SpotInstanceRequestIds", request_ids)
+
+    def terminate(self, region: str, instance_ids: Collection[str]) -> None:
+        """Terminate instances, one by one where one of them is unknown to EC2."""
+        self._each("TerminateInstances", region, "InstanceIds", instance_ids)
+
+    def stop(self, region: str, instance_id: str) -> None:
+        """Stop one instance."""
+        self._aws.call("StopInstances", region, InstanceIds=[instance_id])
+
+    def start(self, region: str, instance_id: str) -> None:
+        """Start one stopped instance."""
+        self._aws.call("StartInstances", region, InstanceIds=[instance_id])
+
+    def retag(self, region: str, ids: Collection[str], tags: Mapping[str, str]) -> None:
+        """Change tags of existing things."""
+        self._aws.call("CreateTags", region, Resources=list(ids), Tags=requests.tag_list(tags))
+
+    def delete_volume(self, region: str, volume_id: str) -> None:
+        """Delete a volume; gone already is fine."""
+        _unless(
+            "InvalidVolume.NotFound",
+            lambda: self._aws.call("DeleteVolume", region, VolumeId=volume_id),
+        )
+
+    def delete_group(self, region: str, group_id: str) -> None:
+        """Delete a security group; gone already is fine."""
+        try:
+            self._aws.call("DeleteSecurityGroup", region, GroupId=group_id)
+        except ResourceGone:
+            return
+
+    def delete_key(self, region: str, key_id: str) -> None:
+        """Delete a key pair by its id; gone already is fine."""
+        try:
+            self._aws.call("DeleteKeyPair", region, KeyPairId=key_id)
+        except ResourceGone:
+            return
+
+    def _instances(self, region: str, filters: list[requests.Body]) -> tuple[Instance, ...]:
+        reservations = self._aws.pages(
+            "DescribeInstances", region, key="Reservations", Filters=filters
+        )
+        return tuple(
+            parse.instance(row, region)
+            for reservation in reservations
+            for row in reservation["Instances"]
+        )
+
+    def _newest_image(self, region: str, parameter: str) -> str:
+        if (region, parameter) not in self._newest:
+            answer = self._aws.call("GetParameter", region, service="ssm", Name=parameter)
+            self._newest[region, parameter] = answer["Parameter"]["Value"]
+        return self._newest[region, parameter]
+
+    def _described_image(self, region: str, image_id: str, *, trusted: bool) -> dict[str, Any]:
+        key = f"{self.caller().account} {region} {image_id}"
+        known = self._memory.get("image", key, younger_than=IMAGE_AGE)
+        if known is not None:
+            return dict(known)
+        owners: requests.Body = {} if trusted else {"Owners": list(TRUSTED_OWNERS)}
+        try:
+            answer = self._aws.call("DescribeImages", region, ImageIds=[image_id], **owners)
+        except NotFound as refusal:
+            raise _no_image(region, image_id, refusal.aws_code) from refusal
+        found = answer["Images"]
+        if not found:
+            raise _no_image(region, image_id)
+        described = {
+            field: found[0].get(field)
+            for field in ("ImageId", "Architecture", "RootDeviceName", "Name")
+        }
+        described["RootGiB"] = _root_gib(found[0])
+        self._memory.put("image", key, described)
+        return described
+
+    def _each(self, operation: str, region: str, key: str, ids: Collection[str]) -> None:
+        asked: requests.Body = {key: list(ids)}
+        try:
+            self._aws.call(operation, region, **asked)
+        except NotFound:
+            if len(ids) == 1:
+                return
+            for each in ids:
+                self._each(operation, region, key, [each])
+
+
+def _unless(code: str, call: Callable[[], object]) -> None:
+    """Make a call whose refusal with this code means that what was wanted is so already."""
+    try:
+        call()
+    except Refused as refusal:
+        if refusal.aws_code != code:
+            raise
+
+
+def _no_image(region: str, image_id: str, aws_code: str | None = None) -> NotFound:
+    return NotFound(
+        f"Image {image_id} is not in {region}, or belongs neither to you nor to Amazon",
+        next_step="Copy it to your account and region, or use an alias such as ubuntu.",
+        region=region,
+        aws_code=aws_code,
+    )
+
+
+def _root_gib(described: Mapping[str, Any]) -> int:
+    for mapping in described.get("BlockDeviceMappings", ()):
+        if mapping.get("DeviceName") == described["RootDeviceName"] and "Ebs" in mapping:
+            return int(mapping["Ebs"].get("VolumeSize", 1))
+    return 1

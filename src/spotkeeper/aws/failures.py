@@ -1,0 +1,179 @@
+"""AWS's errors in our words: the one table, keyed by EC2's code."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from botocore import exceptions as aws
+from botocore.parsers import ResponseParserError
+
+from spotkeeper.errors import (
+    BadInput,
+    CredentialsProblem,
+    ExpiredCredentials,
+    InUse,
+    NoCapacity,
+    NoCredentials,
+    NotFound,
+    NotOffered,
+    PermissionDenied,
+    PriceTooLow,
+    QuotaReached,
+    Refused,
+    RegionNotEnabled,
+    ResourceGone,
+    RoleMissing,
+    SpotkeeperError,
+    StaleToken,
+    Throttled,
+    Unreachable,
+)
+
+#: EC2 code → our error. The error's scope decides what a launch does next; whatever is not listed
+#: becomes ``Refused`` with EC2's own words. Sources: AWS.md 1.3 and 9, MOTO.md 2.6.
+ERROR_FOR_CODE: Mapping[str, type[SpotkeeperError]] = {
+    # this pool is dry, another may not be
+    "InsufficientInstanceCapacity": NoCapacity,
+    "InsufficientHostCapacity": NoCapacity,
+    "InsufficientCapacity": NoCapacity,
+    "InsufficientCapacityOnHost": NoCapacity,
+    "UnfulfillableCapacity": NoCapacity,
+    "InsufficientFreeAddressesInSubnet": NoCapacity,
+    "SpotMaxPriceTooLow": PriceTooLow,
+    "Unsupported": NotOffered,
+    # the account may not have more
+    "MaxSpotInstanceCountExceeded": QuotaReached,
+    "VcpuLimitExceeded": QuotaReached,
+    "InstanceLimitExceeded": QuotaReached,
+    "SecurityGroupLimitExceeded": QuotaReached,
+    "VolumeLimitExceeded": QuotaReached,
+    # who is calling
+    "ExpiredToken": ExpiredCredentials,
+    "ExpiredTokenException": ExpiredCredentials,
+    "RequestExpired": ExpiredCredentials,
+    "InvalidClientTokenId": CredentialsProblem,
+    "UnrecognizedClientException": CredentialsProblem,
+    "SignatureDoesNotMatch": CredentialsProblem,
+    "AuthFailure": CredentialsProblem,
+    "UnauthorizedOperation": PermissionDenied,
+    "AccessDenied": PermissionDenied,
+    "AccessDeniedException": PermissionDenied,
+    "AuthFailure.ServiceLinkedRoleCreationNotPermitted": RoleMissing,
+    "OptInRequired": RegionNotEnabled,
+    "PendingVerification": RegionNotEnabled,
+    # tokens
+    "IdempotentParameterMismatch": StaleToken,
+    "IdempotentInstanceTerminated": StaleToken,
+    # what the launch stands on went away
+    "InvalidGroup.NotFound": ResourceGone,
+    "InvalidGroupId.Malformed": ResourceGone,
+    "InvalidKeyPair.NotFound": ResourceGone,
+    "InvalidSubnetID.NotFound": ResourceGone,
+    "InvalidAMIID.NotFound": NotFound,
+    "InvalidAMIID.Malformed": BadInput,
+    "InvalidAMIID.Unavailable": NotFound,
+    "ParameterNotFound": NotFound,
+    "InvalidInstanceID.NotFound": NotFound,
+    "InvalidSpotInstanceRequestID.NotFound": NotFound,
+    "InvalidInstanceType": BadInput,
+    "InvalidKey.Format": BadInput,
+    "InvalidKeyPair.Format": BadInput,
+    # later
+    "DependencyViolation": InUse,
+    "VolumeInUse": InUse,
+    "RequestLimitExceeded": Throttled,
+    "Throttling": Throttled,
+    "ThrottlingException": Throttled,
+    "TooManyRequestsException": Throttled,
+    "InternalError": Unreachable,
+    "InternalFailure": Unreachable,
+    "ServiceUnavailable": Unreachable,
+    "Unavailable": Unreachable,
+}
+
+#: What EC2 and STS also answer when the keys are fine and the region is not enabled (AWS.md 9).
+CODES_OF_A_CLOSED_REGION = frozenset(
+    {"AuthFailure", "OptInRequired", "UnrecognizedClientException", "InvalidClientTokenId"}
+)
+
+CONFIG_FILES = "Check ~/.aws/config and ~/.aws/credentials."
+
+#: botocore's own exceptions, the most specific first.
+_ERROR_FOR_EXCEPTION: tuple[tuple[type[Exception], type[SpotkeeperError], str | None], ...] = (
+    (aws.ProfileNotFound, NoCredentials, "Run `aws configure list-profiles` to see the names."),
+    (aws.UnauthorizedSSOTokenError, ExpiredCredentials, "Log in again with `aws sso login`."),
+    (aws.SSOError, ExpiredCredentials, "Log in again with `aws sso login`."),
+    (aws.TokenRetrievalError, ExpiredCredentials, "Log in again with `aws sso login`."),
+    (aws.LoginError, ExpiredCredentials, "Log in again with `aws login`."),
+    (aws.NoAuthTokenError, ExpiredCredentials, None),
+    (aws.RefreshWithMFAUnsupportedError, ExpiredCredentials, None),
+    (aws.CredentialRetrievalError, NoCredentials, None),
+    (aws.NoCredentialsError, NoCredentials, None),
+    (aws.PartialCredentialsError, NoCredentials, None),
+    (aws.NoRegionError, BadInput, "Name one with --region, AWS_REGION or `aws configure`."),
+    (aws.InvalidRegionError, BadInput, "Name a region such as us-east-1 with --region."),
+    (aws.ParamValidationError, BadInput, None),
+    (aws.ConfigNotFound, BadInput, CONFIG_FILES),
+    (aws.ConfigParseError, BadInput, CONFIG_FILES),
+    (aws.InvalidConfigError, BadInput, CONFIG_FILES),
+    (aws.InfiniteLoopConfigError, BadInput, CONFIG_FILES),
+    (aws.HTTPClientError, Unreachable, None),
+    (ResponseParserError, Unreachable, None),
+    (aws.BotoCoreError, Unreachable, None),
+)
+
+_HTTP_SERVER_ERROR = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a call was going, for the message."""
+
+    service: str
+    operation: str
+    region: str
+
+
+@contextmanager
+def explained(place: Place) -> Iterator[None]:
+    """Turn what boto3 raises into our errors, with the operation, region and AWS's words.
+
+    Raises:
+        SpotkeeperError: in place of every ``ClientError`` and ``BotoCoreError``.
+    """
+    try:
+        yield
+    except aws.ClientError as refusal:
+        raise from_client_error(refusal, place) from refusal
+    except (aws.BotoCoreError, ResponseParserError) as problem:
+        raise _from_botocore(problem, place) from problem
+
+
+def code_of(refusal: aws.ClientError) -> str:
+    """EC2's code of a refusal."""
+    return str(refusal.response.get("Error", {}).get("Code", ""))
+
+
+def from_client_error(refusal: aws.ClientError, place: Place) -> SpotkeeperError:
+    """Our error for a refusal by AWS."""
+    error = refusal.response.get("Error", {})
+    code, words = str(error.get("Code", "")), str(error.get("Message", "")).strip()
+    status = refusal.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    unknown = Unreachable if status >= _HTTP_SERVER_ERROR else Refused
+    family = ERROR_FOR_CODE.get(code, unknown)
+    return family(
+        f"{place.operation} in {place.region}: {words or 'no message'} ({code or status})",
+        region=place.region,
+        aws_code=code,
+    )
+
+
+def _from_botocore(problem: Exception, place: Place) -> SpotkeeperError:
+    for exception, family, next_step in _ERROR_FOR_EXCEPTION:
+        if isinstance(problem, exception):
+            return family(
+                f"{place.operation} in {place.region}: {problem}",
+                next_step=next_step,
+                region=place.region,
+            )
+    raise AssertionError(problem)  # the table ends with the base class

@@ -1,0 +1,188 @@
+"""The market's feeds over EC2 and the Price List."""
+
+import difflib
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from spotkeeper.aws import parse
+from spotkeeper.aws.memory import Memory
+from spotkeeper.aws.session import AwsSession
+from spotkeeper.errors import BadInput
+from spotkeeper.model.instance_type import InstanceType
+from spotkeeper.model.offer import SpotPrice
+from spotkeeper.model.pool import LINUX
+
+CATALOG_AGE = timedelta(days=7)
+ON_DEMAND_AGE = timedelta(days=1)
+
+#: EC2 takes this many values in one filter; more types are asked for by leaving the filter out.
+MAX_FILTER_VALUES = 200
+
+#: Up to this many types the Price List is asked type by type, beyond it for the whole region.
+FEW_TYPES = 8
+
+#: Linux, shared tenancy, no licence on top: what Spot Linux/UNIX is compared with (AWS.md 2.5).
+PRODUCT = {
+    "operatingSystem": "Linux",
+    "preInstalledSw": "NA",
+    "tenancy": "Shared",
+    "capacitystatus": "Used",
+    "marketoption": "OnDemand",
+    "operation": "RunInstances",
+}
+
+#: The parts of ``InstanceTypeInfo`` that are read, and so kept.
+_KEPT = (
+    "InstanceType",
+    "VCpuInfo",
+    "MemoryInfo",
+    "ProcessorInfo",
+    "GpuInfo",
+    "SupportedUsageClasses",
+    "HibernationSupported",
+)
+
+
+class Ec2Catalog:
+    """Instance types by DescribeInstanceTypes, remembered for a week."""
+
+    def __init__(self, session: AwsSession, memory: Memory) -> None:
+        self._aws = session
+        self._memory = memory
+
+    def instance_types(self, region: str, globs: Sequence[str]) -> Collection[InstanceType]:
+        """Types of the region whose name matches a glob; all of them for no globs.
+
+        Raises:
+            BadInput: a name that no instance type has; the message has the nearest right one.
+        """
+        key = " ".join((region, *sorted(globs)))
+        described = self._memory.get("catalog", key, younger_than=CATALOG_AGE)
+        if described is None:
+            filters = [{"Name": "instance-type", "Values": list(globs)}] if globs else []
+            rows = self._aws.pages(
+                "DescribeInstanceTypes", region, key="InstanceTypes", Filters=filters
+            )
+            described = [{part: row[part] for part in _KEPT if part in row} for row in rows]
+            if described:
+                self._memory.put("catalog", key, described)
+        found = [parse.instance_type(row) for row in described]
+        self._refuse_unknown(region, globs, {row.name for row in found})
+        return found
+
+    def _refuse_unknown(self, region: str, globs: Sequence[str], found: set[str]) -> None:
+        exact = {glob for glob in globs if not set(glob) & set("*?[")} - found
+        if not exact:
+            return
+        known = self._aws.instance_type_names(region)
+        for name in sorted(exact - set(known)):
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            hint = f"Did you mean {near[0]}?" if near else "Names look like g5.xlarge."
+            raise BadInput(f"{name!r} is not an EC2 instance type", next_step=hint)
+
+
+class Ec2Prices:
+    """Spot prices by DescribeSpotPriceHistory."""
+
+    def __init__(self, session: AwsSession, now: Callable[[], datetime]) -> None:
+        self._aws = session
+        self._now = now
+
+    def current_prices(self, region: str, types: Collection[str]) -> Collection[SpotPrice]:
+        """The price now of every pool of the named types.
+
+        A history that starts now holds exactly the price in effect now (AWS.md 2.1).
+        """
+        named = {"InstanceTypes": sorted(types)} if len(types) <= MAX_FILTER_VALUES else {}
+        rows = self._history(region, StartTime=self._now(), **named)
+        newest: dict[object, SpotPrice] = {}
+        for price in (parse.spot_price(row, region) for row in rows):
+            known = newest.get(price.pool)
+            if price.pool.instance_type in types and (not known or price.since > known.since):
+                newest[price.pool] = price
+        return tuple(newest.values())
+
+    def price_history(
+        self, region: str, instance_type: str, zone_name: str, since: datetime
+    ) -> Sequence[SpotPrice]:
+        """Price changes of one pool, oldest first, from the one in effect at ``since`` on."""
+        rows = self._history(
+            region,
+            StartTime=since,
+            EndTime=self._now(),
+            InstanceTypes=[instance_type],
+            AvailabilityZone=zone_name,
+        )
+        prices = (parse.spot_price(row, region) for row in rows)
+        return sorted(prices, key=lambda price: price.since)
+
+    def _history(self, region: str, **asked: Any) -> list[Any]:
+        return self._aws.pages(
+            "DescribeSpotPriceHistory",
+            region,
+            key="SpotPriceHistory",
+            ProductDescriptions=[LINUX],
+            **asked,
+        )
+
+
+class PriceList:
+    """On-Demand prices by Pricing GetProducts, remembered for a day."""
+
+    def __init__(self, session: AwsSession, memory: Memory) -> None:
+        self._aws = session
+        self._memory = memory
+
+    def on_demand_prices(self, region: str, types: Collection[str]) -> Mapping[str, Decimal]:
+        """Dollars per hour by type; a type without a known price is left out."""
+        known: dict[str, str | None] = (
+            self._memory.get("on-demand", region, younger_than=ON_DEMAND_AGE) or {}
+        )
+        missing = sorted(set(types) - set(known))
+        if missing:
+            known |= dict.fromkeys(missing)
+            for wanted in self._questions(region, missing):
+                known |= {name: str(usd) for name, usd in self._ask(region, wanted).items()}
+            self._memory.put("on-demand", region, known)
+        return {name: Decimal(usd) for name in types if (usd := known.get(name))}
+
+    @staticmethod
+    def _questions(region: str, missing: Sequence[str]) -> list[dict[str, str]]:
+        base = {**PRODUCT, "regionCode": region}
+        if len(missing) > FEW_TYPES:
+            return [base]
+        return [{**base, "instanceType": name} for name in missing]
+
+    def _ask(self, region: str, wanted: Mapping[str, str]) -> dict[str, Decimal]:
+        products = self._aws.pages(
+            "GetProducts",
+            self._aws.pricing_region(region),
+            service="pricing",
+            key="PriceList",
+            ServiceCode="AmazonEC2",
+            Filters=[
+                {"Type": "TERM_MATCH", "Field": field, "Value": value}
+                for field, value in wanted.items()
+            ],
+        )
+        return dict(pair for product in products if (pair := _hourly_price(product)))
+
+
+def _hourly_price(product: str) -> tuple[str, Decimal] | None:
+    """Type and price of one product, which the Price List sends as a JSON string of its own."""
+    try:
+        document = json.loads(product)
+        name = document["product"]["attributes"]["instanceType"]
+        prices = [
+            Decimal(dimension["pricePerUnit"]["USD"])
+            for term in document["terms"]["OnDemand"].values()
+            for dimension in term["priceDimensions"].values()
+            if dimension.get("unit") == "Hrs"
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError, InvalidOperation):
+        return None
+    charged = [price for price in prices if price.is_finite() and price > 0]
+    return (name, charged[0]) if charged else None

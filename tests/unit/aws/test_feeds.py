@@ -1,0 +1,162 @@
+"""Prices and types as AWS sends them, whole and broken."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, cast
+
+import pytest
+from tests.unit.aws.recorder import Answer, NoMemory, RecordingSession
+
+from spotkeeper.aws.feeds import FEW_TYPES, MAX_FILTER_VALUES, Ec2Catalog, Ec2Prices, PriceList
+from spotkeeper.aws.session import AwsSession
+from spotkeeper.errors import BadInput
+
+NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
+REGION = "us-east-1"
+
+
+def product(name: str, *prices: str, unit: str = "Hrs") -> str:
+    """A product as the Price List sends it: JSON in a string."""
+    dimensions = {
+        str(number): {"unit": unit, "pricePerUnit": {"USD": usd}}
+        for number, usd in enumerate(prices)
+    }
+    return json.dumps(
+        {
+            "product": {"attributes": {"instanceType": name}},
+            "terms": {"OnDemand": {"T": {"priceDimensions": dimensions}}},
+        }
+    )
+
+
+def price_list(*products: str) -> tuple[PriceList, RecordingSession]:
+    session = RecordingSession(GetProducts=[{"PriceList": list(products)}])
+    return PriceList(cast(AwsSession, session), NoMemory()), session
+
+
+def test_the_hourly_price_of_a_type() -> None:
+    feed, _ = price_list(product("g5.xlarge", "1.0060000000"))
+    assert feed.on_demand_prices(REGION, {"g5.xlarge"}) == {"g5.xlarge": Decimal("1.006")}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "",
+        "not JSON",
+        "{",
+        "[]",
+        "null",
+        "3",
+        '"text"',
+        "{}",
+        '{"product": {}}',
+        '{"product": {"attributes": {"instanceType": "m5.large"}}}',
+        '{"product": {"attributes": {"instanceType": "m5.large"}}, "terms": {"OnDemand": []}}',
+        product("m5.large", "cheap"),
+        product("m5.large", "0.0000000000"),
+        product("m5.large", "-1"),
+        product("m5.large", "NaN"),
+        product("m5.large", "sNaN"),
+        product("m5.large", "Infinity"),
+        product("m5.large", "0.096", unit="Quantity"),
+        product("m5.large"),
+    ],
+)
+def test_a_broken_product_is_passed_over_and_the_others_are_read(broken: str) -> None:
+    feed, _ = price_list(broken, product("g5.xlarge", "1.006"))
+    prices = feed.on_demand_prices(REGION, {"g5.xlarge", "m5.large"})
+    assert prices == {"g5.xlarge": Decimal("1.006")}
+
+
+def test_zero_beside_a_price_is_ignored() -> None:
+    feed, _ = price_list(product("g5.xlarge", "0.0000000000", "1.006"))
+    assert feed.on_demand_prices(REGION, {"g5.xlarge"})["g5.xlarge"] == Decimal("1.006")
+
+
+def test_a_type_without_a_price_is_left_out() -> None:
+    feed, _ = price_list()
+    assert feed.on_demand_prices(REGION, {"g5.xlarge"}) == {}
+
+
+def test_few_types_are_asked_one_by_one_and_many_at_once() -> None:
+    feed, session = price_list()
+    feed.on_demand_prices(REGION, {"a.1", "a.2"})
+    assert len(session.bodies("GetProducts")) == 2
+    session.calls.clear()
+    feed.on_demand_prices(REGION, {f"a.{number}" for number in range(FEW_TYPES + 1)})
+    [body] = session.bodies("GetProducts")
+    assert "instanceType" not in {each["Field"] for each in body["Filters"]}
+
+
+def test_linux_shared_and_used_is_what_is_compared() -> None:
+    feed, session = price_list()
+    feed.on_demand_prices(REGION, {"g5.xlarge"})
+    [body] = session.bodies("GetProducts")
+    asked = {each["Field"]: each["Value"] for each in body["Filters"]}
+    assert asked["operatingSystem"] == "Linux"
+    assert asked["tenancy"] == "Shared"
+    assert asked["preInstalledSw"] == "NA"
+    assert asked["capacitystatus"] == "Used"
+    assert asked["regionCode"] == REGION
+
+
+def row(usd: str, zone: str = "us-east-1a", *, ago: int = 0, name: str = "g5.xlarge") -> Any:
+    """A row of the price history."""
+    return {
+        "AvailabilityZone": zone,
+        "InstanceType": name,
+        "ProductDescription": "Linux/UNIX",
+        "SpotPrice": usd,
+        "Timestamp": NOW - timedelta(minutes=ago),
+    }
+
+
+def spot_prices(*rows: Any) -> tuple[Ec2Prices, RecordingSession]:
+    answers: list[Answer] = [{"SpotPriceHistory": list(rows)}]
+    session = RecordingSession(DescribeSpotPriceHistory=answers)
+    return Ec2Prices(cast(AwsSession, session), lambda: NOW), session
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_the_newest_price_of_a_pool_counts(newest_first: bool) -> None:  # noqa: FBT001
+    rows = [row("0.9", ago=5), row("0.10", ago=9), row("0.5", "us-east-1b", ago=1)]
+    feed, _ = spot_prices(*(rows if newest_first else reversed(rows)))
+    found = {str(p.pool): p.usd_per_hour for p in feed.current_prices(REGION, {"g5.xlarge"})}
+    assert found == {
+        "g5.xlarge@us-east-1a": Decimal("0.9"),
+        "g5.xlarge@us-east-1b": Decimal("0.5"),
+    }
+
+
+def test_types_that_were_not_asked_for_are_left_out() -> None:
+    feed, session = spot_prices(row("0.9"), row("0.1", name="m5.large"))
+    many = {f"a.{number}" for number in range(MAX_FILTER_VALUES)} | {"g5.xlarge"}
+    assert [p.pool.instance_type for p in feed.current_prices(REGION, many)] == ["g5.xlarge"]
+    assert "InstanceTypes" not in session.bodies("DescribeSpotPriceHistory")[0]
+
+
+def test_the_current_price_is_asked_from_now_on() -> None:
+    feed, session = spot_prices(row("0.9"))
+    feed.current_prices(REGION, {"g5.xlarge"})
+    [body] = session.bodies("DescribeSpotPriceHistory")
+    assert body["StartTime"] == NOW
+    assert body["ProductDescriptions"] == ["Linux/UNIX"]
+    assert body["InstanceTypes"] == ["g5.xlarge"]
+
+
+def test_a_history_is_oldest_first() -> None:
+    feed, _ = spot_prices(row("0.3", ago=1), row("0.1", ago=90), row("0.2", ago=30))
+    since = NOW - timedelta(hours=1)
+    history = feed.price_history(REGION, "g5.xlarge", "us-east-1a", since)
+    assert [price.usd_per_hour for price in history] == [Decimal(t) for t in ("0.1", "0.2", "0.3")]
+
+
+def test_a_name_that_no_type_has_is_told_with_the_nearest() -> None:
+    session = RecordingSession(DescribeInstanceTypes=[{"InstanceTypes": []}])
+    feed = Ec2Catalog(cast(AwsSession, session), NoMemory())
+    with pytest.raises(BadInput) as caught:
+        feed.instance_types(REGION, ["g5.xlrage"])
+    assert "g5.xlarge" in caught.value.next_step
+    assert feed.instance_types(REGION, ["g5.xlarge", "q*"]) == []
