@@ -1,0 +1,1 @@
+"""The façade: the same verbs as the command line, for Python."""

@@ -1,0 +1,148 @@
+"""Giving back, with what it all cost."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
+
+from spotkeeper.costs.report import Cost, on_demand_usd, spot_usd
+from spotkeeper.costs.usage import Interval, intervals
+from spotkeeper.errors import Interrupted, NotFound, SpotkeeperError
+from spotkeeper.keeper.looking import Look
+from spotkeeper.keeper.wiring import Edges
+from spotkeeper.lifecycle import settle
+from spotkeeper.lifecycle.giveback import GiveBack, Outcome, left_behind
+from spotkeeper.lifecycle.ports import Talk
+from spotkeeper.lifecycle.presence import machines
+from spotkeeper.model import event
+from spotkeeper.model.naming import is_name
+from spotkeeper.ssh import keys
+
+
+class Ending:
+    """Ends machines wherever they are and says what they cost."""
+
+    def __init__(self, edges: Edges, look: Look, talk: Talk) -> None:
+        self._edges = edges
+        self._look = look
+        self._talk = talk
+
+    def places(self, name: str, in_regions: Sequence[str]) -> tuple[str, ...]:
+        """The regions where the name has, or had a moment ago, anything; and the silent ones.
+
+        Raises:
+            NotFound: AWS lists nothing of the name and the journal has never heard of it.
+        """
+        if not is_name(name):
+            raise NotFound(f"{name!r} cannot be a machine's name")
+        places, failed = self._look.inhabited(in_regions, name)
+        if not places and not failed and not self._edges.journal.read(name):
+            raise NotFound(f"There is no machine {name}, and never was on this computer")
+        return (*places, *(str(each.region) for each in failed))
+
+    def end(self, name: str, places: Sequence[str]) -> tuple[Outcome, Cost | None]:
+        """End all of a name in the given regions and in those that the journal remembers."""
+        journal = self._edges.journal
+        remembered = event.regions(journal.read(name))
+        self._take_note(name, (*places, *remembered))
+        seen = event.this_life(journal.read(name))
+        outcome = self.giveback().end(name, places)
+        if not outcome.left:
+            self._forget_files(name)
+        return outcome, self._cost(name, intervals(seen, until=self._edges.clock.now()))
+
+    def undo(self, name: str, problem: BaseException, tokens: frozenset[str]) -> SpotkeeperError:
+        """Give back what a failed launch made, known by its tokens, and nothing else of the name;
+        the error to raise, with what is left."""
+        if event.is_open(self._edges.journal.read(name)):
+            self._talk.say("giving back what was begun")
+            try:
+                outcome = self.giveback().end(name, (), only=tokens)
+            except KeyboardInterrupt:
+                return Interrupted(
+                    f"Interrupted twice: what was begun for {name} may still exist",
+                    next_step=f"Run `spot down {name}` to end it.",
+                )
+            if outcome.left:
+                return left_behind(outcome, f"{str(problem) or 'Interrupted'}. ")
+            if tokens:
+                self._forget_files(name)
+        if isinstance(problem, SpotkeeperError):
+            return problem
+        return Interrupted(
+            f"Interrupted; everything that EC2 lists of {name} was given back",
+            next_step=self.unsure(name) or "Nothing is left of it.",
+        )
+
+    def unsure(self, name: str) -> str:
+        """What to do about a launch whose outcome nobody knows yet; empty when all is known."""
+        events = self._edges.journal.read(name)
+        unknown = event.unfinished(events)
+        until = max((e.at + event.VISIBILITY_WINDOW for e in unknown), default=None)
+        if until is None or until <= self._edges.clock.now():
+            return ""
+        return (
+            f"EC2 may still show what came of an unfinished launch of {name}: run `spot ls` after "
+            f"{until:%H:%M:%S} UTC, which ends it."
+        )
+
+    def settle(self, looked: Sequence[str]) -> None:
+        """Close the journal of what was ended long enough ago, where all its regions answer."""
+        journal = self._edges.journal
+        for name in settle.due(journal, self._edges.clock.now()):
+            if set(event.regions(journal.read(name))) <= set(looked):
+                with journal.lock(name):
+                    settle.settle((name,), journal=journal, giveback=self.giveback())
+
+    def giveback(self) -> GiveBack:
+        """The lifecycle's own give-back for the caller."""
+        return GiveBack(
+            owner=self._look.owner,
+            cloud=self._edges.cloud,
+            journal=self._edges.journal,
+            clock=self._edges.clock,
+            talk=self._talk,
+        )
+
+    def _forget_files(self, name: str) -> None:
+        """The key that was made for the machine, and the host key it had."""
+        keys.forget_made_key(name, self._edges.folders.keys)
+        (self._edges.folders.known_hosts / name).unlink(missing_ok=True)
+
+    def _take_note(self, name: str, places: Sequence[str]) -> None:
+        for region in dict.fromkeys(places):
+            try:
+                for machine in machines(self._edges.cloud, region, self._look.owner, name):
+                    self._look.note(machine)
+            except SpotkeeperError:
+                continue  # the note is for the cost estimate only; ending comes first
+
+    def _cost(self, name: str, stretches: Sequence[Interval]) -> Cost | None:
+        if not stretches:
+            return None
+        try:
+            spot = sum((self._spot_usd(one) for one in stretches), Decimal(0))
+            on_demand = [self._on_demand_usd(one) for one in stretches]
+        except SpotkeeperError:
+            return None
+        known = [usd for usd in on_demand if usd is not None]
+        last = stretches[-1]
+        return Cost(
+            name=name,
+            instance_type=last.instance_type,
+            zone_name=last.zone_name,
+            ran=sum((one.end - one.begin for one in stretches), timedelta(0)),
+            interruptions=sum(one.interrupted for one in stretches),
+            spot_usd=spot,
+            on_demand_usd=sum(known, Decimal(0)) if len(known) == len(stretches) else None,
+        )
+
+    def _spot_usd(self, one: Interval) -> Decimal:
+        history = self._edges.prices.price_history(
+            one.region, one.instance_type, one.zone_name, one.begin
+        )
+        return spot_usd(one, history)
+
+    def _on_demand_usd(self, one: Interval) -> Decimal | None:
+        prices = self._edges.on_demand.on_demand_prices(one.region, {one.instance_type})
+        usd_per_hour = prices.get(one.instance_type)
+        return None if usd_per_hour is None else on_demand_usd(one, usd_per_hour)

@@ -1,0 +1,223 @@
+"""The verbs. Each is a few lines over the market, the ranking and the lifecycle."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+
+from spotkeeper.errors import NotFound
+from spotkeeper.keeper import regions
+from spotkeeper.keeper.answers import Comparison, Farewell, Listing, MachineReport, PriceRow
+from spotkeeper.keeper.ending import Ending
+from spotkeeper.keeper.launching import Confirm, Launching
+from spotkeeper.keeper.looking import Look
+from spotkeeper.keeper.wiring import Connection, Edges, OnCall, Silence, connect
+from spotkeeper.lifecycle import policy, power
+from spotkeeper.lifecycle.doctor import Check, Doctor
+from spotkeeper.lifecycle.giveback import Outcome
+from spotkeeper.lifecycle.plan import Plan, Wish, no_offers
+from spotkeeper.lifecycle.ports import Talk
+from spotkeeper.market.market import problems
+from spotkeeper.model import event
+from spotkeeper.model.instance_type import InstanceType
+from spotkeeper.model.need import Need
+from spotkeeper.model.offer import Ranking, Refusal, SortBy
+from spotkeeper.ranking.ranking import rank
+from spotkeeper.ranking.rules import sift, type_rules
+from spotkeeper.ssh import keys
+from spotkeeper.ssh.shell import Login
+
+
+class Keeper:
+    """Finds, launches, lists and gives back machines of one account.
+
+    Every method raises ``SpotkeeperError`` for what it can explain; the error's class and
+    ``next_step`` say what to do.
+    """
+
+    def __init__(self, edges: Edges, *, talk: Talk | None = None) -> None:
+        talk = talk or Silence()
+        self._edges = edges
+        self._cloud = edges.cloud
+        self._look = Look(edges)
+        self._ending = Ending(edges, self._look, talk)
+        self._launching = Launching(edges, self._look, self._ending, talk)
+
+    @classmethod
+    def connect(
+        cls,
+        chosen: Connection | None = None,
+        *,
+        talk: Talk | None = None,
+        on_call: OnCall | None = None,
+    ) -> "Keeper":
+        """Connect with the usual AWS credentials, or to the sandbox.
+
+        Raises:
+            SpotkeeperError: no such profile, or the sandbox cannot be started.
+        """
+        chosen = chosen or Connection()
+        return cls(connect(chosen, environment=os.environ, on_call=on_call), talk=talk)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What must be said with every answer, such as that prices are simulated."""
+        return self._edges.warnings
+
+    def find(self, need: Need, *, by: SortBy = SortBy.VALUE) -> Ranking:
+        """Rank the pools that fit a need, over all regions that it names.
+
+        A region that does not answer is named in the ranking's warnings; when none answers, the
+        first one's problem is raised.
+        """
+        searched = regions.searched(need.regions, self._edges)
+        answers = self._edges.market.offers(searched, need.types, sift=partial(_sift, need))
+        if all(answer.problem for answer in answers):
+            raise next(answer.problem for answer in answers if answer.problem)
+        return rank(
+            (offer for answer in answers for offer in answer.offers),
+            need,
+            by=by,
+            refused=(refusal for answer in answers for refusal in answer.refused),
+            warnings=problems(answers),
+        )
+
+    def prices(self, types: Sequence[str], in_regions: Sequence[str] = ()) -> Comparison:
+        """The cheapest zone of each type and region, in the order in which they were named.
+
+        Raises:
+            NoOffers: none of the types has a Spot price in the regions.
+        """
+        ranking = self.find(Need(types=tuple(types), regions=tuple(in_regions)), by=SortBy.PRICE)
+        if not ranking.offers:
+            raise no_offers(ranking)
+        rows: dict[tuple[str, str], PriceRow] = {}
+        for offer in ranking.offers:
+            key = (offer.pool.instance_type, offer.pool.region)
+            rows.setdefault(key, PriceRow(*key, offer))
+        order = {name: position for position, name in enumerate(types)}
+        ordered = sorted(rows.values(), key=lambda row: order.get(row.instance_type, len(order)))
+        missing = (f"{refusal.pool}: {refusal.reason}" for refusal in ranking.refused)
+        return Comparison(tuple(ordered), (*self.warnings, *ranking.warnings, *missing))
+
+    def plan(self, wish: Wish) -> Plan:
+        """What ``up`` would do, asking only what costs nothing.
+
+        Raises:
+            SpotkeeperError: the wish cannot be fulfilled as it stands.
+        """
+        return self._launching.plan(wish, self.find)
+
+    def up(self, wish: Wish, *, confirm: Confirm, dry_run: bool = False) -> MachineReport | None:
+        """Launch a machine and wait until it can be reached.
+
+        ``confirm`` sees the plan first. With ``dry_run`` EC2 is asked whether it would allow the
+        launch, nothing is made, and the answer is ``None``.
+
+        Raises:
+            SpotkeeperError: after what was begun has been given back; ``LeftBehind`` where that
+                failed.
+        """
+        return self._launching.run(self.plan(wish), confirm, dry_run=dry_run)
+
+    def machines(self, in_regions: Sequence[str] = (), *, ended: bool = False) -> Listing:
+        """The caller's machines, as AWS lists them now; with the ended ones on demand."""
+        chosen = regions.listed(in_regions, self._edges)
+        listing = self._look.listing(chosen, ended=ended)
+        self._ending.settle(chosen)
+        return listing
+
+    def machine(self, name: str, in_regions: Sequence[str] = ()) -> MachineReport:
+        """One machine.
+
+        Raises:
+            NotFound: none of that name is alive in the regions.
+        """
+        found = self._look.alive(name, regions.listed(in_regions, self._edges))
+        return self._look.reports(found[:1])[0]
+
+    def login(self, name: str) -> Login:
+        """How to reach a running machine.
+
+        Raises:
+            NotFound: no such machine, or it has no address now.
+        """
+        report = self.machine(name)
+        if report.login is None:
+            raise NotFound(
+                f"{name} cannot be reached now: {report.machine.summary()}",
+                next_step=f"See `spot show {name}`.",
+            )
+        return report.login
+
+    def stop(self, name: str) -> MachineReport:
+        """Stop a box; its disk is kept and still costs."""
+        with self._edges.journal.lock(name):
+            machine = self.machine(name).machine
+            power.stop(machine, cloud=self._cloud, waiter=self._launching.waiter())
+        return self.machine(name, (machine.region,))
+
+    def start(self, name: str) -> MachineReport:
+        """Start a box that was stopped with ``stop``, or by its guard."""
+        with self._edges.journal.lock(name):
+            machine = self.machine(name).machine
+            waiter, clock = self._launching.waiter(), self._edges.clock
+            power.start(machine, cloud=self._cloud, waiter=waiter, clock=clock)
+        return self.machine(name, (machine.region,))
+
+    def down(self, names: Sequence[str]) -> Farewell:
+        """Give machines back: cancel, terminate, verify, and remove what was made for them.
+
+        Raises:
+            NotFound: a name that neither AWS nor the journal knows.
+        """
+        enabled = regions.listed((), self._edges)
+        places = {name: self._ending.places(name, enabled) for name in names}
+        outcome, costs = Outcome(), []
+        for name, found in places.items():
+            with self._edges.journal.lock(name):
+                ended, cost = self._ending.end(name, found)
+            outcome.add(ended)
+            costs += [cost] if cost else []
+        self._ending.settle(enabled)
+        unsure = (told for name in places if (told := self._ending.unsure(name)))
+        return Farewell(outcome, tuple(costs), (*self.warnings, *unsure))
+
+    def everything(self) -> tuple[str, ...]:
+        """Every name that may still own something: machines, disks, or open in the journal."""
+        listed = self._look.names(regions.listed((), self._edges))
+        journal = self._edges.journal
+        unsettled = {name for name in journal.names() if event.is_open(journal.read(name))}
+        return tuple(sorted(listed | unsettled))
+
+    def down_all(self) -> Farewell:
+        """Give everything of the caller back, in all enabled regions, groups and keys included."""
+        farewell = self.down(self.everything())
+        for region in regions.listed((), self._edges):
+            if self._cloud.holdings(region):
+                farewell.outcome.add(self._ending.giveback().end_shared(region))
+        return farewell
+
+    def doctor(
+        self, types: Sequence[str], *, image: str, region: str | None = None
+    ) -> tuple[Check, ...]:
+        """Check what a launch of the types would need, in one region."""
+        chosen = regions.searched((region,) if region else (), self._edges)[0]
+        doctor = Doctor(
+            cloud=self._cloud,
+            account=self._edges.account,
+            region=chosen,
+            hardware=lambda: self._edges.market.hardware(chosen, types),
+            key_told=lambda: keys.told(self._edges.home),
+        )
+        return doctor.examine(image)
+
+    def policy(self, command: str, region: str | None = None) -> Mapping[str, object]:
+        """The least IAM policy for a command, for this account, region and partition."""
+        chosen = regions.searched((region,) if region else (), self._edges)[0]
+        return policy.document(command, caller=self._cloud.caller(), region=chosen)
+
+
+def _sift(
+    need: Need, region: str, found: Iterable[InstanceType]
+) -> tuple[Sequence[InstanceType], Sequence[Refusal]]:
+    return sift(found, type_rules(need), named=lambda row: f"{row.name}@{region}*")

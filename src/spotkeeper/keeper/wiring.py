@@ -1,0 +1,192 @@
+"""The only place where real edges meet the core."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spotkeeper.agent import boot_script
+from spotkeeper.lifecycle.ports import Account, Clock, Cloud, Journal, Reach
+from spotkeeper.market.feeds import OnDemandFeed, PriceFeed
+from spotkeeper.market.market import Market
+from spotkeeper.store.folders import Folders
+
+if TYPE_CHECKING:
+    from spotkeeper.aws.session import AwsSession
+
+SANDBOX_VARIABLE = "SPOT_SANDBOX"
+SANDBOX_REGION = "us-east-1"
+SANDBOX_WARNING = "sandbox: prices, capacity and interruptions are simulated"
+
+#: The machines of the sandbox are reached from this computer only.
+LOOPBACK_CIDR = "127.0.0.1/32"
+
+#: Called with service, operation and region before every call to AWS.
+OnCall = Callable[[str, str, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What the user chose: whose account, where, and whether it is only practice."""
+
+    profile: str | None = None
+    region: str | None = None
+    endpoint_url: str | None = None
+    sandbox: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """Everything outside that the façade needs, real or a model of it."""
+
+    cloud: Cloud
+    account: Account
+    market: Market
+    prices: PriceFeed
+    journal: Journal
+    clock: Clock
+    reach: Reach
+    folders: Folders
+    home: Path
+    default_region: str | None
+    known_regions: tuple[str, ...]
+    caller_cidr: Callable[[], str]
+    on_demand: OnDemandFeed
+    boot_script: str = field(default_factory=boot_script)
+    warnings: tuple[str, ...] = ()
+
+
+class SystemClock:
+    """Real time, ahead by ``offset`` where the cloud is a sandbox with a clock of its own."""
+
+    def __init__(self, offset: timedelta = timedelta(0)) -> None:
+        self._offset = offset
+
+    def now(self) -> datetime:
+        """The time, aware UTC."""
+        return datetime.now(UTC) + self._offset
+
+    def sleep(self, length: timedelta) -> None:
+        """Wait in real time."""
+        time.sleep(max(0.0, length.total_seconds()))
+
+
+class Silence:
+    """Says nothing: for programs."""
+
+    def say(self, text: str) -> None:
+        """Ignore a step."""
+
+    def waiting(self, text: str, elapsed: timedelta) -> None:
+        """Ignore a wait."""
+
+
+def connect(
+    chosen: Connection, *, environment: Mapping[str, str], on_call: OnCall | None = None
+) -> Edges:
+    """Wire the real edges; starts the sandbox when it is asked for and not running.
+
+    Raises:
+        SpotkeeperError: no such profile, or the sandbox cannot be started.
+    """
+    folders = Folders.of_user(environment)
+    if chosen.sandbox or environment.get(SANDBOX_VARIABLE) == "1":
+        return _practice(chosen, folders, environment, on_call)
+    from spotkeeper.aws.address import CHECKIP_URL, CHECKIP_VARIABLE, caller_cidr
+    from spotkeeper.aws.session import AwsSession
+    from spotkeeper.ssh.reach import SshPort
+
+    url = environment.get(CHECKIP_VARIABLE, CHECKIP_URL)
+    return _edges(
+        AwsSession(
+            profile=chosen.profile,
+            region=_region(chosen, environment),
+            endpoint_url=chosen.endpoint_url,
+            on_call=on_call,
+        ),
+        Around(folders, SystemClock(), SshPort(), lambda: caller_cidr(url)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """The edges that differ between AWS and the sandbox, besides the session."""
+
+    folders: Folders
+    clock: Clock
+    reach: Reach
+    caller_cidr: Callable[[], str]
+    warnings: tuple[str, ...] = ()
+    cache: str = "aws"
+
+
+def _practice(
+    chosen: Connection,
+    folders: Folders,
+    environment: Mapping[str, str],
+    on_call: OnCall | None,
+) -> Edges:
+    from spotkeeper.aws.session import AwsSession
+    from spotkeeper.sandbox import daemon
+    from spotkeeper.sandbox.control import Control
+    from spotkeeper.ssh.reach import Simulated
+
+    found = daemon.ensure(folders.sandbox)
+    offset = Control(found).now() - datetime.now(UTC)
+    keys = daemon.environment(found)
+    session = AwsSession(
+        region=_region(chosen, environment) or SANDBOX_REGION,
+        endpoint_url=found.url,
+        static_credentials=(keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"]),
+        on_call=on_call,
+    )
+    around = Around(
+        Folders(folders.state / "practice", folders.cache / "practice"),
+        SystemClock(offset),
+        Simulated(),
+        lambda: LOOPBACK_CIDR,
+        (SANDBOX_WARNING, *found.notes),
+        cache=f"sandbox-{found.options.scenario}-{found.options.seed}-{found.options.account}",
+    )
+    return _edges(session, around)
+
+
+def _region(chosen: Connection, environment: Mapping[str, str]) -> str | None:
+    """The region that was typed, else that of the environment; botocore reads only one of them."""
+    named = (environment.get("AWS_REGION"), environment.get("AWS_DEFAULT_REGION"))
+    return chosen.region or next((region for region in named if region), None)
+
+
+def _edges(session: "AwsSession", around: Around) -> Edges:
+    from spotkeeper.aws.account import Ec2Account
+    from spotkeeper.aws.cloud import Ec2Cloud
+    from spotkeeper.aws.feeds import Ec2Catalog, Ec2Prices, PriceList
+    from spotkeeper.store.cache import Cache
+    from spotkeeper.store.journal import FileJournal
+
+    cache = Cache(around.folders.cache / around.cache, around.clock.now)
+    prices = Ec2Prices(session, around.clock.now)
+    on_demand = PriceList(session, cache)
+    return Edges(
+        cloud=Ec2Cloud(session, cache),
+        account=Ec2Account(session),
+        market=Market(
+            catalog=Ec2Catalog(session, cache),
+            prices=prices,
+            on_demand=on_demand,
+            now=around.clock.now,
+        ),
+        prices=prices,
+        journal=FileJournal(around.folders.journal),
+        clock=around.clock,
+        reach=around.reach,
+        folders=around.folders,
+        home=Path.home(),
+        default_region=session.region,
+        known_regions=session.known_regions,
+        caller_cidr=around.caller_cidr,
+        on_demand=on_demand,
+        warnings=around.warnings,
+    )

@@ -1,0 +1,215 @@
+"""The façade over fakes: whole verbs, no sockets."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.fakes import geography, orders
+from tests.fakes.cloud import FakeCloud
+from tests.fakes.edges import home_with_key, keeper
+from tests.fakes.journal import MemoryJournal
+
+from spotkeeper.errors import (
+    BadInput,
+    Declined,
+    NameTaken,
+    NoCapacity,
+    NoOffers,
+    NotFound,
+    QuotaReached,
+    SpotkeeperError,
+    Unreachable,
+)
+from spotkeeper.keeper.answers import MachineReport
+from spotkeeper.keeper.keeper import Keeper
+from spotkeeper.lifecycle.plan import Wish
+from spotkeeper.model.event import What
+from spotkeeper.model.machine import InstanceState
+from spotkeeper.model.naming import TAG_OWNER
+from spotkeeper.model.need import Need
+
+REGION = geography.REGION
+CHANGING = {"run", "create_group", "import_key", "open_ssh", "retag", "terminate", "cancel"}
+
+
+class Desk:
+    """Somebody at a computer."""
+
+    def __init__(self, home: Path, cloud: FakeCloud | None = None) -> None:
+        self.cloud = cloud or FakeCloud()
+        self.journal = MemoryJournal()
+        self.home = home
+
+    @property
+    def keeper(self) -> Keeper:
+        """A fresh process."""
+        return keeper(self.cloud, home=self.home, journal=self.journal)
+
+    def up(self, name: str = "dev", *, yes: bool = True, **need: object) -> MachineReport:
+        wanted = Need(**{"types": ("g5.xlarge",), **need})  # type: ignore[arg-type]
+        report = self.keeper.up(Wish(name, wanted), confirm=lambda plan: yes)
+        assert report is not None
+        return report
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(home_with_key(tmp_path))
+
+
+def test_the_cheapest_pool_is_found_first(desk: Desk) -> None:
+    ranking = desk.keeper.find(Need(types=("g5.*", "m5.*")))
+    prices = [offer.spot_usd_per_hour for offer in ranking.offers]
+    assert prices == sorted(prices)
+    assert str(ranking.offers[0].pool) == f"m5.large@{REGION}a"
+
+
+def test_any_region_is_searched_on_request(desk: Desk) -> None:
+    ranking = desk.keeper.find(Need(types=("g5.xlarge",), regions=("any",)))
+    assert {offer.pool.region for offer in ranking.offers} == set(geography.ZONES)
+
+
+def test_a_silent_region_is_named_and_the_others_answer(desk: Desk) -> None:
+    desk.cloud.silent.add("eu-west-1")
+    ranking = desk.keeper.find(Need(types=("g5.xlarge",), regions=("any",)))
+    assert {offer.pool.region for offer in ranking.offers} == {REGION}
+    assert any("eu-west-1" in warning for warning in ranking.warnings)
+    desk.cloud.silent.add(REGION)
+    with pytest.raises(Unreachable):
+        desk.keeper.find(Need(types=("g5.xlarge",), regions=("any",)))
+
+
+def test_a_region_that_does_not_exist_is_refused_with_the_nearest(desk: Desk) -> None:
+    with pytest.raises(BadInput) as caught:
+        desk.keeper.find(Need(regions=("us-east-7",)))
+    assert "us-east-1" in caught.value.next_step
+
+
+def test_up_gives_a_machine_that_answers_with_its_price_and_login(desk: Desk) -> None:
+    report = desk.up()
+    assert report.machine.state == InstanceState.RUNNING
+    assert report.spot_usd_per_hour == geography.everyday_price(
+        geography.pool(f"g5.xlarge@{REGION}a")
+    )
+    assert report.saving_percent is not None
+    assert report.login is not None
+    assert report.login.user == "ubuntu"
+    assert report.login.identity is None or report.login.identity.name == "id_ed25519"
+
+
+def test_a_declined_launch_makes_nothing(desk: Desk) -> None:
+    with pytest.raises(Declined):
+        desk.up(yes=False)
+    assert not CHANGING & set(desk.cloud.calls)
+    assert desk.journal.names() == ()
+
+
+def test_a_dry_run_asks_and_makes_nothing(desk: Desk) -> None:
+    wish = Wish("dev", Need(types=("g5.xlarge",)))
+    assert desk.keeper.up(wish, confirm=lambda plan: True, dry_run=True) is None
+    assert "ask" in desk.cloud.calls
+    assert not CHANGING & set(desk.cloud.calls)
+    assert desk.journal.names() == ()
+
+
+def test_a_launch_that_fails_gives_everything_back(desk: Desk) -> None:
+    for pool in geography.all_pools(REGION):
+        desk.cloud.ec2.dry[pool] = None
+    with pytest.raises(NoCapacity):
+        desk.up()
+    assert desk.cloud.ec2.leftovers() == []
+
+
+def test_a_quota_stops_the_launch_and_gives_the_ground_back(desk: Desk) -> None:
+    desk.cloud.ec2.quotas["L-3819A6DF"] = 0
+    with pytest.raises(QuotaReached):
+        desk.up()
+    assert desk.cloud.calls.count("run") == 1
+    assert desk.cloud.ec2.leftovers() == []
+
+
+def test_a_need_that_nothing_meets_says_why(desk: Desk) -> None:
+    with pytest.raises(NoOffers) as caught:
+        desk.up(gpus=64)
+    assert "fewer than 64 GPUs" in caught.value.message
+
+
+def test_a_name_in_use_is_refused_before_the_question(desk: Desk) -> None:
+    desk.up()
+    with pytest.raises(NameTaken):
+        desk.up(yes=False)
+
+
+def test_machines_of_all_regions_are_listed_and_of_nobody_else(desk: Desk) -> None:
+    desk.up("near")
+    desk.up("far", regions=("eu-west-1",))
+    order = orders.order(name="theirs")
+    theirs = {**order.tags, TAG_OWNER: "somebody"}
+    desk.cloud.run(replace(order, token="theirs", tags=theirs))
+    names = [report.machine.name for report in desk.keeper.machines().reports]
+    assert sorted(names) == ["far", "near"]
+
+
+def test_a_region_that_does_not_answer_is_told_in_the_listing(desk: Desk) -> None:
+    desk.up()
+    desk.cloud.silent.add("eu-west-1")
+    listing = desk.keeper.machines()
+    assert [report.machine.name for report in listing.reports] == ["dev"]
+    assert any("eu-west-1" in warning for warning in listing.warnings)
+
+
+def test_down_ends_everything_and_says_what_it_cost(desk: Desk) -> None:
+    desk.up()
+    desk.cloud.clock.sleep(timedelta(hours=2))
+    farewell = desk.keeper.down(("dev",))
+    assert farewell.outcome.left == []
+    assert desk.cloud.ec2.leftovers() == []
+    [cost] = farewell.costs
+    assert timedelta(hours=2) <= cost.ran <= timedelta(hours=2, minutes=10)
+    assert cost.spot_usd > 0
+    assert desk.journal.read("dev")[-1].what is What.SETTLED
+
+
+def test_down_of_a_name_nobody_knows_is_not_found(desk: Desk) -> None:
+    for name in ("dev", "../etc", "-x"):
+        with pytest.raises(NotFound):
+            desk.keeper.down((name,))
+
+
+def test_a_region_that_does_not_answer_is_left_when_a_name_may_be_there(desk: Desk) -> None:
+    desk.up()
+    desk.cloud.silent.add("eu-west-1")
+    farewell = desk.keeper.down(("dev",))
+    assert {left.thing.region for left in farewell.outcome.left} == {"eu-west-1"}
+    desk.cloud.silent.clear()
+    assert desk.keeper.down(("dev",)).outcome.left == []
+    assert desk.cloud.ec2.leftovers() == []
+
+
+def test_a_new_computer_with_the_same_login_finds_everything(desk: Desk) -> None:
+    desk.up("one")
+    desk.up("two", regions=("eu-west-1",))
+    elsewhere = Desk(desk.home, desk.cloud)
+    assert {report.machine.name for report in elsewhere.keeper.machines().reports} == {
+        "one",
+        "two",
+    }
+    assert elsewhere.keeper.down_all().outcome.left == []
+    assert desk.cloud.ec2.leftovers() == []
+
+
+def test_a_machine_is_stopped_started_and_shown(desk: Desk) -> None:
+    desk.up()
+    assert desk.keeper.stop("dev").machine.state == InstanceState.STOPPED
+    with pytest.raises(NotFound):
+        desk.keeper.login("dev")
+    assert desk.keeper.start("dev").machine.state == InstanceState.RUNNING
+    assert desk.keeper.login("dev").address.startswith("203.0.113.")
+
+
+def test_two_commands_on_one_name_exclude_each_other(desk: Desk) -> None:
+    desk.up()
+    with desk.journal.lock("dev"), pytest.raises(SpotkeeperError):
+        desk.keeper.down(("dev",))
+    assert desk.keeper.machine("dev").machine.state == InstanceState.RUNNING
