@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from spotkeeper.costs.report import Cost, on_demand_usd, spot_usd
 from spotkeeper.costs.usage import Interval, intervals
-from spotkeeper.errors import Interrupted, NotFound, SpotkeeperError
+from spotkeeper.errors import CredentialsProblem, Interrupted, NotFound, SpotkeeperError
 from spotkeeper.keeper.looking import Look
 from spotkeeper.keeper.wiring import Edges
 from spotkeeper.lifecycle import settle
@@ -26,8 +26,13 @@ class Ending:
         self._look = look
         self._talk = talk
 
-    def places(self, name: str, in_regions: Sequence[str]) -> tuple[str, ...]:
-        """The regions where the name has, or had a moment ago, anything; and the silent ones.
+    def places(
+        self, name: str, in_regions: Sequence[str]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The regions where the name may have anything, and what to say of the closed ones.
+
+        A region that does not answer may have something. One that the caller may not look into
+        is only told of, unless the journal remembers it: many an account has such regions.
 
         Raises:
             NotFound: AWS lists nothing of the name and the journal has never heard of it.
@@ -35,9 +40,14 @@ class Ending:
         if not is_name(name):
             raise NotFound(f"{name!r} cannot be a machine's name")
         places, failed = self._look.inhabited(in_regions, name)
-        if not places and not failed and not self._edges.journal.read(name):
-            raise NotFound(f"There is no machine {name}, and never was on this computer")
-        return (*places, *(str(each.region) for each in failed))
+        closed = [each for each in failed if isinstance(each, CredentialsProblem)]
+        silent = [str(each.region) for each in failed if each not in closed]
+        if not places and not self._edges.journal.read(name):
+            unseen = ", ".join(str(each.region) for each in failed)
+            told = f" ({unseen} did not answer)" if unseen else ", and never was on this computer"
+            raise NotFound(f"There is no machine {name}{told}")
+        notes = tuple(f"{each.region} was not looked at: {each.message}" for each in closed)
+        return (*places, *silent), notes
 
     def end(self, name: str, places: Sequence[str]) -> tuple[Outcome, Cost | None]:
         """End all of a name in the given regions and in those that the journal remembers."""
@@ -70,19 +80,19 @@ class Ending:
             return problem
         return Interrupted(
             f"Interrupted; everything that EC2 lists of {name} was given back",
-            next_step=self.unsure(name) or "Nothing is left of it.",
+            next_step=" ".join(self.unsure(name)) or "Nothing is left of it.",
         )
 
-    def unsure(self, name: str) -> str:
+    def unsure(self, name: str) -> tuple[str, ...]:
         """What to do about a launch whose outcome nobody knows yet; empty when all is known."""
         events = self._edges.journal.read(name)
         unknown = event.unfinished(events)
         until = max((e.at + event.VISIBILITY_WINDOW for e in unknown), default=None)
         if until is None or until <= self._edges.clock.now():
-            return ""
+            return ()
         return (
             f"EC2 may still show what came of an unfinished launch of {name}: run `spot ls` after "
-            f"{until:%H:%M:%S} UTC, which ends it."
+            f"{until:%H:%M:%S} UTC, which ends it.",
         )
 
     def settle(self, looked: Sequence[str]) -> None:

@@ -172,15 +172,15 @@ class Keeper:
         """
         enabled = regions.listed((), self._edges)
         places = {name: self._ending.places(name, enabled) for name in names}
-        outcome, costs = Outcome(), []
-        for name, found in places.items():
+        outcome, costs, told = Outcome(), [], list(self.warnings)
+        for name, (found, unknown) in places.items():
             with self._edges.journal.lock(name):
                 ended, cost = self._ending.end(name, found)
             outcome.add(ended)
             costs += [cost] if cost else []
+            told += [*unknown, *self._ending.unsure(name)]
         self._ending.settle(enabled)
-        unsure = (told for name in places if (told := self._ending.unsure(name)))
-        return Farewell(outcome, tuple(costs), (*self.warnings, *unsure))
+        return Farewell(outcome, tuple(costs), tuple(dict.fromkeys(told)))
 
     def everything(self) -> tuple[str, ...]:
         """Every name that may still own something: machines, disks, or open in the journal."""

@@ -41,7 +41,7 @@ class Launching:
         check(wish)
         if wish.key_file is not None:
             keys.read_public_key(wish.key_file)
-        need = replace(wish.need, zones=(*wish.need.zones, *self._zone_of_subnet(wish)))
+        need = replace(wish.need, zones=self._zone_of_subnet(wish) or wish.need.zones)
         plan = make_plan(wish, find(need), now=self._edges.clock.now())
         return replace(plan, warnings=(*self._edges.warnings, *plan.warnings))
 

@@ -202,16 +202,20 @@ class Launcher:
         """Ask until there is an answer; names and token make every repeat the same request."""
         region = candidate.offer.pool.region
         self._intend(candidate.offer.pool, token)
+        remade = False
         for pause in PAUSES:
             try:
                 return self._asked(candidate, ground, boot_script, token)
             except Unreachable as lost:
                 self._talk.say(f"{lost.message}; asking again with the same token")
+                self._clock.sleep(pause)
             except ResourceGone:
                 # The group or key went with somebody's last machine a moment ago: make it anew.
+                if remade:
+                    raise
+                remade = True
                 ground.forget(region)
                 self._holdings[region] = ()
-            self._clock.sleep(pause)
         return self._asked(candidate, ground, boot_script, token)
 
     def _asked(

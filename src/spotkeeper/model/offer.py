@@ -30,7 +30,11 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A pool at its current price. Unknown is ``None``, never a guess."""
+    """A pool at its current price. Unknown is ``None``, never a guess.
+
+    The risk fields, and with them the dollars per hour of work kept, are unknown until a feed
+    gives them.
+    """
 
     hardware: InstanceType
     price: SpotPrice
@@ -39,6 +43,7 @@ class Offer:
     interruption_band: str | None = None
     interruption_percent_max: int | None = None
     placement_score: int | None = None
+    expected_usd_per_useful_hour: Decimal | None = None
 
     @property
     def pool(self) -> Pool:
@@ -56,11 +61,6 @@ class Offer:
         if self.on_demand_usd_per_hour is None:
             return None
         return saving_percent(self.spot_usd_per_hour, self.on_demand_usd_per_hour)
-
-    @property
-    def expected_usd_per_useful_hour(self) -> Decimal | None:
-        """Dollars per hour of work kept; unknown while the risk of interruption is unknown."""
-        return None
 
 
 @dataclass(frozen=True, slots=True)

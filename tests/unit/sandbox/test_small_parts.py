@@ -99,7 +99,7 @@ def test_the_client_side_imports_nothing_heavy() -> None:
         "import sys; from spotkeeper.sandbox import daemon, control;"
         "print({'moto', 'flask', 'boto3', 'botocore', 'rich'} & set(sys.modules))"
     )
-    done = subprocess.run(  # noqa: S603 - our own program
+    done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "set()"

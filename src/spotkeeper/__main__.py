@@ -1,0 +1,6 @@
+"""``python -m spotkeeper`` is ``spot``."""
+
+from spotkeeper.cli.app import main
+
+if __name__ == "__main__":
+    main()

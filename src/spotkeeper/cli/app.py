@@ -1,0 +1,135 @@
+"""The group of commands, and how a command ends."""
+
+import importlib
+import json
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import click
+
+from spotkeeper import __version__
+from spotkeeper.cli.choices import Choices, global_options
+from spotkeeper.cli.text import plain_text
+from spotkeeper.errors import BadInput, Interrupted, SpotkeeperError
+
+#: Section → command → its one line of help; the command itself is imported when it is used, so
+#: that `spot --help` stays quick.
+SECTIONS: Mapping[str, Mapping[str, str]] = {
+    "Market": {
+        "find": "Rank the Spot pools that fit a need, cheapest first.",
+        "prices": "Compare On-Demand and Spot prices of instance types.",
+    },
+    "Machines": {
+        "up": "Launch a machine on the best pool and wait until it answers.",
+        "ls": "List your machines in all regions, as AWS sees them now.",
+        "show": "Show one machine.",
+        "ssh": "Log in to a machine, or run a command on it.",
+        "stop": "Stop a box; its disk is kept, and still costs.",
+        "start": "Start a stopped box again.",
+        "down": "Give machines back: cancel, terminate, verify, clean up.",
+    },
+    "Account": {
+        "doctor": "Check what a launch needs, each line with its fix.",
+        "policy": "Print the least IAM policy that a command needs.",
+    },
+    "Practice": {
+        "sandbox": "Run a simulated EC2 on this computer, at no cost.",
+        "tour": "See the whole life of a machine, in the sandbox.",
+    },
+}
+
+CLOSED_OUTPUT = 1
+
+
+class SpotGroup(click.Group):
+    """Lists commands in sections and imports one only when it is run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands, in the order of the sections."""
+        return [name for section in SECTIONS.values() for name in section]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module named like the command."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = importlib.import_module(f"spotkeeper.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """One block of help per section."""
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl(list(commands.items()))
+
+
+@click.group(cls=SpotGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="spot", message="%(prog)s %(version)s")
+@global_options
+def spot() -> None:
+    """EC2 Spot machines for people who develop ML models.
+
+    See what every pool costs, launch the best one, reach it, keep it through interruptions, and
+    give it back. Try everything without an AWS account: spot tour
+
+    \b
+    Exit codes: 0 ok, 1 error, 2 usage, 3 declined, 4 credentials or permission,
+    5 no capacity, 6 quota, 7 not found, 8 something is left behind, 130 interrupted.
+    """
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit with its code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line; its exit code. Nothing that is explained shows a traceback."""
+    choices = Choices()
+    try:
+        code = spot.main(arguments, prog_name="spot", standalone_mode=False, obj=choices)
+        sys.stdout.flush()
+    except (SpotkeeperError, click.ClickException, click.Abort, KeyboardInterrupt) as problem:
+        return _told(_explained(problem), choices)
+    except BrokenPipeError:
+        # Whoever read our output is gone; what is still buffered has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED_OUTPUT
+    finally:
+        choices.close()
+    return code if isinstance(code, int) else 0
+
+
+def _explained(problem: BaseException) -> SpotkeeperError:
+    match problem:
+        case SpotkeeperError():
+            return problem
+        case click.UsageError():
+            path = problem.ctx.command_path if problem.ctx else "spot"
+            return BadInput(problem.format_message(), next_step=f"See `{path} --help`.")
+        case click.ClickException():
+            return BadInput(problem.format_message())
+        case _:
+            return Interrupted("Interrupted")
+
+
+def _told(problem: SpotkeeperError, choices: Choices) -> int:
+    if choices.output == "json":
+        click.echo(json.dumps({"error": error_record(problem)}), err=True)
+    else:
+        click.echo(f"spot: {plain_text(problem.paragraph())}", err=True)
+    return problem.exit_code
+
+
+def error_record(problem: SpotkeeperError) -> dict[str, Any]:
+    """An error as ``--output json`` prints it."""
+    return {
+        "kind": problem.kind,
+        "message": problem.message,
+        "next_step": problem.next_step,
+        "aws_code": problem.aws_code,
+        "region": problem.region,
+        **({"details": problem.details} if problem.details else {}),
+    }

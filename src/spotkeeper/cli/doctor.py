@@ -1,0 +1,36 @@
+"""``spot doctor``."""
+
+import click
+
+from spotkeeper.cli import records, render
+from spotkeeper.cli.choices import Choices, global_options, pass_choices
+from spotkeeper.lifecycle.doctor import Verdict
+
+#: A new account may launch small standard machines and no GPU; both are worth a look.
+USUAL_TYPES = ("m5.large", "g5.xlarge")
+
+COLUMNS = (
+    render.field("Check", "name", wraps=True),
+    render.field("Verdict", "verdict"),
+    render.field("Found", "told", wraps=True),
+    render.Column("Fix", lambda row: row["fix"] or "", wraps=True),
+)
+
+
+@click.command(name="doctor", short_help="Check what a launch needs, each line with its fix.")
+@click.option("--type", "types", metavar="TYPE", multiple=True, help="Types to check quotas for.")
+@click.option("--image", default="ubuntu", show_default=True, help="Image to check.")
+@global_options
+@pass_choices
+def command(choices: Choices, types: tuple[str, ...], image: str) -> int:
+    """Check credentials, region, network, image, key, permission, Spot role and quotas.
+
+    Nothing is changed: permissions are asked with EC2's DryRun. The exit code is 1 if a launch
+    would fail.
+    """
+    keeper = choices.keeper()
+    region = choices.region[0] if choices.region else None
+    checks = keeper.doctor(types or USUAL_TYPES, image=image, region=region)
+    rows = [records.check(check) for check in checks]
+    render.emit(choices, "checks", rows, columns=COLUMNS, warnings=keeper.warnings)
+    return int(any(check.verdict is Verdict.BROKEN for check in checks))

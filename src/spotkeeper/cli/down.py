@@ -1,0 +1,64 @@
+"""``spot down``."""
+
+import click
+
+from spotkeeper.cli import records, render
+from spotkeeper.cli.ask import agreed
+from spotkeeper.cli.choices import Choices, global_options, pass_choices
+from spotkeeper.errors import BadInput
+from spotkeeper.keeper.answers import Farewell
+from spotkeeper.lifecycle.giveback import left_behind
+
+ENDED = (
+    render.field("Ended", "kind"),
+    render.field("Id", "id"),
+    render.field("Region", "region"),
+)
+COSTS = (
+    render.field("Name", "name"),
+    render.field("Type", "instance_type"),
+    render.Column("Ran", lambda row: render.seconds(row["ran_seconds"]), right=True),
+    render.Column("Interrupted", lambda row: f"{row['interruptions']} x", right=True),
+    render.usd("Spot $", "spot_usd"),
+    render.usd("On-Demand $", "on_demand_usd"),
+    render.percent("Saved %", "saving_percent"),
+)
+
+
+@click.command(name="down", short_help="Give machines back: cancel, terminate, verify, clean up.")
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Everything of yours, in all regions.")
+@click.option("--yes", is_flag=True, help="Do not ask (needed without a terminal).")
+@global_options
+@pass_choices
+def command(choices: Choices, names: tuple[str, ...], everything: bool, yes: bool) -> None:  # noqa: FBT001
+    """Give machines back: cancel the request, terminate, verify, delete disk, group and key.
+
+    Safe to repeat. The exit code is 8, with a list, while anything is left. The cost shown is an
+    estimate of compute alone; AWS's bill decides.
+    """
+    if bool(names) == everything:
+        raise BadInput("Name the machines to give back, or use --all")
+    keeper = choices.keeper()
+    if everything and not yes:
+        agreed(choices, f"Give everything back ({', '.join(keeper.everything()) or 'nothing'})?")
+    farewell = keeper.down_all() if everything else keeper.down(names)
+    _show(choices, farewell)
+    if farewell.outcome.left:
+        raise left_behind(farewell.outcome)
+
+
+def _show(choices: Choices, farewell: Farewell) -> None:
+    outcome = records.outcome(farewell.outcome)
+    costs = [records.cost(cost) for cost in farewell.costs]
+    if choices.output != "table":
+        extra = {**outcome, "costs": costs}
+        rows = outcome["ended"]
+        render.emit(choices, "down", rows, columns=ENDED, warnings=farewell.warnings, extra=extra)
+        return
+    render.emit(choices, "down", outcome["ended"], columns=ENDED, warnings=farewell.warnings)
+    if costs:
+        click.echo("\nWhat it cost (estimate, compute only):")
+        render.emit(choices, "costs", costs, columns=COSTS)
+    if not outcome["left"]:
+        click.echo("Nothing is left.")

@@ -1,0 +1,71 @@
+"""How machines are shown; shared by the commands that show some."""
+
+import click
+
+from spotkeeper.cli import records, render
+from spotkeeper.cli.choices import Choices
+from spotkeeper.cli.text import plain_text
+from spotkeeper.keeper.answers import Listing, MachineReport
+
+COLUMNS = (
+    render.field("Name", "name"),
+    render.field("State", "summary", wraps=True),
+    render.field("Type", "instance_type"),
+    render.field("Zone", "zone"),
+    render.usd("Spot $/h", "spot_usd_per_hour"),
+    render.percent("Saved %", "saving_percent"),
+    render.Column("Deadline", lambda row: short_time(row["deadline"])),
+)
+
+LABELS = (
+    ("name", "name"),
+    ("kind", "kind"),
+    ("state", "summary"),
+    ("type", "instance_type"),
+    ("zone", "zone"),
+    ("instance", "instance_id"),
+    ("request", "request_id"),
+    ("request state", "request_state"),
+    ("request status", "request_status"),
+    ("address", "public_ip"),
+    ("launched", "launched_at"),
+    ("deadline", "deadline"),
+)
+
+
+def show_list(choices: Choices, listing: Listing) -> None:
+    """A table of machines."""
+    rows = [records.machine(report) for report in listing.reports]
+    render.emit(choices, "machines", rows, columns=COLUMNS, warnings=listing.warnings)
+    if not rows and choices.output == "table":
+        click.echo("No machines. Launch one with `spot up NAME --gpus 1`.", err=True)
+
+
+def show_one(choices: Choices, report: MachineReport, warnings: tuple[str, ...]) -> None:
+    """One machine, a fact per line; lines are never wrapped, so that they can be copied."""
+    row = records.machine(report)
+    if choices.output != "table":
+        render.emit(choices, "machines", [row], columns=COLUMNS, warnings=warnings)
+        return
+    render.warn(warnings)
+    facts = [(label, row[key]) for label, key in LABELS if row[key] is not None]
+    for label, value in (*facts, ("price", _price(row))):
+        click.echo(plain_text(f"{label:<16}{value}"))
+    if row["ssh"]:
+        click.echo(f"\n{plain_text(row['ssh'])}")
+
+
+def _price(row: render.Row) -> str:
+    spot, on_demand = row["spot_usd_per_hour"], row["on_demand_usd_per_hour"]
+    if spot is None:
+        return "unknown"
+    told = f"${render.money(spot)}/h Spot"
+    if on_demand is None:
+        return f"{told}, On-Demand unknown"
+    saved = render.money(row["saving_percent"], 2)
+    return f"{told}, ${render.money(on_demand)}/h On-Demand, {saved} % saved"
+
+
+def short_time(text: str | None) -> str:
+    """A time as people read it in a table."""
+    return render.UNKNOWN if text is None else f"{text[5:10]} {text[11:16]}"

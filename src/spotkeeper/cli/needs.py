@@ -1,0 +1,74 @@
+"""The NEED options, shared by ``find`` and ``up``."""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import click
+
+from spotkeeper.errors import BadInput
+from spotkeeper.model.instance_type import Arch
+from spotkeeper.model.money import parse_usd
+from spotkeeper.model.need import Need
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option("--type", "types", metavar="GLOB", multiple=True, help="Type, as in 'g5.*'."),
+    click.option("--exclude", metavar="GLOB", multiple=True, help="Types to leave out."),
+    click.option("--zone", "zones", metavar="ZONE", multiple=True, help="Zone name or id."),
+    click.option("--gpus", type=click.IntRange(0), metavar="N", help="At least so many GPUs."),
+    click.option("--gpu", metavar="NAME", help="GPU model, such as A10G."),
+    click.option(
+        "--gpu-memory",
+        type=click.FloatRange(0),
+        metavar="GIB",
+        help="Per GPU, as its maker counts.",
+    ),
+    click.option("--vcpus", type=click.IntRange(0), metavar="N", help="At least so many vCPUs."),
+    click.option("--memory", type=click.FloatRange(0), metavar="GIB", help="At least so much."),
+    click.option("--arch", type=click.Choice([a.value for a in Arch]), help="Architecture."),
+    click.option("--max-hourly", metavar="USD", help="Only pools up to this Spot price."),
+)
+
+
+def need_options(function: F) -> F:
+    """Add the NEED options to a command."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def need_from(given: Mapping[str, Any], regions: tuple[str, ...]) -> Need:
+    """The need that the options state.
+
+    Raises:
+        BadInput: the price limit is not an amount, or a number is below 0.
+    """
+    for name in ("gpus", "gpu_memory", "vcpus", "memory"):
+        if (given[name] or 0) < 0:
+            raise BadInput(
+                f"{name.replace('_', '-')} cannot be {given[name]}", next_step="Use 0 or more."
+            )
+    return Need(
+        types=tuple(given["types"]),
+        exclude=tuple(given["exclude"]),
+        regions=regions,
+        zones=tuple(given["zones"]),
+        gpus=given["gpus"] or 0,
+        gpu=given["gpu"],
+        gpu_memory_gib=given["gpu_memory"] or 0,
+        vcpus=given["vcpus"] or 0,
+        memory_gib=given["memory"] or 0,
+        arch=given["arch"],
+        max_usd_per_hour=_usd(given["max_hourly"]),
+    )
+
+
+def _usd(text: object) -> Decimal | None:
+    if text is None:
+        return None
+    try:
+        return parse_usd(str(text))
+    except ValueError as problem:
+        raise BadInput(f"--max-hourly: {problem}", next_step="Use a number like 0.50.") from None

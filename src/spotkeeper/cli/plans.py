@@ -1,0 +1,76 @@
+"""A plan in words: shown before anything is spent."""
+
+from datetime import datetime
+
+import click
+
+from spotkeeper.cli import render
+from spotkeeper.cli.text import plain_text
+from spotkeeper.lifecycle.plan import DEFAULT_DISK_GIB, Plan
+from spotkeeper.model.duration import words
+from spotkeeper.model.machine import Kind
+from spotkeeper.model.money import plain
+
+PLAN_COLUMNS = (render.field("Name", "name"), render.field("Image", "image"))
+
+_AFTER_DEADLINE = {
+    Kind.BOX: "then it is powered off, and only its disk costs",
+    Kind.ONCE: "then it is ended",
+}
+
+
+def say_plan(plan: Plan, *, dry_run: bool) -> None:
+    """What, where, dollars an hour and a day, saving, risk and deadline: on stderr."""
+    click.echo(f"{'Dry run' if dry_run else 'Plan'} for {plan.wish.name}", err=True)
+    for label, told in _facts(plan):
+        click.echo(plain_text(f"  {label:<10} {told}"), err=True)
+    for warning in plan.warnings:
+        click.echo(plain_text(f"  note: {warning}"), err=True)
+
+
+def _facts(plan: Plan) -> list[tuple[str, str]]:
+    offer, wish = plan.first, plan.wish
+    zone = offer.pool.zone
+    others = len(plan.candidates) - 1
+    pool = f"{offer.pool.instance_type} in {zone.name}" + (f" ({zone.id})" if zone.id else "")
+    if others:
+        pool += f"; {others} more pool{'s' if others > 1 else ''} if that is dry"
+    return [
+        ("kind", f"{wish.kind}; on interruption: {wish.behaviour}"),
+        ("pool", pool),
+        ("price", _price(plan)),
+        ("risk", offer.interruption_band or "interruption band unknown"),
+        ("max price", _max_price(plan)),
+        ("image", plan.image),
+        ("disk", f"{wish.disk_gib or DEFAULT_DISK_GIB} GB gp3, encrypted; costs while it exists"),
+        ("deadline", _deadline(plan)),
+    ]
+
+
+def _price(plan: Plan) -> str:
+    offer = plan.first
+    told = f"${plain(offer.spot_usd_per_hour)}/h, ${plan.usd_per_day}/day"
+    if offer.on_demand_usd_per_hour is None:
+        return f"{told} (On-Demand price unknown)"
+    return (
+        f"{told}, {offer.saving_percent} % below On-Demand "
+        f"(${plain(offer.on_demand_usd_per_hour)}/h)"
+    )
+
+
+def _max_price(plan: Plan) -> str:
+    limit = plan.candidates[0].max_usd_per_hour
+    return "none (EC2's default: On-Demand)" if limit is None else f"${plain(limit)}/h"
+
+
+def _deadline(plan: Plan) -> str:
+    if plan.deadline is None or plan.wish.lasting is None:
+        return "none: it runs, and costs, until you end it"
+    return (
+        f"{_minute(plan.deadline)} (in {words(plan.wish.lasting)}), "
+        + (_AFTER_DEADLINE[plan.wish.kind])
+    )
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

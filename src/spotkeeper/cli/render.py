@@ -1,0 +1,131 @@
+"""Tables, JSON and CSV: the only place that knows width and colour."""
+
+import csv
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+import click
+
+from spotkeeper.cli.choices import Choices
+from spotkeeper.cli.text import plain_text
+from spotkeeper.model.duration import words
+
+SCHEMA = 1
+
+Row = Mapping[str, Any]
+UNKNOWN = "-"
+WIDEST = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A heading, how to read the cell from a record, and how it is set."""
+
+    title: str
+    cell: Callable[[Row], str]
+    right: bool = False
+    wraps: bool = False
+
+
+def emit(
+    choices: Choices,
+    kind: str,
+    rows: Sequence[Row],
+    *,
+    columns: Sequence[Column],
+    warnings: Sequence[str] = (),
+    extra: Mapping[str, Any] | None = None,
+) -> None:
+    """Print records as the user chose: data on stdout, warnings of a table on stderr."""
+    if choices.output == "json":
+        document = {"schema": SCHEMA, "kind": kind, "items": list(rows), **(extra or {})}
+        click.echo(json.dumps({**document, "warnings": list(warnings)}, indent=2))
+        return
+    warn(warnings)
+    if choices.output == "csv":
+        _emit_csv(rows)
+    elif rows:
+        _emit_table(choices, rows, columns)
+
+
+def warn(warnings: Sequence[str]) -> None:
+    """What must be said with an answer, on stderr."""
+    for warning in warnings:
+        click.echo(plain_text(f"note: {warning}"), err=True)
+
+
+def field(title: str, key: str, *, wraps: bool = False) -> Column:
+    """A column that shows a text of the record, over several lines if it ``wraps``."""
+    return Column(title, lambda row: UNKNOWN if row[key] is None else str(row[key]), wraps=wraps)
+
+
+def usd(title: str, key: str, places: int = 4) -> Column:
+    """A column that shows dollars."""
+    return Column(title, lambda row: money(row[key], places), right=True)
+
+
+def percent(title: str, key: str) -> Column:
+    """A column that shows a percentage."""
+
+    def cell(row: Row) -> str:
+        return UNKNOWN if row[key] is None else f"{row[key]:.2f}"
+
+    return Column(title, cell, right=True)
+
+
+def money(amount: Decimal | float | None, places: int = 4) -> str:
+    """Dollars to so many places, ``-`` for unknown."""
+    if amount is None:
+        return UNKNOWN
+    exact = Decimal(str(amount)).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    return f"{exact}"
+
+
+def seconds(length: int) -> str:
+    """A length of time as people read it."""
+    return words(timedelta(seconds=length))
+
+
+def _emit_csv(rows: Sequence[Row]) -> None:
+    if not rows:
+        return
+    flat = [{key: _flat(value) for key, value in row.items()} for row in rows]
+    writer = csv.DictWriter(sys.stdout, fieldnames=list(flat[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(flat)
+
+
+def _flat(value: Any) -> Any:
+    text = json.dumps(value) if isinstance(value, dict | list) else value
+    return plain_text(text) if isinstance(text, str) else text
+
+
+def _emit_table(choices: Choices, rows: Sequence[Row], columns: Sequence[Column]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    plain = choices.no_color or bool(os.environ.get("NO_COLOR"))
+    console = Console(file=sys.stdout, no_color=plain, highlight=False, soft_wrap=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in columns:
+        table.add_column(
+            column.title,
+            justify="right" if column.right else "left",
+            overflow="fold",
+            no_wrap=not column.wraps,
+        )
+    for row in rows:
+        table.add_row(*(Text(plain_text(column.cell(row))) for column in columns))
+    # Numbers and ids are never cut: a terminal wraps the lines, a file has room for all of them.
+    roomy = console.options.update(max_width=WIDEST)
+    needed = console.measure(table, options=roomy)
+    console.width = max(console.width, needed.minimum if console.is_terminal else needed.maximum)
+    console.print(table)

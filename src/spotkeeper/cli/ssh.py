@@ -1,0 +1,39 @@
+"""``spot ssh``."""
+
+import click
+
+from spotkeeper.cli.choices import Choices, global_options, pass_choices
+from spotkeeper.errors import SandboxProblem
+from spotkeeper.ssh import shell
+from spotkeeper.store.folders import private_folder
+
+
+@click.command(
+    name="ssh",
+    short_help="Log in to a machine, or run a command on it.",
+    context_settings={"ignore_unknown_options": False},
+)
+@click.argument("name")
+@click.argument("remote", metavar="[-- COMMAND...]", nargs=-1, type=click.UNPROCESSED)
+@click.option("--print", "only_print", is_flag=True, help="Print the ssh line and do nothing.")
+@global_options
+@pass_choices
+def command(choices: Choices, name: str, remote: tuple[str, ...], only_print: bool) -> int:  # noqa: FBT001
+    """Log in to a machine, or run a command on it.
+
+    The host key is remembered per machine, never in your own known_hosts. The exit code is that
+    of ssh. The machines of the sandbox are simulated: there is nothing to log in to.
+
+    Example: spot ssh train -- nvidia-smi
+    """
+    login = choices.keeper().login(name)
+    private_folder(login.known_hosts.parent)
+    if only_print:
+        click.echo(login.line(remote))
+        return 0
+    if choices.practising:
+        raise SandboxProblem(
+            f"{name} is simulated: nothing answers at {login.address}",
+            next_step=f"`spot ssh {name} --print` shows the line that would be run.",
+        )
+    return shell.run(login.command(remote))

@@ -1,0 +1,159 @@
+"""From the options of ``spot up`` and the configuration file to a wish."""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from spotkeeper.cli.needs import need_from
+from spotkeeper.errors import BadInput
+from spotkeeper.lifecycle.plan import DEFAULT_LIFE, Wish
+from spotkeeper.lifecycle.ports import OnInterruption
+from spotkeeper.lifecycle.userdata import MAX_BYTES
+from spotkeeper.model.duration import parse_duration
+from spotkeeper.model.machine import Kind
+from spotkeeper.model.max_price import MaxPrice
+from spotkeeper.model.naming import NAME_PATTERN
+from spotkeeper.model.need import Need
+from spotkeeper.store.settings import Settings
+
+NO_DEADLINE = "none"
+
+#: Options whose parameter is not called like their key in the file.
+_KEY_OF_PARAMETER = {
+    "types": "type",
+    "zones": "zone",
+    "lasting": "for",
+    "groups": "security-group",
+}
+
+
+def wish_from(given: Mapping[str, Any], settings: Settings, regions: tuple[str, ...]) -> Wish:
+    """What the command line says, the file where it is silent, the defaults where both are.
+
+    Raises:
+        BadInput: an option that cannot be understood, a file that cannot be read, or no need.
+    """
+    chosen = {name: value for name, value in given.items() if not _silent(value)}
+    merged = {**dict.fromkeys(given), **_from_file(settings, given), **chosen}
+    for many in ("types", "exclude", "zones", "groups"):
+        merged[many] = tuple(merged[many] or ())
+    need = need_from(merged, regions or tuple(settings.get("region") or ()))
+    _refuse_nothing(need)
+    name, label = _name(merged["name"], settings)
+    return Wish(
+        name=name,
+        need=need,
+        kind=Kind.ONCE if merged["once"] else Kind.BOX,
+        on_interruption=_behaviour(merged["on_interruption"]),
+        max_price=_max_price(merged["max_price"]),
+        lasting=_lasting(merged["lasting"]),
+        image=merged["image"],
+        disk_gib=merged["disk"],
+        user_script=_user_script(merged["user_data"], settings),
+        tags={**label, **settings.tags, **_tags(given["tags"])},
+        key_file=Path(merged["key"]).expanduser().absolute() if merged["key"] else None,
+        key_name="" if merged["key"] else str(settings.get("key-name") or ""),
+        subnet_id=merged["subnet"],
+        group_ids=merged["groups"],
+        open_to_world=bool(merged["open_to_world"]),
+    )
+
+
+def _silent(value: object) -> bool:
+    """Whether an option was not typed; a typed 0 was."""
+    return value is None or value is False or value == ()
+
+
+def _from_file(settings: Settings, given: Mapping[str, Any]) -> dict[str, Any]:
+    keys = {name: _KEY_OF_PARAMETER.get(name, name.replace("_", "-")) for name in given}
+    values = {name: settings.get(key) for name, key in keys.items() if name != "name"}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _refuse_nothing(need: Need) -> None:
+    if need == Need(regions=need.regions, exclude=need.exclude, zones=need.zones):
+        raise BadInput(
+            "Nothing says what kind of machine is wanted",
+            next_step="Add a need such as --gpus 1, --vcpus 8 or --type g5.xlarge.",
+        )
+
+
+def _name(given: str | None, settings: Settings) -> tuple[str, dict[str, str]]:
+    """The machine's name, and the Name tag where the file spells it in a way a name cannot be."""
+    if given:
+        return given, {}
+    spelled = settings.get("name")
+    if not spelled:
+        raise BadInput("The machine needs a name", next_step="Type it: spot up NAME ...")
+    name = re.sub(r"[^a-z0-9]+", "-", str(spelled).lower()).strip("-")[:39].strip("-")
+    if not NAME_PATTERN.fullmatch(name):
+        raise BadInput(f"{settings.origin}: Name {spelled!r} cannot be a machine's name")
+    return name, {"Name": str(spelled)}
+
+
+def _behaviour(text: str | None) -> OnInterruption | None:
+    if text is None:
+        return None
+    try:
+        return OnInterruption(text)
+    except ValueError:
+        choices = ", ".join(OnInterruption)
+        raise BadInput(f"on-interruption cannot be {text!r}; use {choices}") from None
+
+
+def _max_price(text: object) -> MaxPrice | None:
+    if text is None:
+        return None
+    try:
+        return MaxPrice.parse(str(text))
+    except ValueError as problem:
+        raise BadInput(
+            f"--max-price: {problem}", next_step="Use 0.50, spot+5%, od or od-20%."
+        ) from None
+
+
+def _lasting(text: str | None) -> timedelta | None:
+    if text is None:
+        return DEFAULT_LIFE
+    if text.strip().lower() == NO_DEADLINE:
+        return None
+    try:
+        return parse_duration(text)
+    except ValueError as problem:
+        raise BadInput(f"--for: {problem}", next_step="Use 8h, 90m, 2d or none.") from None
+
+
+def _user_script(path: str | None, settings: Settings) -> bytes | None:
+    text = settings.get("user-data-text")
+    if path is None and isinstance(text, str):
+        if text.startswith("#"):
+            return text.encode()
+        path = text
+    if path is None:
+        return None
+    try:
+        with Path(path).expanduser().open("rb") as file:
+            script = file.read(MAX_BYTES + 1)
+    except OSError as problem:
+        raise BadInput(
+            f"Cannot read the user data {path}: {problem.strerror}",
+            next_step="Name a readable file with --user-data.",
+        ) from problem
+    if len(script) > MAX_BYTES:
+        raise BadInput(
+            f"The user data {path} is over {MAX_BYTES:,} bytes, EC2's limit",
+            next_step="Let a short script fetch the rest from S3.",
+        )
+    return script
+
+
+def _tags(pairs: tuple[str, ...]) -> dict[str, str]:
+    tags = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise BadInput(f"--tag {pair!r} has no =", next_step="Use --tag Project=demo.")
+        tags[key] = value
+    return tags

@@ -1,0 +1,136 @@
+"""Tables, JSON and CSV."""
+
+import csv
+import io
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from spotkeeper.cli import render
+from spotkeeper.cli.choices import Choices
+
+HOSTILE = "\x1b[31mred\x07\u202e"
+ROWS: list[dict[str, Any]] = [
+    {"name": "train", "usd": 0.4253, "percent": 57.724, "tags": {"a": 'b,"c'}, "zone": None},
+    {"name": "test", "usd": None, "percent": None, "tags": {}, "zone": "us-east-1a"},
+]
+COLUMNS = (
+    render.field("Name", "name"),
+    render.usd("$/h", "usd"),
+    render.percent("Saved %", "percent"),
+    render.field("Zone", "zone"),
+)
+
+
+def emitted(
+    capsys: pytest.CaptureFixture[str], output: str, rows: list[dict[str, Any]], **more: Any
+) -> tuple[str, str]:
+    choices = Choices(output=output, no_color=True)
+    render.emit(choices, "machines", rows, columns=COLUMNS, **more)
+    return capsys.readouterr()
+
+
+def test_json_is_one_document_with_schema_kind_items_and_warnings(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out, err = emitted(capsys, "json", ROWS, warnings=["eu-west-1: no answer"])
+    assert json.loads(out) == {
+        "schema": 1,
+        "kind": "machines",
+        "items": ROWS,
+        "warnings": ["eu-west-1: no answer"],
+    }
+    assert err == ""
+
+
+def test_json_carries_what_a_command_adds(capsys: pytest.CaptureFixture[str]) -> None:
+    out, _ = emitted(capsys, "json", [], extra={"refused": [{"pool": "p", "reason": "r"}]})
+    assert json.loads(out)["refused"] == [{"pool": "p", "reason": "r"}]
+    assert json.loads(out)["items"] == []
+
+
+def test_json_is_exact_and_still_free_of_control_characters(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out, _ = emitted(capsys, "json", [{**ROWS[0], "name": HOSTILE}])
+    assert json.loads(out)["items"][0]["name"] == HOSTILE
+    assert "\x1b" not in out
+
+
+def test_csv_has_a_heading_and_a_line_per_record(capsys: pytest.CaptureFixture[str]) -> None:
+    out, _ = emitted(capsys, "csv", ROWS)
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert list(rows[0]) == ["name", "usd", "percent", "tags", "zone"]
+    assert rows[0]["usd"] == "0.4253"
+    assert json.loads(rows[0]["tags"]) == {"a": 'b,"c'}
+    assert rows[1]["usd"] == ""
+    assert "\r" not in out
+
+
+def test_csv_of_nothing_is_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert emitted(capsys, "csv", []) == ("", "")
+
+
+@pytest.mark.parametrize("output", ["table", "csv"])
+def test_no_control_character_reaches_the_terminal(
+    capsys: pytest.CaptureFixture[str], output: str
+) -> None:
+    out, err = emitted(capsys, output, [{**ROWS[0], "name": HOSTILE}], warnings=[HOSTILE])
+    assert not {"\x1b", "\x07", "\u202e"} & set(out + err)
+    assert "red" in out
+    assert "red" in err
+
+
+def test_a_table_shows_numbers_rounded_and_the_unknown_as_a_hyphen(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out, _ = emitted(capsys, "table", ROWS)
+    heading, _, first, second = (line.split() for line in out.splitlines())
+    assert heading == ["Name", "$/h", "Saved", "%", "Zone"]
+    assert first == ["train", "0.4253", "57.72", "-"]
+    assert second == ["test", "-", "-", "us-east-1a"]
+
+
+def test_a_table_that_is_not_on_a_terminal_is_never_cut(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    name = "n" * 200
+    out, _ = emitted(capsys, "table", [{**ROWS[0], "name": name}])
+    assert name in out
+
+
+def test_an_empty_table_is_not_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert emitted(capsys, "table", []) == ("", "")
+
+
+@pytest.mark.parametrize("output", ["table", "csv"])
+def test_warnings_are_no_data(capsys: pytest.CaptureFixture[str], output: str) -> None:
+    out, err = emitted(capsys, output, ROWS, warnings=["eu-west-1: no answer"])
+    assert "no answer" not in out
+    assert err == "note: eu-west-1: no answer\n"
+
+
+@pytest.mark.parametrize(
+    ("amount", "places", "told"),
+    [
+        (None, 4, "-"),
+        (Decimal("0.4253"), 4, "0.4253"),
+        (Decimal("0.42535"), 4, "0.4254"),
+        (0.1, 4, "0.1000"),
+        (2.675, 2, "2.68"),
+        (0, 4, "0.0000"),
+        (Decimal("1234.5"), 2, "1234.50"),
+        (1e-7, 4, "0.0000"),
+    ],
+)
+def test_money_is_rounded_as_people_round(
+    amount: Decimal | float | None, places: int, told: str
+) -> None:
+    assert render.money(amount, places) == told
+
+
+def test_a_length_of_time_is_told_in_words() -> None:
+    assert render.seconds(5400) == "1h 30m"
