@@ -33,7 +33,7 @@ class Sandbox:
 
     def reset(self, options: SandboxOptions) -> None:
         """Another account, seed or scenario for the rest of the test."""
-        self.control.reset(options)
+        daemon.reset(self.status.home, options=options)
 
     def client(self, service: str, region: str = "us-east-1") -> Any:
         """A boto3 client that asks once and has no other credentials."""

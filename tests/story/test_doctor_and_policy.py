@@ -1,0 +1,194 @@
+"""`spot doctor` names what is missing with its fix; `spot policy` allows what is done, no more."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.conftest import Sandbox
+from tests.story.computer import as_if_aws, usual_key
+from tests.story.conftest import Spot
+from tests.story.refusals import paragraph
+from tests.story.test_bad_account import delete_default_vpc
+
+from spotkeeper.lifecycle.policy import COMMANDS
+from spotkeeper.sandbox.options import SandboxOptions
+
+DOCTOR = ("doctor", "--output", "json")
+SERVICES = {
+    "GetCallerIdentity": "",  # needs no permission
+    "GetProducts": "pricing",
+    "GetParameter": "ssm",
+    "GetRole": "iam",
+    "GetServiceQuota": "servicequotas",
+    "GetAWSDefaultServiceQuota": "servicequotas",
+}
+
+
+def verdicts(items: list[dict[str, Any]]) -> dict[str, str]:
+    return {check["name"]: check["verdict"] for check in items}
+
+
+def test_an_account_that_is_ready_gets_ok_on_every_line(
+    spot: Spot, sandbox: Sandbox, home: Path
+) -> None:
+    usual_key(home)
+
+    answer = spot(*DOCTOR)
+
+    assert answer.code == 0, answer.err
+    assert answer.document["kind"] == "checks"
+    assert set(verdicts(answer.items).values()) == {"ok"}
+    names = " ".join(verdicts(answer.items))
+    for subject in ("credentials", "region", "network", "image", "key", "permission", "role"):
+        assert subject in names
+    told = {check["name"]: check["told"] for check in answer.items}
+    assert "123456789012" in told["credentials"]
+    assert "vCPUs" in told["quota for g5.xlarge"]
+    assert "ssh-ed25519" in told["key"]
+
+    changed = {"Create", "Run", "Import", "Delete", "Authorize", "Put", "Request"}
+    made = [name for name, _ in sandbox.control.calls() if name.startswith(tuple(changed))]
+    assert made == ["RunInstances"]  # with DryRun
+    table = spot("doctor")
+    assert table.out.split()[:3] == ["Check", "Verdict", "Found"]
+
+
+def test_a_new_account_is_told_its_quota_and_its_missing_role(
+    spot: Spot, sandbox: Sandbox
+) -> None:
+    sandbox.reset(SandboxOptions(account="fresh"))
+
+    answer = spot(*DOCTOR)
+
+    assert answer.code == 1
+    checks = {check["name"]: check for check in answer.items}
+    assert checks["quota for g5.xlarge"]["verdict"] == "broken"
+    assert "0 of 0 vCPUs" in checks["quota for g5.xlarge"]["told"]
+    fix = checks["quota for g5.xlarge"]["fix"]
+    assert "request-service-quota-increase" in fix
+    assert "L-3819A6DF" in fix
+    assert "--region us-east-1" in fix
+    assert checks["quota for m5.large"]["verdict"] == "ok"
+    assert checks["Spot role"]["verdict"] == "warning"
+    assert "create-service-linked-role" in checks["Spot role"]["fix"]
+
+
+def test_what_runs_counts_against_the_quota(spot: Spot, sandbox: Sandbox) -> None:
+    sandbox.control.quota("L-3819A6DF", 7)
+    assert spot("up", "train", "--type", "g5.xlarge", "--yes").code == 0
+
+    answer = spot(*DOCTOR, "--type", "g5.xlarge")
+
+    assert answer.code == 1
+    [quota] = [check for check in answer.items if check["name"].startswith("quota")]
+    assert "4 of 7 vCPUs used, it needs 4" in quota["told"]
+
+
+def test_a_missing_network_and_a_denied_launch_are_broken_lines_of_their_own(
+    spot: Spot, sandbox: Sandbox
+) -> None:
+    delete_default_vpc(sandbox)
+    sandbox.control.fail("RunInstances", "UnauthorizedOperation", http_status=403)
+    sandbox.control.fail("GetRole", "AccessDenied", http_status=403)
+    sandbox.control.fail("GetServiceQuota", "AccessDeniedException", http_status=403, times=2)
+
+    answer = spot(*DOCTOR, "--type", "m5.large")
+
+    assert answer.code == 1
+    checks = {check["name"]: check for check in answer.items}
+    assert checks["network"]["verdict"] == "broken"
+    assert "create-default-vpc" in checks["network"]["fix"]
+    assert checks["permission to launch"]["verdict"] == "broken"
+    assert "spot policy up" in checks["permission to launch"]["fix"]
+    assert checks["Spot role"]["verdict"] == "warning"
+    assert checks["quota for m5.large"]["verdict"] == "warning"
+    assert checks["credentials"]["verdict"] == checks["image"]["verdict"] == "ok"
+
+
+def test_a_region_that_is_not_enabled_is_a_broken_line(spot: Spot) -> None:
+    answer = spot(*DOCTOR, "--region", "af-south-1")
+
+    assert answer.code == 1
+    assert verdicts(answer.items)["region"] == "broken"
+    assert "Enable the region" in answer.items[-1]["fix"]
+
+
+def test_without_credentials_the_first_line_is_broken_with_the_way_to_log_in(
+    spot: Spot, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_if_aws(sandbox, monkeypatch)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+
+    answer = spot(*DOCTOR, "--region", "us-east-1")
+
+    assert answer.code in {1, 4}
+    [check] = answer.items
+    assert (check["name"], check["verdict"]) == ("credentials", "broken")
+    assert "aws configure sso" in check["fix"]
+
+
+def test_an_image_that_nobody_knows_is_a_broken_line(spot: Spot) -> None:
+    answer = spot(*DOCTOR, "--image", "windows", "--type", "m5.large")
+
+    assert answer.code == 1
+    assert verdicts(answer.items)["image"] == "broken"
+
+
+def actions(spot: Spot, verb: str, region: str = "us-east-1") -> set[str]:
+    """What the policy of a command allows."""
+    answer = spot("policy", verb, "--region", region)
+    assert answer.code == 0, answer.err
+    statements = json.loads(answer.out)["Statement"]
+    named = [each["Action"] for each in statements]
+    return {name for each in named for name in ([each] if isinstance(each, str) else each)}
+
+
+def test_a_policy_has_account_region_and_partition_filled_in(spot: Spot) -> None:
+    policy = json.loads(spot("policy", "up", "--region", "eu-west-1").out)
+
+    assert policy["Version"] == "2012-10-17"
+    text = json.dumps(policy)
+    assert "arn:aws:ec2:eu-west-1:123456789012:instance/*" in text
+    assert "arn:aws:ec2:eu-west-1::image/*" in text
+    assert not re.search(r"[<{]\w+[>}]|\$\{", text)
+    for statement in policy["Statement"]:
+        assert set(statement) <= {"Sid", "Effect", "Action", "Resource", "Condition"}
+        assert statement["Effect"] == "Allow"
+        assert "*" not in statement["Action"]
+    assert len(text) <= 6144  # what a managed policy may have
+    assert "COMMAND" in paragraph(spot("policy", "everything"), 2)
+
+
+LIFE = (
+    ("find", "--type", "g5.xlarge"),
+    ("prices", "g5.xlarge"),
+    ("up", "train", "--type", "g5.xlarge", "--yes"),
+    ("ls", "--region", "us-east-1"),
+    ("show", "train", "--region", "us-east-1"),
+    ("ssh", "train", "--print"),
+    ("stop", "train"),
+    ("start", "train"),
+    ("down", "train"),
+    ("doctor", "--type", "m5.large"),
+)
+
+
+def test_the_policy_of_a_command_allows_every_call_that_the_command_makes(
+    spot: Spot, sandbox: Sandbox
+) -> None:
+    assert {line[0] for line in LIFE} == set(COMMANDS)
+    allowed = {verb: actions(spot, verb) for verb in COMMANDS}
+    missing = {}
+    for line in LIFE:
+        before = len(sandbox.control.calls())
+        assert spot(*line).code == 0
+        seen = {name for name, _ in sandbox.control.calls()[before:]}
+        needed = {f"{SERVICES.get(name, 'ec2')}:{name}" for name in seen} - {":GetCallerIdentity"}
+        if needed - allowed[line[0]]:
+            missing[line[0]] = needed - allowed[line[0]]
+    assert missing == {}
+    assert "ec2:RunInstances" not in allowed["ls"] | allowed["find"] | allowed["down"]
+    assert "ec2:TerminateInstances" not in allowed["ls"] | allowed["stop"] | allowed["start"]

@@ -1,0 +1,120 @@
+"""Killed at any point: `spot down` finds and ends whatever came of it."""
+
+import signal
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.conftest import Sandbox
+from tests.story import account
+from tests.story.conftest import Spot
+
+UP = ("up", "train", "--type", "g5.xlarge", "--yes")
+
+#: `python -m spotkeeper`, but the process is killed right before or after the n-th call of an
+#: operation; after it, EC2 has acted and nobody has heard of it.
+KILLER = """
+import os, sys
+from botocore.client import BaseClient
+
+WHEN, OPERATION, NUMBER = sys.argv[1], sys.argv[2], int(sys.argv[3])
+made, seen = BaseClient._make_api_call, 0
+
+def call(self, operation, parameters):
+    global seen
+    seen += operation == OPERATION
+    now = operation == OPERATION and seen == NUMBER
+    if now and WHEN == "before":
+        os.kill(os.getpid(), 9)
+    try:
+        return made(self, operation, parameters)
+    finally:
+        if now:
+            os.kill(os.getpid(), 9)
+
+BaseClient._make_api_call = call
+sys.argv[1:] = sys.argv[4:]
+from spotkeeper.cli.app import main
+main()
+"""
+
+
+def killed(home: Path, point: str, *line: str) -> None:
+    """Run a command that dies at a point such as ``after RunInstances 1``."""
+    script = home / "killer.py"
+    script.write_text(KILLER)
+    done = subprocess.run(
+        [sys.executable, str(script), *point.split(), *line],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+def ended_by_down(spot: Spot, sandbox: Sandbox) -> None:
+    """The next command of a user who saw the process die."""
+    down = spot("down", "train", "--output", "json")
+    if down.code == 7:
+        down = spot("down", "--all", "--yes", "--output", "json")
+    assert down.code == 0, down.err
+    assert account.left(sandbox) == []
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "before CreateSecurityGroup 1",
+        "after CreateSecurityGroup 1",
+        "after AuthorizeSecurityGroupIngress 1",
+        "after ImportKeyPair 1",
+        "before RunInstances 1",
+        "after RunInstances 1",
+        "after DescribeInstances 1",
+    ],
+)
+def test_a_launch_that_was_killed_leaves_nothing_that_down_does_not_end(
+    spot: Spot, sandbox: Sandbox, home: Path, point: str
+) -> None:
+    killed(home, point, *UP)
+    ended_by_down(spot, sandbox)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_launch_that_was_killed_at_its_second_pool_leaves_nothing(
+    spot: Spot, sandbox: Sandbox, home: Path, when: str
+) -> None:
+    sandbox.control.drain(account.CHEAPEST)
+    killed(home, f"{when} RunInstances 2", *UP)
+    ended_by_down(spot, sandbox)
+
+
+@pytest.mark.parametrize(
+    "point",
+    ["after CancelSpotInstanceRequests 1", "after TerminateInstances 1", "after DeleteVolume 1"],
+)
+def test_a_down_that_was_killed_can_be_repeated(
+    spot: Spot, sandbox: Sandbox, home: Path, point: str
+) -> None:
+    assert spot(*UP).code == 0
+    killed(home, point, "down", "train")
+    ended_by_down(spot, sandbox)
+
+
+def test_a_launch_that_was_killed_is_told_by_ls_and_refused_by_up(
+    spot: Spot, sandbox: Sandbox, home: Path
+) -> None:
+    killed(home, "before RunInstances 1", *UP)
+
+    listed = spot("ls", "--region", "us-east-1", "--output", "json")
+    assert listed.items == []
+    assert any("spot down train" in warning for warning in listed.document["warnings"])
+    again = spot(*UP)
+    assert again.code == 1
+    assert "spot down train" in again.err
+
+    ended_by_down(spot, sandbox)
+    sandbox.control.advance(timedelta(minutes=6))  # past the window of a launch nobody has seen
+    assert spot(*UP).code == 0

@@ -1,0 +1,108 @@
+"""Every block of the README is run."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+#: Where the README's configuration blocks are kept for the commands that follow them.
+FILE_OF_LANGUAGE = {"toml": "spot.toml", "json": "ec2-dev.json"}
+
+#: What differs from run to run: ids, addresses, times, prices, and the blanks around them.
+CHANGES = (
+    (r"\b(i|sir|vol|sg|key)-[0-9a-f]+", r"\1-ID"),
+    (r"\b(eu-west-1|euw1-az)[a-c1-3]", r"\1X"),  # which zone is cheapest changes with the time
+    (r"ssh -i .*", "ssh -i ..."),
+    (r"\d+[hms]( \d+[ms])?\b", "T"),
+    (r"[\d][\d.:TZ-]*", "N"),
+    (r"[─\s]+", " "),
+)
+
+
+@dataclass(frozen=True)
+class Block:
+    language: str
+    text: str
+
+
+BLOCKS = [
+    Block(*match)
+    for match in re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+]
+
+
+def shell(script: str) -> str:
+    """What a script prints, both streams in order; it must succeed."""
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{script}\n{done.stdout}"
+    return done.stdout
+
+
+def masked(output: str) -> list[str]:
+    """Lines with everything that changes replaced, in an order that does not depend on buffers."""
+    lines = [line for line in output.splitlines() if line.strip(" ─")]
+    for pattern, mask in CHANGES:
+        lines = [re.sub(pattern, mask, line).strip() for line in lines]
+    return sorted(lines)
+
+
+def steps(transcript: str) -> list[tuple[str, str]]:
+    """Commands of a transcript with what they printed."""
+    parts = re.split(r"^\$ (.*)\n", transcript, flags=re.MULTILINE)[1:]
+    return list(zip(parts[::2], parts[1::2], strict=True))
+
+
+def test_the_commands_of_the_readme_work_in_order(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = 0
+    for block in BLOCKS:
+        if block.language in FILE_OF_LANGUAGE:
+            (home / FILE_OF_LANGUAGE[block.language]).write_text(block.text)
+        elif block.language == "sh" and block.text.startswith("make "):
+            shell(f"make -C {ROOT} --dry-run {block.text.removeprefix('make ')}")
+            ran += 1
+        elif block.language == "sh":
+            shell(block.text)
+            ran += 1
+    assert ran == sum(block.language == "sh" for block in BLOCKS)
+
+
+def test_the_transcript_is_what_the_commands_print(home: Path) -> None:
+    [transcript] = [block.text for block in BLOCKS if block.language == "console"]
+    for command, told in steps(transcript):
+        assert masked(shell(command)) == masked(told), command
+
+
+def test_the_python_example_runs(home: Path) -> None:
+    [example] = [block.text for block in BLOCKS if block.language == "python"]
+    exec(compile(example, "README.md", "exec"), {})  # noqa: S102 - our own README
+
+
+def test_the_configuration_examples_are_well_formed() -> None:
+    for block in BLOCKS:
+        if block.language == "toml":
+            assert tomllib.loads(block.text)
+        if block.language == "json":
+            assert json.loads(block.text)
+
+
+def test_no_block_is_of_a_kind_that_nothing_runs() -> None:
+    assert {block.language for block in BLOCKS} == {"sh", "console", "python", "toml", "json"}

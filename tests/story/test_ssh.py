@@ -1,0 +1,113 @@
+"""`spot ssh`: the user's own OpenSSH, with a known_hosts file per machine."""
+
+import shlex
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from tests.conftest import Sandbox
+from tests.story import account
+from tests.story.computer import as_if_aws, usual_key
+from tests.story.conftest import Spot
+
+from spotkeeper.ssh.reach import SshPort
+
+ADDRESS = "198.51.100.7"
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Tells callers one address, as checkip.amazonaws.com does."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(f"{ADDRESS}\n".encode())
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def aws(home: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The sandbox met as AWS is, with an address service, a key, and ports that answer."""
+    as_if_aws(sandbox, monkeypatch)
+    usual_key(home)
+    monkeypatch.setattr(SshPort, "answers", lambda *_: True)
+    with HTTPServer(("127.0.0.1", 0), Echo) as server:
+        monkeypatch.setenv("SPOT_CHECKIP_URL", f"http://127.0.0.1:{server.server_port}")
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield
+        server.shutdown()
+
+
+@pytest.mark.usefixtures("aws")
+def test_ssh_passes_a_command_through_and_returns_its_code(
+    spot: Spot, sandbox: Sandbox, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    up = spot("up", "train", "--type", "t3.micro", "--yes", "--output", "json")
+    assert up.code == 0, up.err
+    [machine] = up.items
+    assert up.document["warnings"] == []
+    [group] = account.groups(sandbox)
+    [rule] = group["IpPermissions"]
+    assert [each["CidrIp"] for each in rule["IpRanges"]] == [f"{ADDRESS}/32"]
+
+    said = fake_ssh(home, monkeypatch, code=42)
+    assert spot("ssh", "train", "--", "nvidia-smi", "-L").code == 42
+    arguments = said.read_text().splitlines()
+    assert arguments[-4:] == ["--", machine["public_ip"], "nvidia-smi", "-L"]
+    assert ["ssh", *arguments[:-2]] == shlex.split(machine["ssh"])
+
+    printed = spot("ssh", "train", "--print", "--", "ls", "my file")
+    assert shlex.split(printed.out) == [*shlex.split(machine["ssh"]), "ls", "my file"]
+    words = shlex.split(machine["ssh"])
+    [known_hosts] = [word for word in words if word.startswith("UserKnownHostsFile=")]
+    path = Path(known_hosts.partition("=")[2])
+    assert path.name == "train"
+    assert home in path.parents
+    assert path.parent.is_dir()
+    assert f"HostKeyAlias={machine['instance_id']}" in words
+    assert not (home / ".ssh" / "known_hosts").exists()
+
+    monkeypatch.setenv("PATH", str(home))
+    without = spot("ssh", "train")
+    assert without.code == 7
+    assert "no ssh on this computer" in without.err
+    assert "--print" in without.err
+
+
+@pytest.mark.usefixtures("aws")
+def test_without_the_callers_address_nothing_is_opened_or_launched(
+    spot: Spot, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPOT_CHECKIP_URL", "http://127.0.0.1:9")
+
+    up = spot("up", "train", "--type", "t3.micro", "--yes")
+
+    assert up.code == 1
+    assert "Cannot learn your public address" in up.err
+    assert "--security-group" in up.err
+    assert account.left(sandbox) == []
+
+
+def test_a_simulated_machine_cannot_be_logged_in_to_and_its_line_can_be_seen(spot: Spot) -> None:
+    [machine] = spot("up", "train", "--type", "t3.micro", "--yes", "--output", "json").items
+
+    answer = spot("ssh", "train")
+    assert answer.code == 1
+    assert "simulated" in answer.err
+    assert "--print" in answer.err
+    assert spot("ssh", "train", "--print").out.strip() == machine["ssh"]
+
+
+def fake_ssh(home: Path, monkeypatch: pytest.MonkeyPatch, code: int = 0) -> Path:
+    """An `ssh`, first on PATH, that writes its arguments down."""
+    folder, said = home / "bin", home / "said"
+    folder.mkdir()
+    program = folder / "ssh"
+    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {said}\nexit {code}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    return said
