@@ -1,20 +1,16 @@
 """``spot doctor``."""
 
+from collections.abc import Sequence
+
 import click
 
 from spotkeeper.cli import records, render
 from spotkeeper.cli.choices import Choices, global_options, pass_choices
+from spotkeeper.cli.text import plain_text
 from spotkeeper.lifecycle.doctor import Verdict
 
 #: A new account may launch small standard machines and no GPU; both are worth a look.
 USUAL_TYPES = ("m5.large", "g5.xlarge")
-
-COLUMNS = (
-    render.field("Check", "name", wraps=True),
-    render.field("Verdict", "verdict"),
-    render.field("Found", "told", wraps=True),
-    render.Column("Fix", lambda row: row["fix"] or "", wraps=True),
-)
 
 
 @click.command(name="doctor", short_help="Check what a launch needs, each line with its fix.")
@@ -32,5 +28,17 @@ def command(choices: Choices, types: tuple[str, ...], image: str) -> int:
     region = choices.region[0] if choices.region else None
     checks = keeper.doctor(types or USUAL_TYPES, image=image, region=region)
     rows = [records.check(check) for check in checks]
-    render.emit(choices, "checks", rows, columns=COLUMNS, warnings=keeper.warnings)
+    if choices.output == "table":
+        render.warn(keeper.warnings)
+        _say(rows)
+    else:
+        render.emit(choices, "checks", rows, columns=(), warnings=keeper.warnings)
     return int(any(check.verdict is Verdict.BROKEN for check in checks))
+
+
+def _say(rows: Sequence[render.Row]) -> None:
+    """A line per check, and its fix, which is there to be copied, on a line of its own."""
+    for row in rows:
+        click.echo(plain_text(f"{row['verdict']:<9}{row['name']}: {row['told']}"))
+        if row["fix"]:
+            click.echo(plain_text(f"{'':<9}fix: {row['fix']}"))

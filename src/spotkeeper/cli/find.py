@@ -6,18 +6,10 @@ import click
 
 from spotkeeper.cli import records, render
 from spotkeeper.cli.choices import Choices, global_options, pass_choices
+from spotkeeper.cli.gpus import gpu
 from spotkeeper.cli.needs import need_from, need_options
 from spotkeeper.lifecycle.plan import no_offers
 from spotkeeper.model.offer import SortBy
-
-
-def gpu(row: render.Row) -> str:
-    """Count, model and memory of the GPUs, ``-`` for none; a fraction as in ``0.5x``."""
-    if row["gpu_name"] is None:
-        return render.UNKNOWN
-    count = row["gpu_count"] or round(row["gpu_share"], 3)
-    return f"{count:g}x {row['gpu_name']} {row['gpu_memory_gib']:g}"
-
 
 COLUMNS = (
     render.field("Type", "instance_type"),

@@ -4,7 +4,8 @@ from datetime import datetime
 
 import click
 
-from spotkeeper.cli import render
+from spotkeeper.cli import records, render
+from spotkeeper.cli.gpus import gpu
 from spotkeeper.cli.text import plain_text
 from spotkeeper.lifecycle.plan import DEFAULT_DISK_GIB, Plan
 from spotkeeper.model.duration import words
@@ -38,6 +39,7 @@ def _facts(plan: Plan) -> list[tuple[str, str]]:
     return [
         ("kind", f"{wish.kind}; on interruption: {wish.behaviour}"),
         ("pool", pool),
+        ("hardware", _hardware(plan)),
         ("price", _price(plan)),
         ("risk", offer.interruption_band or "interruption band unknown"),
         ("max price", _max_price(plan)),
@@ -45,6 +47,12 @@ def _facts(plan: Plan) -> list[tuple[str, str]]:
         ("disk", f"{wish.disk_gib or DEFAULT_DISK_GIB} GB gp3, encrypted; costs while it exists"),
         ("deadline", _deadline(plan)),
     ]
+
+
+def _hardware(plan: Plan) -> str:
+    row = records.offer(plan.first)
+    gpus = f", {gpu(row)} GiB" if row["gpu_name"] else ""
+    return f"{row['vcpus']} vCPU, {row['memory_gib']:g} GiB memory{gpus}, {row['arch']}"
 
 
 def _price(plan: Plan) -> str:

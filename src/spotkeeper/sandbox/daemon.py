@@ -85,7 +85,7 @@ def status(home: Path) -> SandboxStatus:
 
 def reset(home: Path, *, options: SandboxOptions | None = None) -> SandboxStatus:
     """A fresh account and market on the same port; starts the sandbox when it is not running."""
-    found = start(home, options=options)
+    found = start(home)
     chosen = without_port(options or found.options)
     Home(home).remember_options(chosen)
     control.Control(found).reset(chosen)
