@@ -12,7 +12,7 @@ from spotkeeper.errors import Unreachable
 from spotkeeper.lifecycle.ports import Image
 from spotkeeper.market.market import Market
 from spotkeeper.model.instance_type import InstanceType
-from spotkeeper.model.offer import SpotPrice
+from spotkeeper.model.offer import Dated, SpotPrice
 from spotkeeper.model.pool import Pool
 from spotkeeper.model.quota import QuotaFamily
 
@@ -24,13 +24,14 @@ class FakeFeeds:
         self._cloud = cloud
         self._ec2 = cloud.ec2
 
-    def instance_types(self, region: str, globs: Sequence[str]) -> Collection[InstanceType]:
+    def instance_types(self, region: str, globs: Sequence[str]) -> Dated[Collection[InstanceType]]:
         self._answer(region)
-        return [
+        found = [
             row
             for name, row in geography.HARDWARE.items()
             if not globs or any(fnmatchcase(name, glob) for glob in globs)
         ]
+        return Dated(found, self._ec2.now)
 
     def current_prices(self, region: str, types: Collection[str]) -> Collection[SpotPrice]:
         self._answer(region)
@@ -47,9 +48,12 @@ class FakeFeeds:
         of = Pool(instance_type, geography.zone(zone_name))
         return [SpotPrice(of, self._ec2.price(of), since)]
 
-    def on_demand_prices(self, region: str, types: Collection[str]) -> Mapping[str, Decimal]:
+    def on_demand_prices(
+        self, region: str, types: Collection[str]
+    ) -> Dated[Mapping[str, Decimal]]:
         self._answer(region)
-        return {name: usd for name, usd in geography.ON_DEMAND.items() if name in types}
+        prices = {name: usd for name, usd in geography.ON_DEMAND.items() if name in types}
+        return Dated(prices, self._ec2.now)
 
     def _price(self, of: Pool) -> SpotPrice:
         return SpotPrice(of, self._ec2.price(of), self._ec2.now)

@@ -12,7 +12,7 @@ from spotkeeper.aws.memory import Memory
 from spotkeeper.aws.session import AwsSession
 from spotkeeper.errors import BadInput
 from spotkeeper.model.instance_type import InstanceType
-from spotkeeper.model.offer import SpotPrice
+from spotkeeper.model.offer import Dated, SpotPrice
 from spotkeeper.model.pool import LINUX
 
 CATALOG_AGE = timedelta(days=7)
@@ -49,29 +49,33 @@ _KEPT = (
 class Ec2Catalog:
     """Instance types by DescribeInstanceTypes, remembered for a week."""
 
-    def __init__(self, session: AwsSession, memory: Memory) -> None:
+    def __init__(self, session: AwsSession, memory: Memory, now: Callable[[], datetime]) -> None:
         self._aws = session
         self._memory = memory
+        self._now = now
 
-    def instance_types(self, region: str, globs: Sequence[str]) -> Collection[InstanceType]:
+    def instance_types(self, region: str, globs: Sequence[str]) -> Dated[Collection[InstanceType]]:
         """Types of the region whose name matches a glob; all of them for no globs.
 
         Raises:
             BadInput: a name that no instance type has; the message has the nearest right one.
         """
         key = " ".join((region, *sorted(globs)))
-        described = self._memory.get("catalog", key, younger_than=CATALOG_AGE)
-        if described is None:
-            filters = [{"Name": "instance-type", "Values": list(globs)}] if globs else []
-            rows = self._aws.pages(
-                "DescribeInstanceTypes", region, key="InstanceTypes", Filters=filters
-            )
-            described = [{part: row[part] for part in _KEPT if part in row} for row in rows]
-            if described:
-                self._memory.put("catalog", key, described)
-        found = [parse.instance_type(row) for row in described]
+        kept = self._memory.get("catalog", key, younger_than=CATALOG_AGE)
+        if kept is None:
+            kept = {"at": self._now().isoformat(), "types": self._described(region, globs)}
+            if kept["types"]:
+                self._memory.put("catalog", key, kept)
+        found = [parse.instance_type(row) for row in kept["types"]]
         self._refuse_unknown(region, globs, {row.name for row in found})
-        return found
+        return Dated(found, datetime.fromisoformat(kept["at"]))
+
+    def _described(self, region: str, globs: Sequence[str]) -> list[dict[str, Any]]:
+        filters = [{"Name": "instance-type", "Values": list(globs)}] if globs else []
+        rows = self._aws.pages(
+            "DescribeInstanceTypes", region, key="InstanceTypes", Filters=filters
+        )
+        return [{part: row[part] for part in _KEPT if part in row} for row in rows]
 
     def _refuse_unknown(self, region: str, globs: Sequence[str], found: set[str]) -> None:
         exact = {glob for glob in globs if not set(glob) & set("*?[")} - found
@@ -132,22 +136,33 @@ class Ec2Prices:
 class PriceList:
     """On-Demand prices by Pricing GetProducts, remembered for a day."""
 
-    def __init__(self, session: AwsSession, memory: Memory) -> None:
+    def __init__(self, session: AwsSession, memory: Memory, now: Callable[[], datetime]) -> None:
         self._aws = session
         self._memory = memory
+        self._now = now
 
-    def on_demand_prices(self, region: str, types: Collection[str]) -> Mapping[str, Decimal]:
+    def on_demand_prices(
+        self, region: str, types: Collection[str]
+    ) -> Dated[Mapping[str, Decimal]]:
         """Dollars per hour by type; a type without a known price is left out."""
-        known: dict[str, str | None] = (
-            self._memory.get("on-demand", region, younger_than=ON_DEMAND_AGE) or {}
-        )
-        missing = sorted(set(types) - set(known))
+        now = self._now()
+        fresh = self._fresh(region, now)
+        missing = sorted(set(types) - set(fresh))
         if missing:
-            known |= dict.fromkeys(missing)
+            answers: dict[str, str | None] = dict.fromkeys(missing)
             for wanted in self._questions(region, missing):
-                known |= {name: str(usd) for name, usd in self._ask(region, wanted).items()}
-            self._memory.put("on-demand", region, known)
-        return {name: Decimal(usd) for name in types if (usd := known.get(name))}
+                answers |= {name: str(usd) for name, usd in self._ask(region, wanted).items()}
+            fresh |= {name: (usd, now) for name, usd in answers.items()}
+            document = {name: [usd, at.isoformat()] for name, (usd, at) in fresh.items()}
+            self._memory.put("on-demand", region, document)
+        prices = {name: Decimal(usd) for name in types if (usd := fresh[name][0])}
+        return Dated(prices, min((fresh[name][1] for name in types), default=now))
+
+    def _fresh(self, region: str, now: datetime) -> dict[str, tuple[str | None, datetime]]:
+        """What is remembered of a region, each price with its own age."""
+        kept = self._memory.get("on-demand", region, younger_than=ON_DEMAND_AGE) or {}
+        dated = {name: (usd, datetime.fromisoformat(at)) for name, (usd, at) in kept.items()}
+        return {name: price for name, price in dated.items() if now - price[1] < ON_DEMAND_AGE}
 
     @staticmethod
     def _questions(region: str, missing: Sequence[str]) -> list[dict[str, str]]:

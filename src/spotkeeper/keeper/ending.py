@@ -153,6 +153,6 @@ class Ending:
         return spot_usd(one, history)
 
     def _on_demand_usd(self, one: Interval) -> Decimal | None:
-        prices = self._edges.on_demand.on_demand_prices(one.region, {one.instance_type})
+        prices = self._edges.on_demand.on_demand_prices(one.region, {one.instance_type}).value
         usd_per_hour = prices.get(one.instance_type)
         return None if usd_per_hour is None else on_demand_usd(one, usd_per_hour)

@@ -206,7 +206,7 @@ class Keeper:
             cloud=self._cloud,
             account=self._edges.account,
             region=chosen,
-            hardware=lambda: self._edges.market.hardware(chosen, types),
+            hardware=lambda: self._edges.market.hardware(chosen, types).value,
             key_told=lambda: keys.told(self._edges.home),
         )
         return doctor.examine(image)

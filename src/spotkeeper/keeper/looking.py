@@ -176,7 +176,8 @@ class Look:
                 for price in self._edges.prices.current_prices(region, types):
                     pool = price.pool
                     prices[pool.zone.name, pool.instance_type] = price.usd_per_hour
-                for name, usd in self._edges.on_demand.on_demand_prices(region, types).items():
+                listed = self._edges.on_demand.on_demand_prices(region, types)
+                for name, usd in listed.value.items():
                     prices[region, name] = usd
             except SpotkeeperError:
                 continue

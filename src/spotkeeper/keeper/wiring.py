@@ -168,12 +168,12 @@ def _edges(session: "AwsSession", around: Around) -> Edges:
 
     cache = Cache(around.folders.cache / around.cache, around.clock.now)
     prices = Ec2Prices(session, around.clock.now)
-    on_demand = PriceList(session, cache)
+    on_demand = PriceList(session, cache, around.clock.now)
     return Edges(
         cloud=Ec2Cloud(session, cache),
         account=Ec2Account(session),
         market=Market(
-            catalog=Ec2Catalog(session, cache),
+            catalog=Ec2Catalog(session, cache, around.clock.now),
             prices=prices,
             on_demand=on_demand,
             now=around.clock.now,

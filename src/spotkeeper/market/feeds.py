@@ -6,13 +6,13 @@ from decimal import Decimal
 from typing import Protocol
 
 from spotkeeper.model.instance_type import InstanceType
-from spotkeeper.model.offer import SpotPrice
+from spotkeeper.model.offer import Dated, SpotPrice
 
 
 class CatalogFeed(Protocol):
     """Which instance types a region has, with their hardware."""
 
-    def instance_types(self, region: str, globs: Sequence[str]) -> Collection[InstanceType]:
+    def instance_types(self, region: str, globs: Sequence[str]) -> Dated[Collection[InstanceType]]:
         """Types of the region whose name matches a glob; all of them for no globs.
 
         Raises:
@@ -35,5 +35,7 @@ class PriceFeed(Protocol):
 class OnDemandFeed(Protocol):
     """On-Demand list prices (Linux, shared tenancy)."""
 
-    def on_demand_prices(self, region: str, types: Collection[str]) -> Mapping[str, Decimal]:
+    def on_demand_prices(
+        self, region: str, types: Collection[str]
+    ) -> Dated[Mapping[str, Decimal]]:
         """Dollars per hour by type; a type without a known price is left out."""

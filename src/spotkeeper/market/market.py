@@ -1,16 +1,15 @@
 """The folder's one door: offers of several regions at once, each with its sources."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
 from spotkeeper.errors import BadInput, Scope, SpotkeeperError
 from spotkeeper.market.catalog import repaired
 from spotkeeper.market.feeds import CatalogFeed, OnDemandFeed, PriceFeed
 from spotkeeper.model.instance_type import InstanceType
-from spotkeeper.model.offer import Offer, Refusal, Source, SpotPrice
+from spotkeeper.model.offer import Dated, Offer, Refusal, Source
 
 #: Every region is its own endpoint with its own throttle, so they are asked side by side.
 MAX_REGIONS_AT_ONCE = 16
@@ -69,20 +68,30 @@ class Market:
         with ThreadPoolExecutor(min(MAX_REGIONS_AT_ONCE, len(regions) or 1)) as pool:
             return tuple(pool.map(answer, regions))
 
-    def hardware(self, region: str, globs: Sequence[str]) -> tuple[InstanceType, ...]:
+    def hardware(self, region: str, globs: Sequence[str]) -> Dated[tuple[InstanceType, ...]]:
         """The types of a region whose name matches a glob, as the hardware really is."""
-        return tuple(repaired(row) for row in self._catalog.instance_types(region, globs))
+        listed = self._catalog.instance_types(region, globs)
+        return Dated(tuple(repaired(row) for row in listed.value), listed.as_of)
 
     def _region(self, region: str, globs: Sequence[str], sift: Sift) -> RegionAnswer:
         found = self.hardware(region, globs)
-        kept, sifted = sift(region, found)
-        refused = (*sifted, *_not_offered(region, globs, found))
+        kept, sifted = sift(region, found.value)
+        refused = (*sifted, *_not_offered(region, globs, found.value))
         if not kept:
             return RegionAnswer(region, refused=refused)
         by_name = {row.name: row for row in kept}
         spot = self._prices.current_prices(region, by_name.keys())
         on_demand = self._on_demand.on_demand_prices(region, by_name.keys())
-        offers = tuple(self._offer(price, by_name, on_demand) for price in spot)
+        sources = (
+            Source("spot_usd_per_hour", "ec2:DescribeSpotPriceHistory", self._now()),
+            Source("hardware", "ec2:DescribeInstanceTypes", found.as_of),
+            Source("on_demand_usd_per_hour", "pricing:GetProducts", on_demand.as_of),
+        )
+        offers = tuple(
+            Offer(by_name[name], price, on_demand.value.get(name), sources)
+            for price in spot
+            if (name := price.pool.instance_type)
+        )
         priced = {offer.pool.instance_type for offer in offers}
         unpriced = (
             Refusal(f"{name}@{region}*", "no Spot price in this region")
@@ -90,25 +99,6 @@ class Market:
             if name not in priced
         )
         return RegionAnswer(region, offers, (*refused, *unpriced))
-
-    def _offer(
-        self,
-        price: SpotPrice,
-        types: Mapping[str, InstanceType],
-        on_demand: Mapping[str, Decimal],
-    ) -> Offer:
-        name = price.pool.instance_type
-        now = self._now()
-        return Offer(
-            types[name],
-            price,
-            on_demand.get(name),
-            sources=(
-                Source("spot_usd_per_hour", "ec2:DescribeSpotPriceHistory", now),
-                Source("hardware", "ec2:DescribeInstanceTypes", now),
-                Source("on_demand_usd_per_hour", "pricing:GetProducts", now),
-            ),
-        )
 
 
 def _not_offered(

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Generic, TypeVar
 
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.money import saving_percent
@@ -17,6 +18,17 @@ class SpotPrice:
     pool: Pool
     usd_per_hour: Decimal
     since: datetime
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Dated(Generic[T]):
+    """Facts, and when the oldest of them was learnt."""
+
+    value: T
+    as_of: datetime
 
 
 @dataclass(frozen=True, slots=True)

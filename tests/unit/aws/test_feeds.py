@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -11,7 +12,13 @@ from tests.unit.aws.recorder import Answer, NoMemory, RecordingSession
 from spotkeeper.aws.feeds import FEW_TYPES, MAX_FILTER_VALUES, Ec2Catalog, Ec2Prices, PriceList
 from spotkeeper.aws.session import AwsSession
 from spotkeeper.errors import BadInput
+from spotkeeper.store.cache import Cache
 
+G5 = {
+    "InstanceType": "g5.xlarge",
+    "VCpuInfo": {"DefaultVCpus": 4},
+    "MemoryInfo": {"SizeInMiB": 16384},
+}
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 REGION = "us-east-1"
 
@@ -32,12 +39,12 @@ def product(name: str, *prices: str, unit: str = "Hrs") -> str:
 
 def price_list(*products: str) -> tuple[PriceList, RecordingSession]:
     session = RecordingSession(GetProducts=[{"PriceList": list(products)}])
-    return PriceList(cast(AwsSession, session), NoMemory()), session
+    return PriceList(cast(AwsSession, session), NoMemory(), lambda: NOW), session
 
 
 def test_the_hourly_price_of_a_type() -> None:
     feed, _ = price_list(product("g5.xlarge", "1.0060000000"))
-    assert feed.on_demand_prices(REGION, {"g5.xlarge"}) == {"g5.xlarge": Decimal("1.006")}
+    assert feed.on_demand_prices(REGION, {"g5.xlarge"}).value == {"g5.xlarge": Decimal("1.006")}
 
 
 @pytest.mark.parametrize(
@@ -66,18 +73,57 @@ def test_the_hourly_price_of_a_type() -> None:
 )
 def test_a_broken_product_is_passed_over_and_the_others_are_read(broken: str) -> None:
     feed, _ = price_list(broken, product("g5.xlarge", "1.006"))
-    prices = feed.on_demand_prices(REGION, {"g5.xlarge", "m5.large"})
+    prices = feed.on_demand_prices(REGION, {"g5.xlarge", "m5.large"}).value
     assert prices == {"g5.xlarge": Decimal("1.006")}
+
+
+class Day:
+    """A day on which a feed is asked, with a cache that lasts."""
+
+    def __init__(self, tmp_path: Path, **answers: list[Answer]) -> None:
+        self.now = NOW
+        self.session = RecordingSession(**answers)
+        self.cache = Cache(tmp_path, lambda: self.now)
+
+    @property
+    def price_list(self) -> PriceList:
+        return PriceList(cast(AwsSession, self.session), self.cache, lambda: self.now)
+
+    @property
+    def catalog(self) -> Ec2Catalog:
+        return Ec2Catalog(cast(AwsSession, self.session), self.cache, lambda: self.now)
+
+
+def test_a_remembered_price_keeps_its_own_age_when_others_join_it(tmp_path: Path) -> None:
+    told = [{"PriceList": [product(name, "1")]} for name in ("a.1", "c.1", "a.1")]
+    day = Day(tmp_path, GetProducts=[*told])
+    assert day.price_list.on_demand_prices(REGION, {"a.1"}).as_of == NOW
+    day.now += timedelta(hours=20)
+    assert day.price_list.on_demand_prices(REGION, {"a.1", "c.1"}).as_of == NOW
+    assert len(day.session.bodies("GetProducts")) == 2
+    day.now += timedelta(hours=5)
+    again = day.price_list.on_demand_prices(REGION, {"a.1"})
+    assert again.as_of == day.now
+    assert len(day.session.bodies("GetProducts")) == 3
+
+
+def test_remembered_types_keep_their_age(tmp_path: Path) -> None:
+    day = Day(tmp_path, DescribeInstanceTypes=[{"InstanceTypes": [G5]}])
+    assert day.catalog.instance_types(REGION, ["g5.*"]).as_of == NOW
+    day.now += timedelta(days=6)
+    assert day.catalog.instance_types(REGION, ["g5.*"]).as_of == NOW
+    day.now += timedelta(days=2)
+    assert day.catalog.instance_types(REGION, ["g5.*"]).as_of == day.now
 
 
 def test_zero_beside_a_price_is_ignored() -> None:
     feed, _ = price_list(product("g5.xlarge", "0.0000000000", "1.006"))
-    assert feed.on_demand_prices(REGION, {"g5.xlarge"})["g5.xlarge"] == Decimal("1.006")
+    assert feed.on_demand_prices(REGION, {"g5.xlarge"}).value["g5.xlarge"] == Decimal("1.006")
 
 
 def test_a_type_without_a_price_is_left_out() -> None:
     feed, _ = price_list()
-    assert feed.on_demand_prices(REGION, {"g5.xlarge"}) == {}
+    assert feed.on_demand_prices(REGION, {"g5.xlarge"}).value == {}
 
 
 def test_few_types_are_asked_one_by_one_and_many_at_once() -> None:
@@ -155,8 +201,8 @@ def test_a_history_is_oldest_first() -> None:
 
 def test_a_name_that_no_type_has_is_told_with_the_nearest() -> None:
     session = RecordingSession(DescribeInstanceTypes=[{"InstanceTypes": []}])
-    feed = Ec2Catalog(cast(AwsSession, session), NoMemory())
+    feed = Ec2Catalog(cast(AwsSession, session), NoMemory(), lambda: NOW)
     with pytest.raises(BadInput) as caught:
         feed.instance_types(REGION, ["g5.xlrage"])
     assert "g5.xlarge" in caught.value.next_step
-    assert feed.instance_types(REGION, ["g5.xlarge", "q*"]) == []
+    assert feed.instance_types(REGION, ["g5.xlarge", "q*"]).value == []

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from fnmatch import fnmatchcase
 
@@ -20,7 +20,7 @@ from spotkeeper.errors import (
 )
 from spotkeeper.market.market import Market, RegionAnswer, problems
 from spotkeeper.model.instance_type import Gpus, InstanceType
-from spotkeeper.model.offer import Refusal, SpotPrice
+from spotkeeper.model.offer import Dated, Refusal, SpotPrice
 
 BOTH = ("us-east-1", "eu-west-1")
 
@@ -35,12 +35,13 @@ class World:
     broken: Mapping[str, SpotkeeperError] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
-    def instance_types(self, region: str, globs: Sequence[str]) -> Collection[InstanceType]:
+    def instance_types(self, region: str, globs: Sequence[str]) -> Dated[Collection[InstanceType]]:
         if region in self.broken:
             raise self.broken[region]
-        return [
+        found = [
             row for row in self.types if not globs or any(fnmatchcase(row.name, g) for g in globs)
         ]
+        return Dated(found, NOON - timedelta(days=6))
 
     def current_prices(self, region: str, types: Collection[str]) -> Collection[SpotPrice]:
         self.asked += sorted(types)
@@ -56,8 +57,11 @@ class World:
     ) -> Sequence[SpotPrice]:
         return ()
 
-    def on_demand_prices(self, region: str, types: Collection[str]) -> Mapping[str, Decimal]:
-        return {name: usd for name, usd in self.listed.items() if name in types}
+    def on_demand_prices(
+        self, region: str, types: Collection[str]
+    ) -> Dated[Mapping[str, Decimal]]:
+        prices = {name: usd for name, usd in self.listed.items() if name in types}
+        return Dated(prices, NOON - timedelta(hours=23))
 
 
 def keep_all(
@@ -104,15 +108,19 @@ def test_an_unknown_on_demand_price_stays_unknown() -> None:
     assert answers(World())[0].offers[0].on_demand_usd_per_hour is None
 
 
-def test_every_fact_names_its_source_and_time() -> None:
+def test_every_fact_names_its_source_and_its_own_age() -> None:
     sources = answers(World())[0].offers[0].sources
-    assert {source.fact for source in sources} >= {"spot_usd_per_hour", "on_demand_usd_per_hour"}
-    assert all(source.as_of == NOON and ":" in source.origin for source in sources)
+    assert all(":" in source.origin for source in sources)
+    assert {source.fact: NOON - source.as_of for source in sources} == {
+        "spot_usd_per_hour": timedelta(0),
+        "hardware": timedelta(days=6),
+        "on_demand_usd_per_hour": timedelta(hours=23),
+    }
 
 
 def test_hardware_is_repaired_before_it_is_sifted() -> None:
     row = hardware("p5en.48xlarge", gpus=Gpus("H100", "NVIDIA", 8, 1024))
-    (found,) = market(World(types=[row])).hardware("us-east-1", ())
+    (found,) = market(World(types=[row])).hardware("us-east-1", ()).value
     assert found.gpus is not None
     assert found.gpus.name == "H200"
 
