@@ -165,3 +165,12 @@ def test_csv_has_the_same_records(spot: Spot) -> None:
     assert {row["gpu_name"] for row in rows} == {"", "A10G"}
     assert set(rows[0]) >= OFFER_FIELDS
     assert json.loads(rows[0]["sources"])[0]["origin"].startswith("ec2:")
+
+
+def test_what_is_remembered_is_asked_for_anew_on_demand(spot: Spot, sandbox: Sandbox) -> None:
+    wanted = ("find", "--type", "g5.xlarge", "--region", "us-east-1")
+    for refresh, expected in (((), 1), ((), 1), (("--refresh",), 2)):
+        assert spot(*wanted, *refresh).code == 0
+        asked = [name for name, _ in sandbox.control.calls()]
+        assert asked.count("DescribeInstanceTypes") == expected
+        assert asked.count("GetProducts") == expected

@@ -30,14 +30,14 @@ class Choices:
     debug: bool = False
     calls: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def keeper(self) -> "Keeper":
-        """Connect as chosen."""
+    def keeper(self, *, refresh: bool = False) -> "Keeper":
+        """Connect as chosen; with ``refresh`` nothing that is remembered is believed."""
         from spotkeeper.cli.talk import TerminalTalk
         from spotkeeper.keeper.keeper import Keeper
         from spotkeeper.keeper.wiring import Connection
 
         first = next((name for name in self.region if name != "any"), None)
-        chosen = Connection(self.profile, first, self.endpoint_url, self.sandbox)
+        chosen = Connection(self.profile, first, self.endpoint_url, self.sandbox, refresh)
         return Keeper.connect(chosen, talk=TerminalTalk(), on_call=self._count)
 
     @property

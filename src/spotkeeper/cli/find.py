@@ -34,9 +34,12 @@ COLUMNS = (
 )
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Rows.")
 @click.option("--why", is_flag=True, help="Also say which pools were refused, and by which rule.")
+@click.option("--refresh", is_flag=True, help="Ask anew for what is remembered for days.")
 @global_options
 @pass_choices
-def command(choices: Choices, /, sort: str, limit: int, why: bool, **given: Any) -> None:  # noqa: FBT001
+def command(
+    choices: Choices, /, sort: str, limit: int, *, why: bool, refresh: bool, **given: Any
+) -> None:
     """Rank the Spot pools that fit a need, cheapest first.
 
     \b
@@ -44,7 +47,7 @@ def command(choices: Choices, /, sort: str, limit: int, why: bool, **given: Any)
       spot find --gpus 1 --gpu-memory 16 --region any
       spot find --type 'g5.*' --type 'g6.*' --max-hourly 0.80
     """
-    keeper = choices.keeper()
+    keeper = choices.keeper(refresh=refresh)
     ranking = keeper.find(need_from(given, choices.region), by=SortBy(sort))
     if not ranking.offers:
         raise no_offers(ranking)

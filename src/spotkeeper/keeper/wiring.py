@@ -29,12 +29,14 @@ OnCall = Callable[[str, str, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """What the user chose: whose account, where, and whether it is only practice."""
+    """What the user chose: whose account, where, whether it is only practice, and whether facts
+    that are remembered (types, On-Demand prices, images) are to be asked for anew."""
 
     profile: str | None = None
     region: str | None = None
     endpoint_url: str | None = None
     sandbox: bool = False
+    refresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,13 @@ def connect(
             endpoint_url=chosen.endpoint_url,
             on_call=on_call,
         ),
-        Around(folders, SystemClock(), SshPort(), lambda: caller_cidr(url)),
+        Around(
+            folders,
+            SystemClock(),
+            SshPort(),
+            lambda: caller_cidr(url),
+            refresh=chosen.refresh,
+        ),
     )
 
 
@@ -120,6 +128,7 @@ class Around:
     caller_cidr: Callable[[], str]
     warnings: tuple[str, ...] = ()
     cache: str = "aws"
+    refresh: bool = False
 
 
 def _practice(
@@ -149,6 +158,7 @@ def _practice(
         lambda: LOOPBACK_CIDR,
         (SANDBOX_WARNING, *found.notes),
         cache=f"sandbox-{found.options.scenario}-{found.options.seed}-{found.options.account}",
+        refresh=chosen.refresh,
     )
     return _edges(session, around)
 
@@ -166,7 +176,8 @@ def _edges(session: "AwsSession", around: Around) -> Edges:
     from spotkeeper.store.cache import Cache
     from spotkeeper.store.journal import FileJournal
 
-    cache = Cache(around.folders.cache / around.cache, around.clock.now)
+    folder = around.folders.cache / around.cache
+    cache = Cache(folder, around.clock.now, refresh=around.refresh)
     prices = Ec2Prices(session, around.clock.now)
     on_demand = PriceList(session, cache, around.clock.now)
     return Edges(

@@ -16,14 +16,22 @@ LAYOUT = 1
 
 
 class Cache:
-    """JSON documents by kind and key. A damaged or old one is as good as none."""
+    """JSON documents by kind and key. A damaged or old one is as good as none.
 
-    def __init__(self, folder: Path, now: Callable[[], datetime]) -> None:
+    With ``refresh`` nothing is read, only written: every answer is asked for anew.
+    """
+
+    def __init__(
+        self, folder: Path, now: Callable[[], datetime], *, refresh: bool = False
+    ) -> None:
         self._folder = folder
         self._now = now
+        self._refresh = refresh
 
     def get(self, kind: str, key: str, *, younger_than: timedelta) -> Any | None:
         """The document, or ``None`` when there is none so young."""
+        if self._refresh:
+            return None
         try:
             record = json.loads(self._path(kind, key).read_bytes())
             at = datetime.fromisoformat(record["at"])
