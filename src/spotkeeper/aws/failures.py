@@ -149,11 +149,6 @@ def explained(place: Place) -> Iterator[None]:
         raise _from_botocore(problem, place) from problem
 
 
-def code_of(refusal: aws.ClientError) -> str:
-    """EC2's code of a refusal."""
-    return str(refusal.response.get("Error", {}).get("Code", ""))
-
-
 def from_client_error(refusal: aws.ClientError, place: Place) -> SpotkeeperError:
     """Our error for a refusal by AWS."""
     error = refusal.response.get("Error", {})

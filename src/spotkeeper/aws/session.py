@@ -2,10 +2,8 @@
 
 import os
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
@@ -37,23 +35,6 @@ HOME_REGION_ELSEWHERE = "us-east-1"
 
 #: Called with service, operation and region before every call.
 OnCall = Callable[[str, str, str], None]
-
-
-@dataclass(slots=True)
-class CallCount:
-    """How many calls were made, by service and operation."""
-
-    calls: Counter[tuple[str, str]] = field(default_factory=Counter)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def __call__(self, service: str, operation: str, region: str) -> None:
-        """Count one call."""
-        with self.lock:
-            self.calls[service, operation] += 1
-
-    def of(self, service: str) -> int:
-        """Calls to one service so far."""
-        return sum(count for (name, _), count in self.calls.items() if name == service)
 
 
 class AwsSession:

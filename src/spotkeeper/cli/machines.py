@@ -49,7 +49,8 @@ def show_one(choices: Choices, report: MachineReport, warnings: tuple[str, ...])
         return
     render.warn(warnings)
     facts = [(label, row[key]) for label, key in LABELS if row[key] is not None]
-    for label, value in (*facts, ("price", _price(row))):
+    disks = ", ".join(row["volume_ids"]) or "none"
+    for label, value in (*facts, ("disk", disks), ("price", _price(row))):
         click.echo(plain_text(f"{label:<16}{value}"))
     if row["ssh"]:
         click.echo(f"\n{plain_text(row['ssh'])}")

@@ -85,6 +85,7 @@ def machine(report: MachineReport) -> Record:
         "request_state": request.state.value if request else None,
         "request_status": request.status_code if request else None,
         "public_ip": instance.public_ip if instance else None,
+        "volume_ids": list(instance.volume_ids) if instance else [],
         "ssh": report.login.line() if report.login else None,
         "launched_at": moment(instance.launched_at) if instance else None,
         "deadline": moment(found.deadline),

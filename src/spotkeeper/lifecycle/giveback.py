@@ -31,7 +31,7 @@ from spotkeeper.model.event import (
     regions,
     this_life,
 )
-from spotkeeper.model.machine import Machine, Volume, pair
+from spotkeeper.model.machine import Volume, pair
 from spotkeeper.model.naming import TAG_LAUNCH, TAG_OWNER
 from spotkeeper.model.spot_request import CANCELLED_AND_RUNNING, SpotRequest
 
@@ -90,17 +90,15 @@ def next_actions(seen: Observation, volumes: Iterable[Volume]) -> Actions:
 
 @dataclass(slots=True)
 class Outcome:
-    """What was ended, what is left and why, and the machines as they were before."""
+    """What was ended, and what is left and why."""
 
     ended: list[Thing] = field(default_factory=list)
     left: list[Leftover] = field(default_factory=list)
-    machines: list[Machine] = field(default_factory=list)
 
     def add(self, other: "Outcome") -> None:
         """Take in the outcome of another name or region."""
         self.ended += [thing for thing in other.ended if thing not in self.ended]
         self.left += [leftover for leftover in other.left if leftover not in self.left]
-        self.machines += other.machines
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +183,7 @@ class GiveBack:
         problem = "EC2 still lists it"
         for elapsed in looks(self._clock):
             try:
-                actions = self._look(region, target, outcome, awaited)
+                actions = self._look(region, target, awaited)
                 self._act(region, actions, outcome)
                 settled = settled or self._window_over(target.born)
                 # What EC2 gave us exists, listed or not: an empty look before the window is over
@@ -201,13 +199,10 @@ class GiveBack:
             self._talk.waiting(f"ending {target.name} in {region}", elapsed)
         return self._given_up(region, target, problem, outcome)
 
-    def _look(self, region: str, target: Target, outcome: Outcome, awaited: set[str]) -> Actions:
+    def _look(self, region: str, target: Target, awaited: set[str]) -> Actions:
         seen = target.part_of(self._cloud.observe(region, self._owner, target.name))
         seen = replace(seen, requests=tuple(self._believed(each) for each in seen.requests))
         awaited.difference_update(instance.id for instance in seen.instances)
-        if not outcome.machines:
-            found = pair(seen.instances, seen.requests)
-            outcome.machines += [machine for machine in found if machine.alive]
         volumes = self._cloud.volumes(region, self._owner, target.name)
         return next_actions(seen, [volume for volume in volumes if target.covers(volume.tags)])
 
@@ -229,7 +224,7 @@ class GiveBack:
 
     def _given_up(self, region: str, target: Target, problem: str, outcome: Outcome) -> Outcome:
         try:
-            actions = self._look(region, target, outcome, set())
+            actions = self._look(region, target, set())
         except SpotkeeperError:
             outcome.left.append(Leftover(Thing("everything", target.name, region), problem))
             return outcome

@@ -18,9 +18,8 @@ TAG_USER = "spotkeeper:user"  # the login name of the image, for the ssh line
 TAG_VPC = "spotkeeper:vpc"  # on a shared group: where it can be used
 TAG_KEY = "spotkeeper:key"  # on a shared key: the name that RunInstances wants
 
-#: EC2's own limits (Tag shape): 50 tags, key up to 127 and value up to 256 characters, no "aws:".
+#: EC2's own limits (Tag shape), and of a key what the metadata service can show.
 MAX_TAGS = 50
-MAX_TAG_KEY_LENGTH = 127
 MAX_TAG_VALUE_LENGTH = 256
 TAG_KEY_PATTERN = re.compile(r"[A-Za-z0-9+\-=._:@]{1,127}")
 

@@ -25,8 +25,3 @@ class Need:
     memory_gib: float = 0
     arch: str | None = None
     max_usd_per_hour: Decimal | None = None
-
-    @property
-    def any_region(self) -> bool:
-        """Whether every enabled region may be searched."""
-        return ANY_REGION in self.regions

@@ -88,15 +88,6 @@ def test_everything_goes_in_the_safe_order(*, once: bool) -> None:
     assert set(kinds(outcome.ended)) >= {ThingKind.REQUEST, ThingKind.INSTANCE, ThingKind.GROUP}
 
 
-def test_the_machine_is_told_as_it_was_before() -> None:
-    bench = Bench()
-    instance = bench.launched()
-    [machine] = bench.end().machines
-    assert machine.instance is not None
-    assert machine.instance.id == instance.id
-    assert machine.name == "dev"
-
-
 def test_gone_needs_two_empty_looks() -> None:
     bench = Bench()
     bench.launched()

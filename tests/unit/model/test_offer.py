@@ -4,7 +4,6 @@ from decimal import Decimal
 
 from tests.unit.model.make import offer, pool
 
-from spotkeeper.model.need import Need
 from spotkeeper.model.offer import Ranking, Refusal
 
 
@@ -32,8 +31,3 @@ def test_refusals_are_counted_the_strictest_rule_first() -> None:
         ("too dear", 2),
         ("no GPU", 1),
     ]
-
-
-def test_any_region_is_a_word_among_the_regions() -> None:
-    assert Need(regions=("any",)).any_region
-    assert not Need(regions=("us-east-1",)).any_region
