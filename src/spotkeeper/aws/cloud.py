@@ -161,7 +161,7 @@ class Ec2Cloud:
                 "CreateSecurityGroup",
                 region,
                 GroupName=name,
-                Description="ssh to the owner's spotkeeper machines",
+                Description=requests.GROUP_DESCRIPTION,
                 VpcId=vpc_id,
                 TagSpecifications=requests.tag_specifications(tags, ThingKind.GROUP),
             )

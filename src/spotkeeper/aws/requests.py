@@ -16,6 +16,11 @@ TAGGED_AT_LAUNCH = (
     ThingKind.REQUEST,
 )
 
+#: EC2 takes letters, digits, blanks and ._-:/()#,@[]+=&;{}!$* here (CreateSecurityGroup), which
+#: botocore's model does not say.
+GROUP_DESCRIPTION = "ssh to the spotkeeper machines of one owner"
+RULE_DESCRIPTION = "ssh for spotkeeper"
+
 Body = dict[str, Any]
 
 
@@ -96,5 +101,5 @@ def tag_filters(owner: str, name: str | None) -> list[Body]:
 
 def ssh_rule(cidr: str) -> list[Body]:
     """``IpPermissions`` that let one address reach port 22."""
-    described = {"CidrIp": cidr, "Description": "ssh for spotkeeper"}
+    described = {"CidrIp": cidr, "Description": RULE_DESCRIPTION}
     return [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [described]}]

@@ -163,6 +163,7 @@ def make_plan(wish: Wish, ranking: Ranking, *, now: datetime) -> Plan:
     )
     if not candidates:
         raise _price_too_low(wish, offers)
+    now = now.replace(microsecond=0)  # tags and ValidUntil are in whole seconds
     deadline = None if wish.lasting is None else now + wish.lasting
     box = wish.kind is Kind.BOX
     return Plan(

@@ -1,5 +1,6 @@
 """Every body that EC2 is sent fits EC2's own model, and says what DESIGN 9 wants said."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
@@ -191,3 +192,9 @@ def test_filters_name_the_owner_and_the_machine() -> None:
         assert complaints(operation, {"Filters": filters}) == []
     assert len(requests.tag_filters("123:user/me", None)) == 1
     assert filters[0] == {"Name": f"tag:{TAG_OWNER}", "Values": ["123:user/me"]}
+
+
+@pytest.mark.parametrize("text", [requests.GROUP_DESCRIPTION, requests.RULE_DESCRIPTION])
+def test_descriptions_have_only_characters_that_ec2_takes(text: str) -> None:
+    """CreateSecurityGroup says which in prose; its model would take anything."""
+    assert re.fullmatch(r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{1,255}", text)

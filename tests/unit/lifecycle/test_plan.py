@@ -256,3 +256,11 @@ def test_no_candidate_is_dearer_than_the_maximum_price(
     else:
         kept = [candidate.offer.spot_usd_per_hour for candidate in plan.candidates]
         assert kept == [spot for spot in spots if spot <= limit]
+
+
+def test_every_time_that_is_sent_is_in_whole_seconds() -> None:
+    now = FIRST_DAY.replace(microsecond=123_456)
+    plan = make_plan(wish(), ranked(offer(GPU)), now=now)
+    assert plan.deadline == FIRST_DAY + DEFAULT_LIFE
+    assert plan.valid_until is not None
+    assert plan.valid_until.microsecond == 0
