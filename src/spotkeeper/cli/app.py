@@ -116,6 +116,7 @@ def _explained(problem: BaseException) -> SpotkeeperError:
 
 
 def _told(problem: SpotkeeperError, choices: Choices) -> int:
+    choices.talk.finish()
     if choices.output == "json":
         click.echo(json.dumps({"error": error_record(problem)}), err=True)
     else:

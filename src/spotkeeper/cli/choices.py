@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from spotkeeper.cli.talk import TerminalTalk
+
 if TYPE_CHECKING:
     from spotkeeper.keeper.keeper import Keeper
 
@@ -29,16 +31,16 @@ class Choices:
     no_color: bool = False
     debug: bool = False
     calls: Counter[tuple[str, str]] = field(default_factory=Counter)
+    talk: TerminalTalk = field(default_factory=TerminalTalk, compare=False)
 
     def keeper(self, *, refresh: bool = False) -> "Keeper":
         """Connect as chosen; with ``refresh`` nothing that is remembered is believed."""
-        from spotkeeper.cli.talk import TerminalTalk
         from spotkeeper.keeper.keeper import Keeper
         from spotkeeper.keeper.wiring import Connection
 
         first = next((name for name in self.region if name != "any"), None)
         chosen = Connection(self.profile, first, self.endpoint_url, self.sandbox, refresh)
-        return Keeper.connect(chosen, talk=TerminalTalk(), on_call=self._count)
+        return Keeper.connect(chosen, talk=self.talk, on_call=self._count)
 
     @property
     def practising(self) -> bool:

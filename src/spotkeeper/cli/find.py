@@ -16,7 +16,7 @@ COLUMNS = (
     render.field("Zone", "zone"),
     render.Column("vCPU", lambda row: str(row["vcpus"]), right=True),
     render.Column("GiB", lambda row: f"{row['memory_gib']:g}", right=True),
-    render.Column("GPU, GiB each", gpu, wraps=True),
+    render.Column("GPU, GiB", gpu, wraps=True),
     render.usd("Spot $/h", "spot_usd_per_hour"),
     render.usd("On-Demand", "on_demand_usd_per_hour"),
     render.percent("Saved %", "saving_percent"),

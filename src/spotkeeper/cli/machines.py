@@ -47,6 +47,7 @@ def show_one(choices: Choices, report: MachineReport, warnings: tuple[str, ...])
     if choices.output != "table":
         render.emit(choices, "machines", [row], columns=COLUMNS, warnings=warnings)
         return
+    choices.talk.finish()
     render.warn(warnings)
     facts = [(label, row[key]) for label, key in LABELS if row[key] is not None]
     disks = ", ".join(row["volume_ids"]) or "none"

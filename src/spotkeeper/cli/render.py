@@ -43,6 +43,7 @@ def emit(
     extra: Mapping[str, Any] | None = None,
 ) -> None:
     """Print records as the user chose: data on stdout, warnings of a table on stderr."""
+    choices.talk.finish()
     if choices.output == "json":
         document = {"schema": SCHEMA, "kind": kind, "items": list(rows), **(extra or {})}
         click.echo(json.dumps({**document, "warnings": list(warnings)}, indent=2))
@@ -114,7 +115,7 @@ def _emit_table(choices: Choices, rows: Sequence[Row], columns: Sequence[Column]
 
     plain = choices.no_color or bool(os.environ.get("NO_COLOR"))
     console = Console(file=sys.stdout, no_color=plain, highlight=False, soft_wrap=False)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     for column in columns:
         table.add_column(
             column.title,

@@ -11,6 +11,9 @@ from spotkeeper.model.duration import words
 #: Without a terminal a wait is mentioned this often.
 QUIET_FOR = timedelta(seconds=15)
 
+#: Back to the beginning of the line, and nothing on it.
+ERASE = "\r\x1b[2K"
+
 
 class TerminalTalk:
     """One line that is rewritten on a terminal; a line now and then elsewhere."""
@@ -22,21 +25,22 @@ class TerminalTalk:
 
     def say(self, text: str) -> None:
         """A step was taken."""
-        self._end_line()
+        self.finish()
         click.echo(plain_text(text), err=True)
 
     def waiting(self, text: str, elapsed: timedelta) -> None:
         """Still waiting for something."""
         line = plain_text(f"{text} ({words(elapsed)})")
         if sys.stderr.isatty():
-            click.echo(f"\r\x1b[2K{line}", err=True, nl=False)
+            click.echo(f"{ERASE}{line}", err=True, nl=False)
             self._open = True
         elif text != self._last or elapsed - self._told_at >= QUIET_FOR:
             self._told_at = elapsed
             click.echo(line, err=True)
         self._last = text
 
-    def _end_line(self) -> None:
+    def finish(self) -> None:
+        """Take the line of a wait away, so that what comes next stands alone."""
         if self._open:
-            click.echo(err=True)
+            click.echo(ERASE, err=True, nl=False)
             self._open = False

@@ -95,7 +95,7 @@ def test_without_a_terminal_a_wait_is_mentioned_now_and_then(
     ]
 
 
-def test_on_a_terminal_the_line_is_rewritten_and_ended_before_the_next(
+def test_on_a_terminal_the_line_is_rewritten_and_gone_before_the_next(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
@@ -105,4 +105,6 @@ def test_on_a_terminal_the_line_is_rewritten_and_ended_before_the_next(
     talk.say("running")
     out, err = capsys.readouterr()
     assert out == ""
-    assert err == "\r\x1b[2Kwaiting   (1s)\r\x1b[2Kwaiting   (2s)\nrunning\n"
+    assert err == "\r\x1b[2Kwaiting   (1s)\r\x1b[2Kwaiting   (2s)\r\x1b[2Krunning\n"
+    talk.finish()
+    assert capsys.readouterr().err == ""
