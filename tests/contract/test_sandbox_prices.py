@@ -20,7 +20,7 @@ def rows(client: Any, **asked: Any) -> list[dict[str, Any]]:
 
 def test_start_now_is_one_row_per_pool(sandbox: Sandbox) -> None:
     now = sandbox.control.now()
-    found = rows(sandbox.client("ec2"), InstanceTypes=["g5.xlarge"], StartTime=now)
+    found = rows(sandbox.client("ec2"), InstanceTypes=["g5.xlarge"], StartTime=now, EndTime=now)
     zones = [row["AvailabilityZone"] for row in found]
     assert len(zones) == len(set(zones)) >= 4
     for row in found:
@@ -32,10 +32,10 @@ def test_start_now_is_one_row_per_pool(sandbox: Sandbox) -> None:
 def test_a_whole_region_comes_in_pages_of_a_thousand(sandbox: Sandbox) -> None:
     ec2 = sandbox.client("ec2")
     now = sandbox.control.now()
-    first = ec2.describe_spot_price_history(StartTime=now)
+    first = ec2.describe_spot_price_history(StartTime=now, EndTime=now)
     assert len(first["SpotPriceHistory"]) == 1_000
     assert first["NextToken"]
-    found = rows(ec2, StartTime=now)
+    found = rows(ec2, StartTime=now, EndTime=now)  # without an end, a change since is a row too
     pools = {(row["InstanceType"], row["AvailabilityZone"]) for row in found}
     assert len(pools) == len(found) > 5_000
 

@@ -9,7 +9,16 @@ from tests.conftest import Sandbox
 
 OURS = {"Name": "tag:spotkeeper:managed", "Values": ["true"]}
 REGION = "us-east-1"
-CHEAPEST = "g5.xlarge@us-east-1c"  # of the calm market of seed 1
+CHEAPEST = "g5.xlarge@us-east-1c"
+
+#: The market moves with the day on which the tests run; the pools that stories name do not.
+PRICES = {
+    CHEAPEST: "0.2716",
+    "g5.xlarge@us-east-1d": "0.31",
+    "g5.xlarge@us-east-1a": "0.42",
+    "g5.xlarge@us-east-1b": "0.45",
+    "g5.xlarge@us-east-1f": "0.48",
+}
 
 
 def instances(sandbox: Sandbox, region: str = REGION) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from typing import Any
 import botocore.session
 import pytest
 from tests.conftest import Sandbox
+from tests.story import account
 
 from spotkeeper.aws.session import AwsSession
 from spotkeeper.cli.app import run
@@ -52,6 +53,8 @@ def home(tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> P
     """An empty home: no keys, no AWS configuration, and the sandbox of this pytest process."""
     for name in [name for name in os.environ if name.startswith(("AWS_", "SPOT_"))]:
         monkeypatch.delenv(name)
+    for pool, usd in account.PRICES.items():
+        sandbox.control.price(pool, usd)
     kept = tmp_path / "spot" / "state"
     kept.mkdir(parents=True)
     (kept / "sandbox").symlink_to(sandbox.status.home, target_is_directory=True)

@@ -1,5 +1,6 @@
 """EC2 calls about prices."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -35,6 +36,4 @@ def _as_first_asked(
     query: price_history.Query, begin: price_history.Position
 ) -> price_history.Query:
     """Time has gone on since the first page; the list has not."""
-    from dataclasses import replace
-
     return replace(query, start=begin.start, end=begin.end)
