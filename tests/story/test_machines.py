@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import Sandbox
 from tests.story import account
-from tests.story.computer import another_computer
+from tests.story.computer import another_computer, usual_key
 from tests.story.conftest import Spot
 
 UP = ("up", "train", "--type", "g5.xlarge", "--yes", "--output", "json")
@@ -210,3 +210,16 @@ def test_a_name_that_nobody_has_is_not_found(spot: Spot, verb: str) -> None:
     assert answer.code == 7
     assert "There is no machine nobody" in answer.err
     assert "spot ls" in answer.err
+
+
+def test_a_file_in_dot_ssh_that_is_no_key_stops_nobody(spot: Spot, home: Path) -> None:
+    """The key of the launch is on another computer, so every usual file is looked into."""
+    public = usual_key(home)
+    assert spot("up", "train", "--type", "g5.xlarge", "--yes").code == 0
+    public.write_text("not a key")
+
+    listed = spot("ls", "--output", "json")
+
+    assert listed.code == 0, listed.err
+    assert "-i " not in listed.items[0]["ssh"]
+    assert spot("show", "train").code == 0

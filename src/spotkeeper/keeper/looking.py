@@ -66,17 +66,14 @@ class Look:
     def names(self, in_regions: Sequence[str]) -> set[str]:
         """Names of machines that are alive and of disks that exist, also without an instance."""
 
-        def disks(region: str) -> set[str]:
-            return {
-                holding.tags.get(TAG_NAME, "")
-                for holding in self._billed(region)
-                if holding.thing.kind == ThingKind.VOLUME
-            }
+        def look(region: str) -> set[str]:
+            billed = self._billed(region)
+            disks = {h.tags.get(TAG_NAME, "") for h in billed if h.thing.kind == ThingKind.VOLUME}
+            found = machines(self._cloud, region, self.owner) if billed else []
+            return disks | {machine.name for machine in found if machine.alive}
 
-        found, _ = self._machines(in_regions)
-        left, _ = regions.in_each(in_regions, disks)
-        names = {machine.name for machine in found if machine.alive}.union(*left)
-        return {name for name in names if is_name(name)}
+        found, _ = regions.in_each(in_regions, look)
+        return {name for name in set().union(*found) if is_name(name)}
 
     def inhabited(
         self, in_regions: Sequence[str], name: str | None = None
@@ -160,11 +157,9 @@ class Look:
             *keys.usual_files(self._edges.home),
         )
         wanted = machine.instance.key_name if machine.instance else None
-        for file in files:
-            if file.is_file():
-                key = keys.read_public_key(file)
-                if key_name(self.owner, key.public_line) == wanted:
-                    return key.private_file
+        for key in keys.readable(files):
+            if key_name(self.owner, key.public_line) == wanted:
+                return key.private_file
         return None
 
     def _prices(self, found: Sequence[Machine]) -> dict[tuple[str | None, str | None], Decimal]:

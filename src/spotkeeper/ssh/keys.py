@@ -7,6 +7,7 @@ import importlib.util
 import os
 import shutil
 import subprocess
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,10 +89,14 @@ def _fields(blob: bytes) -> list[bytes] | None:
 
 def usual_key(home: Path) -> Key | None:
     """The first of the user's usual public keys that EC2 takes."""
-    for path in usual_files(home):
+    return next(readable(usual_files(home)), None)
+
+
+def readable(files: Iterable[Path]) -> Iterator[Key]:
+    """The public keys among the files; one that is missing or is no key is passed over."""
+    for path in files:
         with contextlib.suppress(BadInput):
-            return read_public_key(path)
-    return None
+            yield read_public_key(path)
 
 
 def usual_files(home: Path) -> tuple[Path, ...]:
