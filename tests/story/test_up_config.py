@@ -33,7 +33,7 @@ OLD = {
     "Volume_Size": 60,
     "AMI_Id": "",
     "AWSCLI_Profile": "default",
-    "User_Data": "#!/bin/bash\napt-get update\necho '$(id)' > /root/done\n",
+    "User_Data": "#!/bin/bash\napt-get update\necho '$(id)' > /var/tmp/done\n",
 }
 
 

@@ -11,6 +11,7 @@ from spotkeeper.aws import parse
 from spotkeeper.aws.memory import Memory
 from spotkeeper.aws.session import AwsSession
 from spotkeeper.errors import BadInput
+from spotkeeper.market.catalog import exact_names
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.offer import Dated, SpotPrice
 from spotkeeper.model.pool import LINUX
@@ -78,7 +79,7 @@ class Ec2Catalog:
         return [{part: row[part] for part in _KEPT if part in row} for row in rows]
 
     def _refuse_unknown(self, region: str, globs: Sequence[str], found: set[str]) -> None:
-        exact = {glob for glob in globs if not set(glob) & set("*?[")} - found
+        exact = set(exact_names(globs)) - found
         if not exact:
             return
         known = self._aws.instance_type_names(region)

@@ -45,7 +45,9 @@ class Choices:
     @property
     def practising(self) -> bool:
         """Whether the sandbox answers instead of AWS."""
-        return self.sandbox or os.environ.get("SPOT_SANDBOX") == "1"
+        from spotkeeper.keeper.wiring import is_practice
+
+        return is_practice(os.environ, asked=self.sandbox)
 
     @property
     def interactive(self) -> bool:

@@ -7,11 +7,10 @@ from typing import TypeVar
 
 from spotkeeper.errors import BadInput, Scope, SpotkeeperError
 from spotkeeper.keeper.wiring import Edges
+from spotkeeper.market.market import MAX_REGIONS_AT_ONCE
 from spotkeeper.model.need import ANY_REGION
 
 T = TypeVar("T")
-
-MAX_REGIONS_AT_ONCE = 16
 
 
 def searched(asked: Sequence[str], edges: Edges) -> tuple[str, ...]:

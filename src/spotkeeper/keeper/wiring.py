@@ -85,6 +85,11 @@ class Silence:
         """Ignore a wait."""
 
 
+def is_practice(environment: Mapping[str, str], *, asked: bool) -> bool:
+    """Whether the sandbox answers instead of AWS."""
+    return asked or environment.get(SANDBOX_VARIABLE) == "1"
+
+
 def connect(
     chosen: Connection, *, environment: Mapping[str, str], on_call: OnCall | None = None
 ) -> Edges:
@@ -94,7 +99,7 @@ def connect(
         SpotkeeperError: no such profile, or the sandbox cannot be started.
     """
     folders = Folders.of_user(environment)
-    if chosen.sandbox or environment.get(SANDBOX_VARIABLE) == "1":
+    if is_practice(environment, asked=chosen.sandbox):
         return _practice(chosen, folders, environment, on_call)
     from spotkeeper.aws.address import CHECKIP_URL, CHECKIP_VARIABLE, caller_cidr
     from spotkeeper.aws.session import AwsSession

@@ -3,7 +3,7 @@
 Source: AWS.md 2.6; the same quirks are patched by other tools that read DescribeInstanceTypes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from spotkeeper.model.instance_type import InstanceType
@@ -17,6 +17,15 @@ GPU_NAMES: Mapping[str, str] = {
 
 #: Types whose GPU count EC2 reports wrongly.
 GPU_COUNTS: Mapping[str, int] = {"p5.4xlarge": 1}
+
+
+#: What makes a type's name a pattern.
+WILDCARDS = frozenset("*?[")
+
+
+def exact_names(globs: Iterable[str]) -> list[str]:
+    """Those that name one type and are no pattern."""
+    return [glob for glob in globs if not WILDCARDS & set(glob)]
 
 
 #: Memory of the whole GPU of which g6f and gr6f give a fraction (L4).

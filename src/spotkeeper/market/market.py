@@ -6,16 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from spotkeeper.errors import BadInput, Scope, SpotkeeperError
-from spotkeeper.market.catalog import repaired
+from spotkeeper.market.catalog import exact_names, repaired
 from spotkeeper.market.feeds import CatalogFeed, OnDemandFeed, PriceFeed
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.offer import Dated, Offer, Refusal, Source
 
 #: Every region is its own endpoint with its own throttle, so they are asked side by side.
 MAX_REGIONS_AT_ONCE = 16
-
-#: What makes a type's name a pattern.
-WILDCARDS = frozenset("*?[")
 
 #: Splits the types of a region into those worth a price and the refused rest.
 Sift = Callable[[str, Iterable[InstanceType]], tuple[Sequence[InstanceType], Sequence[Refusal]]]
@@ -108,8 +105,8 @@ def _not_offered(
     names = {row.name for row in found}
     return tuple(
         Refusal(f"{glob}@{region}*", "not offered in this region")
-        for glob in globs
-        if not set(glob) & WILDCARDS and glob not in names
+        for glob in exact_names(globs)
+        if glob not in names
     )
 
 
