@@ -1,7 +1,7 @@
 """What every test may use: one sandbox per pytest process, fresh for each test that asks."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -15,6 +15,10 @@ from spotkeeper.sandbox.options import SandboxOptions, SandboxStatus
 # A busy computer is slow now and then; no test of ours is about time.
 settings.register_profile("spotkeeper", deadline=None)
 settings.load_profile("spotkeeper")
+
+
+#: Nothing happens by itself, and at once: a test asks for what it needs.
+QUIET = SandboxOptions(scenario="calm", dwell=0)
 
 
 @dataclass(frozen=True)
@@ -31,9 +35,9 @@ class Sandbox:
     def control(self) -> Control:
         return Control(self.status)
 
-    def reset(self, options: SandboxOptions) -> None:
+    def reset(self, **chosen: Any) -> None:
         """Another account, seed or scenario for the rest of the test."""
-        daemon.reset(self.status.home, options=options)
+        daemon.reset(self.status.home, options=replace(QUIET, **chosen))
 
     def client(self, service: str, region: str = "us-east-1") -> Any:
         """A boto3 client that asks once and has no other credentials."""
@@ -66,7 +70,7 @@ def _boto3_session() -> Any:
 def running_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxStatus]:
     """The daemon of this pytest process."""
     home = tmp_path_factory.mktemp("sandbox") / "home"
-    yield daemon.start(home, options=SandboxOptions())
+    yield daemon.start(home, options=QUIET)
     daemon.stop(home)
 
 
@@ -74,5 +78,5 @@ def running_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbo
 def sandbox(running_sandbox: SandboxStatus) -> Sandbox:
     """A sandbox on its first day: default account, calm market, seed 1."""
     found = Sandbox(running_sandbox)
-    found.reset(SandboxOptions())
+    found.reset()
     return found

@@ -9,8 +9,6 @@ from botocore.exceptions import ClientError
 from botocore.validate import ParamValidator
 from tests.conftest import Sandbox
 
-from spotkeeper.sandbox.options import SandboxOptions
-
 pytestmark = pytest.mark.sandbox
 
 LINUX = [
@@ -229,7 +227,7 @@ def test_a_fresh_account_has_new_quotas_and_no_spot_role(sandbox: Sandbox) -> No
     iam = sandbox.client("iam")
     role = iam.get_role(RoleName="AWSServiceRoleForEC2Spot")["Role"]
     assert "spot.amazonaws.com" in role["Arn"]
-    sandbox.reset(SandboxOptions(account="fresh"))
+    sandbox.reset(account="fresh")
     with pytest.raises(iam.exceptions.NoSuchEntityException):
         iam.get_role(RoleName="AWSServiceRoleForEC2Spot")
     quota = sandbox.client("service-quotas").get_service_quota(

@@ -7,8 +7,6 @@ import pytest
 from botocore.exceptions import ClientError
 from tests.conftest import Sandbox
 
-from spotkeeper.sandbox.options import SandboxOptions
-
 pytestmark = pytest.mark.sandbox
 
 TAGS = [{"Key": "spotkeeper:name", "Value": "dev"}]
@@ -242,7 +240,7 @@ def test_the_quota_counts_vcpus(sandbox: Sandbox) -> None:
 
 
 def test_a_fresh_account_gets_no_gpu(sandbox: Sandbox) -> None:
-    sandbox.reset(SandboxOptions(account="fresh"))
+    sandbox.reset(account="fresh")
     ec2 = sandbox.client("ec2")
     assert refused(ec2)[0] == "MaxSpotInstanceCountExceeded"
     assert ec2.run_instances(**order(InstanceType="m5.large"))["Instances"]

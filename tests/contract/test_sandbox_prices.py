@@ -8,8 +8,6 @@ import pytest
 from botocore.exceptions import ClientError
 from tests.conftest import Sandbox
 
-from spotkeeper.sandbox.options import SandboxOptions
-
 pytestmark = pytest.mark.sandbox
 
 
@@ -153,7 +151,7 @@ def test_a_forced_price_is_the_newest_row(sandbox: Sandbox) -> None:
 
 
 def test_the_article_costs_what_the_article_says(sandbox: Sandbox) -> None:
-    sandbox.reset(SandboxOptions(scenario="article"))
+    sandbox.reset(scenario="article")
     told = {
         "m4.2xlarge": "0.1375",
         "c4.2xlarge": "0.1280",

@@ -10,8 +10,6 @@ from tests.story.computer import as_if_aws
 from tests.story.conftest import Spot
 from tests.story.refusals import nothing_was_made, paragraph
 
-from spotkeeper.sandbox.options import SandboxOptions
-
 UP = ("up", "train", "--type", "g5.xlarge", "--yes")
 DENIED = {"message": "You are not authorized", "http_status": 403}
 
@@ -111,7 +109,7 @@ def test_a_region_that_is_not_enabled_is_not_blamed_on_the_keys(
 def test_the_quota_of_a_new_account_is_told_and_nothing_is_left(
     spot: Spot, sandbox: Sandbox
 ) -> None:
-    sandbox.reset(SandboxOptions(account="fresh"))
+    sandbox.reset(account="fresh")
 
     told = paragraph(spot(*UP), 6)
 

@@ -13,7 +13,6 @@ from tests.story.refusals import paragraph
 from tests.story.test_bad_account import delete_default_vpc
 
 from spotkeeper.lifecycle.policy import COMMANDS
-from spotkeeper.sandbox.options import SandboxOptions
 
 DOCTOR = ("doctor", "--output", "json")
 SERVICES = {
@@ -59,7 +58,7 @@ def test_an_account_that_is_ready_gets_ok_on_every_line(
 def test_a_new_account_is_told_its_quota_and_its_missing_role(
     spot: Spot, sandbox: Sandbox
 ) -> None:
-    sandbox.reset(SandboxOptions(account="fresh"))
+    sandbox.reset(account="fresh")
 
     answer = spot(*DOCTOR)
 

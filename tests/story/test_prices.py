@@ -7,8 +7,6 @@ import pytest
 from tests.conftest import Sandbox
 from tests.story.conftest import Spot
 
-from spotkeeper.sandbox.options import SandboxOptions
-
 # Type, On-Demand and Spot in dollars per hour, % saved: as the article has them.
 ARTICLE = [
     ("m4.2xlarge", 0.444, 0.1375, 69.03),
@@ -25,7 +23,7 @@ FIELDS = ("instance_type", "on_demand_usd_per_hour", "spot_usd_per_hour", "savin
 @pytest.fixture(autouse=True)
 def article(sandbox: Sandbox) -> None:
     """The article's day."""
-    sandbox.reset(SandboxOptions(scenario="article"))
+    sandbox.reset(scenario="article")
 
 
 def test_the_articles_table(spot: Spot, sandbox: Sandbox) -> None:

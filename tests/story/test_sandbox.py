@@ -20,7 +20,7 @@ def test_status_says_where_it_runs_and_start_finds_it(spot: Spot, sandbox: Sandb
 
     assert status["running"] is True
     assert status["url"] == sandbox.url
-    assert (status["scenario"], status["seed"], status["account"]) == ("calm", 1, "default")
+    assert (status["scenario"], status["seed"], status["account"]) == ("calm", 1, "generous")
     assert spot("sandbox", "start", "--output", "json").items == [status]
     assert sandbox.url in spot("sandbox", "status").out
     told = paragraph(spot("sandbox", "start", "--seed", "7"), 2)

@@ -5,15 +5,13 @@ from tests.conftest import Sandbox
 from tests.story import account
 from tests.story.conftest import Spot
 
-from spotkeeper.sandbox.options import SandboxOptions
-
 ARTICLE = ("--type", "m4.2xlarge", "--region", "eu-west-1")  # Spot 0.1375, On-Demand 0.444
 
 
 @pytest.fixture(autouse=True)
 def article(sandbox: Sandbox) -> None:
     """The market whose prices are known to the tenth of a cent."""
-    sandbox.reset(SandboxOptions(scenario="article"))
+    sandbox.reset(scenario="article")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from spotkeeper.model.duration import parse_duration
 from spotkeeper.model.money import parse_usd
 from spotkeeper.sandbox import daemon
 from spotkeeper.sandbox.control import Control
-from spotkeeper.sandbox.options import SandboxOptions, SandboxStatus
+from spotkeeper.sandbox.options import ACCOUNTS, SCENARIOS, SandboxOptions, SandboxStatus
 from spotkeeper.store.folders import Folders
 
 COLUMNS = (render.field("Sandbox", "fact"), render.field("", "value", wraps=True))
@@ -37,9 +37,9 @@ def command() -> None:
 
 def _market_options(function: Any) -> Any:
     for option in (
-        click.option("--account", type=click.Choice(["default", "fresh"]), help="Quotas."),
+        click.option("--account", type=click.Choice(ACCOUNTS), help="Quotas."),
         click.option("--seed", type=int, help="Another number is another market."),
-        click.option("--scenario", type=click.Choice(["calm", "article"]), help="Which market."),
+        click.option("--scenario", type=click.Choice(SCENARIOS), help="Which market."),
     ):
         function = option(function)
     return function

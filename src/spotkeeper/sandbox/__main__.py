@@ -9,7 +9,7 @@ def main() -> None:
     from spotkeeper.sandbox import moto_hooks
 
     moto_hooks.install()
-    from spotkeeper.sandbox.serving import serve
+    from spotkeeper.sandbox.server.serving import serve
 
     serve(Path(sys.argv[1]), int(sys.argv[2]))
 

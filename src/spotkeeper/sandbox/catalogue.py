@@ -11,8 +11,8 @@ from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBacken
 from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYPES
 
 from spotkeeper.sandbox import old_gpu_types
-from spotkeeper.sandbox.on_demand import Gpu, on_demand_micros
-from spotkeeper.sandbox.pools import Pool
+from spotkeeper.sandbox.market.on_demand import Gpu, on_demand_micros
+from spotkeeper.sandbox.market.pools import Pool
 
 ACCOUNT_ID = "123456789012"
 

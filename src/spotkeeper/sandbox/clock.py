@@ -1,32 +1,54 @@
-"""Sandbox time: real time x speed + offset. Everything the server stamps is stamped with it."""
+"""Sandbox time: real time x speed, and what was advanced. Everything is stamped with it.
+
+With speed 0 real time does not matter at all: the clock moves by ``step`` with every AWS call and
+by ``advance``, so that the same calls always meet the same moments.
+"""
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 
 @dataclass
 class Clock:
-    """A clock that can be moved forwards, never backwards."""
+    """A clock that only moves forwards, whatever the computer's clock does.
 
+    ``begins``  the sandbox time at which it is made.
+    ``step``    sandbox time that every AWS call takes when the speed is 0.
+    """
+
+    begins: datetime = field(default_factory=lambda: datetime.now(UTC))
     speed: float = 1.0
-    offset: timedelta = timedelta()
+    step: timedelta = timedelta(seconds=1)
     real: Callable[[], float] = time.time
     _pinned: datetime | None = None
+
+    def __post_init__(self) -> None:
+        self._reached = self.begins
+        self._anchor = self.real()
 
     def now(self) -> datetime:
         """The sandbox's time, UTC; inside ``at`` the moment that is being replayed."""
         if self._pinned is not None:
             return self._pinned
-        return datetime.fromtimestamp(self.real() * self.speed, UTC) + self.offset
+        if self.speed:
+            moment = self.real()
+            self._reached += timedelta(seconds=max(0.0, moment - self._anchor) * self.speed)
+            self._anchor = moment
+        return self._reached
 
     def advance(self, by: timedelta) -> None:
         """Move forwards; what falls due in between is for the caller to replay with ``at``."""
         if by < timedelta():
             raise ValueError("the sandbox's clock only moves forwards")
-        self.offset += by
+        self._reached = self.now() + by
+
+    def tick(self) -> None:
+        """An AWS call arrives."""
+        if not self.speed:
+            self._reached += self.step
 
     @contextmanager
     def at(self, moment: datetime) -> Iterator[None]:

@@ -16,8 +16,8 @@ from urllib.request import ProxyHandler, Request, build_opener
 from spotkeeper.errors import BadInput, NotFound, SandboxProblem, SpotkeeperError
 from spotkeeper.sandbox.faults import Fault, FaultDetails
 from spotkeeper.sandbox.home import without_port
+from spotkeeper.sandbox.market.pools import parse_pool
 from spotkeeper.sandbox.options import SandboxOptions, SandboxStatus
-from spotkeeper.sandbox.pools import parse_pool
 
 TIMEOUT = 60.0
 HEALTH_TIMEOUT = 5.0

@@ -65,7 +65,10 @@ class Home:
 
     def options(self) -> SandboxOptions:
         """The options last used; the defaults at first."""
-        return SandboxOptions(**self._read("options.json", {}))
+        try:
+            return SandboxOptions(**self._read("options.json", {}))
+        except TypeError:  # written by another version
+            return SandboxOptions()
 
     def remember_options(self, options: SandboxOptions) -> None:
         """For the next start."""

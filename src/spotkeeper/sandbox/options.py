@@ -1,28 +1,59 @@
 """What a sandbox is started with, and what it says about itself. Standard library only."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
-Scenario = Literal["calm", "article"]
-Account = Literal["default", "fresh"]
+Scenario = Literal[
+    "living", "calm", "article", "drought", "storm", "reclaim-soon", "fresh-account"
+]
+Account = Literal["generous", "fresh"]
+SCENARIOS: tuple[Scenario, ...] = get_args(Scenario)
+ACCOUNTS: tuple[Account, ...] = get_args(Account)
 
 
 @dataclass(frozen=True)
 class SandboxOptions:
     """How the simulated account and market are set up.
 
-    ``scenario``  "calm", or "article": six types in eu-west-1 cost what the article says.
-    ``seed``      another seed is another market; the same seed is the same prices for ever.
-    ``port``      None takes the former port when it is free, else any.
-    ``account``   "fresh" has the Spot quotas of a new AWS account: Standard 5 vCPU, GPUs none
-                  (UserGuide/using-spot-limits.html), and no Spot service-linked role.
+    ``scenario``    "living" is the whole market; "calm" is it without shortage and interruption;
+                    "article" is calm, and six types in eu-west-1 cost what the article says;
+                    "drought": GPU pools are dry; "storm": waves of interruptions; "reclaim-soon":
+                    every Spot instance gets its notice five minutes after its start;
+                    "fresh-account" is living with a fresh account.
+    ``seed``        another seed is another market; the same seed is the same market for ever.
+    ``account``     "fresh" has the Spot quotas of a new AWS account: Standard 5 vCPU, GPUs none
+                    (UserGuide/using-spot-limits.html), and no Spot service-linked role.
+    ``speed``       sandbox seconds per real second; 0 stands still but for ``step`` and `advance`.
+    ``step``        sandbox seconds that every AWS call takes when the speed is 0.
+    ``begins``      sandbox time of the first day, ISO 8601; None is the real time of the start.
+    ``dwell``       how long pending, stopping and shutting-down last: 1 as on EC2, 0 not at all.
+    ``visibility``  seconds for which a new id answers NotFound, as EC2 is eventually consistent.
+    ``replay``      a price history file that drives the pools it names.
+    ``port``        None takes the former port when it is free, else any.
     """
 
-    scenario: Scenario = "calm"
+    scenario: Scenario = "living"
     seed: int = 1
+    account: Account = "generous"
+    speed: float = 1.0
+    step: float = 1.0
+    begins: str | None = None
+    dwell: float = 1.0
+    visibility: float = 0.0
+    replay: str | None = None
     port: int | None = None
-    account: Account = "default"
+
+    @property
+    def first_moment(self) -> datetime | None:
+        """``begins`` as a time."""
+        return datetime.fromisoformat(self.begins) if self.begins else None
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the account is a new one."""
+        return self.account == "fresh" or self.scenario == "fresh-account"
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,9 @@
 """Spot quotas in vCPUs, per region: codes, names, defaults (UserGuide/using-spot-limits.html)."""
 
 import re
-from collections.abc import Iterable
 from typing import NamedTuple
 
-from spotkeeper.sandbox import catalogue
-from spotkeeper.sandbox.options import Account
-from spotkeeper.sandbox.request_states import Situation
-from spotkeeper.sandbox.spot_requests import SpotRequest
 from spotkeeper.sandbox.world import World
-
-HOLDS_NOTHING = {
-    Situation.ENDED,
-    Situation.STOPPED_BY_USER,
-    Situation.STOPPED_BY_EC2,
-    Situation.CANCELLED_STOPPED,
-}
 
 
 class Quota(NamedTuple):
@@ -65,22 +53,7 @@ def quota_of(instance_type: str) -> Quota | None:
     return None
 
 
-def default_of(quota: Quota, account: Account) -> float:
-    """What the account has before anybody asked for more."""
-    return quota.fresh if account == "fresh" else quota.default
-
-
 def limit(world: World, quota: Quota, region: str) -> float:
     """The applied value, in vCPUs."""
-    return world.quotas.get((region, quota.code), default_of(quota, world.account))
-
-
-def in_use(requests: Iterable[SpotRequest], quota: Quota, region: str) -> int:
-    """vCPUs of running Spot instances and open requests in a region."""
-    return sum(
-        catalogue.vcpus(request.pool.instance_type)
-        for request in requests
-        if request.pool.region == region
-        and request.situation not in HOLDS_NOTHING
-        and quota_of(request.pool.instance_type) is quota
-    )
+    before = quota.fresh if world.options.is_fresh else quota.default
+    return world.quotas.get((region, quota.code), before)

@@ -4,20 +4,23 @@ moto builds a new response object for every call, so the world is reached throug
 """
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any, NamedTuple
 
 from moto.ec2.models import ec2_backends
 
 from spotkeeper.sandbox import catalogue
-from spotkeeper.sandbox.capacity import Capacity
+from spotkeeper.sandbox.agenda import Agenda, Due
 from spotkeeper.sandbox.clock import Clock
 from spotkeeper.sandbox.faults import Fault
-from spotkeeper.sandbox.market import Change, Market
-from spotkeeper.sandbox.options import Account, Scenario
-from spotkeeper.sandbox.pools import Pool
+from spotkeeper.sandbox.history import Happening, History, Kind
+from spotkeeper.sandbox.market.capacity import Capacity, Drought
+from spotkeeper.sandbox.market.pools import Pool
+from spotkeeper.sandbox.market.prices import Change, Market
+from spotkeeper.sandbox.options import SandboxOptions
 
 CALLS_KEPT = 10_000
 
@@ -38,19 +41,18 @@ class Launch(NamedTuple):
 
 @dataclass
 class World:
-    """One simulated account, its market and its clock."""
+    """One simulated account, its market, its clock and what is going to happen."""
 
-    scenario: Scenario = "calm"
-    seed: int = 1
-    account: Account = "default"
+    options: SandboxOptions = field(default_factory=SandboxOptions)
     clock: Clock = field(default_factory=Clock)
-    capacity: Capacity = field(default_factory=Capacity)
+    agenda: Agenda = field(default_factory=Agenda)
+    history: History = field(default_factory=History)
+    droughts: dict[Pool, Drought] = field(default_factory=dict)
     forced_prices: dict[Pool, tuple[Change, ...]] = field(default_factory=dict)
     quotas: dict[tuple[str, str], float] = field(default_factory=dict)
     launches: dict[tuple[str, str], Launch] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     calls: deque[Call] = field(default_factory=lambda: deque(maxlen=CALLS_KEPT))
-    settled_at: datetime | None = None
 
     @property
     def now(self) -> datetime:
@@ -58,20 +60,43 @@ class World:
         return self.clock.now()
 
     @property
+    def second(self) -> int:
+        """Sandbox time in whole seconds since 1970, as the market counts it."""
+        return int(self.now.timestamp())
+
+    @property
     def market(self) -> Market:
         """The prices of this seed, with what was forced on them."""
-        return Market(self.seed, self.scenario, catalogue.on_demand, self.forced_prices)
+        options = self.options
+        return Market(options.seed, options.scenario, catalogue.on_demand, self.forced_prices)
+
+    @property
+    def capacity(self) -> Capacity:
+        """How much room the pools have, with what was forced on them."""
+        return Capacity(self.options.seed, self.options.scenario, self.droughts)
 
     def spot_price(self, pool: Pool) -> int:
         """Micro-dollars per hour, now."""
-        return self.market.price(pool, int(self.now.timestamp()))
+        return self.market.price(pool, self.second)
 
     def force_price(self, pool: Pool, micros: int) -> None:
         """From now on the pool costs this much."""
-        change = Change(int(self.now.timestamp()), micros)
+        change = Change(self.second, micros)
         earlier = self.forced_prices.get(pool, ())
         # A new mapping: prices are read without a lock.
         self.forced_prices = {**self.forced_prices, pool: (*earlier, change)}
+
+    def plan(self, thing: Due) -> None:
+        """The thing changed: ask it anew when it is due."""
+        self.agenda.plan(thing, self.now)
+
+    def catch_up(self) -> None:
+        """Let everything happen that is due by now."""
+        self.agenda.catch_up(self.now, self.clock.at)
+
+    def tell(self, kind: Kind, subject: str, region: str, facts: Mapping[str, str]) -> None:
+        """Add what happened now to the history."""
+        self.history.tell(Happening(self.now, kind, subject, region, facts))
 
 
 class _Current:
@@ -88,6 +113,13 @@ def world() -> World:
 def replace_world(fresh: World) -> None:
     """Start over, or restore."""
     _Current.world = fresh
+
+
+def new_world(options: SandboxOptions) -> World:
+    """A world of the first day."""
+    step = timedelta(seconds=options.step)
+    begins = options.first_moment or datetime.now(UTC)
+    return World(options=options, clock=Clock(begins, options.speed, step))
 
 
 def region_backends() -> dict[str, Any]:

@@ -1,9 +1,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spotkeeper.sandbox.market import ARTICLE_SPOT, DAY, Change, Market
-from spotkeeper.sandbox.on_demand import EXACT_EU_WEST_1, Gpu, on_demand_micros
-from spotkeeper.sandbox.pools import Pool
+from spotkeeper.sandbox.market.on_demand import EXACT_EU_WEST_1, Gpu, on_demand_micros
+from spotkeeper.sandbox.market.pools import Pool
+from spotkeeper.sandbox.market.prices import ARTICLE_SPOT, DAY, Change, Market
 
 ON_DEMAND = 1_006_000
 NOW = 1_790_000_000

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from spotkeeper.sandbox.request_states import (
+from spotkeeper.sandbox.requests.request_states import (
     MESSAGES,
     TABLE,
     Effect,

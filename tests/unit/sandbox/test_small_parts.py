@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from spotkeeper.errors import BadInput
-from spotkeeper.sandbox.capacity import Capacity, Drought
 from spotkeeper.sandbox.faults import Fault, take
-from spotkeeper.sandbox.filters import matches, passes
-from spotkeeper.sandbox.money import micros, short_usd, usd
-from spotkeeper.sandbox.pools import Pool, parse_pool
+from spotkeeper.sandbox.market.capacity import Capacity, Drought
+from spotkeeper.sandbox.market.money import micros, short_usd, usd
+from spotkeeper.sandbox.market.pools import Pool, parse_pool
+from spotkeeper.sandbox.protocol.filters import matches, passes
 from spotkeeper.sandbox.quotas import quota_of
 
+HOUR = timedelta(hours=1)
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 POOL = Pool("us-east-1a", "g5.xlarge")
 
@@ -32,19 +33,18 @@ def test_anything_else_says_how_to_write_it(text: str) -> None:
 
 
 def test_a_drought_ends_by_itself() -> None:
-    capacity = Capacity()
-    capacity.drain(POOL, Drought(ends=NOON, reclaims=False))
-    assert capacity.is_dry(POOL, NOON - timedelta(seconds=1))
-    assert not capacity.reclaims(POOL, NOON - timedelta(seconds=1))
-    assert not capacity.is_dry(POOL, NOON)
+    capacity = Capacity(1, "calm", {POOL: Drought(NOON - HOUR, NOON, reclaims=False)})
+    at_noon = int(NOON.timestamp())
+    assert capacity.is_dry(POOL, at_noon - 1)
+    assert not capacity.reclaims(POOL, started=0, lot=0, second=at_noon - 1)
+    assert not capacity.is_dry(POOL, at_noon)
+    assert capacity.next_turn(POOL, at_noon - 60, at_noon + 60) == at_noon
 
 
-def test_a_drought_without_end_lasts_until_the_refill() -> None:
-    capacity = Capacity()
-    capacity.drain(POOL, Drought(ends=None, reclaims=True))
-    assert capacity.reclaims(POOL, NOON + timedelta(days=999))
-    capacity.refill(POOL)
-    assert not capacity.is_dry(POOL, NOON)
+def test_a_drought_without_end_lasts() -> None:
+    capacity = Capacity(1, "calm", {POOL: Drought(NOON, None, reclaims=True)})
+    later = int((NOON + timedelta(days=999)).timestamp())
+    assert capacity.reclaims(POOL, started=0, lot=0.5, second=later)
 
 
 def test_a_fault_is_used_up() -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from spotkeeper.sandbox import snapshot
+from spotkeeper.sandbox.server import snapshot
 
 CONTENT = {"machines": [1, 2, 3]}
 

@@ -1,0 +1,1 @@
+"""The EC2 API as the sandbox answers it."""

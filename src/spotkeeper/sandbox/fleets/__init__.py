@@ -1,0 +1,1 @@
+"""EC2 fleets: what was asked for, which pools fill it, and how it is kept."""

@@ -1,0 +1,77 @@
+"""What happened, as an append-only list of frozen facts: the source of `events` and `bill`.
+
+Whoever wants to act on what happens (the event bus, say) registers an observer; nothing below
+this module knows them.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What a happening is about; its facts are listed beside it."""
+
+    INSTANCE = "instance"  # state, pool, lifecycle, cause (user, ec2, guest, fleet), request
+    REQUEST = "request"  # state, code, pool, instance
+    NOTICE = "notice"  # action, at, pool; the subject is the instance
+    REBALANCE = "rebalance"  # pool; the subject is the instance
+    VOLUME = "volume"  # state (created, deleted), gb, type, zone, instance
+    ADDRESS = "address"  # state (allocated, released), ip: an Elastic IP
+    FLEET = "fleet"  # state, event, and what the event tells
+    MARKET = "market"  # what (drained, refilled, priced), until, usd; the subject is the pool
+    QUOTA = "quota"  # vcpus, by (control, request)
+    SCHEDULE = "schedule"  # target, outcome
+    CONTROL = "control"  # what was asked
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One fact with its time; ``subject`` is an id or a pool."""
+
+    moment: datetime
+    kind: Kind
+    subject: str
+    region: str
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> str:
+        """One line; ``from_json`` reads it."""
+        plain = {
+            "at": self.moment.isoformat(),
+            "kind": self.kind,
+            "subject": self.subject,
+            "region": self.region,
+            **self.facts,
+        }
+        return json.dumps(plain, separators=(",", ":"))
+
+
+def from_json(line: str) -> Happening:
+    """What ``as_json`` wrote."""
+    plain = json.loads(line)
+    at, kind = datetime.fromisoformat(plain.pop("at")), Kind(plain.pop("kind"))
+    return Happening(at, kind, plain.pop("subject"), plain.pop("region"), plain)
+
+
+Observer = Callable[[Happening], None]
+observers: list[Observer] = []
+
+
+@dataclass
+class History:
+    """The happenings of one world, oldest first.
+
+    ``unsaved`` are those that are not in the history file yet; ``saved`` counts the others.
+    """
+
+    saved: int = 0
+    unsaved: list[Happening] = field(default_factory=list)
+
+    def tell(self, happening: Happening) -> None:
+        """Add a fact, and let whoever observes hear of it."""
+        self.unsaved.append(happening)
+        for observer in observers:
+            observer(happening)

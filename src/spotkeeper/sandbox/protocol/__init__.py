@@ -1,0 +1,1 @@
+"""How AWS spells calls, answers, errors, filters and pages."""

@@ -1,0 +1,1 @@
+"""Spot requests and the instances they hold: launched, interrupted, ended."""

@@ -1,0 +1,1 @@
+"""The process: HTTP, control verbs, state on disk."""

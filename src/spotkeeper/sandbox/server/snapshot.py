@@ -1,0 +1,79 @@
+"""The state on disk: written after every change, read at the start, never from elsewhere.
+
+One line of JSON (schema, moto's version, checksum), then a pickle. A pickle can run code when it
+is read, so a file that is not ours alone is not read at all.
+"""
+
+import hashlib
+import json
+import os
+import pickle
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SCHEMA = 2  # raise it when World, SpotRequest or LaunchOrder change their fields
+NAME = "state.snapshot"
+PRIVATE = 0o600
+
+
+class Unusable(Exception):
+    """A snapshot that must not, or cannot, be read; the text says why."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What must be the same for the rest to be readable."""
+
+    schema: int
+    moto: str
+    sha256: str
+
+
+def write(path: Path, content: Any, *, moto_version: str) -> None:
+    """Replace the snapshot in one step: the old one or the new one, never half of one."""
+    blob = pickle.dumps(content, protocol=pickle.HIGHEST_PROTOCOL)
+    header = Header(SCHEMA, moto_version, hashlib.sha256(blob).hexdigest())
+    temporary = path.with_suffix(".new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(json.dumps(vars(header)).encode() + b"\n" + blob)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def read(path: Path, *, moto_version: str) -> Any:
+    """What ``write`` was given; ``Unusable`` with the reason otherwise."""
+    _check_is_ours(path)
+    line, _, blob = path.read_bytes().partition(b"\n")
+    try:
+        header = Header(**json.loads(line))
+    except (ValueError, TypeError):
+        raise Unusable("it is damaged: no header") from None
+    if (header.schema, header.moto) != (SCHEMA, moto_version):
+        raise Unusable(f"it was written by schema {header.schema}, moto {header.moto}")
+    if hashlib.sha256(blob).hexdigest() != header.sha256:
+        raise Unusable("it is damaged: the checksum does not fit")
+    try:
+        return pickle.loads(blob)  # noqa: S301 - the file is ours alone, see above
+    except Exception as problem:
+        raise Unusable(f"it cannot be read: {problem}") from problem
+
+
+def move_aside(path: Path) -> Path:
+    """Keep an unusable snapshot for whoever wants to look; returns where it went."""
+    aside = path.with_suffix(".unusable")
+    path.replace(aside)
+    return aside
+
+
+def _check_is_ours(path: Path) -> None:
+    found = path.lstat()
+    if not stat.S_ISREG(found.st_mode):
+        raise Unusable("it is not a plain file")
+    if hasattr(os, "getuid") and found.st_uid != os.getuid():
+        raise Unusable("it belongs to somebody else")
+    if os.name == "posix" and found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise Unusable("others may write to it")
