@@ -14,7 +14,7 @@ from tests.story.conftest import Spot
 
 from spotkeeper.aws.cloud import Ec2Cloud
 from spotkeeper.errors import NotFound
-from spotkeeper.keeper.wiring import SystemClock
+from spotkeeper.keeper.wiring import PracticeClock
 from spotkeeper.model.machine import Instance
 
 UP = ("up", "train", "--type", "g5.xlarge", "--yes", "--output", "json")
@@ -30,13 +30,13 @@ def press_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> Press:
     def arm(wait: int = 1, *, times: int = 1) -> None:
         waits = 0
 
-        def sleep(_: SystemClock, length: timedelta) -> None:
+        def sleep(_: PracticeClock, length: timedelta) -> None:
             nonlocal waits
             waits += 1
             if wait <= waits < wait + times:
                 raise KeyboardInterrupt
 
-        monkeypatch.setattr(SystemClock, "sleep", sleep)
+        monkeypatch.setattr(PracticeClock, "sleep", sleep)
 
     return arm
 

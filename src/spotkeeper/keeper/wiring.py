@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from spotkeeper.agent import boot_script
 from spotkeeper.lifecycle.ports import Account, Clock, Cloud, Journal, Reach
@@ -61,18 +61,40 @@ class Edges:
 
 
 class SystemClock:
-    """Real time, ahead by ``offset`` where the cloud is a sandbox with a clock of its own."""
-
-    def __init__(self, offset: timedelta = timedelta(0)) -> None:
-        self._offset = offset
+    """Real time."""
 
     def now(self) -> datetime:
         """The time, aware UTC."""
-        return datetime.now(UTC) + self._offset
+        return datetime.now(UTC)
 
     def sleep(self, length: timedelta) -> None:
         """Wait in real time."""
         time.sleep(max(0.0, length.total_seconds()))
+
+
+class SandboxTime(Protocol):
+    """What moves the sandbox's time; ``sandbox.control.Control`` does."""
+
+    def now(self) -> datetime:
+        """The sandbox's time, aware UTC."""
+
+    def advance(self, by: timedelta) -> datetime:
+        """Move it forwards; gives the time it is then."""
+
+
+class PracticeClock:
+    """The sandbox's time. Nobody waits in practice: to sleep is to move that time forwards."""
+
+    def __init__(self, control: "SandboxTime") -> None:
+        self._control = control
+
+    def now(self) -> datetime:
+        """The sandbox's time, aware UTC."""
+        return self._control.now()
+
+    def sleep(self, length: timedelta) -> None:
+        """Let the sandbox's time go on by ``length``, at once."""
+        self._control.advance(max(timedelta(0), length))
 
 
 class Silence:
@@ -148,7 +170,6 @@ def _practice(
     from spotkeeper.ssh.reach import Simulated
 
     found = daemon.ensure(folders.sandbox)
-    offset = Control(found).now() - datetime.now(UTC)
     keys = daemon.environment(found)
     session = AwsSession(
         region=_region(chosen, environment) or SANDBOX_REGION,
@@ -158,7 +179,7 @@ def _practice(
     )
     around = Around(
         Folders(folders.state / "practice", folders.cache / "practice"),
-        SystemClock(offset),
+        PracticeClock(Control(found)),
         Simulated(),
         lambda: LOOPBACK_CIDR,
         (SANDBOX_WARNING, *found.notes),
