@@ -8,12 +8,14 @@ from fnmatch import fnmatchcase
 from tests.fakes import geography
 from tests.fakes.cloud import FakeCloud
 
-from spotkeeper.errors import Unreachable
+from spotkeeper.errors import BadInput, Unreachable
 from spotkeeper.lifecycle.ports import Image
+from spotkeeper.market.feeds import Progress
 from spotkeeper.market.market import Market
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.offer import Dated, SpotPrice
 from spotkeeper.model.pool import Pool
+from spotkeeper.model.price_table import PriceTable, Row
 from spotkeeper.model.quota import QuotaFamily
 
 
@@ -32,6 +34,34 @@ class FakeFeeds:
             if not globs or any(fnmatchcase(name, glob) for glob in globs)
         ]
         return Dated(found, self._ec2.now)
+
+    def hardware(self, seen: Mapping[str, Collection[str]]) -> Dated[Mapping[str, InstanceType]]:
+        return Dated(geography.HARDWARE, self._ec2.now)
+
+    def refuse_unknown(self, globs: Sequence[str]) -> None:
+        unknown = sorted(set(globs) - set(geography.HARDWARE))
+        if unknown:
+            raise BadInput(f"{unknown[0]!r} is not an EC2 instance type")
+
+    def scan(
+        self, regions: Sequence[str], globs: Sequence[str], told: Progress | None = None
+    ) -> Sequence[PriceTable]:
+        return [self._table(region, globs) for region in regions]
+
+    def _table(self, region: str, globs: Sequence[str]) -> PriceTable:
+        if region in self._cloud.silent:
+            problem = Unreachable(f"{region} does not answer", region=region)
+            return PriceTable(region, (), self._ec2.now, problem)
+        rows = [
+            self._row(each)
+            for each in geography.all_pools(region)
+            if not globs or any(fnmatchcase(each.instance_type, glob) for glob in globs)
+        ]
+        return PriceTable(region, rows, self._ec2.now)
+
+    def _row(self, of: Pool) -> Row:
+        usd, since = str(self._ec2.price(of)), self._ec2.now.isoformat()
+        return (of.instance_type, of.platform, usd, since, of.zone.name, of.zone.id or "")
 
     def current_prices(self, region: str, types: Collection[str]) -> Collection[SpotPrice]:
         self._answer(region)

@@ -61,7 +61,11 @@ def test_the_cheapest_zone_of_each_region_in_the_order_asked(spot: Spot) -> None
 
 def test_a_region_that_fails_is_named(spot: Spot, sandbox: Sandbox) -> None:
     sandbox.control.fail(
-        "DescribeSpotPriceHistory", "UnauthorizedOperation", region="us-east-1", http_status=403
+        "DescribeSpotPriceHistory",
+        "UnauthorizedOperation",
+        region="us-east-1",
+        http_status=403,
+        times=2,
     )
     regions = ("--region", "eu-west-1", "--region", "us-east-1")
 

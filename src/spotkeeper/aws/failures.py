@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-
-from botocore import exceptions as aws
-from botocore.parsers import ResponseParserError
+from functools import cache
+from typing import TYPE_CHECKING
 
 from spotkeeper.errors import (
     BadInput,
@@ -28,6 +27,9 @@ from spotkeeper.errors import (
     Throttled,
     Unreachable,
 )
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
 
 #: EC2 code → our error. The error's scope decides what a launch does next; whatever is not listed
 #: becomes ``Refused`` with EC2's own words. Sources: AWS.md 1.3 and 9, MOTO.md 2.6.
@@ -98,30 +100,6 @@ CODES_OF_A_CLOSED_REGION = frozenset(
 
 CONFIG_FILES = "Check ~/.aws/config and ~/.aws/credentials."
 
-#: botocore's own exceptions, the most specific first.
-_ERROR_FOR_EXCEPTION: tuple[tuple[type[Exception], type[SpotkeeperError], str | None], ...] = (
-    (aws.ProfileNotFound, NoCredentials, "Run `aws configure list-profiles` to see the names."),
-    (aws.UnauthorizedSSOTokenError, ExpiredCredentials, "Log in again with `aws sso login`."),
-    (aws.SSOError, ExpiredCredentials, "Log in again with `aws sso login`."),
-    (aws.TokenRetrievalError, ExpiredCredentials, "Log in again with `aws sso login`."),
-    (aws.LoginError, ExpiredCredentials, "Log in again with `aws login`."),
-    (aws.NoAuthTokenError, ExpiredCredentials, None),
-    (aws.RefreshWithMFAUnsupportedError, ExpiredCredentials, None),
-    (aws.CredentialRetrievalError, NoCredentials, None),
-    (aws.NoCredentialsError, NoCredentials, None),
-    (aws.PartialCredentialsError, NoCredentials, None),
-    (aws.NoRegionError, BadInput, "Name one with --region, AWS_REGION or `aws configure`."),
-    (aws.InvalidRegionError, BadInput, "Name a region such as us-east-1 with --region."),
-    (aws.ParamValidationError, BadInput, None),
-    (aws.ConfigNotFound, BadInput, CONFIG_FILES),
-    (aws.ConfigParseError, BadInput, CONFIG_FILES),
-    (aws.InvalidConfigError, BadInput, CONFIG_FILES),
-    (aws.InfiniteLoopConfigError, BadInput, CONFIG_FILES),
-    (aws.HTTPClientError, Unreachable, None),
-    (ResponseParserError, Unreachable, None),
-    (aws.BotoCoreError, Unreachable, None),
-)
-
 _HTTP_SERVER_ERROR = 500
 
 
@@ -141,15 +119,18 @@ def explained(place: Place) -> Iterator[None]:
     Raises:
         SpotkeeperError: in place of every ``ClientError`` and ``BotoCoreError``.
     """
+    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
+
     try:
         yield
-    except aws.ClientError as refusal:
+    except ClientError as refusal:
         raise from_client_error(refusal, place) from refusal
-    except (aws.BotoCoreError, ResponseParserError) as problem:
+    except (BotoCoreError, ResponseParserError) as problem:
         raise _from_botocore(problem, place) from problem
 
 
-def from_client_error(refusal: aws.ClientError, place: Place) -> SpotkeeperError:
+def from_client_error(refusal: "ClientError", place: Place) -> SpotkeeperError:
     """Our error for a refusal by AWS."""
     error = refusal.response.get("Error", {})
     code, words = str(error.get("Code", "")), str(error.get("Message", "")).strip()
@@ -164,7 +145,7 @@ def from_client_error(refusal: aws.ClientError, place: Place) -> SpotkeeperError
 
 
 def _from_botocore(problem: Exception, place: Place) -> SpotkeeperError:
-    for exception, family, next_step in _ERROR_FOR_EXCEPTION:
+    for exception, family, next_step in _error_for_exception():
         if isinstance(problem, exception):
             return family(
                 f"{place.operation} in {place.region}: {problem}",
@@ -172,3 +153,39 @@ def _from_botocore(problem: Exception, place: Place) -> SpotkeeperError:
                 region=place.region,
             )
     raise AssertionError(problem)  # the table ends with the base class
+
+
+@cache
+def _error_for_exception() -> tuple[
+    tuple[type[Exception], type[SpotkeeperError], str | None], ...
+]:
+    """botocore's own exceptions, the most specific first; botocore is imported when one is met."""
+    from botocore import exceptions as aws
+    from botocore.parsers import ResponseParserError
+
+    return (
+        (
+            aws.ProfileNotFound,
+            NoCredentials,
+            "Run `aws configure list-profiles` to see the names.",
+        ),
+        (aws.UnauthorizedSSOTokenError, ExpiredCredentials, "Log in again with `aws sso login`."),
+        (aws.SSOError, ExpiredCredentials, "Log in again with `aws sso login`."),
+        (aws.TokenRetrievalError, ExpiredCredentials, "Log in again with `aws sso login`."),
+        (aws.LoginError, ExpiredCredentials, "Log in again with `aws login`."),
+        (aws.NoAuthTokenError, ExpiredCredentials, None),
+        (aws.RefreshWithMFAUnsupportedError, ExpiredCredentials, None),
+        (aws.CredentialRetrievalError, NoCredentials, None),
+        (aws.NoCredentialsError, NoCredentials, None),
+        (aws.PartialCredentialsError, NoCredentials, None),
+        (aws.NoRegionError, BadInput, "Name one with --region, AWS_REGION or `aws configure`."),
+        (aws.InvalidRegionError, BadInput, "Name a region such as us-east-1 with --region."),
+        (aws.ParamValidationError, BadInput, None),
+        (aws.ConfigNotFound, BadInput, CONFIG_FILES),
+        (aws.ConfigParseError, BadInput, CONFIG_FILES),
+        (aws.InvalidConfigError, BadInput, CONFIG_FILES),
+        (aws.InfiniteLoopConfigError, BadInput, CONFIG_FILES),
+        (aws.HTTPClientError, Unreachable, None),
+        (ResponseParserError, Unreachable, None),
+        (aws.BotoCoreError, Unreachable, None),
+    )

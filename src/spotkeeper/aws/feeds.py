@@ -3,24 +3,37 @@
 import difflib
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from fnmatch import fnmatchcase
+from functools import cache
 from typing import Any
 
-from spotkeeper.aws import parse
+from spotkeeper.aws import parse, price_scan
 from spotkeeper.aws.memory import Memory
+from spotkeeper.aws.price_scan import Question
 from spotkeeper.aws.session import AwsSession
 from spotkeeper.errors import BadInput
 from spotkeeper.market.catalog import exact_names
+from spotkeeper.market.feeds import Progress
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.offer import Dated, SpotPrice
 from spotkeeper.model.pool import LINUX
+from spotkeeper.model.price_table import PriceTable, Row, newest
 
 CATALOG_AGE = timedelta(days=7)
 ON_DEMAND_AGE = timedelta(days=1)
 
 #: EC2 takes this many values in one filter; more types are asked for by leaving the filter out.
 MAX_FILTER_VALUES = 200
+
+#: DescribeInstanceTypes takes this many names.
+MAX_NAMED_TYPES = 100
+ALL_TYPES = "all"
+
+#: Where the names of types are read; botocore's model is the same everywhere.
+REGION_OF_NAMES = "us-east-1"
 
 #: Up to this many types the Price List is asked type by type, beyond it for the whole region.
 FEW_TYPES = 8
@@ -71,11 +84,34 @@ class Ec2Catalog:
         self._refuse_unknown(region, globs, {row.name for row in found})
         return Dated(found, datetime.fromisoformat(kept["at"]))
 
+    def hardware(self, seen: Mapping[str, Collection[str]]) -> Dated[Mapping[str, InstanceType]]:
+        """The types that were seen on sale, each asked for once, in a region that has it."""
+        kept = self._memory.get("hardware", ALL_TYPES, younger_than=CATALOG_AGE)
+        if kept is None:
+            kept = {"at": self._now().isoformat(), "types": {}}
+        known = kept["types"]
+        before = len(known)
+        for region, names in seen.items():
+            missing = sorted(set(names) - set(known))
+            for begin in range(0, len(missing), MAX_NAMED_TYPES):
+                some = missing[begin : begin + MAX_NAMED_TYPES]
+                rows = self._rows(region, InstanceTypes=some)
+                known.update({row["InstanceType"]: row for row in rows})
+        if len(known) > before:
+            self._memory.put("hardware", ALL_TYPES, kept)
+        types = {name: parse.instance_type(row) for name, row in known.items()}
+        return Dated(types, datetime.fromisoformat(kept["at"]))
+
+    def refuse_unknown(self, globs: Sequence[str]) -> None:
+        """Check names that nobody sells against every name there is."""
+        self._refuse_unknown(self._aws.region or REGION_OF_NAMES, globs, set())
+
     def _described(self, region: str, globs: Sequence[str]) -> list[dict[str, Any]]:
         filters = [{"Name": "instance-type", "Values": list(globs)}] if globs else []
-        rows = self._aws.pages(
-            "DescribeInstanceTypes", region, key="InstanceTypes", Filters=filters
-        )
+        return self._rows(region, Filters=filters)
+
+    def _rows(self, region: str, **asked: Any) -> list[dict[str, Any]]:
+        rows = self._aws.pages("DescribeInstanceTypes", region, key="InstanceTypes", **asked)
         return [{part: row[part] for part in _KEPT if part in row} for row in rows]
 
     def _refuse_unknown(self, region: str, globs: Sequence[str], found: set[str]) -> None:
@@ -95,6 +131,16 @@ class Ec2Prices:
     def __init__(self, session: AwsSession, now: Callable[[], datetime]) -> None:
         self._aws = session
         self._now = now
+
+    def scan(
+        self, regions: Sequence[str], globs: Sequence[str], told: Progress | None = None
+    ) -> Sequence[PriceTable]:
+        """The price now of every pool whose type matches a glob, of all regions side by side."""
+        ours = any("[" in glob for glob in globs) or len(globs) > MAX_FILTER_VALUES
+        question = Question(self._now(), () if ours else tuple(globs))
+        tables = price_scan.scan(self._aws, regions, question, told)
+        fits = _fitting(globs) if ours else None
+        return [replace(table, rows=newest(filter(fits, table.rows), LINUX)) for table in tables]
 
     def current_prices(self, region: str, types: Collection[str]) -> Collection[SpotPrice]:
         """The price now of every pool of the named types.
@@ -132,6 +178,16 @@ class Ec2Prices:
             ProductDescriptions=[LINUX],
             **asked,
         )
+
+
+def _fitting(globs: Sequence[str]) -> Callable[[Row], bool]:
+    """Whether a row's type matches; each type is compared once."""
+
+    @cache
+    def fits(name: str) -> bool:
+        return any(fnmatchcase(name, glob) for glob in globs)
+
+    return lambda row: fits(row[0])
 
 
 class PriceList:

@@ -4,26 +4,21 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-import boto3
-import botocore.session
-from botocore import xform_name
-from botocore.config import Config
-
+from spotkeeper.aws import doors, quick_parse
+from spotkeeper.aws.doors import Door
 from spotkeeper.aws.failures import CODES_OF_A_CLOSED_REGION, Place, explained
+from spotkeeper.aws.price_pages import Page
+from spotkeeper.aws.price_scan import Question
+from spotkeeper.aws.signing import Keys
 from spotkeeper.errors import CredentialsProblem, RegionNotEnabled
 
-#: Reads and clean-up are repeated by botocore; a launch never is, since EC2 answers a dry pool
-#: with HTTP 500 and repeating it would only wait. The launch has its own loop and token.
-_READS = Config(
-    retries={"mode": "standard", "total_max_attempts": 5},
-    connect_timeout=5,
-    read_timeout=20,
-    user_agent_extra="spotkeeper",
-    max_pool_connections=16,
-)
-_LAUNCHES = _READS.merge(Config(retries={"total_max_attempts": 1}, read_timeout=60))
+if TYPE_CHECKING:
+    import boto3
+    import botocore.session
+    from botocore.config import Config
 
 #: The Price List API answers only here (AWS.md 2.5).
 PRICING_REGION: Mapping[str, str] = {"aws-cn": "cn-northwest-1"}
@@ -38,7 +33,10 @@ OnCall = Callable[[str, str, str], None]
 
 
 class AwsSession:
-    """Makes clients lazily and once; safe to use from several threads."""
+    """Makes clients lazily and once; safe to use from several threads.
+
+    boto3 itself is imported when the first of its services is needed.
+    """
 
     def __init__(
         self,
@@ -49,22 +47,50 @@ class AwsSession:
         static_credentials: tuple[str, str] | None = None,
         on_call: OnCall | None = None,
     ) -> None:
-        with explained(Place("config", "Reading the AWS configuration", region or "no region")):
-            self._session = (
-                _isolated(static_credentials, region)
-                if static_credentials
-                else boto3.Session(profile_name=profile, region_name=region)
-            )
+        self._profile = profile
+        self._named_region = region
+        self._static_credentials = static_credentials
         self._endpoint_url = endpoint_url
+        self._on_call = on_call
+        self._made: boto3.Session | None = None
         self._clients: dict[tuple[str, str, bool], Any] = {}
-        self._lock = threading.Lock()
-        if on_call is not None:
-            self._watch(on_call)
+        self._lock = threading.RLock()
+
+    @cached_property
+    def _core(self) -> "botocore.session.Session":
+        """botocore's session: the profile, or nothing of the user's where keys were given."""
+        import botocore.session
+
+        if not self._static_credentials:
+            return botocore.session.Session(profile=self._profile)
+        nothing = (None, None, None, None)
+        files = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
+        return botocore.session.Session(session_vars={"profile": nothing, **files})
+
+    @property
+    def _session(self) -> "boto3.Session":
+        with self._lock:
+            if self._made is None:
+                self._made = self._new_session()
+            return self._made
+
+    def _new_session(self) -> "boto3.Session":
+        place = Place("config", "Reading the AWS configuration", self._named_region or "no region")
+        with explained(place):
+            import boto3
+
+            key, secret = self._static_credentials or (None, None)
+            session = boto3.Session(
+                key, secret, region_name=self._named_region, botocore_session=self._core
+            )
+        if self._on_call is not None:
+            _watch(session, self._on_call)
+        return session
 
     @property
     def region(self) -> str | None:
-        """The region of the profile or the environment."""
-        return self._session.region_name
+        """The region that was named, else that of the profile or the environment."""
+        return self._named_region or self._session.region_name
 
     @property
     def known_regions(self) -> tuple[str, ...]:
@@ -94,7 +120,7 @@ class AwsSession:
                         service,  # type: ignore[call-overload]
                         region_name=region,
                         endpoint_url=self._endpoint_url,
-                        config=_LAUNCHES if launches else _READS,
+                        config=_config(launches=launches),
                     )
             return self._clients[key]
 
@@ -106,7 +132,7 @@ class AwsSession:
         """
         client = self.client(service, region, launches=operation == "RunInstances")
         with self._explained(Place(service, operation, region)):
-            return getattr(client, xform_name(operation))(**parameters)
+            return getattr(client, _method(operation))(**parameters)
 
     def pages(
         self, operation: str, region: str, *, key: str, service: str = "ec2", **parameters: Any
@@ -118,7 +144,7 @@ class AwsSession:
         """
         items: list[Any] = []
         client = self.client(service, region)
-        paginator = client.get_paginator(xform_name(operation))
+        paginator = client.get_paginator(_method(operation))
         with self._explained(Place(service, operation, region)):
             for page in paginator.paginate(**parameters):
                 items += page.get(key, [])
@@ -155,17 +181,89 @@ class AwsSession:
                 f"{place.region} is not enabled for this account", region=place.region
             ) from problem
 
-    def _watch(self, on_call: OnCall) -> None:
-        def before_call(model: Any, request_signer: Any, **_: Any) -> None:
-            on_call(model.service_model.service_name, model.name, request_signer.region_name)
+    # For the price scan
 
-        self._session.events.register("before-call", before_call)
+    def door(self, region: str) -> Door | None:
+        """How EC2 is reached in a region without a client; ``None`` where only boto3 knows.
+
+        Raises:
+            CredentialsProblem: nobody is logged in.
+        """
+        if not doors.is_plain(os.environ):
+            return None
+        keys = self._keys()
+        url = self._endpoint_url or doors.endpoint_in(os.environ) or self._usual_address(region)
+        if url is None:
+            return None
+        return doors.door_to(url, keys, lambda: self._tell_of("DescribeSpotPriceHistory", region))
+
+    def price_pages(self, region: str, asked: Question, token: str) -> Iterator[Page]:
+        """The pages of a price history from a token on, with botocore's retries and errors."""
+        client = self.client("ec2", region)
+        take_page = quick_parse.installed(client)
+        with self._explained(Place("ec2", "DescribeSpotPriceHistory", region)):
+            while True:
+                answer = client.describe_spot_price_history(**asked.parameters(token))
+                page = take_page(answer)
+                yield page
+                token = page.next_token
+                if not token:
+                    return
+
+    def _keys(self) -> Keys:
+        if self._static_credentials:
+            return Keys(*self._static_credentials)
+        if self._profile is None and (plain := doors.keys_in(os.environ)):
+            return plain
+        with explained(Place("sts", "Looking for credentials", self.region or "no region")):
+            from botocore.exceptions import NoCredentialsError
+
+            found = self._session.get_credentials()
+            if found is None:
+                raise NoCredentialsError
+            frozen = found.get_frozen_credentials()
+        return Keys(frozen.access_key or "", frozen.secret_key or "", frozen.token or "")
+
+    def _usual_address(self, region: str) -> str | None:
+        """EC2's address by botocore's data; ``None`` when the configuration names another."""
+        core = self._core
+        with explained(Place("config", "Reading the AWS configuration", region)):
+            if doors.CONFIGURED & core.get_scoped_config().keys():
+                return None
+            known = core.get_component("endpoint_resolver").construct_endpoint("ec2", region)
+        return f"https://{known['hostname']}" if known else None
+
+    def _tell_of(self, operation: str, region: str) -> None:
+        if self._on_call is not None:
+            self._on_call("ec2", operation, region)
 
 
-def _isolated(credentials: tuple[str, str], region: str | None) -> boto3.Session:
-    """A session that the user's profiles and configuration files cannot reach."""
-    nothing = (None, None, None, None)
-    files = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
-    alone = botocore.session.Session(session_vars={"profile": nothing, **files})
-    key, secret = credentials
-    return boto3.Session(key, secret, region_name=region, botocore_session=alone)
+def _method(operation: str) -> str:
+    """boto3's name of an operation."""
+    from botocore import xform_name
+
+    return xform_name(operation)
+
+
+def _config(*, launches: bool) -> "Config":
+    """Reads and clean-up are repeated by botocore; a launch never is, since EC2 answers a dry pool
+    with HTTP 500 and repeating it would only wait. The launch has its own loop and token."""
+    from botocore.config import Config
+
+    reads = Config(
+        retries={"mode": "standard", "total_max_attempts": 5},
+        connect_timeout=5,
+        read_timeout=20,
+        user_agent_extra="spotkeeper",
+        max_pool_connections=16,
+    )
+    if not launches:
+        return reads
+    return reads.merge(Config(retries={"total_max_attempts": 1}, read_timeout=60))
+
+
+def _watch(session: "boto3.Session", on_call: OnCall) -> None:
+    def before_call(model: Any, request_signer: Any, **_: Any) -> None:
+        on_call(model.service_model.service_name, model.name, request_signer.region_name)
+
+    session.events.register("before-call", before_call)

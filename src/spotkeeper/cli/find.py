@@ -1,5 +1,6 @@
 """``spot find``."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -8,6 +9,7 @@ from spotkeeper.cli import records, render
 from spotkeeper.cli.choices import Choices, global_options, pass_choices
 from spotkeeper.cli.gpus import gpu
 from spotkeeper.cli.needs import need_from, need_options
+from spotkeeper.keeper.finding import Inquiry
 from spotkeeper.lifecycle.plan import no_offers
 from spotkeeper.model.offer import SortBy
 
@@ -48,10 +50,11 @@ def command(
       spot find --type 'g5.*' --type 'g6.*' --max-hourly 0.80
     """
     keeper = choices.keeper(refresh=refresh)
-    ranking = keeper.find(need_from(given, choices.region), by=SortBy(sort))
+    inquiry = Inquiry(by=SortBy(sort), limit=limit, explain=why)
+    ranking = keeper.find(need_from(given, choices.region), inquiry)
     if not ranking.offers:
         raise no_offers(ranking)
-    rows = [records.offer(offer) for offer in ranking.offers[:limit]]
+    rows = [records.offer(offer) for offer in ranking.offers]
     refused = [records.refusal(refusal) for refusal in ranking.refused]
     render.emit(
         choices,
@@ -62,10 +65,10 @@ def command(
         extra={"refused": refused} if why else None,
     )
     if choices.output == "table":
-        _say_rest(len(rows), len(ranking.offers), ranking.refusals_by_reason() if why else {})
+        _say_rest(len(rows), ranking.found, ranking.refused_by_reason if why else {})
 
 
-def _say_rest(shown: int, found: int, refused: dict[str, int]) -> None:
+def _say_rest(shown: int, found: int, refused: Mapping[str, int]) -> None:
     if shown < found:
         click.echo(f"{shown} of {found} pools; more with --limit {found}", err=True)
     for reason, count in refused.items():

@@ -1,13 +1,13 @@
 """The verbs. Each is a few lines over the market, the ranking and the lifecycle."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 
 from spotkeeper.errors import NotFound
 from spotkeeper.keeper import regions
 from spotkeeper.keeper.answers import Comparison, Farewell, Listing, MachineReport, PriceRow
 from spotkeeper.keeper.ending import Ending
+from spotkeeper.keeper.finding import Finding, Inquiry
 from spotkeeper.keeper.launching import Confirm, Launching
 from spotkeeper.keeper.looking import Look
 from spotkeeper.keeper.wiring import Connection, Edges, OnCall, Silence, connect
@@ -16,15 +16,16 @@ from spotkeeper.lifecycle.doctor import Check, Doctor
 from spotkeeper.lifecycle.giveback import Outcome
 from spotkeeper.lifecycle.plan import Plan, Wish, no_offers
 from spotkeeper.lifecycle.ports import Talk
-from spotkeeper.market.market import problems
 from spotkeeper.model import event
-from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.need import Need
-from spotkeeper.model.offer import Ranking, Refusal, SortBy
-from spotkeeper.ranking.ranking import rank
-from spotkeeper.ranking.rules import sift, type_rules
+from spotkeeper.model.offer import Ranking, SortBy
 from spotkeeper.ssh import keys
 from spotkeeper.ssh.shell import Login
+
+ANYTHING = Inquiry()
+
+#: A comparison shows the cheapest zone of every type and region: all pools are looked at.
+ALL_POOLS = 100_000
 
 
 class Keeper:
@@ -40,6 +41,7 @@ class Keeper:
         self._cloud = edges.cloud
         self._look = Look(edges)
         self._ending = Ending(edges, self._look, talk)
+        self._finding = Finding(edges)
         self._launching = Launching(edges, self._look, self._ending, talk)
 
     @classmethod
@@ -63,23 +65,13 @@ class Keeper:
         """What must be said with every answer, such as that prices are simulated."""
         return self._edges.warnings
 
-    def find(self, need: Need, *, by: SortBy = SortBy.VALUE) -> Ranking:
+    def find(self, need: Need, inquiry: Inquiry = ANYTHING) -> Ranking:
         """Rank the pools that fit a need, over all regions that it names.
 
         A region that does not answer is named in the ranking's warnings; when none answers, the
         first one's problem is raised.
         """
-        searched = regions.searched(need.regions, self._edges)
-        answers = self._edges.market.offers(searched, need.types, sift=partial(_sift, need))
-        if all(answer.problem for answer in answers):
-            raise next(answer.problem for answer in answers if answer.problem)
-        return rank(
-            (offer for answer in answers for offer in answer.offers),
-            need,
-            by=by,
-            refused=(refusal for answer in answers for refusal in answer.refused),
-            warnings=problems(answers),
-        )
+        return self._finding.find(need, inquiry)
 
     def prices(self, types: Sequence[str], in_regions: Sequence[str] = ()) -> Comparison:
         """The cheapest zone of each type and region, in the order in which they were named.
@@ -87,7 +79,8 @@ class Keeper:
         Raises:
             NoOffers: none of the types has a Spot price in the regions.
         """
-        ranking = self.find(Need(types=tuple(types), regions=tuple(in_regions)), by=SortBy.PRICE)
+        need = Need(types=tuple(types), regions=tuple(in_regions))
+        ranking = self.find(need, Inquiry(by=SortBy.PRICE, limit=ALL_POOLS, explain=True))
         if not ranking.offers:
             raise no_offers(ranking)
         rows: dict[tuple[str, str], PriceRow] = {}
@@ -215,9 +208,3 @@ class Keeper:
         """The least IAM policy for a command, for this account, region and partition."""
         chosen = regions.searched((region,) if region else (), self._edges)[0]
         return policy.document(command, caller=self._cloud.caller(), region=chosen)
-
-
-def _sift(
-    need: Need, region: str, found: Iterable[InstanceType]
-) -> tuple[Sequence[InstanceType], Sequence[Refusal]]:
-    return sift(found, type_rules(need), named=lambda row: f"{row.name}@{region}*")

@@ -195,7 +195,7 @@ def disk_gib(wish: Wish, image_gib: int) -> int:
 
 def no_offers(ranking: Ranking) -> NoOffers:
     """The error for an empty ranking: how many pools fell to which rule."""
-    counts = ranking.refusals_by_reason()
+    counts = dict(ranking.refused_by_reason)
     reasons = ", ".join(f"{count} {reason}" for reason, count in counts.items())
     told = f"No pool fits. Refused: {reasons}" if reasons else "No pool fits"
     if ranking.warnings:

@@ -1,35 +1,42 @@
-"""The folder's one door: offers of several regions at once, each with its sources."""
+"""The folder's one door: what is on sale in several regions, and all that is known of it."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
-from spotkeeper.errors import BadInput, Scope, SpotkeeperError
+from spotkeeper.errors import Scope, SpotkeeperError
 from spotkeeper.market.catalog import exact_names, repaired
-from spotkeeper.market.feeds import CatalogFeed, OnDemandFeed, PriceFeed
+from spotkeeper.market.feeds import CatalogFeed, OnDemandFeed, PriceFeed, Progress
 from spotkeeper.model.instance_type import InstanceType
-from spotkeeper.model.offer import Dated, Offer, Refusal, Source
+from spotkeeper.model.offer import Dated, Refusal
+from spotkeeper.model.price_table import PriceTable
 
 #: Every region is its own endpoint with its own throttle, so they are asked side by side.
 MAX_REGIONS_AT_ONCE = 16
 
-#: Splits the types of a region into those worth a price and the refused rest.
-Sift = Callable[[str, Iterable[InstanceType]], tuple[Sequence[InstanceType], Sequence[Refusal]]]
+OnDemand = Mapping[str, Dated[Mapping[str, Decimal]]]
 
 
 @dataclass(frozen=True, slots=True)
-class RegionAnswer:
-    """What one region offers, or why it did not answer."""
+class Sight:
+    """One look at the market: prices of all regions, and the hardware of every type in them."""
 
-    region: str
-    offers: tuple[Offer, ...] = ()
-    refused: tuple[Refusal, ...] = ()
-    problem: SpotkeeperError | None = None
+    tables: Sequence[PriceTable]
+    hardware: Dated[Mapping[str, InstanceType]]
+    missing: tuple[Refusal, ...] = ()
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """One line per region that did not answer, or not to the end."""
+        return tuple(
+            f"{table.region}: {table.problem.message}" for table in self.tables if table.problem
+        )
 
 
 class Market:
-    """Joins catalog, Spot and On-Demand prices into offers."""
+    """Joins prices, hardware and On-Demand prices."""
 
     def __init__(
         self,
@@ -44,72 +51,56 @@ class Market:
         self._on_demand = on_demand
         self._now = now
 
-    def offers(
-        self, regions: Sequence[str], globs: Sequence[str], *, sift: Sift
-    ) -> tuple[RegionAnswer, ...]:
-        """Ask every region; one that fails is answered with its problem, never dropped.
+    def look(
+        self, regions: Sequence[str], globs: Sequence[str], *, told: Progress | None = None
+    ) -> Sight:
+        """Ask every region for its prices; one that fails is answered with its problem.
 
         Raises:
-            BadInput: a type name exists in no region; nobody is logged in (those would fail
-                everywhere alike).
+            SpotkeeperError: nobody is logged in, or no region answered at all.
+            BadInput: a type name exists in no region.
         """
-
-        def answer(region: str) -> RegionAnswer:
-            try:
-                return self._region(region, globs, sift)
-            except SpotkeeperError as problem:
-                if isinstance(problem, BadInput) or problem.scope is Scope.CREDENTIALS:
-                    raise
-                return RegionAnswer(region, problem=problem)
-
-        with ThreadPoolExecutor(min(MAX_REGIONS_AT_ONCE, len(regions) or 1)) as pool:
-            return tuple(pool.map(answer, regions))
+        tables = self._prices.scan(regions, globs, told)
+        _refuse_silence(tables)
+        seen = {table.region: {row[0] for row in table.rows} for table in tables}
+        sold = set().union(*seen.values())
+        if unsold := [name for name in exact_names(globs) if name not in sold]:
+            self._catalog.refuse_unknown(unsold)
+        listed = self._catalog.hardware(seen)
+        hardware = {name: repaired(row) for name, row in listed.value.items() if name in sold}
+        return Sight(tables, Dated(hardware, listed.as_of), tuple(_not_offered(seen, globs)))
 
     def hardware(self, region: str, globs: Sequence[str]) -> Dated[tuple[InstanceType, ...]]:
         """The types of a region whose name matches a glob, as the hardware really is."""
         listed = self._catalog.instance_types(region, globs)
         return Dated(tuple(repaired(row) for row in listed.value), listed.as_of)
 
-    def _region(self, region: str, globs: Sequence[str], sift: Sift) -> RegionAnswer:
-        found = self.hardware(region, globs)
-        kept, sifted = sift(region, found.value)
-        refused = (*sifted, *_not_offered(region, globs, found.value))
-        if not kept:
-            return RegionAnswer(region, refused=refused)
-        by_name = {row.name: row for row in kept}
-        spot = self._prices.current_prices(region, by_name.keys())
-        on_demand = self._on_demand.on_demand_prices(region, by_name.keys())
-        sources = (
-            Source("spot_usd_per_hour", "ec2:DescribeSpotPriceHistory", self._now()),
-            Source("hardware", "ec2:DescribeInstanceTypes", found.as_of),
-            Source("on_demand_usd_per_hour", "pricing:GetProducts", on_demand.as_of),
-        )
-        offers = tuple(
-            Offer(by_name[name], price, on_demand.value.get(name), sources)
-            for price in spot
-            if (name := price.pool.instance_type)
-        )
-        priced = {offer.pool.instance_type for offer in offers}
-        unpriced = (
-            Refusal(f"{name}@{region}*", "no Spot price in this region")
-            for name in by_name
-            if name not in priced
-        )
-        return RegionAnswer(region, offers, (*refused, *unpriced))
+    def on_demand(self, types: Mapping[str, Collection[str]]) -> OnDemand:
+        """List prices by region and type; a region that does not answer has none."""
+
+        def answer(region: str) -> Dated[Mapping[str, Decimal]]:
+            try:
+                return self._on_demand.on_demand_prices(region, types[region])
+            except SpotkeeperError as problem:
+                if problem.scope is Scope.CREDENTIALS:
+                    raise
+                return Dated({}, self._now())
+
+        with ThreadPoolExecutor(min(MAX_REGIONS_AT_ONCE, len(types) or 1)) as pool:
+            return dict(zip(types, pool.map(answer, types), strict=True))
 
 
-def _not_offered(
-    region: str, globs: Sequence[str], found: Iterable[InstanceType]
-) -> tuple[Refusal, ...]:
-    """The exact names that the region does not have."""
-    names = {row.name for row in found}
-    return tuple(
-        Refusal(f"{glob}@{region}*", "not offered in this region")
-        for glob in exact_names(globs)
-        if glob not in names
-    )
+def _refuse_silence(tables: Sequence[PriceTable]) -> None:
+    """Where nobody is logged in, or nobody answered, there is no market to show."""
+    problems = [table.problem for table in tables if table.problem]
+    for problem in problems:
+        if problem.scope is Scope.CREDENTIALS or len(problems) == len(tables):
+            raise problem
 
 
-def problems(answers: Collection[RegionAnswer]) -> tuple[str, ...]:
-    """One line per region that did not answer."""
-    return tuple(f"{each.region}: {each.problem.message}" for each in answers if each.problem)
+def _not_offered(seen: Mapping[str, Collection[str]], globs: Sequence[str]) -> Iterable[Refusal]:
+    """The exact names that a region does not sell."""
+    for region, names in seen.items():
+        for name in exact_names(globs):
+            if name not in names:
+                yield Refusal(f"{name}@{region}*", "not offered as Spot in this region")

@@ -25,3 +25,4 @@ class Need:
     memory_gib: float = 0
     arch: str | None = None
     max_usd_per_hour: Decimal | None = None
+    max_interruption_percent: int | None = None

@@ -1,5 +1,6 @@
 """A pool with what is known about it, and the ranking of many."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -89,19 +90,20 @@ class SortBy(StrEnum):
     VALUE = "value"
     PRICE = "price"
     SAVING = "saving"
+    RISK = "risk"
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Offers, best first, and the refused ones with their reason."""
+    """The best offers of a market, best first.
+
+    ``found``              how many pools fit the need; ``offers`` are the best of them.
+    ``refused_by_reason``  how many pools fell to which rule, the strictest rule first.
+    ``refused``            each of those, where an explanation was asked for.
+    """
 
     offers: tuple[Offer, ...]
     refused: tuple[Refusal, ...] = ()
-    warnings: tuple[str, ...] = field(default=())
-
-    def refusals_by_reason(self) -> dict[str, int]:
-        """How many pools fell to which rule, the strictest rule first."""
-        counts: dict[str, int] = {}
-        for refusal in self.refused:
-            counts[refusal.reason] = counts.get(refusal.reason, 0) + 1
-        return dict(sorted(counts.items(), key=lambda pair: -pair[1]))
+    warnings: tuple[str, ...] = ()
+    found: int = 0
+    refused_by_reason: Mapping[str, int] = field(default_factory=dict)

@@ -1,15 +1,12 @@
 """Named rules; each refusal carries its reason."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Generic, TypeVar
 
 from spotkeeper.model.instance_type import InstanceType
-from spotkeeper.model.money import plain
 from spotkeeper.model.need import Need
-from spotkeeper.model.offer import Offer, Refusal
 
 T = TypeVar("T")
 
@@ -52,41 +49,9 @@ def type_rules(need: Need) -> list[Rule[InstanceType]]:
     return [rule for applies, rule in stated if applies]
 
 
-def offer_rules(need: Need) -> list[Rule[Offer]]:
-    """The rules of a need that the zone and the price decide."""
-    limit = need.max_usd_per_hour
-    stated: list[tuple[bool, Rule[Offer]]] = [
-        (
-            bool(need.zones),
-            Rule(
-                "zone not asked for",
-                lambda offer: bool({offer.pool.zone.name, offer.pool.zone.id} & set(need.zones)),
-            ),
-        ),
-        (
-            limit is not None,
-            Rule(
-                f"over your limit of ${plain(limit or Decimal(0))}/h",
-                lambda offer: limit is None or offer.spot_usd_per_hour <= limit,
-            ),
-        ),
-    ]
-    return [rule for applies, rule in stated if applies]
-
-
-def sift(
-    candidates: Iterable[T], rules: Sequence[Rule[T]], *, named: Callable[[T], str]
-) -> tuple[list[T], list[Refusal]]:
-    """Split into kept and refused; a candidate is refused by the first rule it fails."""
-    kept: list[T] = []
-    refused: list[Refusal] = []
-    for candidate in candidates:
-        failed = next((rule for rule in rules if not rule.admits(candidate)), None)
-        if failed is None:
-            kept.append(candidate)
-        else:
-            refused.append(Refusal(named(candidate), failed.reason))
-    return kept, refused
+def first_refusal(candidate: T, rules: Iterable[Rule[T]]) -> str:
+    """The words of the first rule that a candidate falls to; "" when it meets them all."""
+    return next((rule.reason for rule in rules if not rule.admits(candidate)), "")
 
 
 def _matches(name: str, globs: Iterable[str]) -> bool:

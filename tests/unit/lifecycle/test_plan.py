@@ -28,7 +28,7 @@ from spotkeeper.lifecycle.ports import OnInterruption
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.max_price import MaxPrice
 from spotkeeper.model.need import Need
-from spotkeeper.model.offer import Offer, Ranking, Refusal
+from spotkeeper.model.offer import Offer, Ranking
 
 GPU = "g5.xlarge@us-east-1a"
 CPU = "m5.large@us-east-1a"
@@ -203,8 +203,8 @@ def test_a_price_relative_to_an_unknown_on_demand_price_is_not_guessed() -> None
 
 
 def test_no_offers_counts_the_refusals_by_rule() -> None:
-    refused = tuple(Refusal(f"p{n}", "fewer than 8 GPUs") for n in range(3))
-    ranking = Ranking((), (*refused, Refusal("q", "excluded")), ("eu-west-1: no answer",))
+    counts = {"fewer than 8 GPUs": 3, "excluded": 1}
+    ranking = Ranking((), warnings=("eu-west-1: no answer",), refused_by_reason=counts)
     error = no_offers(ranking)
     assert "3 fewer than 8 GPUs, 1 excluded" in error.message
     assert "eu-west-1: no answer" in error.message

@@ -4,8 +4,6 @@ from decimal import Decimal
 
 from tests.unit.model.make import offer, pool
 
-from spotkeeper.model.offer import Ranking, Refusal
-
 
 def test_a_pool_is_spelled_type_at_zone() -> None:
     assert str(pool("g5.xlarge", "us-east-1a")) == "g5.xlarge@us-east-1a"
@@ -23,11 +21,3 @@ def test_unknown_is_none_and_never_a_guess() -> None:
     assert found.interruption_band is None
     assert found.placement_score is None
     assert found.expected_usd_per_useful_hour is None
-
-
-def test_refusals_are_counted_the_strictest_rule_first() -> None:
-    refused = tuple(Refusal(f"p{n}", "too dear" if n else "no GPU") for n in range(3))
-    assert list(Ranking((), refused).refusals_by_reason().items()) == [
-        ("too dear", 2),
-        ("no GPU", 1),
-    ]

@@ -1,118 +1,241 @@
-"""Offers in order: numbers, not text; the same market, the same order."""
+"""Pools in order: numbers, not text; the same market, the same order; every refusal counted."""
 
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.model.make import offer, pool
+from tests.unit.model.make import NOON, hardware
 
 from spotkeeper.model.need import Need
-from spotkeeper.model.offer import Offer, Refusal, SortBy
-from spotkeeper.ranking.ranking import rank
+from spotkeeper.model.odds import Band, RegionOdds, Work
+from spotkeeper.model.offer import SortBy
+from spotkeeper.model.price_table import PriceTable, Row
+from spotkeeper.ranking.ranking import Facts, Shortlist, Wanted, shortlist
 
+REGION = "us-east-1"
 PRICES = st.decimals("0.0001", "100", places=4)
 TYPES = ["g5.xlarge", "g6.xlarge", "m5.large"]
-ON_DEMAND = st.one_of(st.none(), PRICES)
+HARDWARE = {name: hardware(name) for name in TYPES}
+HARDWARE["m5.large"] = hardware("m5.large", gpus=None)
+HAZARDS = st.floats(0, 2)
+
+
+def row(usd: str, name: str = "g5.xlarge", zone: str = "us-east-1a") -> Row:
+    return (name, "Linux/UNIX", usd, "2026-11-23T11:00:00Z", zone, f"{zone[:-1]}-az{zone[-1]}")
+
+
+def best(rows: Iterable[Row], need: Need | None = None, **wanted: object) -> Shortlist:
+    odds = wanted.pop("odds", RegionOdds())
+    listed = wanted.pop("on_demand", {})
+    facts = Facts(HARDWARE, {REGION: odds}, {REGION: listed})  # type: ignore[dict-item]
+    table = PriceTable(REGION, list(rows), NOON)
+    return shortlist([table], facts, Wanted(need or Need(), **wanted))  # type: ignore[arg-type]
+
+
+def pools(found: Shortlist) -> list[str]:
+    return [f"{each.instance_type}@{each.zone_name}" for each in found.chosen]
+
+
+def prices(found: Shortlist) -> list[Decimal]:
+    return [Decimal(each.row[2]) for each in found.chosen]
 
 
 @st.composite
-def markets(draw: st.DrawFn) -> list[Offer]:
-    """Offers of distinct pools."""
-    pools = draw(
-        st.lists(
-            st.tuples(
-                st.sampled_from(["g5.xlarge", "g6.xlarge", "m5.large"]), st.sampled_from("abc")
-            ),
-            unique=True,
-        )
-    )
-    return [
-        offer(
-            str(draw(PRICES)),
-            on_demand=None if (listed := draw(ON_DEMAND)) is None else str(listed),
-            at=pool(name, f"us-east-1{letter}"),
-        )
-        for name, letter in pools
-    ]
-
-
-def names(offers: tuple[Offer, ...]) -> list[str]:
-    return [str(each.pool) for each in offers]
+def markets(draw: st.DrawFn) -> list[Row]:
+    """Rows of distinct pools."""
+    names = st.tuples(st.sampled_from(TYPES), st.sampled_from("abc"))
+    found = draw(st.lists(names, unique=True))
+    return [row(str(draw(PRICES)), name, f"{REGION}{zone}") for name, zone in found]
 
 
 def test_prices_are_ordered_as_numbers_and_not_as_text() -> None:
     texts = ["10.0", "9.5", "0.0900", "0.1", "1", "0.09"]
-    offers = [
-        offer(usd, at=pool(zone=f"us-east-1{z}")) for usd, z in zip(texts, "abcdef", strict=True)
-    ]
-    ordered = rank(offers, Need(), by=SortBy.PRICE).offers
-    prices = [each.spot_usd_per_hour for each in ordered]
-    assert prices == sorted(prices)
-    assert prices[-1] == 10
+    rows = [row(usd, zone=f"us-east-1{z}") for usd, z in zip(texts, "abcdef", strict=True)]
+    found = prices(best(rows, by=SortBy.PRICE))
+    assert found == sorted(found)
+    assert found[-1] == 10
 
 
 @pytest.mark.parametrize("by", list(SortBy))
 @given(market=markets(), seed=st.randoms(use_true_random=False))
 def test_the_order_of_the_feed_does_not_matter(
-    by: SortBy, market: list[Offer], seed: Random
+    by: SortBy, market: list[Row], seed: Random
 ) -> None:
     shuffled = list(market)
     seed.shuffle(shuffled)
-    assert rank(shuffled, Need(), by=by) == rank(market, Need(), by=by)
+    odds = RegionOdds(hazards={"g5.xlarge": 0.5}, own={("m5.large", "us-east-1a"): 2.0})
+    assert best(shuffled, by=by, odds=odds) == best(market, by=by, odds=odds)
 
 
 @given(market=markets(), limit=PRICES)
-def test_kept_and_refused_are_all(market: list[Offer], limit: Decimal) -> None:
-    ranking = rank(market, Need(max_usd_per_hour=limit))
-    together = names(ranking.offers) + [each.pool for each in ranking.refused]
-    assert sorted(together) == sorted(str(each.pool) for each in market)
-    assert all(each.spot_usd_per_hour <= limit for each in ranking.offers)
+def test_kept_and_refused_are_all(market: list[Row], limit: Decimal) -> None:
+    found = best(market, Need(max_usd_per_hour=limit, gpus=1), explain=True)
+    together = pools(found) + [each.pool for each in found.refused]
+    assert sorted(together) == sorted(f"{each[0]}@{each[4]}" for each in market)
+    assert sum(found.refused_by_reason.values()) == len(found.refused)
+    assert all(usd <= limit for usd in prices(found))
 
 
-@given(market=markets())
-def test_the_cheapest_is_first_by_price(market: list[Offer]) -> None:
-    prices = [each.spot_usd_per_hour for each in rank(market, Need(), by=SortBy.PRICE).offers]
-    assert prices == sorted(prices)
+@given(market=markets(), limit=st.integers(0, 4))
+def test_a_limit_shows_the_first_and_counts_the_rest(market: list[Row], limit: int) -> None:
+    everything, first = best(market), best(market, limit=limit)
+    assert list(first.chosen) == list(everything.chosen)[:limit]
+    assert first.found == everything.found == len(market)
 
 
-@given(market=markets())
-def test_the_biggest_saving_is_first_by_saving(market: list[Offer]) -> None:
-    ordered = rank(market, Need(), by=SortBy.SAVING).offers
-    savings = [each.saving_percent for each in ordered if each.saving_percent is not None]
-    assert savings == sorted(savings, reverse=True)
+@given(market=markets(), factor=st.sampled_from([2, 8, 1024]))
+def test_a_scale_of_all_prices_changes_no_order(market: list[Row], factor: int) -> None:
+    odds = RegionOdds(hazards={"g5.xlarge": 0.5}, otherwise=0.1)
+    scaled = [(*one[:2], str(Decimal(one[2]) * factor / 1024), *one[3:]) for one in market]
+    down = [(*one[:2], str(Decimal(one[2]) / 1024), *one[3:]) for one in market]
+    assert pools(best(scaled, odds=odds)) == pools(best(down, odds=odds))
 
 
-def test_an_unknown_saving_comes_after_every_saving() -> None:
-    unknown = offer("0.1", on_demand=None, at=pool(zone="us-east-1a"))
-    small = offer("0.99", on_demand="1", at=pool(zone="us-east-1b"))
-    assert rank([unknown, small], Need(), by=SortBy.SAVING).offers == (small, unknown)
+@given(cheap=PRICES, dear=PRICES, safe=HAZARDS, risky=HAZARDS)
+def test_cheaper_and_safer_never_ranks_lower(
+    cheap: Decimal, dear: Decimal, safe: float, risky: float
+) -> None:
+    cheap, dear = sorted((cheap, dear))
+    safe, risky = sorted((safe, risky))
+    own = {("g5.xlarge", "us-east-1a"): risky, ("g5.xlarge", "us-east-1b"): safe}
+    rows = [row(str(dear)), row(str(cheap), zone="us-east-1b")]
+    first = best(rows, odds=RegionOdds(own=own)).chosen[0]
+    assert (
+        first.zone_name == "us-east-1b"
+        or (cheap, safe) == (dear, risky)
+        or first.order == (float(cheap) * (1 + safe * Work().lost_hours))
+    )
+
+
+def test_value_weighs_the_price_with_the_hours_that_an_interruption_costs() -> None:
+    odds = RegionOdds(hazards={"g5.xlarge": 1.0, "g6.xlarge": 0.0})
+    rows = [row("0.50"), row("0.65", "g6.xlarge")]
+    # Ten minutes of restart and fifteen of lost work: 0.50 x (1 + 25/60) is more than 0.65.
+    assert pools(best(rows, odds=odds)) == ["g6.xlarge@us-east-1a", "g5.xlarge@us-east-1a"]
+    assert best(rows, odds=odds).chosen[1].order == pytest.approx(0.5 * (1 + 25 / 60))
+
+
+def test_more_lost_work_makes_risk_dearer() -> None:
+    facts = Facts(
+        HARDWARE,
+        {REGION: RegionOdds(hazards={"g5.xlarge": 0.2, "g6.xlarge": 0.0})},
+        work=Work(restart=timedelta(hours=1), checkpoint=timedelta(hours=8)),
+    )
+    table = PriceTable(REGION, [row("0.50"), row("0.65", "g6.xlarge")], NOON)
+    first = shortlist([table], facts, Wanted(Need())).chosen[0]
+    assert first.instance_type == "g6.xlarge"
 
 
 def test_value_is_the_price_while_the_risk_is_unknown() -> None:
-    cheap, dear = offer("0.1", at=pool(zone="us-east-1b")), offer("0.2")
-    assert rank([dear, cheap], Need()).offers == (cheap, dear)
+    assert prices(best([row("0.2"), row("0.1", zone="us-east-1b")])) == [
+        Decimal("0.1"),
+        Decimal("0.2"),
+    ]
 
 
-def test_equal_prices_are_ordered_by_pool() -> None:
-    zones = ["us-west-2a", "eu-west-1b", "us-east-1a"]
-    offers = [offer("0.4", at=pool(zone=zone)) for zone in zones]
-    assert names(rank(offers, Need()).offers) == [f"g5.xlarge@{zone}" for zone in sorted(zones)]
+def test_the_unknown_among_the_known_is_taken_for_the_worst_that_was_said() -> None:
+    odds = RegionOdds(hazards={"g5.xlarge": 0.0}, otherwise=2.0)
+    assert pools(best([row("0.40"), row("0.39", "g6.xlarge")], odds=odds))[0].startswith("g5")
 
 
-def test_equal_prices_written_differently_are_equal() -> None:
-    first, second = (
-        offer("0.40", at=pool(zone="us-east-1a")),
-        offer("0.4", at=pool(zone="us-east-1b")),
-    )
-    assert rank([second, first], Need()).offers == (first, second)
+def test_the_least_risk_is_first_by_risk_and_the_unknown_last() -> None:
+    odds = RegionOdds(hazards={"g5.xlarge": 0.5, "m5.large": 0.1}, otherwise=1.0)
+    rows = [row("0.1", "g6.xlarge"), row("0.2"), row("0.9", "m5.large")]
+    assert [name.split("@")[0] for name in pools(best(rows, by=SortBy.RISK, odds=odds))] == [
+        "m5.large",
+        "g5.xlarge",
+        "g6.xlarge",
+    ]
 
 
-def test_earlier_refusals_and_warnings_are_passed_on_first() -> None:
-    earlier = Refusal("m5.large@us-east-1*", "no GPU")
-    need = Need(max_usd_per_hour=Decimal("0.1"))
-    ranking = rank([offer()], need, refused=[earlier], warnings=["eu-west-1: no answer"])
-    assert ranking.refused[0] == earlier
-    assert [each.pool for each in ranking.refused[1:]] == ["g5.xlarge@us-east-1a"]
-    assert ranking.warnings == ("eu-west-1: no answer",)
+def test_equal_risks_are_ordered_by_price() -> None:
+    odds = RegionOdds(hazards={"g5.xlarge": 0.5})
+    found = best([row("0.2"), row("0.1", zone="us-east-1b")], by=SortBy.RISK, odds=odds)
+    assert prices(found) == [Decimal("0.1"), Decimal("0.2")]
+
+
+def test_the_biggest_saving_is_first_by_saving_and_the_unknown_last() -> None:
+    listed = {"g5.xlarge": Decimal(1), "g6.xlarge": Decimal("0.2")}
+    rows = [row("0.01", "m5.large"), row("0.5"), row("0.15", "g6.xlarge")]
+    found = best(rows, by=SortBy.SAVING, on_demand=listed)
+    assert [each.instance_type for each in found.chosen] == ["g5.xlarge", "g6.xlarge", "m5.large"]
+
+
+def test_equal_prices_are_ordered_by_pool_however_they_are_written() -> None:
+    rows = [row("0.40", zone="us-east-1c"), row("0.4"), row("0.400", zone="us-east-1b")]
+    assert [each.zone_name[-1] for each in best(rows).chosen] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("need", "reason"),
+    [
+        (Need(zones=("us-east-1b",)), "zone not asked for"),
+        (Need(zones=("us-east-1-azb",)), "zone not asked for"),
+        (Need(max_usd_per_hour=Decimal("0.3999")), "over your limit of $0.3999/h"),
+        (Need(gpus=2), "fewer than 2 GPUs"),
+        (Need(max_interruption_percent=10), "how often it is interrupted is not known"),
+    ],
+)
+def test_every_refusal_names_the_pool_and_its_rule(need: Need, reason: str) -> None:
+    found = best([row("0.4")], need, explain=True)
+    assert found.refused_by_reason == {reason: 1}
+    assert [(each.pool, each.reason) for each in found.refused] == [
+        ("g5.xlarge@us-east-1a", reason)
+    ]
+
+
+@pytest.mark.parametrize(
+    "need",
+    [
+        Need(zones=("us-east-1a",)),
+        Need(zones=("us-east-1-aza",)),
+        Need(max_usd_per_hour=Decimal("0.4000")),
+        Need(max_interruption_percent=11),
+    ],
+)
+def test_what_is_just_within_the_limits_is_kept(need: Need) -> None:
+    odds = RegionOdds(bands={"g5.xlarge": Band("5-10%", 11)})
+    assert best([row("0.4")], need, odds=odds).found == 1
+
+
+def test_a_type_that_is_interrupted_too_often_is_refused() -> None:
+    odds = RegionOdds(bands={"g5.xlarge": Band(">20%", 100)})
+    found = best([row("0.4")], Need(max_interruption_percent=10), odds=odds)
+    assert found.refused_by_reason == {"interrupted more often than 10 %": 1}
+
+
+def test_a_pool_that_was_dry_a_moment_ago_is_left_alone_and_says_so() -> None:
+    odds = RegionOdds(cooling={("g5.xlarge", "us-east-1a"): "dry 3 min ago"})
+    found = best([row("0.4"), row("0.5", zone="us-east-1b")], odds=odds)
+    assert pools(found) == ["g5.xlarge@us-east-1b"]
+    assert found.refused_by_reason == {"dry 3 min ago": 1}
+
+
+@pytest.mark.parametrize("usd", ["NaN", "-1", "0", "inf", "1e9", "free", ""])
+def test_a_price_that_is_none_is_refused_and_not_believed(usd: str) -> None:
+    found = best([row(usd), row("0.5", zone="us-east-1b")])
+    assert pools(found) == ["g5.xlarge@us-east-1b"]
+    assert found.refused_by_reason == {"its price is no price": 1}
+
+
+def test_a_type_that_nobody_describes_is_refused() -> None:
+    assert best([row("1", "x9.huge")]).refused_by_reason == {"EC2 does not describe the type": 1}
+
+
+def test_the_strictest_rule_is_named_first() -> None:
+    rows = [row("0.1", "m5.large"), row("0.1", "m5.large", "us-east-1b"), row("9")]
+    found = best(rows, Need(gpus=1, max_usd_per_hour=Decimal(1)))
+    assert list(found.refused_by_reason) == ["fewer than 1 GPUs", "over your limit of $1/h"]
+
+
+def test_every_region_has_its_own_odds() -> None:
+    west = [("g5.xlarge", "Linux/UNIX", "0.4", "2026-11-23T11:00:00Z", "us-west-2a", "")]
+    tables = [PriceTable(REGION, [row("0.4")], NOON), PriceTable("us-west-2", west, NOON)]
+    odds = {REGION: RegionOdds(hazards={"g5.xlarge": 1.0}), "us-west-2": RegionOdds(otherwise=0.1)}
+    found = shortlist(tables, replace(Facts(HARDWARE), odds=odds), Wanted(Need()))
+    assert [each.region for each in found.chosen] == ["us-west-2", REGION]

@@ -1,16 +1,11 @@
 """Every rule admits, refuses, and says why."""
 
-from decimal import Decimal
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from tests.unit.model.make import hardware, offer, pool
+from tests.unit.model.make import hardware
 
 from spotkeeper.model.instance_type import Gpus, InstanceType
 from spotkeeper.model.need import Need
-from spotkeeper.model.offer import Offer, Refusal
-from spotkeeper.ranking.rules import Rule, offer_rules, sift, type_rules
+from spotkeeper.ranking.rules import first_refusal, type_rules
 
 G5 = hardware()
 M5 = hardware("m5.large", gpus=None, vcpus=2, memory_mib=8192, hibernation_supported=True)
@@ -19,8 +14,7 @@ G5G = hardware("g5g.xlarge", archs=("arm64",))
 
 def verdict(need: Need, row: InstanceType) -> str | None:
     """The reason why the need refuses the hardware; none when it is admitted."""
-    _, refused = sift([row], type_rules(need), named=lambda each: each.name)
-    return refused[0].reason if refused else None
+    return first_refusal(row, type_rules(need)) or None
 
 
 @pytest.mark.parametrize(
@@ -59,52 +53,10 @@ def test_one_too_little_is_too_little(need: Need, reason: str) -> None:
 
 def test_a_need_that_asks_for_nothing_only_asks_for_spot() -> None:
     assert [rule.reason for rule in type_rules(Need())] == ["not offered as Spot"]
-    assert offer_rules(Need()) == []
-
-
-def offered(need: Need, one: Offer) -> str | None:
-    _, refused = sift([one], offer_rules(need), named=lambda each: str(each.pool))
-    return refused[0].reason if refused else None
-
-
-@pytest.mark.parametrize("zone", ["us-east-1a", "use1-az1"])
-def test_a_zone_is_asked_for_by_name_or_id(zone: str) -> None:
-    here = offer(at=pool(zone="us-east-1a", zone_id="use1-az1"))
-    there = offer(at=pool(zone="us-east-1b", zone_id="use1-az2"))
-    assert offered(Need(zones=(zone,)), here) is None
-    assert offered(Need(zones=(zone,)), there) == "zone not asked for"
-
-
-def test_a_pool_without_a_known_zone_id_is_still_found_by_name() -> None:
-    assert offered(Need(zones=("us-east-1a",)), offer()) is None
-    assert offered(Need(zones=("use1-az1",)), offer()) == "zone not asked for"
-
-
-def test_the_limit_itself_is_within_the_limit() -> None:
-    need = Need(max_usd_per_hour=Decimal("0.5000"))
-    assert offered(need, offer("0.5")) is None
-    assert offered(need, offer("0.5001")) == "over your limit of $0.5/h"
 
 
 def test_a_candidate_falls_to_the_first_rule_it_fails() -> None:
     assert verdict(Need(gpus=4, vcpus=64), M5) == "fewer than 4 GPUs"
-
-
-@given(numbers=st.lists(st.integers(0, 20), unique=True), limit=st.integers(0, 20))
-def test_sifting_keeps_the_order_and_loses_nothing(numbers: list[int], limit: int) -> None:
-    rules: list[Rule[int]] = [
-        Rule("too big", lambda n: n <= limit),
-        Rule("odd", lambda n: n % 2 == 0),
-    ]
-    kept, refused = sift(numbers, rules, named=str)
-    assert kept == [n for n in numbers if n <= limit and n % 2 == 0]
-    assert [int(each.pool) for each in refused] == [n for n in numbers if n not in kept]
-    assert all(each.reason == ("too big" if int(each.pool) > limit else "odd") for each in refused)
-
-
-def test_a_refusal_names_the_candidate() -> None:
-    _, refused = sift([M5], type_rules(Need(gpus=1)), named=lambda row: f"{row.name}@us-east-1*")
-    assert refused == [Refusal("m5.large@us-east-1*", "fewer than 1 GPUs")]
 
 
 def test_gpu_memory_is_that_of_one_gpu() -> None:

@@ -1,0 +1,83 @@
+"""How EC2's regions are reached without boto3: address, keys and certificates.
+
+Only what is certain is answered here. Proxies, FIPS or dual-stack endpoints, and every source of
+credentials but plain keys in the environment are botocore's business.
+"""
+
+import os
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from spotkeeper.aws.signing import Keys
+
+PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
+VARIANTS = ("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT")
+#: What a profile may say of endpoints; then only botocore knows the way.
+CONFIGURED = {"endpoint_url", "services", "use_fips_endpoint", "use_dualstack_endpoint"}
+BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """An EC2 endpoint, ``host`` with its port, and the keys to sign with.
+
+    ``on_call`` hears of every call that is made through it.
+    """
+
+    host: str
+    secure: bool
+    keys: Keys
+    on_call: Callable[[], None]
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def tls(self) -> ssl.SSLContext:
+        """Certificates are always checked."""
+        return _tls(next((os.environ[name] for name in BUNDLES if os.environ.get(name)), None))
+
+
+@cache
+def _tls(bundle: str | None) -> ssl.SSLContext:
+    """One context for all regions: to read the certificates takes longer than to use them."""
+    return ssl.create_default_context(cafile=bundle or _botocores_bundle())
+
+
+def _botocores_bundle() -> str | None:
+    """The certificates that boto3 would use, found without importing it."""
+    spec = find_spec("botocore")
+    folders = spec.submodule_search_locations if spec else None
+    files = [Path(folder) / "cacert.pem" for folder in folders or ()]
+    return next((str(file) for file in files if file.exists()), None)
+
+
+def door_to(url: str, keys: Keys, on_call: Callable[[], None]) -> Door | None:
+    """The door at an endpoint's address; none where the address is more than a host."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or parts.path.strip("/") or not parts.hostname:
+        return None
+    return Door(parts.netloc.rpartition("@")[2], parts.scheme == "https", keys, on_call)
+
+
+def keys_in(environment: Mapping[str, str]) -> Keys | None:
+    """Plain keys, which win over every profile that is not named on the command line."""
+    access, secret = environment.get("AWS_ACCESS_KEY_ID"), environment.get("AWS_SECRET_ACCESS_KEY")
+    if not access or not secret:
+        return None
+    return Keys(access, secret, environment.get("AWS_SESSION_TOKEN", ""))
+
+
+def endpoint_in(environment: Mapping[str, str]) -> str | None:
+    """An endpoint for EC2 that the environment names."""
+    if environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
+        return None
+    return environment.get("AWS_ENDPOINT_URL_EC2") or environment.get("AWS_ENDPOINT_URL") or None
+
+
+def is_plain(environment: Mapping[str, str]) -> bool:
+    """Whether nothing in the environment asks for a way that only botocore knows."""
+    return not any(environment.get(name) for name in (*PROXIES, *VARIANTS))

@@ -1,0 +1,209 @@
+"""Our reader against botocore's own, on a thousand pages in all the layouts we could think of."""
+
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from xml.sax.saxutils import escape
+
+import botocore.session
+import pytest
+from botocore.parsers import create_parser
+
+from spotkeeper.aws.price_pages import FIELDS, ROOT, SET, BadPage, Row, read_page
+
+PAGES = 1_000
+XMLNS = "http://ec2.amazonaws.com/doc/2016-11-15/"
+MEMBERS = (
+    "InstanceType",
+    "ProductDescription",
+    "SpotPrice",
+    "Timestamp",
+    "AvailabilityZone",
+    "AvailabilityZoneId",
+)
+USUAL = ("g5.xlarge", "Linux/UNIX", "0.4021", "2026-11-01T10:00:00.000Z", "us-east-1a", "use1-az6")
+
+Shape = Callable[[random.Random, list[str]], list[str]]
+
+
+@cache
+def _model() -> Any:
+    session = botocore.session.Session()
+    return session.get_service_model("ec2").operation_model("DescribeSpotPriceHistory")
+
+
+def botocores(body: bytes) -> tuple[list[Row], str]:
+    """What botocore reads in a page."""
+    answer = {"status_code": 200, "headers": {}, "body": body}
+    found = create_parser("ec2").parse(answer, _model().output_shape)
+    rows = [tuple(row.get(name, "") for name in MEMBERS) for row in found["SpotPriceHistory"]]
+    return rows, found.get("NextToken", "")
+
+
+def ours(body: bytes) -> tuple[list[Any], str]:
+    page = read_page(body)
+    rows = [(*row[:3], as_time(row[3]), *row[4:]) for row in page.rows]
+    return rows, page.next_token
+
+
+def as_time(text: str) -> Any:
+    if not text:
+        return ""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def page_of(items: list[str], *, token: str = "", indent: str = "    ") -> bytes:
+    told = f"<nextToken>{token}</nextToken>" if token else "<nextToken/>"
+    inner = f"\n{indent}".join(items)
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<{ROOT} xmlns="{XMLNS}">\n{indent}'
+        f"<requestId>59dbff89-35bd-4eac-99ed-be587EXAMPLE</requestId>\n{indent}"
+        f"<{SET}>{inner}</{SET}>\n{indent}{told}\n</{ROOT}>\n"
+    ).encode()
+
+
+def fields(row: tuple[str, ...] = USUAL) -> list[str]:
+    return [f"<{name}>{escape(value)}</{name}>" for name, value in zip(FIELDS, row, strict=True)]
+
+
+def item(inner: list[str], indent: str = "\n        ") -> str:
+    return f"<item>{indent}{indent.join(inner)}{indent}</item>"
+
+
+def random_row(dice: random.Random) -> tuple[str, ...]:
+    zone = dice.choice(["us-east-1a", "us-west-2b", "eu-central-1c"])
+    day = f"2026-{dice.randint(1, 12):02}-{dice.randint(1, 28):02}"
+    return (
+        dice.choice(["g5.xlarge", "p4d.24xlarge", "t4g.nano"]),
+        dice.choice(["Linux/UNIX", "Windows", "Red Hat & Co", "a<b"]),
+        f"{dice.random() * 30:.6f}",
+        f"{day}T{dice.randint(0, 23):02}:{dice.randint(0, 59):02}:07{dice.choice(['', '.000'])}Z",
+        zone,
+        f"{zone}-az{dice.randint(1, 6)}",
+    )
+
+
+def shuffled(dice: random.Random, inner: list[str]) -> list[str]:
+    return dice.sample(inner, len(inner))
+
+
+def with_more(dice: random.Random, inner: list[str]) -> list[str]:
+    extra = dice.choice(["<tier>x</tier>", "<more><item><spotPrice>9</spotPrice></item></more>"])
+    return [*inner, extra]
+
+
+def without_zone_id(_: random.Random, inner: list[str]) -> list[str]:
+    return inner[:-1]
+
+
+def without_zone(_: random.Random, inner: list[str]) -> list[str]:
+    return [*inner[:4], *inner[5:]]
+
+
+def with_an_empty_field(dice: random.Random, inner: list[str]) -> list[str]:
+    place = dice.choice([0, 1, 2, 4, 5])
+    return [f"<{FIELDS[place]}/>" if at == place else text for at, text in enumerate(inner)]
+
+
+def with_entities(_: random.Random, inner: list[str]) -> list[str]:
+    return [inner[0].replace("g", "&#103;"), *inner[1:]]
+
+
+def with_a_comment(_: random.Random, inner: list[str]) -> list[str]:
+    return ["<!-- <item> -->", *inner]
+
+
+def with_cdata(_: random.Random, inner: list[str]) -> list[str]:
+    return [
+        *inner[:1],
+        "<productDescription><![CDATA[Linux/UNIX]]></productDescription>",
+        *inner[2:],
+    ]
+
+
+def as_usual(_: random.Random, inner: list[str]) -> list[str]:
+    return inner
+
+
+SHAPES: tuple[Shape, ...] = (
+    as_usual,
+    as_usual,
+    shuffled,
+    with_more,
+    without_zone_id,
+    without_zone,
+    with_an_empty_field,
+    with_entities,
+    with_a_comment,
+    with_cdata,
+)
+
+
+def random_page(dice: random.Random) -> bytes:
+    shapes = [dice.choice(SHAPES)] if dice.random() < 0.8 else list(SHAPES)
+    indent = dice.choice(["", "\n", "\n\t", "\r\n  ", "\n                "])
+    items = [
+        item(dice.choice(shapes)(dice, fields(random_row(dice))), indent)
+        for _ in range(dice.randint(0, 12))
+    ]
+    return page_of(items, token=dice.choice(["", "abc123=="]), indent=dice.choice(["", "    "]))
+
+
+def test_a_thousand_pages_are_read_as_botocore_reads_them() -> None:
+    dice = random.Random(7)  # noqa: S311
+    for _ in range(PAGES):
+        body = random_page(dice)
+        assert ours(body) == botocores(body), body.decode()
+
+
+def test_the_usual_page_is_read() -> None:
+    page = read_page(page_of([item(fields())], token="more"))
+    assert page == ([USUAL], "more")
+
+
+def test_a_page_without_rows_is_an_answer_too() -> None:
+    assert read_page(page_of([], token="more")) == ([], "more")
+
+
+@pytest.mark.parametrize("cut", range(0, 3_200, 64))
+def test_a_page_that_is_cut_off_is_an_error(cut: int) -> None:
+    whole = page_of([item(fields()) for _ in range(10)])
+    assert len(whole) > cut
+    with pytest.raises(BadPage):
+        read_page(whole[:cut])
+
+
+BOMB = (
+    '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;">]>'
+    f"<{ROOT}><{SET}><item><instanceType>&b;</instanceType></item></{SET}></{ROOT}>"
+)
+TWICE = item([*fields(), "<spotPrice>1</spotPrice>"])
+NESTED = item(["<spotPrice>0.1<b/>2</spotPrice>"])
+NO_DAY = item(fields((*USUAL[:3], "2026-02-30T10:00:00.000Z", *USUAL[4:])))
+NO_TIME = item(fields((*USUAL[:3], "yesterday", *USUAL[4:])))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"not xml",
+        b"<html><body>Service unavailable</body></html>",
+        b"<Response><Errors/></Response>",
+        b"\xff\xfe\x00",
+        BOMB.encode(),
+        page_of([TWICE]),
+        page_of([NESTED]),
+        page_of([NO_DAY]),
+        page_of([NO_TIME]),
+        page_of([item(fields())]).replace(b"</item>", b"</item>\x01"),
+        page_of([item(fields())], token="a") + b"<trailing/>",
+        page_of([], token="a").replace(b"<nextToken>", b"<nextToken>z</nextToken><nextToken>"),
+    ],
+)
+def test_what_is_no_whole_answer_is_an_error(body: bytes) -> None:
+    with pytest.raises(BadPage):
+        read_page(body)
