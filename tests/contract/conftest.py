@@ -6,13 +6,17 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Protocol
 
+import botocore.loaders
+import botocore.session
 import pytest
 from tests.conftest import Sandbox
 from tests.fakes import geography
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import FakeCloud
+from tests.fakes.price_server import PriceServer, serving
 
 from spotkeeper.aws.cloud import Ec2Cloud
 from spotkeeper.aws.session import AwsSession
@@ -117,13 +121,16 @@ class OverHttp:
         self.control.interrupt(name)
 
 
-@pytest.fixture(params=["fake", "sandbox"])
+@pytest.fixture(params=["fake", "sandbox", "sandbox-at-ec2s-pace"])
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
-    """Each test of the contract runs in both."""
+    """Each test of the contract runs in all of them."""
     if request.param == "fake":
         yield InMemory()
-    else:
-        yield OverHttp(request.getfixturevalue("sandbox"), tmp_path / "cache")
+        return
+    sandbox: Sandbox = request.getfixturevalue("sandbox")
+    if request.param == "sandbox-at-ec2s-pace":
+        sandbox.reset(dwell=1, speed=0, begins="2026-01-05T08:00:00+00:00")
+    yield OverHttp(sandbox, tmp_path / "cache")
 
 
 @cache
@@ -220,3 +227,20 @@ class Site:
 def site(world: World) -> Site:
     """A region ready for launches."""
     return Site(world)
+
+
+@cache
+def _loader(search_path_string: str | None = None) -> object:
+    """botocore's models are read once for all tests."""
+    return botocore.loaders.create_loader(search_path_string)
+
+
+@pytest.fixture
+def price_market(monkeypatch: pytest.MonkeyPatch) -> Iterator[PriceServer]:
+    """Prices as a test tells them. boto3 repeats at once; nothing of the environment counts."""
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
+    monkeypatch.setattr(botocore.session, "create_loader", _loader)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "AWS_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    with serving() as found:
+        yield found

@@ -333,7 +333,9 @@ def test_a_dry_run_makes_nothing(site: Site) -> None:
 
 def test_unknown_ids_are_harmless_to_cancel_terminate_and_delete(site: Site) -> None:
     instance = site.running(site.box())
-    site.cloud.cancel(REGION, ["sir-zzzzzzzz", str(instance.request_id)])
+    unknown = site.cloud.cancel(REGION, ["sir-zzzzzzzz", str(instance.request_id)])
+    assert unknown == {"sir-zzzzzzzz"}
+    assert site.cloud.cancel(REGION, [str(instance.request_id)]) == frozenset()
     site.cloud.terminate(REGION, ["i-00000000000000000", instance.id])
     site.cloud.delete_volume(REGION, "vol-00000000000000000")
     site.cloud.delete_group(REGION, "sg-00000000000000000")
@@ -358,6 +360,7 @@ def test_an_unknown_instance_has_passed_no_checks_and_is_not_found(site: Site) -
 
 def test_a_stopped_instance_passes_no_checks(site: Site, world: World) -> None:
     instance = site.running(site.box())
+    world.advance(5 * MINUTE)  # the checks begin when it runs
     assert site.cloud.checks_passed(REGION, instance.id)
     site.cloud.stop(REGION, instance.id)
     world.advance(MINUTE)

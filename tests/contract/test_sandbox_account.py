@@ -1,5 +1,6 @@
 """Groups, tags, DryRun, faults, errors: the rest of what a tool meets in an account."""
 
+from datetime import timedelta
 from typing import Any
 from urllib.request import urlopen
 
@@ -70,7 +71,6 @@ def tags(ec2: Any, *filters: dict[str, Any]) -> list[dict[str, str]]:
 @pytest.mark.parametrize(
     ("method", "asked"),
     [
-        ("cancel_spot_instance_requests", {"SpotInstanceRequestIds": []}),
         ("create_key_pair", {"KeyName": "k"}),
         ("create_security_group", {"GroupName": "g", "Description": "d"}),
         ("describe_images", {}),
@@ -91,8 +91,6 @@ def tags(ec2: Any, *filters: dict[str, Any]) -> list[dict[str, str]]:
         ("describe_vpcs", {}),
         ("import_key_pair", {"KeyName": "k", "PublicKeyMaterial": b"k"}),
         ("delete_key_pair", {"KeyName": "k"}),
-        ("delete_security_group", {"GroupName": "default"}),
-        ("terminate_instances", {"InstanceIds": []}),
     ],
 )
 def test_dry_run_changes_nothing(sandbox: Sandbox, method: str, asked: dict[str, Any]) -> None:
@@ -144,25 +142,6 @@ def test_calls_are_counted_since_the_reset(sandbox: Sandbox) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("method", "asked"),
-    [
-        ("request_spot_instances", {}),
-        (
-            "create_fleet",
-            {
-                "LaunchTemplateConfigs": [],
-                "TargetCapacitySpecification": {"TotalTargetCapacity": 1},
-            },
-        ),
-    ],
-)
-def test_stubs_of_moto_are_refused(sandbox: Sandbox, method: str, asked: dict[str, Any]) -> None:
-    with pytest.raises(ClientError) as caught:
-        getattr(sandbox.client("ec2"), method)(**asked)
-    assert code_of(caught) == "UnsupportedOperation"
-
-
 def test_a_request_can_be_tagged_later(sandbox: Sandbox) -> None:
     ec2 = sandbox.client("ec2")
     launched = ec2.run_instances(**ORDER, InstanceMarketOptions=SPOT)["Instances"][0]
@@ -202,3 +181,123 @@ def test_a_key_pair_is_deleted_by_its_id(sandbox: Sandbox) -> None:
     assert [row["KeyPairId"] for row in ec2.describe_key_pairs()["KeyPairs"]] == [kept]
     with pytest.raises(ClientError, match=r"InvalidKeyPair\.NotFound"):
         ec2.delete_key_pair(KeyPairId=gone)
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "text"),
+    [
+        ({"GroupName": "sg-x", "Description": "d"}, "InvalidParameterValue", "format sg-*"),
+        (
+            {"GroupName": "g", "Description": "it's"},
+            "InvalidParameterValue",
+            "Valid descriptions are strings less than 256 characters",
+        ),
+        ({"GroupName": "g", "Description": "d" * 256}, "InvalidParameterValue", "less than 256"),
+        ({"GroupName": "g\u00e9", "Description": "d"}, "InvalidParameterValue", "GroupName"),
+        ({"GroupName": "default", "Description": "d"}, "InvalidGroup.Reserved", "default"),
+    ],
+)
+def test_a_group_has_a_name_that_ec2_takes(
+    sandbox: Sandbox, asked: dict[str, Any], code: str, text: str
+) -> None:
+    with pytest.raises(ClientError) as caught:
+        sandbox.client("ec2").create_security_group(**asked)
+    assert code_of(caught) == code
+    assert text in caught.value.response["Error"]["Message"]
+
+
+def test_a_group_that_something_names_cannot_go(sandbox: Sandbox) -> None:
+    ec2 = sandbox.client("ec2")
+    named, naming = group(ec2), ec2.create_security_group(GroupName="n", Description="d")
+    rule = {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": named}]}
+    ec2.authorize_security_group_ingress(GroupId=naming["GroupId"], IpPermissions=[rule])
+    with pytest.raises(ClientError, match="DependencyViolation"):
+        ec2.delete_security_group(GroupId=named)
+    ec2.revoke_security_group_ingress(GroupId=naming["GroupId"], IpPermissions=[rule])
+    subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+    interface = ec2.create_network_interface(SubnetId=subnet, Groups=[named])["NetworkInterface"]
+    with pytest.raises(ClientError, match="DependencyViolation"):
+        ec2.delete_security_group(GroupName="g")
+    ec2.delete_network_interface(NetworkInterfaceId=interface["NetworkInterfaceId"])
+    ec2.delete_security_group(GroupId=named)
+    with pytest.raises(ClientError, match="CannotDelete"):
+        ec2.delete_security_group(GroupName="default")
+
+
+@pytest.mark.parametrize(
+    ("resource", "code"),
+    [
+        ("i-0123456789abcdef0", "InvalidInstanceID.NotFound"),
+        ("sir-01234567", "InvalidSpotInstanceRequestID.NotFound"),
+        ("vol-0123456789abcdef0", "InvalidVolume.NotFound"),
+    ],
+)
+def test_only_what_exists_is_tagged(sandbox: Sandbox, resource: str, code: str) -> None:
+    with pytest.raises(ClientError) as caught:
+        sandbox.client("ec2").create_tags(Resources=[resource], Tags=[{"Key": "k"}])
+    assert code_of(caught) == code
+
+
+def test_keys_of_aws_are_reserved(sandbox: Sandbox) -> None:
+    ec2 = sandbox.client("ec2")
+    vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+    with pytest.raises(ClientError, match="reserved for internal use"):
+        ec2.create_tags(Resources=[vpc], Tags=[{"Key": "aws:mine", "Value": "v"}])
+    ec2.create_tags(Resources=[vpc], Tags=[{"Key": "empty"}])
+    assert tags(ec2, {"Name": "key", "Values": ["empty"]})[0]["Value"] == ""
+
+
+@pytest.mark.parametrize(
+    ("method", "asked", "other"),
+    [
+        ("create_volume", {"AvailabilityZone": "us-east-1a", "Size": 1}, {"Size": 2}),
+        ("create_network_interface", {"Description": "a"}, {"Description": "b"}),
+        ("create_route_table", {}, {"TagSpecifications": []}),
+    ],
+)
+def test_the_same_token_is_the_same_thing(
+    sandbox: Sandbox, method: str, asked: dict[str, Any], other: dict[str, Any]
+) -> None:
+    ec2 = sandbox.client("ec2")
+    if method == "create_network_interface":
+        asked = {**asked, "SubnetId": ec2.describe_subnets()["Subnets"][0]["SubnetId"]}
+    if method == "create_route_table":
+        vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+        spec = {"ResourceType": "route-table", "Tags": [{"Key": "k", "Value": "v"}]}
+        asked, other = {"VpcId": vpc}, {"TagSpecifications": [spec]}
+    create = getattr(ec2, method)
+
+    def answer(**more: Any) -> dict[str, Any]:
+        said = create(**{**asked, **more})
+        said.pop("ResponseMetadata")
+        return dict(said)
+
+    first = answer(ClientToken="t")
+    assert answer(ClientToken="t") == first
+    assert answer(ClientToken="u") != first
+    with pytest.raises(ClientError, match="IdempotentParameterMismatch"):
+        answer(**other, ClientToken="t")
+    sandbox.control.advance(timedelta(days=2))
+    assert answer(ClientToken="t") != first
+
+
+def test_a_service_linked_role_is_named_as_on_aws(sandbox: Sandbox) -> None:
+    sandbox.reset(account="fresh")
+    iam = sandbox.client("iam")
+    for service, name in (
+        ("spot", "AWSServiceRoleForEC2Spot"),
+        ("ec2fleet", "AWSServiceRoleForEC2Fleet"),
+    ):
+        asked = {"AWSServiceName": f"{service}.amazonaws.com"}
+        role = iam.create_service_linked_role(**asked)["Role"]
+        assert role["RoleName"] == name
+        assert role["Path"] == f"/aws-service-role/{service}.amazonaws.com/"
+        with pytest.raises(iam.exceptions.InvalidInputException, match="has been taken"):
+            iam.create_service_linked_role(**asked)
+
+
+def test_the_first_spot_launch_makes_the_role(sandbox: Sandbox) -> None:
+    sandbox.reset(account="fresh")
+    sandbox.client("ec2").run_instances(**ORDER, InstanceMarketOptions=SPOT)
+    role = sandbox.client("iam").get_role(RoleName="AWSServiceRoleForEC2Spot")["Role"]
+    assert role["Arn"].endswith("spot.amazonaws.com/AWSServiceRoleForEC2Spot")

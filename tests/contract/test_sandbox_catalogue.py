@@ -206,7 +206,7 @@ def test_any_of_asks_for_several(sandbox: Sandbox) -> None:
     asked = {"Type": "ANY_OF", "Field": "instanceType", "Value": "g5.xlarge,g5.2xlarge"}
     region = {"Type": "EQUALS", "Field": "regionCode", "Value": "us-east-1"}
     found = sandbox.client("pricing").get_products(
-        ServiceCode="AmazonEC2", Filters=[asked, region]
+        ServiceCode="AmazonEC2", Filters=[*LINUX, asked, region]
     )
     assert len(found["PriceList"]) == 2
 

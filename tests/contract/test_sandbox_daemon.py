@@ -1,5 +1,6 @@
 """The background process: one per home, survives its own death, keeps its state and port."""
 
+import json
 import os
 import signal
 import socket
@@ -7,14 +8,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
+from threading import Thread
 
 import pytest
+from botocore.exceptions import BotoCoreError
+from botocore.parsers import ResponseParserError
 from tests.conftest import Sandbox
 
 from spotkeeper.errors import SandboxProblem
 from spotkeeper.sandbox import daemon
 from spotkeeper.sandbox.control import Control, call
+from spotkeeper.sandbox.home import Home
 from spotkeeper.sandbox.options import SandboxOptions, SandboxStatus
 
 pytestmark = pytest.mark.sandbox
@@ -62,6 +69,95 @@ def test_a_damaged_snapshot_is_moved_aside_and_told_once(home: Path) -> None:
     assert groups(second) == {"default"}
     assert (home / "state.unusable").exists()
     assert daemon.status(home).notes == ()
+
+
+def test_no_answered_call_is_lost_when_it_is_killed_in_a_storm_of_calls(home: Path) -> None:
+    status = daemon.start(home)
+    answered: list[str] = []
+
+    def create(number: int) -> None:
+        client = Sandbox(status).client("ec2")
+        with suppress(BotoCoreError, ResponseParserError):  # half an answer is none
+            for index in range(100):
+                name = f"g{number}-{index}"
+                client.create_security_group(GroupName=name, Description="d")
+                answered.append(name)
+
+    threads = [Thread(target=create, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    while len(answered) < 20:
+        time.sleep(0.01)
+    kill(status)
+    for thread in threads:
+        thread.join()
+    again = daemon.ensure(home)
+    assert again.notes == ()
+    assert set(answered) <= groups(again)
+
+
+def test_the_history_goes_on_after_a_kill_and_begins_anew_at_a_reset(home: Path) -> None:
+    still = SandboxOptions(speed=0, begins="2026-01-05T08:00:00+00:00")
+    first = daemon.start(home, options=still)
+    Control(first).quota("L-3819A6DF", 8)
+    Control(first).advance(timedelta(hours=1))
+    kill(first)
+    with (home / "history.jsonl").open("a") as file:
+        file.write('{"half a line of a call that was never answered')
+    second = daemon.ensure(home)
+    told = [event["sentence"] for event in Control(second).events()]
+    assert told == ["quota L-3819A6DF is 8 vCPU (control)", "asked for: advance 1h"]
+    Control(second).price("g5.xlarge@us-east-1a", "0.5")
+    assert [event["sentence"] for event in Control(second).events()][:2] == told
+    assert len((home / "history.jsonl").read_text().splitlines()) == 3
+    daemon.reset(home)
+    assert Control(second).events() == []
+    assert (home / "history.jsonl").read_text() == ""
+
+
+def test_a_history_that_was_cut_is_told(home: Path) -> None:
+    first = daemon.start(home)
+    Control(first).quota("L-3819A6DF", 8)
+    kill(first)
+    (home / "history.jsonl").write_text("")
+    assert "history" in daemon.ensure(home).notes[0]
+
+
+def test_another_versions_options_are_left_out_and_told(home: Path) -> None:
+    daemon.stop(home)
+    Home(home).create()
+    stored = {"seed": 5, "scenario": "of the future", "flavour": "sweet", "speed": -3}
+    (home / "options.json").write_text(json.dumps(stored))
+    found = daemon.start(home)
+    assert found.options == SandboxOptions(seed=5)
+    for word in ("of the future", "flavour", "speed"):
+        assert word in found.notes[0]
+    daemon.stop(home)
+    assert daemon.start(home).notes == ()
+
+
+@pytest.mark.parametrize("record", ["", "[]", '{"pid": 1}', "null", "\xff"])
+def test_a_record_that_another_version_wrote_is_no_process(home: Path, record: str) -> None:
+    Home(home).create()
+    (home / "process.json").write_text(record)
+    (home / "options.json").write_text(record)
+    assert not daemon.status(home).running
+    assert daemon.status(home).options == SandboxOptions()
+
+
+def test_other_services_that_were_used_are_kept_too(home: Path) -> None:
+    first = Sandbox(daemon.start(home))
+    first.client("s3").create_bucket(Bucket="bucket")
+    first.client("s3").put_object(Bucket="bucket", Key="key", Body=b"content")
+    assert first.client("s3").head_object(Bucket="bucket", Key="key")["ContentLength"] == 7
+    first.client("events").put_rule(Name="rule", EventPattern='{"source":["aws.ec2"]}')
+    kill(first.status)
+    second = Sandbox(daemon.ensure(home))
+    read = second.client("s3").get_object(Bucket="bucket", Key="key")["Body"].read()
+    assert read == b"content"
+    assert [rule["Name"] for rule in second.client("events").list_rules()["Rules"]] == ["rule"]
+    second.control.reset()
+    assert second.client("s3").list_buckets()["Buckets"] == []
 
 
 def test_a_former_port_that_is_taken_is_replaced_and_told(home: Path) -> None:

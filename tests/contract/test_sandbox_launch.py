@@ -135,15 +135,75 @@ def test_without_a_zone_ec2_chooses_one_with_room(sandbox: Sandbox) -> None:
 def test_a_launch_template_fills_what_the_call_leaves_out(sandbox: Sandbox) -> None:
     ec2 = sandbox.client("ec2")
     data = {"ImageId": f"{AL2023}-x86_64", "InstanceType": "m5.large"}
-    ec2.create_launch_template(LaunchTemplateName="t", LaunchTemplateData=data)
+    ec2.create_launch_template(LaunchTemplateName="plain", LaunchTemplateData=data)
     launched = ec2.run_instances(
         MinCount=1,
         MaxCount=1,
-        LaunchTemplate={"LaunchTemplateName": "t"},
+        LaunchTemplate={"LaunchTemplateName": "plain"},
         InstanceMarketOptions=spot(),
     )["Instances"][0]
     assert launched["InstanceType"] == "m5.large"
     assert launched["InstanceLifecycle"] == "spot"
+
+
+def test_the_whole_of_a_launch_template_is_heeded(sandbox: Sandbox) -> None:
+    ec2, iam = sandbox.client("ec2"), sandbox.client("iam")
+    iam.create_instance_profile(InstanceProfileName="ours")
+    group = ec2.create_security_group(GroupName="ours", Description="ours")["GroupId"]
+    data = {
+        "ImageId": f"{AL2023}-x86_64",
+        "InstanceType": "m5.large",
+        "InstanceMarketOptions": spot(**BOX),
+        "IamInstanceProfile": {"Name": "ours"},
+        "MetadataOptions": {"HttpTokens": "required"},
+        "NetworkInterfaces": [
+            {"DeviceIndex": 0, "Groups": [group], "AssociatePublicIpAddress": False}
+        ],
+        "TagSpecifications": [{"ResourceType": kind, "Tags": TAGS} for kind in TAGGED],
+    }
+    template = ec2.create_launch_template(
+        LaunchTemplateName="whole", LaunchTemplateData={**data, "InstanceType": "m5.xlarge"}
+    )["LaunchTemplate"]["LaunchTemplateId"]
+    ec2.create_launch_template_version(LaunchTemplateId=template, LaunchTemplateData=data)
+    for version, size in (("$Latest", "m5.large"), ("$Default", "m5.xlarge"), ("2", "m5.large")):
+        chosen = {"LaunchTemplateId": template, "Version": version}
+        launched = ec2.run_instances(MinCount=1, MaxCount=1, LaunchTemplate=chosen)["Instances"]
+        assert launched[0]["InstanceType"] == size
+    found = ec2.describe_instances(InstanceIds=[launched[0]["InstanceId"]])
+    instance = found["Reservations"][0]["Instances"][0]
+    assert instance["InstanceLifecycle"] == "spot"
+    assert instance["IamInstanceProfile"]["Arn"].endswith("instance-profile/ours")
+    assert instance["MetadataOptions"]["HttpTokens"] == "required"
+    assert [one["GroupId"] for one in instance["SecurityGroups"]] == [group]
+    assert "PublicIpAddress" not in instance
+    assert {tag["Key"]: tag["Value"] for tag in instance["Tags"]} == {
+        "spotkeeper:name": "dev",
+        "aws:ec2launchtemplate:id": template,
+        "aws:ec2launchtemplate:version": "2",
+    }
+    requests = ec2.describe_spot_instance_requests()["SpotInstanceRequests"]
+    assert {request["Type"] for request in requests} == {"persistent"}
+    assert requests[0]["Tags"] == TAGS
+
+
+def test_addresses_are_used_again_and_never_twice(sandbox: Sandbox) -> None:
+    ec2 = sandbox.client("ec2")
+    first, second = (ec2.run_instances(**order())["Instances"][0] for _ in range(2))
+    taken = first["PrivateIpAddress"]
+    assert taken != second["PrivateIpAddress"]
+    assert refused(ec2, PrivateIpAddress=taken)[0] == "InvalidIPAddress.InUse"
+    ec2.terminate_instances(InstanceIds=[first["InstanceId"]])
+    again = ec2.run_instances(**order())["Instances"][0]
+    assert again["PrivateIpAddress"] == taken
+
+
+def test_as_many_as_there_is_room_for_are_launched(sandbox: Sandbox) -> None:
+    ec2 = sandbox.client("ec2")
+    sandbox.control.quota("L-34B43A08", 1_000_000, region="us-east-1")
+    asked = {"InstanceType": "r5.24xlarge", "MaxCount": 1_000}
+    assert refused(ec2, MinCount=1_000, **asked)[0] == "InsufficientInstanceCapacity"
+    launched = ec2.run_instances(**order(MinCount=1, **asked))["Instances"]
+    assert 1 <= len(launched) < 1_000
 
 
 @pytest.mark.parametrize(
@@ -156,7 +216,7 @@ def test_a_launch_template_fills_what_the_call_leaves_out(sandbox: Sandbox) -> N
         ({"KeyName": "nobody"}, "InvalidKeyPair.NotFound", "nobody"),
         ({"SecurityGroupIds": ["sg-0"]}, "InvalidGroup.NotFound", "sg-0"),
         ({"SubnetId": "subnet-0"}, "InvalidSubnetID.NotFound", "subnet-0"),
-        ({"UserData": "x" * 16_385}, "InvalidParameterValue", "16384 bytes"),
+        ({"UserData": "x" * 16_385}, "InvalidUserData.Malformed", "16384 bytes"),
         (
             {"Placement": {"AvailabilityZone": "us-east-1z"}},
             "InvalidParameterValue",
@@ -198,6 +258,38 @@ def test_a_launch_template_fills_what_the_call_leaves_out(sandbox: Sandbox) -> N
             },
             "UnsupportedHibernationConfiguration",
             "g5.xlarge",
+        ),
+        (
+            {"InstanceMarketOptions": spot(ValidUntil=datetime(2020, 1, 1, tzinfo=UTC), **BOX)},
+            "InvalidParameterValue",
+            "ValidUntil",
+        ),
+        (
+            {"InstanceMarketOptions": spot(BlockDurationMinutes=60)},
+            "UnsupportedOperation",
+            "defined duration",
+        ),
+        (
+            {"HibernationOptions": {"Configured": True}},
+            "InvalidParameterCombination",
+            "HibernationOptions.Configured is set to 'true'",
+        ),
+        ({"PrivateIpAddress": "10.0.0.1"}, "InvalidParameterValue", "address range"),
+        ({"PrivateIpAddress": "nonsense"}, "InvalidParameterValue", "nonsense"),
+        (
+            {"IamInstanceProfile": {"Name": "nobody"}},
+            "InvalidParameterValue",
+            "Invalid IAM Instance Profile name",
+        ),
+        (
+            {
+                "InstanceMarketOptions": None,
+                "TagSpecifications": [
+                    {"ResourceType": "spot-instances-request", "Tags": TAGS},
+                ],
+            },
+            "InvalidParameterCombination",
+            "cannot specify tags for Spot instances requests",
         ),
     ],
 )

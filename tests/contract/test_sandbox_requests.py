@@ -14,6 +14,7 @@ from spotkeeper.errors import BadInput, NotFound
 pytestmark = pytest.mark.sandbox
 
 POOL = "g5.xlarge@us-east-1a"
+DAYS = timedelta(days=80)
 IMAGE = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
 
 
@@ -158,20 +159,32 @@ def test_a_price_above_the_maximum_interrupts(sandbox: Sandbox) -> None:
 
 def test_months_pass_at_their_own_times(sandbox: Sandbox) -> None:
     """A maximum in the middle of the natural prices is crossed again and again."""
+    sandbox.reset(speed=0, step=0, begins="2026-03-01T00:00:00+00:00")
     ec2, now = sandbox.client("ec2"), sandbox.control.now()
-    rows = ec2.describe_spot_price_history(
-        InstanceTypes=["g5.xlarge"], AvailabilityZone="us-east-1a", StartTime=now
-    )["SpotPriceHistory"]
-    box = launch(
-        sandbox,
-        MaxPrice=rows[0]["SpotPrice"],
-        SpotInstanceType="persistent",
-        InstanceInterruptionBehavior="stop",
+    pages = ec2.get_paginator("describe_spot_price_history").paginate(
+        InstanceTypes=["m5.large"], AvailabilityZone="us-east-1a", StartTime=now - DAYS
     )
-    box.wait(days=60)
-    seen = box.request()["Status"]
-    assert seen["Code"] in {"fulfilled", "marked-for-stop", "instance-stopped-by-price"}
-    assert now < seen["UpdateTime"] < sandbox.control.now()
+    prices = sorted(float(row["SpotPrice"]) for page in pages for row in page["SpotPriceHistory"])
+    ec2.request_spot_instances(
+        LaunchSpecification={
+            "ImageId": IMAGE,
+            "InstanceType": "m5.large",
+            "Placement": {"AvailabilityZone": "us-east-1a"},
+        },
+        SpotPrice=str(prices[len(prices) // 2]),
+        Type="persistent",
+        InstanceInterruptionBehavior="stop",
+        ValidUntil=now + DAYS,
+    )
+    sandbox.control.advance(DAYS - timedelta(hours=1))
+    told = sandbox.control.events(kind="request")
+    moments = [event["at"] for event in told]
+    assert moments == sorted(moments)
+    assert len(set(moments)) > 3
+    stops = [event for event in told if event["facts"]["code"] == "instance-stopped-by-price"]
+    starts = [event for event in told if event["facts"]["code"] == "fulfilled"]
+    assert abs(len(starts) - len(stops)) <= 1
+    assert len(stops) > 0
 
 
 def test_the_user_stops_and_starts_a_box(box: Machine) -> None:
@@ -328,6 +341,7 @@ def test_unknown_ids_are_errors(sandbox: Sandbox) -> None:
     for operation, asked, code in (
         (ec2.describe_spot_instance_requests, ["sir-0"], "InvalidSpotInstanceRequestID.NotFound"),
         (ec2.cancel_spot_instance_requests, ["sir-0"], "InvalidSpotInstanceRequestID.NotFound"),
+        (ec2.cancel_spot_instance_requests, [], "MissingParameter"),
     ):
         with pytest.raises(ClientError, match=code):
             operation(SpotInstanceRequestIds=asked)

@@ -242,11 +242,14 @@ class FakeCloud:
         return described(self._required(region, instance_id))
 
     @answered
-    def cancel(self, region: str, request_ids: Collection[str]) -> None:
+    def cancel(self, region: str, request_ids: Collection[str]) -> frozenset[str]:
+        unknown = set(request_ids)
         for request_id in request_ids:
             request = self.ec2.requests.get(request_id)
             if request and request.region == region and self.ec2.listed(request):
                 self.ec2.cancel(request)
+                unknown.discard(request_id)
+        return frozenset(unknown)
 
     @answered
     def terminate(self, region: str, instance_ids: Collection[str]) -> None:

@@ -151,6 +151,7 @@ class Ec2:
         self.clock = clock
         self.dry: dict[Pool, datetime | None] = dict.fromkeys(dry)
         self.visibility = visibility
+        self.late: dict[type[Listed], timedelta] = {}  # kinds that are listed later than the rest
         self.untagged = frozenset(untagged)
         self.prices: dict[Pool, Decimal] = {}
         self.quotas: dict[str, float] = {}
@@ -189,7 +190,7 @@ class Ec2:
 
     def listed(self, thing: Listed) -> bool:
         """Whether EC2's lists have caught up with a thing; ids unlisted are unknown to calls."""
-        return self.now - thing.born >= self.visibility
+        return self.now - thing.born >= self.late.get(type(thing), self.visibility)
 
     def price(self, of: Pool) -> Decimal:
         """The Spot price now."""

@@ -32,6 +32,10 @@ class OneByOne:
 
 
 def without_threads(patch: pytest.MonkeyPatch) -> None:
-    """Make the product ask region after region."""
-    for module in ("spotkeeper.keeper.regions", "spotkeeper.market.market"):
-        patch.setattr(f"{module}.ThreadPoolExecutor", OneByOne)
+    """Make the product ask region after region, wherever a module gets its pool from."""
+    for module in (
+        "concurrent.futures",
+        "spotkeeper.keeper.quota_facts",
+        "spotkeeper.market.market",
+    ):
+        patch.setattr(f"{module}.ThreadPoolExecutor", OneByOne, raising=False)

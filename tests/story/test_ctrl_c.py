@@ -11,6 +11,7 @@ import pytest
 from tests.conftest import Sandbox
 from tests.story import account
 from tests.story.conftest import Spot
+from tests.story.living import at_ec2s_pace, lives
 
 from spotkeeper.aws.cloud import Ec2Cloud
 from spotkeeper.errors import NotFound
@@ -26,15 +27,17 @@ Unlisted = Callable[[int], None]
 @pytest.fixture
 def press_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> Press:
     """Ctrl-C during the n-th wait from now on, and the following ones of ``times``."""
+    slept = PracticeClock.sleep
 
     def arm(wait: int = 1, *, times: int = 1) -> None:
         waits = 0
 
-        def sleep(_: PracticeClock, length: timedelta) -> None:
+        def sleep(clock: PracticeClock, length: timedelta) -> None:
             nonlocal waits
             waits += 1
             if wait <= waits < wait + times:
                 raise KeyboardInterrupt
+            slept(clock, length)
 
         monkeypatch.setattr(PracticeClock, "sleep", sleep)
 
@@ -129,6 +132,39 @@ def test_while_a_machine_ends_the_same_down_can_be_repeated(
     down = spot("down", "train", "--output", "json")
 
     assert down.code == 0, down.err
+    assert account.left(sandbox) == []
+
+
+@pytest.mark.parametrize("visibility", [0, 120])
+@pytest.mark.parametrize("wait", [1, 3])
+def test_at_ec2s_pace_a_launch_is_undone_whether_its_ids_are_known_yet_or_not(
+    spot: Spot, sandbox: Sandbox, press_ctrl_c: Press, wait: int, visibility: int
+) -> None:
+    at_ec2s_pace(sandbox, visibility=visibility)
+    press_ctrl_c(wait)
+
+    up = spot(*UP)
+
+    assert up.code == 130
+    assert account.left(sandbox) == []
+    sandbox.control.advance(timedelta(minutes=10))
+    assert spot("ls").code == 0
+    assert account.left(sandbox) == []
+    assert len(lives(sandbox)) == 1
+
+
+def test_at_ec2s_pace_every_wait_can_be_left_and_down_still_ends_it(
+    spot: Spot, sandbox: Sandbox, press_ctrl_c: Press
+) -> None:
+    at_ec2s_pace(sandbox)
+    assert spot(*UP).code == 0
+    for verb in ("stop", "start", "down", "down"):
+        press_ctrl_c(1)
+        answer = spot(verb, "train", "--output", "json")
+        assert (verb, answer.code) == (verb, 130)
+
+    press_ctrl_c(1, times=0)
+    assert spot("down", "train").code == 0
     assert account.left(sandbox) == []
 
 

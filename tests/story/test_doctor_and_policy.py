@@ -164,6 +164,7 @@ def test_a_policy_has_account_region_and_partition_filled_in(spot: Spot) -> None
 
 LIFE = (
     ("find", "--type", "g5.xlarge"),
+    ("find", "--type", "g*.xlarge", "--score", "--quota"),
     ("prices", "g5.xlarge"),
     ("up", "train", "--type", "g5.xlarge", "--yes"),
     ("ls", "--region", "us-east-1"),

@@ -4,6 +4,7 @@ import os
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -21,10 +22,49 @@ def test_status_says_where_it_runs_and_start_finds_it(spot: Spot, sandbox: Sandb
     assert status["running"] is True
     assert status["url"] == sandbox.url
     assert (status["scenario"], status["seed"], status["account"]) == ("calm", 1, "generous")
-    assert spot("sandbox", "start", "--output", "json").items == [status]
+    [started] = spot("sandbox", "start", "--output", "json").items
+    assert started.items() <= status.items()
     assert sandbox.url in spot("sandbox", "status").out
     told = paragraph(spot("sandbox", "start", "--seed", "7"), 2)
     assert "spot sandbox reset" in told
+
+
+def test_status_says_how_things_stand(spot: Spot, sandbox: Sandbox) -> None:
+    assert spot("up", "train", "--type", "t3.micro", "--yes").code == 0
+
+    [status] = spot("sandbox", "status", "--output", "json").items
+
+    assert status["machines_running"] == status["requests_open"] == 1
+    assert status["calls_answered"] > 3
+    assert status["now"][:10] == f"{sandbox.control.now():%Y-%m-%d}"
+    shown = spot("sandbox", "status").out
+    for word in ("sandbox time", "machines running", "faults pending", "speed"):
+        assert word in shown
+
+
+def test_every_option_can_be_chosen_and_is_kept(spot: Spot, sandbox: Sandbox) -> None:
+    asked = ("--seed", "3", "--account", "fresh", "--speed", "0", "--step", "2s", "--dwell", "0.5")
+    also = ("--visibility", "5s", "--begins", "2026-01-05T08:00:00", "--scenario", "storm")
+
+    [status] = spot("sandbox", "reset", *asked, *also, "--output", "json").items
+
+    assert sandbox.control.now().isoformat() == "2026-01-05T08:00:00+00:00"
+    chosen = {"seed": 3, "account": "fresh", "speed": 0, "step": 2, "dwell": 0.5, "visibility": 5}
+    assert chosen.items() <= status.items()
+    [again] = spot("sandbox", "start", "--output", "json").items
+    assert again == status
+    told = paragraph(spot("sandbox", "start", "--step", "3s"), 2)
+    assert "speed 0" in told
+    [later] = spot("sandbox", "reset", "--begins", "none", "--output", "json").items
+    assert (later["begins"], later["seed"]) == (None, 3)
+
+
+def test_a_price_history_that_cannot_be_read_is_refused(spot: Spot, tmp_path: Path) -> None:
+    nowhere = tmp_path / "nowhere.csv"
+    assert "nowhere.csv" in paragraph(spot("sandbox", "reset", "--replay", str(nowhere)), 2)
+    nowhere.write_text("this,is,no,history\n")
+    paragraph(spot("sandbox", "reset", "--replay", str(nowhere)), 2)
+    assert spot("sandbox", "status", "--output", "json").items[0]["replay"] is None
 
 
 def test_env_is_what_any_tool_needs(spot: Spot, sandbox: Sandbox) -> None:
@@ -69,10 +109,99 @@ def test_the_market_is_moved_by_hand(spot: Spot, sandbox: Sandbox) -> None:
         (("price", account.CHEAPEST, "cheap"), 2),
         (("price", account.CHEAPEST, "99"), 2),
         (("start", "--scenario", "stormy"), 2),
+        (("start", "--speed", "fast"), 2),
+        (("reset", "--speed", "-1"), 2),
+        (("reset", "--visibility", "soon"), 2),
+        (("reset", "--begins", "once"), 2),
+        (("advance", "0"), 2),
+        (("shutdown", "nobody"), 7),
+        (("metadata", "nobody"), 7),
+        (("quota", "L-0", "5"), 7),
+        (("quota", "L-3819A6DF", "many"), 2),
+        (("quota", "L-3819A6DF", "5", "--region", "mars-1"), 7),
+        (("fail-next", "RunInstances"), 2),
+        (("fail-next", "RunInstances", "Throttling", "--times", "0"), 2),
+        (("latency", "soon"), 2),
+        (("latency", "5m"), 2),
+        (("throttle", "maybe"), 2),
+        (("events", "--since", "soon"), 2),
+        (("events", "--kind", "nonsense"), 2),
     ],
 )
 def test_what_the_sandbox_cannot_do_is_told(spot: Spot, line: tuple[str, ...], code: int) -> None:
     paragraph(spot("sandbox", *line), code)
+
+
+def test_a_machine_shuts_itself_down(spot: Spot, sandbox: Sandbox) -> None:
+    [machine] = spot("up", "train", "--type", "t3.micro", "--yes", "--output", "json").items
+
+    told = spot("sandbox", "shutdown", "train")
+
+    assert told.out == f"{machine['instance_id']} is stopped.\n"
+    assert account.instances(sandbox)[0]["State"]["Name"] == "stopped"
+
+
+def test_calls_are_made_to_fail_to_wait_and_to_be_limited(spot: Spot, sandbox: Sandbox) -> None:
+    failing = ("fail-next", "RunInstances", "InsufficientInstanceCapacity", "--times", "2")
+    assert "The next 2 calls of RunInstances" in spot("sandbox", *failing).out
+    lost = spot("sandbox", "fail-next", "CreateTags", "InternalError", "--after-effect").out
+    assert "after its effect" in lost
+    assert "0.25 s longer" in spot("sandbox", "latency", "250ms", "--action", "RunInstances").out
+    assert spot("sandbox", "throttle", "on").out == "Throttling is on.\n"
+    assert (
+        "8 vCPU in us-east-1"
+        in spot("sandbox", "quota", "L-3819A6DF", "8", "--region", "us-east-1").out
+    )
+
+    found = sandbox.control.status()
+    assert found["faults_pending"] == 3
+    assert found["latencies"] == {"RunInstances": 0.25}
+    assert found["throttle"] is True
+
+
+def test_what_happened_is_told_in_sentences(spot: Spot, monkeypatch: pytest.MonkeyPatch) -> None:
+    [machine] = spot("up", "train", "--type", "g5.xlarge", "--yes", "--output", "json").items
+    assert spot("sandbox", "interrupt", "train").code == 0
+    assert spot("sandbox", "advance", "3m").code == 0
+    monkeypatch.setenv("COLUMNS", "80")
+
+    told = spot("sandbox", "events", "--name", "train")
+
+    assert f"{machine['instance_id']} gets its notice: stop at" in told.out
+    assert "EC2 takes the capacity back" in told.out
+    events = spot("sandbox", "events", "--since", "1h", "--kind", "notice", "--output", "json")
+    [notice] = events.items
+    assert notice["subject"] == machine["instance_id"]
+    lines = spot("sandbox", "events", "--output", "csv").out.splitlines()
+    assert lines[0].startswith("at,kind,subject,region,sentence")
+    assert len(lines) > 5
+
+
+def test_the_bill_is_what_aws_would_charge(spot: Spot) -> None:
+    assert spot("up", "train", "--type", "g5.xlarge", "--yes").code == 0
+    assert spot("sandbox", "advance", "2h").code == 0
+
+    told = spot("sandbox", "bill")
+
+    assert "g5.xlarge@us-east-1c Spot" in told.out
+    assert "less than On-Demand" in told.out
+    document = spot("sandbox", "bill", "--output", "json").document
+    assert document["usd"] == pytest.approx(sum(line["usd"] for line in document["items"]))
+    assert 0.5 < document["usd"] < 0.7
+    assert 0 < document["saving_percent"] < 100
+
+
+def test_a_machine_has_a_metadata_service(spot: Spot) -> None:
+    assert spot("up", "train", "--type", "t3.micro", "--yes").code == 0
+    told = spot("sandbox", "metadata", "train").out
+    assert told.startswith("export AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:")
+
+
+def test_what_is_done_is_told_to_programs_too(spot: Spot) -> None:
+    [told] = spot("sandbox", "drain", account.CHEAPEST, "--output", "json").items
+    assert told == {"pool": account.CHEAPEST, "until": None}
+    [told] = spot("sandbox", "advance", "1h", "--output", "json").items
+    assert set(told) == {"now"}
 
 
 def test_reset_forgets_everything_and_takes_another_market(spot: Spot, sandbox: Sandbox) -> None:

@@ -22,7 +22,9 @@ def test_without_a_terminal_the_plan_is_shown_and_nothing_is_launched(
     assert answer.out == ""
     assert "g5.xlarge in us-east-1c (use1-az2)" in answer.err
     assert "$0.2716/h, $6.52/day, 72.91 % below On-Demand ($1.0024/h)" in answer.err
-    assert "interruption band unknown" in answer.err
+    [offer] = spot("find", "--type", "g5.xlarge", "--limit", "1", "--output", "json").items
+    assert offer["interruption_band"] in {"<5%", "5-10%", "10-15%", "15-20%", ">20%"}
+    assert f"risk       {offer['interruption_band']}" in answer.err
     deadline = sandbox.control.now() + timedelta(hours=8)
     assert f"deadline   {deadline:%Y-%m-%d %H}" in answer.err
     assert "(in 8h)" in answer.err
@@ -30,6 +32,17 @@ def test_without_a_terminal_the_plan_is_shown_and_nothing_is_launched(
     assert "Add --yes" in answer.err
     assert account.left(sandbox) == []
     assert journal(home) == []
+
+
+def test_a_risk_that_nobody_tells_is_unknown(
+    spot: Spot, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPOT_ADVISOR_URL", f"{sandbox.url}/nothing-is-here.json")
+
+    answer = spot("up", "train", "--type", "g5.xlarge")
+
+    assert "interruption band unknown" in answer.err
+    assert answer.code == 3
 
 
 def test_who_says_no_at_the_question_gets_nothing(

@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.conftest import Sandbox
 from tests.story.computer import usual_key
 from tests.story.conftest import Spot
+from tests.story.living import at_ec2s_pace
 
 UP = ("--type", "g5.xlarge", "--yes", "--debug")
 
@@ -30,6 +31,21 @@ def test_the_first_box_takes_twelve_ec2_calls_at_most_and_the_second_six(
     assert first.code == second.code == 0, second.err
     assert ec2_calls(first.err) <= 12
     assert ec2_calls(second.err) <= 6
+
+
+def test_at_ec2s_pace_only_the_looks_at_the_instance_come_on_top(
+    spot: Spot, home: Path, sandbox: Sandbox
+) -> None:
+    at_ec2s_pace(sandbox)
+    usual_key(home)
+
+    first, second = spot("up", "one", *UP), spot("up", "two", *UP)
+
+    assert first.code == second.code == 0, second.err
+    looks = [told.count("debug: ec2 DescribeInstances ") for told in (first.err, second.err)]
+    assert min(looks) > 1
+    assert ec2_calls(first.err) - looks[0] + 1 <= 12
+    assert ec2_calls(second.err) - looks[1] + 1 <= 6
 
 
 def test_what_debug_counts_is_what_arrives(spot: Spot, sandbox: Sandbox) -> None:

@@ -1,23 +1,23 @@
-"""``spot sandbox``: the daemon and its control verbs."""
+"""``spot sandbox``: the simulated EC2 as a process; ``sandbox_verbs`` are the hands in it."""
 
 import os
 import shlex
-from datetime import datetime, timedelta
-from pathlib import Path
+import shutil
+from dataclasses import replace
 from typing import Any
 
 import click
 
-from spotkeeper.cli import render
+from spotkeeper.cli import render, sandbox_verbs
 from spotkeeper.cli.choices import Choices, global_options, pass_choices
+from spotkeeper.cli.sandbox_verbs import home, seconds_of
 from spotkeeper.errors import BadInput
-from spotkeeper.model.duration import parse_duration
-from spotkeeper.model.money import parse_usd
 from spotkeeper.sandbox import daemon
 from spotkeeper.sandbox.control import Control
 from spotkeeper.sandbox.options import ACCOUNTS, SCENARIOS, SandboxOptions, SandboxStatus
 from spotkeeper.store.folders import Folders
 
+NOTHING = "none"
 COLUMNS = (render.field("Sandbox", "fact"), render.field("", "value", wraps=True))
 
 
@@ -35,9 +35,29 @@ def command() -> None:
     """
 
 
+for verb in sandbox_verbs.VERBS:
+    command.add_command(verb)
+
+
+def _length(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
+    return None if value is None else seconds_of(value)
+
+
 def _market_options(function: Any) -> Any:
     for option in (
+        click.option("--begins", metavar="TIME", help="Its first moment, ISO 8601; none is now."),
+        click.option(
+            "--step", metavar="1s", callback=_length, help="What a call takes at speed 0."
+        ),
+        click.option("--dwell", type=float, metavar="X", help="Passing states: 1 as EC2, 0 none."),
+        click.option(
+            "--visibility", metavar="5s", callback=_length, help="New ids are found later."
+        ),
+        click.option(
+            "--replay", metavar="FILE", help="A price history to follow, .csv or .csv.gz; or none."
+        ),
         click.option("--account", type=click.Choice(ACCOUNTS), help="Quotas."),
+        click.option("--speed", type=float, metavar="X", help="Its seconds per real second."),
         click.option("--seed", type=int, help="Another number is another market."),
         click.option("--scenario", type=click.Choice(SCENARIOS), help="Which market."),
     ):
@@ -52,8 +72,8 @@ def _market_options(function: Any) -> Any:
 @pass_choices
 def start(choices: Choices, /, port: int | None, **market: Any) -> None:
     """Start the sandbox, or find it running. Its state survives a stop."""
-    before = daemon.status(_home())
-    chosen = _chosen(before.options, {**market, "port": port})
+    before = daemon.status(home())
+    chosen = replace(_chosen(before.options, market), port=port)
     if before.running and port in (None, before.port) and _same(chosen, before.options):
         _show(choices, before)
     elif before.running:
@@ -62,7 +82,7 @@ def start(choices: Choices, /, port: int | None, **market: Any) -> None:
             next_step="Stop it first (`spot sandbox stop`), or use `spot sandbox reset`.",
         )
     else:
-        _show(choices, daemon.start(_home(), options=chosen))
+        _show(choices, daemon.start(home(), options=chosen))
 
 
 @command.command(short_help="Stop it; its state is kept.")
@@ -70,22 +90,23 @@ def start(choices: Choices, /, port: int | None, **market: Any) -> None:
 @pass_choices
 def stop(choices: Choices) -> None:
     """Stop the sandbox. Its state is kept and is there again at the next start."""
-    _show(choices, daemon.stop(_home()))
+    _show(choices, daemon.stop(home()))
 
 
-@command.command(short_help="Say whether it runs, and where.")
+@command.command(short_help="Say whether it runs, where, and how things stand.")
 @global_options
 @pass_choices
 def status(choices: Choices) -> None:
-    """Say whether the sandbox runs, and where."""
-    _show(choices, daemon.status(_home()))
+    """Say whether the sandbox runs and where, its time, and what there is in it."""
+    found = daemon.status(home())
+    _show(choices, found, Control(found).status() if found.running else {})
 
 
 @command.command(short_help="Print what points any AWS tool at it.")
 @global_options
 def env() -> None:
     """Print `export` lines that point any AWS tool at the sandbox: eval "$(spot sandbox env)"."""
-    for name, value in daemon.environment(daemon.ensure(_home())).items():
+    for name, value in daemon.environment(daemon.ensure(home())).items():
         click.echo(f"export {name}={shlex.quote(value)}")
 
 
@@ -94,115 +115,58 @@ def env() -> None:
 @global_options
 @pass_choices
 def reset(choices: Choices, /, **market: Any) -> None:
-    """Forget all machines, prices and clock changes, and start afresh on the same port."""
-    before = daemon.status(_home())
-    _show(choices, daemon.reset(_home(), options=_chosen(before.options, market)))
+    """Forget all machines, prices and clock changes, and start afresh on the same port.
 
-
-@command.command(short_help="Move its clock forward.")
-@click.argument("duration")
-@global_options
-def advance(duration: str) -> None:
-    """Move the sandbox's clock forward, as in 10m or 3h. What is due meanwhile happens."""
-    length = _length(duration)
-    click.echo(f"It is now {_control().advance(length):%Y-%m-%d %H:%M:%S} UTC in the sandbox.")
-
-
-@command.command(short_help="Interrupt a machine.")
-@click.argument("name")
-@global_options
-def interrupt(name: str) -> None:
-    """Interrupt a machine: a two-minute notice, then EC2 takes the capacity back for a while."""
-    told = _control().interrupt(name)
-    click.echo(
-        f"{told['instance_id']} in {told['pool']} gets a notice: {told['action']} at "
-        f"{_minute(told['at'])}. Capacity is back at {_minute(told['capacity_back_at'])}."
-    )
-
-
-@command.command(short_help="Make a pool dry.")
-@click.argument("pool")
-@click.option("--for", "lasting", metavar="30m", help="How long; until `refill` by default.")
-@global_options
-def drain(pool: str, lasting: str | None) -> None:
-    """Make a pool dry: launches fail, and its machines are interrupted."""
-    minutes = _length(lasting).total_seconds() / 60 if lasting else None
-    until = _control().drain(pool, minutes)["until"]
-    click.echo(f"{pool} has no capacity{f' until {_minute(until)}' if until else ''}.")
-
-
-@command.command(short_help="Give a dry pool its capacity back.")
-@click.argument("pool")
-@global_options
-def refill(pool: str) -> None:
-    """Give a dry pool its capacity back; EC2 restarts the boxes that wait for it."""
-    _control().refill(pool)
-    click.echo(f"{pool} has capacity again.")
-
-
-@command.command(short_help="Set a pool's Spot price.")
-@click.argument("pool")
-@click.argument("usd")
-@global_options
-def price(pool: str, usd: str) -> None:
-    """Set a pool's Spot price from now on, in dollars per hour."""
-    try:
-        amount = parse_usd(usd)
-    except ValueError as problem:
-        raise BadInput(str(problem)) from None
-    _control().price(pool, amount)
-    click.echo(f"{pool} costs ${usd}/h from now on.")
-
-
-def _home() -> Path:
-    return Folders.of_user(os.environ).sandbox
-
-
-def _control() -> Control:
-    return Control(daemon.ensure(_home()))
+    What this computer remembers of its machines is forgotten too.
+    """
+    before = daemon.status(home())
+    afresh = daemon.reset(home(), options=_chosen(before.options, market))
+    shutil.rmtree(Folders.of_user(os.environ).practice.state, ignore_errors=True)
+    _show(choices, afresh)
 
 
 def _chosen(before: SandboxOptions, asked: dict[str, Any]) -> SandboxOptions:
     """The options last used, with those that were asked for now."""
     given = {name: value for name, value in asked.items() if value is not None}
-    return SandboxOptions(
-        scenario=given.get("scenario", before.scenario),
-        seed=given.get("seed", before.seed),
-        port=given.get("port"),
-        account=given.get("account", before.account),
-    )
-
-
-def _length(text: str) -> timedelta:
-    try:
-        return parse_duration(text)
-    except ValueError as problem:
-        raise BadInput(str(problem)) from None
-
-
-def _minute(moment: object) -> str:
-    return f"{datetime.fromisoformat(str(moment)):%H:%M:%S} UTC"
+    ended = {name: None for name in ("replay", "begins") if given.get(name) == NOTHING}
+    return replace(before, **{**given, **ended})
 
 
 def _same(one: SandboxOptions, other: SandboxOptions) -> bool:
-    return _told(one) == _told(other)
+    return replace(one, port=None) == replace(other, port=None)
 
 
 def _told(options: SandboxOptions) -> str:
-    return f"scenario {options.scenario}, seed {options.seed}, {options.account} account"
+    """The options, those that nobody changes only where they were changed."""
+    usual = vars(SandboxOptions())
+    rare = ("speed", "step", "begins", "dwell", "visibility", "replay")
+    changed = [f", {n} {vars(options)[n]}" for n in rare if vars(options)[n] != usual[n]]
+    account = _account(options)
+    words = f"scenario {options.scenario}, seed {options.seed}, {account} account"
+    return words + "".join(changed)
 
 
-def _show(choices: Choices, found: SandboxStatus) -> None:
+def _account(options: SandboxOptions) -> str:
+    """The scenario may say more of the account than the account's own option."""
+    return "fresh" if options.is_fresh else options.account
+
+
+def _show(choices: Choices, found: SandboxStatus, live: dict[str, Any] | None = None) -> None:
+    chosen = vars(found.options)
     row = {
         "running": found.running,
         "url": found.url or None,
         "pid": found.pid,
-        "scenario": found.options.scenario,
-        "seed": found.options.seed,
-        "account": found.options.account,
+        **{name: value for name, value in chosen.items() if name != "port"},
+        "account": _account(found.options),
         "home": str(found.home),
+        **(live or {}),
     }
     rows = [row]
     if choices.output == "table":
-        rows = [{"fact": fact, "value": value} for fact, value in row.items()]
+        rows = [{"fact": _words(fact), "value": value} for fact, value in row.items()]
     render.emit(choices, "sandbox", rows, columns=COLUMNS, warnings=found.notes)
+
+
+def _words(fact: str) -> str:
+    return "sandbox time" if fact == "now" else fact.replace("_", " ")

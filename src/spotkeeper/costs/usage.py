@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from spotkeeper.model.event import Event, What
 from spotkeeper.model.machine import InstanceState, Machine
-from spotkeeper.model.spot_request import INTERRUPTED_CODES, LIVING_CODES
+from spotkeeper.model.spot_request import INTERRUPTED_CODES, LIVING_CODES, TAKEN_AT_NOTICE
+
+#: From the notice to the end (UserGuide/spot-instance-termination-notices.html).
+NOTICE = timedelta(minutes=2)
 
 RUNNING, STOPPED, ENDED = "running", "stopped", "ended"
 BY_EC2, BY_USER = "ec2", "user"
@@ -37,6 +40,7 @@ def sighting(machine: Machine, events: Iterable[Event], now: datetime) -> Event 
         "since": (
             machine.instance.launched_at if running else _ended_at(machine, now)
         ).isoformat(),
+        "launched": machine.instance.launched_at.isoformat(),
         "by": BY_EC2 if code in INTERRUPTED_CODES else BY_USER,
         "instance": machine.instance.id,
         "region": machine.region,
@@ -51,17 +55,24 @@ def sighting(machine: Machine, events: Iterable[Event], now: datetime) -> Event 
 
 
 def _ended_at(machine: Machine, now: datetime) -> datetime:
-    """When the instance stopped or ended; now, where the request does not know of it yet."""
+    """When the instance stopped or ended; now, where the request does not know of it yet.
+
+    A status that tells of the end at the notice is two minutes early.
+    """
     request, instance = machine.request, machine.instance
     if request is None or instance is None or request.status_code in LIVING_CODES:
         return now
-    return request.status_since if request.status_since >= instance.launched_at else now
+    if request.status_since < instance.launched_at:
+        return now
+    early = request.status_code in TAKEN_AT_NOTICE
+    return min(request.status_since + NOTICE, now) if early else request.status_since
 
 
 def intervals(events: Iterable[Event], *, until: datetime) -> tuple[Interval, ...]:
     """The billable stretches, oldest first; one that is still open ends at ``until``.
 
-    A stop that nobody saw does not end a stretch, so the estimate is never too low.
+    A stop that nobody saw does not end a stretch, so the estimate is rather too high. Of the runs
+    that began and ended between two looks only the last is known.
     """
     by_instance: dict[str, list[Event]] = {}
     for event in events:
@@ -74,19 +85,29 @@ def intervals(events: Iterable[Event], *, until: datetime) -> tuple[Interval, ..
 def _of_instance(seen: list[Event], until: datetime) -> list[Interval]:
     found = []
     for event, following in zip(seen, [*seen[1:], None], strict=True):
-        if event.get("state") != RUNNING:
-            continue
-        begin = datetime.fromisoformat(event.get("since"))
-        end = datetime.fromisoformat(following.get("since")) if following else until
         stopped = following is not None and following.get("state") != RUNNING
-        found.append(
-            Interval(
-                event.get("region"),
-                event.get("zone"),
-                event.get("type"),
-                begin,
-                max(begin, end),
-                interrupted=bool(stopped and following and following.get("by") == BY_EC2),
-            )
-        )
+        interrupted = bool(stopped and following and following.get("by") == BY_EC2)
+        begin = _run_begun_by(event, following)
+        if begin is not None:
+            end = _time(following, "since") if following else until
+            found.append(_stretch(event, begin, end, interrupted=interrupted))
     return found
+
+
+def _run_begun_by(event: Event, following: Event | None) -> datetime | None:
+    """When the run began that was seen first, or that was over already when it was next seen."""
+    if event.get("state") == RUNNING:
+        return _time(event, "since")
+    if following is None or following.get("state") == RUNNING or not following.get("launched"):
+        return None
+    begin = _time(following, "launched")
+    return begin if begin > _time(event, "since") else None
+
+
+def _stretch(event: Event, begin: datetime, end: datetime, *, interrupted: bool) -> Interval:
+    pool = (event.get("region"), event.get("zone"), event.get("type"))
+    return Interval(*pool, begin, max(begin, end), interrupted=interrupted)
+
+
+def _time(event: Event, key: str) -> datetime:
+    return datetime.fromisoformat(event.get(key))

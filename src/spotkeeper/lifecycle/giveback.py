@@ -4,7 +4,7 @@ The order matters: terminating the instance of a persistent request before the r
 makes EC2 launch another one.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -31,7 +31,7 @@ from spotkeeper.model.event import (
     regions,
     this_life,
 )
-from spotkeeper.model.machine import Volume, pair
+from spotkeeper.model.machine import Instance, Volume, pair
 from spotkeeper.model.naming import TAG_LAUNCH, TAG_OWNER
 from spotkeeper.model.spot_request import CANCELLED_AND_RUNNING, SpotRequest
 
@@ -41,12 +41,16 @@ VOLUME_LEAVING = frozenset({"deleting", "deleted"})
 
 @dataclass(frozen=True, slots=True)
 class Actions:
-    """What one look at a region asks for next; all empty means nothing of the name is left."""
+    """What one look at a region asks for next; all empty means nothing of the name is left.
+
+    ``unpaired`` are those of the instances to terminate whose request EC2 does not list.
+    """
 
     cancel: tuple[str, ...] = ()
     terminate: tuple[str, ...] = ()
     delete_volumes: tuple[str, ...] = ()
     wait_for: tuple[Thing, ...] = ()
+    unpaired: tuple[Instance, ...] = ()
 
     @property
     def none(self) -> bool:
@@ -71,6 +75,7 @@ def next_actions(seen: Observation, volumes: Iterable[Volume]) -> Actions:
     ended = {request.id for request in seen.requests if not request.cancellable}
     named = {instance.request_id for instance in alive if instance.request_id}
     cancellable = {request.id for request in seen.requests if request.cancellable}
+    unpaired = tuple(i for i in alive if i.request_id not in {None} | cancellable | ended)
     present = [volume for volume in volumes if volume.state not in VOLUME_LEAVING]
     leaving = [i for i in seen.instances if i.state == "shutting-down"]
     return Actions(
@@ -85,6 +90,7 @@ def next_actions(seen: Observation, volumes: Iterable[Volume]) -> Actions:
                 if volume.state != "available"
             ),
         ),
+        unpaired=unpaired,
     )
 
 
@@ -180,10 +186,12 @@ class GiveBack:
         awaited = set(launched_ids(target.events, region))
         settled = self._window_over(target.born)
         empty_looks = 0
-        problem = "EC2 still lists it"
+        problem, told = "EC2 still lists it", f"ending {target.name} in {region}"
         for elapsed in looks(self._clock):
             try:
                 actions = self._look(region, target, awaited)
+                if actions.none:
+                    told = f"making sure that {target.name} is gone from {region}"
                 self._act(region, actions, outcome)
                 settled = settled or self._window_over(target.born)
                 # What EC2 gave us exists, listed or not: an empty look before the window is over
@@ -196,13 +204,14 @@ class GiveBack:
                 problem = refusal.message
                 if refusal.scope is not Scope.TRANSIENT:
                     break
-            self._talk.waiting(f"ending {target.name} in {region}", elapsed)
+            self._talk.waiting(told, elapsed)
         return self._given_up(region, target, problem, outcome)
 
     def _look(self, region: str, target: Target, awaited: set[str]) -> Actions:
         seen = target.part_of(self._cloud.observe(region, self._owner, target.name))
         seen = replace(seen, requests=tuple(self._believed(each) for each in seen.requests))
         awaited.difference_update(instance.id for instance in seen.instances)
+        awaited.difference_update(request.id for request in seen.requests)
         volumes = self._cloud.volumes(region, self._owner, target.name)
         return next_actions(seen, [volume for volume in volumes if target.covers(volume.tags)])
 
@@ -212,15 +221,22 @@ class GiveBack:
         return replace(request, instance_id=None) if old else request
 
     def _act(self, region: str, actions: Actions, outcome: Outcome) -> None:
-        if actions.cancel:
-            self._cloud.cancel(region, actions.cancel)
-            outcome.ended += self._new(outcome, ThingKind.REQUEST, actions.cancel, region)
-        if actions.terminate:
-            self._cloud.terminate(region, actions.terminate)
-            outcome.ended += self._new(outcome, ThingKind.INSTANCE, actions.terminate, region)
+        unknown = self._cloud.cancel(region, actions.cancel) if actions.cancel else frozenset()
+        cancelled = [request_id for request_id in actions.cancel if request_id not in unknown]
+        outcome.ended += self._new(outcome, ThingKind.REQUEST, cancelled, region)
+        early = {each.id for each in actions.unpaired if self._too_early(each, unknown)}
+        ready = [instance_id for instance_id in actions.terminate if instance_id not in early]
+        if ready:
+            self._cloud.terminate(region, ready)
+            outcome.ended += self._new(outcome, ThingKind.INSTANCE, ready, region)
         for volume_id in actions.delete_volumes:
             self._cloud.delete_volume(region, volume_id)
             outcome.ended += self._new(outcome, ThingKind.VOLUME, (volume_id,), region)
+
+    def _too_early(self, instance: Instance, unknown: Collection[str]) -> bool:
+        """Whether the instance's request is younger than what EC2 knows, and so not cancelled:
+        it would launch another one in its place."""
+        return instance.request_id in unknown and not self._window_over(instance.launched_at)
 
     def _given_up(self, region: str, target: Target, problem: str, outcome: Outcome) -> Outcome:
         try:

@@ -41,6 +41,12 @@ class GroundKeeper:
         self._cidr = EVERYWHERE if wish.open_to_world else caller_cidr
         self._ready: dict[str, Ground] = {}
 
+    @property
+    def brought(self) -> bool:
+        """Whether the user names a part of the ground, which waiting then does not bring."""
+        wish = self._wish
+        return bool(wish.group_ids or wish.key_name or wish.subnet_id)
+
     def ground(self, region: str, holdings: tuple[Holding, ...]) -> Ground:
         """The ground of a region; what ``holdings`` shows to exist is not created again.
 

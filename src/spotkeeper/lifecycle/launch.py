@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from spotkeeper.errors import (
     NoCapacity,
+    QuotaReached,
     Refused,
     ResourceGone,
     Scope,
@@ -21,9 +22,11 @@ from spotkeeper.lifecycle.presence import machines, name_taken, refuse_taken
 from spotkeeper.lifecycle.token import client_token
 from spotkeeper.lifecycle.userdata import compose, guard_values
 from spotkeeper.model.event import VISIBILITY_WINDOW, Event, What, attempts
+from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.machine import Instance
 from spotkeeper.model.naming import TAG_USER, machine_tags
 from spotkeeper.model.pool import Pool
+from spotkeeper.model.quota import quota_family
 
 #: A refusal with one of these scopes leaves other pools worth a try; all others stop the launch.
 TRY_NEXT = frozenset({Scope.ZONE, Scope.TYPE_IN_REGION, Scope.REGION})
@@ -33,6 +36,9 @@ PAUSES = tuple(timedelta(seconds=seconds) for seconds in (1, 3, 9))
 
 #: EC2's code for a token whose instance was terminated.
 INSTANCE_ENDED = "IdempotentInstanceTerminated"
+
+#: EC2's code for a Spot quota; it does not say which one.
+SPOT_QUOTA_EXCEEDED = "MaxSpotInstanceCountExceeded"
 
 #: Tokens that EC2 may remember from lives of the name that this computer has forgotten.
 MAX_STALE_TOKENS = 5
@@ -121,6 +127,8 @@ class Launcher:
             try:
                 return self._in_pool(candidate, ground, boot_script)
             except SpotkeeperError as refusal:
+                if refusal.aws_code == SPOT_QUOTA_EXCEEDED:
+                    raise quota_reached(refusal, candidate.offer.hardware) from refusal
                 if refusal.scope not in TRY_NEXT:
                     raise
                 blocked.add(pool, refusal.scope)
@@ -209,13 +217,18 @@ class Launcher:
             except Unreachable as lost:
                 self._talk.say(f"{lost.message}; asking again with the same token")
                 self._clock.sleep(pause)
-            except ResourceGone:
+            except ResourceGone as gone:
                 # The group or key went with somebody's last machine a moment ago: make it anew.
-                if remade:
+                # What was made a moment ago may be unknown to EC2 for another one.
+                if not remade:
+                    remade = True
+                    ground.forget(region)
+                    self._holdings[region] = ()
+                elif ground.brought:
                     raise
-                remade = True
-                ground.forget(region)
-                self._holdings[region] = ()
+                else:
+                    self._talk.say(f"{gone.message}; asking again, as it is new")
+                    self._clock.sleep(pause)
         return self._asked(candidate, ground, boot_script, token)
 
     def _asked(
@@ -269,6 +282,20 @@ class Launcher:
             self._talk.waiting(
                 f"{self.name} was launched elsewhere; making sure that it is gone", elapsed
             )
+
+
+def quota_reached(refusal: SpotkeeperError, hardware: InstanceType) -> SpotkeeperError:
+    """EC2's refusal with the name of the quota that the type counts against."""
+    family = quota_family(hardware.name)
+    if family is None:
+        return refusal
+    return QuotaReached(
+        f"{refusal.message}. {hardware.name} needs {hardware.vcpus} vCPUs of the quota "
+        f'"{family.name}" ({family.code})',
+        region=refusal.region,
+        aws_code=refusal.aws_code,
+        details={"quota_code": family.code},
+    )
 
 
 def all_refused(refusals: Sequence[tuple[Pool, SpotkeeperError]]) -> SpotkeeperError:

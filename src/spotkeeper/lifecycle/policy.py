@@ -15,6 +15,14 @@ MARKET = (
     "ec2:DescribeSpotPriceHistory",
     "pricing:GetProducts",
 )
+#: What ``find --score`` and ``find --quota`` ask beyond that; they do without, and say so.
+SCORE = ("ec2:GetSpotPlacementScores",)
+QUOTA = (
+    "servicequotas:GetServiceQuota",
+    "servicequotas:GetAWSDefaultServiceQuota",
+    "ec2:DescribeInstances",
+    "ec2:DescribeSpotInstanceRequests",
+)
 LOOK = (
     "ec2:DescribeRegions",
     "ec2:DescribeTags",
@@ -73,6 +81,9 @@ class _Statements:
 
     def market(self) -> Sequence[Statement]:
         return (_read("Market", MARKET),)
+
+    def find(self) -> Sequence[Statement]:
+        return (*self.market(), _read("FindScore", SCORE), _read("FindQuota", QUOTA))
 
     def look(self) -> Sequence[Statement]:
         return (_read("Look", LOOK_PRICED),)
@@ -169,7 +180,7 @@ class _Statements:
 
 
 _COMMANDS = {
-    "find": _Statements.market,
+    "find": _Statements.find,
     "prices": _Statements.market,
     "up": _Statements.up,
     "ls": _Statements.look,

@@ -158,8 +158,8 @@ class Cloud(Protocol):
     def instance(self, region: str, instance_id: str) -> Instance:
         """One instance as it is now."""
 
-    def cancel(self, region: str, request_ids: Collection[str]) -> None:
-        """Cancel requests; those unknown or cancelled already are fine."""
+    def cancel(self, region: str, request_ids: Collection[str]) -> frozenset[str]:
+        """Cancel requests; cancelled already is fine. Gives those that EC2 does not know (yet)."""
 
     def terminate(self, region: str, instance_ids: Collection[str]) -> None:
         """Terminate instances; those unknown or terminated already are fine."""

@@ -8,7 +8,7 @@ from spotkeeper.lifecycle.ports import Clock, Cloud
 from spotkeeper.lifecycle.wait import Waiter
 from spotkeeper.model.machine import Instance, InstanceState, Kind, Machine
 from spotkeeper.model.naming import TAG_DEADLINE, tag_time
-from spotkeeper.model.spot_request import INTERRUPTED_CODES
+from spotkeeper.model.spot_request import INTERRUPTED_CODES, SpotRequest
 
 #: A box that is started with less than this to its deadline gets a new one.
 SHORTEST_LIFE = timedelta(minutes=10)
@@ -18,13 +18,21 @@ def stop(machine: Machine, *, cloud: Cloud, waiter: Waiter) -> None:
     """Stop a box and wait until it no longer costs compute.
 
     Raises:
-        Refused: the machine is ``once``, which EC2 can only end.
+        Refused: the machine is ``once``, which EC2 can only end; or EC2 stopped it, and will start
+            it whether its user wants it or not.
     """
     instance = _instance(machine)
     if machine.kind is Kind.ONCE:
         raise Refused(
             f"{machine.name} was launched with --once: EC2 can only stop a box",
             next_step=f"End it with `spot down {machine.name}`.",
+            region=machine.region,
+        )
+    if _is_interrupted(instance, machine.request):
+        raise Refused(
+            f"{machine.name} was {machine.summary()}. EC2 will start it again by itself, and "
+            "cannot be told not to",
+            next_step=f"Give it back with `spot down {machine.name}`, or stop it when it runs.",
             region=machine.region,
         )
     if instance.state is not InstanceState.STOPPED:
@@ -42,8 +50,7 @@ def start(machine: Machine, *, cloud: Cloud, waiter: Waiter, clock: Clock) -> In
         NoCapacity: the pool is dry right now; the disk is kept.
     """
     instance = _instance(machine)
-    code = machine.request.status_code if machine.request else ""
-    if code in INTERRUPTED_CODES:
+    if _is_interrupted(instance, machine.request):
         raise Refused(
             f"{machine.name} was {machine.summary()}. Only EC2 can start it again",
             next_step="Wait, or give it back with `spot down` and launch it elsewhere.",
@@ -64,4 +71,15 @@ def _instance(machine: Machine) -> Instance:
         raise NotFound(
             f"{machine.name} has no instance: {machine.summary()}", region=machine.region
         )
+    if machine.instance.ended:
+        raise Refused(
+            f"{machine.name} is ending and cannot be kept: {machine.summary()}",
+            next_step=f"Make sure of its end with `spot down {machine.name}`.",
+            region=machine.region,
+        )
     return machine.instance
+
+
+def _is_interrupted(instance: Instance, request: SpotRequest | None) -> bool:
+    code = request.status_code if request else ""
+    return instance.state is InstanceState.STOPPED and code in INTERRUPTED_CODES

@@ -50,12 +50,21 @@ class Waiter:
                 raise NoCapacity(
                     f"EC2 ended {seen.id} before it was {wanted}", region=instance.region
                 )
-            self._talk.waiting(f"{seen.id} is {seen.state}", elapsed)
-        raise Unreachable(
-            f"{seen.id} is still {seen.state} after {PATIENCE.seconds // 60} minutes",
-            next_step="Look again with `spot ls`.",
-            region=instance.region,
-        )
+            self._talk.waiting(f"{seen.id} is {seen.doing}", elapsed)
+        raise _still(seen)
+
+    def until_settled(self, instance: Instance) -> Instance:
+        """Wait while the instance is on its way from one state to another, whoever sent it.
+
+        Raises:
+            Unreachable: it was on its way for ten minutes.
+        """
+        for elapsed in looks(self._clock):
+            seen = self._seen(instance)
+            if not seen.passing:
+                return seen
+            self._talk.waiting(f"{seen.id} is {seen.doing}", elapsed)
+        raise _still(seen)
 
     def _seen(self, instance: Instance) -> Instance:
         try:
@@ -67,3 +76,11 @@ class Waiter:
         if running.public_ip is None:
             return self._cloud.checks_passed(running.region, running.id)
         return self._reach.answers(running.public_ip)
+
+
+def _still(seen: Instance) -> Unreachable:
+    return Unreachable(
+        f"{seen.id} is still {seen.doing} after {PATIENCE.seconds // 60} minutes",
+        next_step="Look again with `spot ls`.",
+        region=seen.region,
+    )

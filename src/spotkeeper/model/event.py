@@ -72,9 +72,10 @@ def is_settling(events: Iterable[Event]) -> bool:
 
 
 def launched_ids(events: Iterable[Event], region: str) -> frozenset[str]:
-    """Instances that EC2 gave to this life of the name in a region."""
+    """Instances and requests that EC2 gave to this life of the name in a region."""
     life = (event for event in this_life(events) if event.what is What.LAUNCHED)
-    return frozenset(each.get("instance") for each in life if each.get("region") == region)
+    here = [event for event in life if event.get("region") == region]
+    return frozenset(e.get(kind) for e in here for kind in ("instance", "request")) - {""}
 
 
 def last_intent_at(events: Iterable[Event]) -> datetime | None:

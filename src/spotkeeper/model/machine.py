@@ -15,9 +15,12 @@ from spotkeeper.model.naming import (
     parse_tag_time,
 )
 from spotkeeper.model.spot_request import (
+    BEING_FULFILLED,
+    ENDED_BY_USER,
     FULFILLED,
     LIVING_CODES,
-    STATUS_WORDS,
+    TAKEN_AT_NOTICE,
+    RequestState,
     SpotRequest,
 )
 
@@ -34,6 +37,23 @@ class InstanceState(StrEnum):
 
 
 ENDED = frozenset({InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED})
+
+#: States that pass by themselves into one from which the instance can be stopped or started.
+PASSING = frozenset({InstanceState.PENDING, InstanceState.STOPPING})
+
+#: What an instance does, in a user's words.
+DOING: Mapping[InstanceState, str] = {
+    InstanceState.PENDING: "starting",
+    InstanceState.RUNNING: "running",
+    InstanceState.STOPPING: "stopping",
+    InstanceState.STOPPED: "stopped",
+    InstanceState.SHUTTING_DOWN: "shutting down",
+    InstanceState.TERMINATED: "ended",
+}
+
+#: ``StateReason`` of an instance that EC2 stops or ends to take its capacity back.
+TAKEN_BACK = ("Server.SpotInstanceShutdown", "Server.SpotInstanceTermination")
+RELAUNCHED = "; its request launches another one"
 
 
 class Kind(StrEnum):
@@ -66,6 +86,18 @@ class Instance:
     def ended(self) -> bool:
         """Whether it costs nothing any more and never will."""
         return self.state in ENDED
+
+    @property
+    def passing(self) -> bool:
+        """Whether it is on its way to running or stopped, and can be turned around only there."""
+        return self.state in PASSING
+
+    @property
+    def doing(self) -> str:
+        """Its state in a user's words, and whether EC2 brought it there on its own."""
+        leaves = self.state in {InstanceState.STOPPING, InstanceState.SHUTTING_DOWN}
+        taken = leaves and self.state_reason in TAKEN_BACK
+        return DOING[self.state] + (", interrupted by EC2" if taken else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,19 +184,21 @@ class Machine:
         running = self.instance is not None and not self.instance.ended
         return running or (self.request is not None and self.request.cancellable)
 
+    @property
+    def present(self) -> bool:
+        """Whether it is there for the user: alive, or still shutting down."""
+        leaving = self.state == InstanceState.SHUTTING_DOWN
+        return self.alive or leaving
+
     def summary(self) -> str:
         """State and status in words a user understands."""
         if self.request is None:
-            return self.state or "unknown"
-        told = STATUS_WORDS.get(self.request.status_code, self.request.status_code)
-        words = told.format(at=f"{self.request.status_since:%H:%M}")
-        if self.instance is None or self.request.status_code not in LIVING_CODES:
-            return words
-        if self.instance.ended:
-            return "ended"
-        noticed = self.request.status_code != FULFILLED
-        running = self.instance.state is InstanceState.RUNNING
-        return words if noticed and running else self.instance.state.value
+            return self.instance.doing if self.instance else "unknown"
+        if self.instance is None:
+            return self.request.words
+        if self.instance.state in {InstanceState.PENDING, InstanceState.RUNNING}:
+            return _of_running(self.instance, self.request)
+        return _of_halted(self.instance, self.request)
 
 
 def pair(instances: Iterable[Instance], requests: Iterable[SpotRequest]) -> tuple[Machine, ...]:
@@ -185,6 +219,26 @@ def pair(instances: Iterable[Instance], requests: Iterable[SpotRequest]) -> tupl
             launched.remove(current)
     machines += [Machine(alone, None) for rest in by_request.values() for alone in rest]
     return tuple(sorted(machines, key=lambda machine: (machine.name, machine.region)))
+
+
+def _of_running(instance: Instance, request: SpotRequest) -> str:
+    """What is said of an instance that starts or runs: the request's news count, if they are."""
+    code = request.status_code
+    if code in TAKEN_AT_NOTICE:
+        return request.words_for("marked-for-termination")
+    if code in BEING_FULFILLED and instance.state is InstanceState.PENDING:
+        return f"{instance.doing}: {request.words}"
+    known = instance.state is InstanceState.PENDING and code not in LIVING_CODES
+    return instance.doing if known or code in {FULFILLED, *BEING_FULFILLED} else request.words
+
+
+def _of_halted(instance: Instance, request: SpotRequest) -> str:
+    """What is said of an instance that stops, stands or ends."""
+    leaves = instance.state in {InstanceState.STOPPING, InstanceState.SHUTTING_DOWN}
+    silent = leaves or request.status_code in LIVING_CODES
+    told = instance.doing if silent else request.words
+    reborn = request.status_code in ENDED_BY_USER | TAKEN_AT_NOTICE
+    return told + RELAUNCHED * (reborn and request.state is RequestState.OPEN)
 
 
 def _claim(instance: Instance, request: SpotRequest) -> tuple[bool, bool, datetime]:

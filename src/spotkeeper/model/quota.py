@@ -11,6 +11,25 @@ class QuotaFamily:
     name: str
     families: tuple[str, ...]
 
+    @property
+    def short_name(self) -> str:
+        """The name without what all of them have in common: ``G and VT``."""
+        return self.name.removeprefix("All ").removesuffix(" Spot Instance Requests")
+
+
+@dataclass(frozen=True, slots=True)
+class SpotQuota:
+    """One Spot quota of an account in one region, and how much of it running machines and open
+    requests take."""
+
+    limit_vcpus: int
+    used_vcpus: int
+
+    @property
+    def free_vcpus(self) -> int:
+        """What is left; never below 0, though a quota may be lowered below its use."""
+        return max(0, self.limit_vcpus - self.used_vcpus)
+
 
 #: Source: EC2 developer guide, "Amazon EC2 instance type quotas".
 QUOTA_FAMILIES = (

@@ -64,7 +64,12 @@ STATUS_WORDS: Mapping[str, str] = {
 INTERRUPTED_CODES = frozenset(
     code for code, words in STATUS_WORDS.items() if words.startswith("interrupted")
 )
+#: Codes that EC2 shows while the instance still has its two minutes to run.
+TAKEN_AT_NOTICE = frozenset(c for c in INTERRUPTED_CODES if c.startswith("instance-terminated"))
+
 FULFILLED = "fulfilled"
+BEING_FULFILLED = frozenset({"pending-evaluation", "pending-fulfillment"})
+ENDED_BY_USER = frozenset({"instance-terminated-by-user", "spot-instance-terminated-by-user"})
 CANCELLED_AND_RUNNING = "request-canceled-and-instance-running"
 NOTICE_CODES = frozenset({"marked-for-stop", "marked-for-termination"})
 
@@ -90,6 +95,15 @@ class SpotRequest:
     valid_until: datetime | None = None
     max_usd_per_hour: Decimal | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def words(self) -> str:
+        """Its status in words a user understands; an unknown one as EC2 says it."""
+        return self.words_for(self.status_code)
+
+    def words_for(self, code: str) -> str:
+        """The words for a code, with the time of this request's last change."""
+        return STATUS_WORDS.get(code, code).format(at=f"{self.status_since:%H:%M}")
 
     @property
     def cancellable(self) -> bool:

@@ -11,7 +11,7 @@ from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBacken
 from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYPES
 
 from spotkeeper.sandbox import old_gpu_types
-from spotkeeper.sandbox.market.on_demand import Gpu, on_demand_micros
+from spotkeeper.sandbox.market.on_demand import Accelerator, Hardware, on_demand_micros
 from spotkeeper.sandbox.market.pools import Pool
 
 ACCOUNT_ID = "123456789012"
@@ -35,6 +35,13 @@ ENABLED_REGIONS = (
     "eu-west-2",
     "eu-west-3",
     "sa-east-1",
+)
+
+A100_MIB = 40_960  # EC2 calls the GPU with twice the memory by the same name
+OTHER_ACCELERATORS = (
+    ("NeuronInfo", "NeuronDevices"),
+    ("FpgaInfo", "Fpgas"),
+    ("MediaAcceleratorInfo", "Accelerators"),
 )
 
 
@@ -108,17 +115,31 @@ def architectures(instance_type: str) -> list[str]:
 @cache
 def on_demand(region: str, instance_type: str) -> int:
     """The simulated On-Demand price in micro-dollars per hour."""
+    return on_demand_micros(region, instance_type, hardware(instance_type))
+
+
+@cache
+def hardware(instance_type: str) -> Hardware:
+    """What a type's price is made of."""
     described = instance_types()[instance_type]
-    return on_demand_micros(
-        region,
-        instance_type,
+    disks = described.get("InstanceStorageInfo", {}).get("Disks", ())
+    return Hardware(
         vcpus=vcpus(instance_type),
         memory_gib=described["MemoryInfo"]["SizeInMiB"] / 1024,
-        gpus=list(_gpus(described)),
+        maker=described["ProcessorInfo"].get("Manufacturer", "Intel"),
+        threads_per_core=described["VCpuInfo"].get("DefaultThreadsPerCore", 2),
+        ssd_gb=sum(disk["Count"] * disk["SizeInGB"] for disk in disks if disk["Type"] == "ssd"),
+        hdd_gb=sum(disk["Count"] * disk["SizeInGB"] for disk in disks if disk["Type"] == "hdd"),
+        accelerators=tuple(_accelerators(described)),
     )
 
 
-def _gpus(described: Mapping[str, Any]) -> Iterator[Gpu]:
-    """The GPUs of a type; a type with a slice of a GPU says Count 0 and its share."""
+def _accelerators(described: Mapping[str, Any]) -> Iterator[Accelerator]:
+    """GPUs and the like; a type with a slice of a GPU says Count 0 and its share."""
     for gpu in described.get("GpuInfo", {}).get("Gpus", []):
-        yield Gpu(gpu["Name"], gpu.get("Count") or gpu.get("GpuPartitionSize") or 0)
+        big = gpu["Name"] == "A100" and gpu["MemoryInfo"]["SizeInMiB"] > A100_MIB
+        number = gpu.get("Count") or gpu.get("GpuPartitionSize") or 0
+        yield Accelerator("A100-80GB" if big else gpu["Name"], number)
+    for section, member in OTHER_ACCELERATORS:
+        for device in described.get(section, {}).get(member, []):
+            yield Accelerator(device["Name"], device["Count"])

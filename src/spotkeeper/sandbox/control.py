@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from decimal import Decimal
 from http.client import HTTPException
-from typing import Any, Unpack
+from typing import Any, ClassVar, Unpack
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
@@ -19,7 +19,7 @@ from spotkeeper.sandbox.home import without_port
 from spotkeeper.sandbox.market.pools import parse_pool
 from spotkeeper.sandbox.options import SandboxOptions, SandboxStatus
 
-TIMEOUT = 60.0
+TIMEOUT = 600.0  # seconds; a year of a storm is long to live through
 HEALTH_TIMEOUT = 5.0
 PROBLEMS: Mapping[str, type[SpotkeeperError]] = {
     BadInput.kind: BadInput,
@@ -33,12 +33,21 @@ _open = build_opener(ProxyHandler({})).open
 class Control:
     """The hands of whoever plays EC2's part. Durations and times are of sandbox time."""
 
+    how_to_start: ClassVar[str] = "Run `spot sandbox start`."
+
     def __init__(self, status: SandboxStatus) -> None:
-        if not status.running:
-            raise SandboxProblem(
-                "The sandbox is not running", next_step="Run `spot sandbox start`."
-            )
         self._status = status
+        self._check_runs()
+
+    @property
+    def url(self) -> str:
+        """The endpoint of every AWS service."""
+        self._check_runs()
+        return self._status.url
+
+    def _check_runs(self) -> None:
+        if not self._status.running:
+            raise SandboxProblem("The sandbox is not running", next_step=self.how_to_start)
 
     def now(self) -> datetime:
         """The sandbox's time, UTC."""
@@ -72,6 +81,48 @@ class Control:
         """Make the next calls of an operation answer ``code``; see ``Fault`` for the details."""
         self._call("fail", **asdict(Fault(operation, code, **details)))
 
+    def shutdown(self, name_or_id: str) -> dict[str, Any]:
+        """Shut a machine down from inside, as its own user would."""
+        return self._call("shutdown", name=name_or_id)
+
+    def latency(self, by: timedelta, action: str | None = None) -> None:
+        """Let every call, or those of one action, take so much real time longer; 0 ends it."""
+        self._call("latency", seconds=by.total_seconds(), action=action)
+
+    def throttle(self, *, on: bool = True) -> None:
+        """Limit calls as EC2 does, or no more."""
+        self._call("throttle", on=on)
+
+    def metadata(self, name_or_id: str) -> dict[str, Any]:
+        """Where a machine's metadata service answers, on this computer."""
+        return self._call("metadata", name=name_or_id)
+
+    def events(
+        self,
+        *,
+        since: datetime | timedelta | None = None,
+        kind: str | None = None,
+        name: str | None = None,
+    ) -> list[dict[str, Any]]:
+        """What happened, oldest first: since a time or for so long, of a kind, about a machine."""
+        after: object = since
+        if isinstance(since, datetime):
+            after = since.isoformat()
+        elif since is not None:
+            after = since.total_seconds()
+        found: list[dict[str, Any]] = self._call("events", since=after, kind=kind, name=name)[
+            "events"
+        ]
+        return found
+
+    def bill(self) -> dict[str, Any]:
+        """What AWS would have charged until now: lines, ``usd`` as text, ``saving`` as a share."""
+        return self._call("bill")
+
+    def status(self) -> dict[str, Any]:
+        """How things stand: time, machines, requests, faults, calls."""
+        return self._call("status")
+
     def calls(self) -> list[tuple[str, str]]:
         """(operation, region) of every AWS call since the last reset; the last 10,000."""
         return [(operation, region) for operation, region in self._call("calls")["calls"]]
@@ -81,7 +132,7 @@ class Control:
         self._call("reset", **asdict(without_port(options or self._status.options)))
 
     def _call(self, verb: str, **body: Any) -> dict[str, Any]:
-        return call(self._status.url, self._status.token, verb, body)
+        return call(self.url, self._status.token, verb, body)
 
 
 def call(url: str, token: str, verb: str, body: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -25,21 +25,31 @@ from spotkeeper.sandbox.home import (
     own_version,
     without_port,
 )
-from spotkeeper.sandbox.options import SandboxOptions, SandboxStatus
+from spotkeeper.sandbox.market import replay
+from spotkeeper.sandbox.options import SandboxOptions, SandboxStatus, checked
 
 SOURCE = Path(__file__).parents[2]
+PROGRAM = (sys.executable, "-m", "spotkeeper.sandbox")
+REPRODUCIBLE = {"PYTHONHASHSEED": "0"}  # sets of texts are iterated in the same order every time
 NEEDED = ("moto", "flask", "flask_cors")
 OTHER_OPTIONS = (
     "The sandbox was running already, with other options: `spot sandbox reset` takes new ones."
 )
+UNKNOWN_OPTIONS = "Another version's options were left out: {}."
 READY_WITHIN = 60.0  # seconds; a busy computer takes ten
 STOPPED_WITHIN = 10.0
 LOG_LINES_SHOWN = 8
 
 
-def start(home: Path, *, options: SandboxOptions | None = None) -> SandboxStatus:
-    """Start the sandbox, or find it running. Without options: those last used."""
+def start(
+    home: Path, *, options: SandboxOptions | None = None, tied: bool = False
+) -> SandboxStatus:
+    """Start the sandbox, or find it running. Without options: those last used.
+
+    ``tied``: it ends with the process that starts it.
+    """
     _check_extra()
+    options = _prepared(options) if options else None
     folder = Home(home)
     folder.create()
     with folder.locked():
@@ -50,15 +60,22 @@ def start(home: Path, *, options: SandboxOptions | None = None) -> SandboxStatus
             return _status(folder, running)
         if running:  # it runs the code of before an upgrade
             _end(running)
-        chosen = options or folder.options()
+        if unknown := folder.unusable_options():
+            folder.add_note(UNKNOWN_OPTIONS.format(", ".join(unknown)))
+        chosen = options or _prepared(folder.options())
         folder.remember_options(without_port(chosen))
-        process = _spawn(folder, chosen)
+        process = _spawn(folder, chosen, tied=tied)
         return _status(folder, process)
 
 
 def ensure(home: Path) -> SandboxStatus:
     """The running sandbox, started when there is none."""
     return start(home)
+
+
+def remembered(home: Path) -> SandboxStatus:
+    """The sandbox as it was set up last, without asking whether it runs."""
+    return SandboxStatus(home=home, running=False, options=Home(home).options())
 
 
 def stop(home: Path) -> SandboxStatus:
@@ -85,11 +102,14 @@ def status(home: Path) -> SandboxStatus:
 
 def reset(home: Path, *, options: SandboxOptions | None = None) -> SandboxStatus:
     """A fresh account and market on the same port; starts the sandbox when it is not running."""
-    found = start(home)
-    chosen = without_port(options or found.options)
-    Home(home).remember_options(chosen)
+    before = status(home)
+    chosen = _prepared(without_port(options or before.options))
+    found = start(home) if before.running else start(home, options=chosen)
     control.Control(found).reset(chosen)
-    return replace(found, options=chosen)
+    folder = Home(home)
+    folder.remember_options(chosen)
+    notes = (*before.notes, *found.notes, *folder.take_notes())
+    return replace(found, options=chosen, notes=notes)
 
 
 def environment(found: SandboxStatus) -> dict[str, str]:
@@ -115,6 +135,16 @@ def environment(found: SandboxStatus) -> dict[str, str]:
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
         "SPOT_SANDBOX": "1",
     }
+
+
+def _prepared(options: SandboxOptions) -> SandboxOptions:
+    """Checked; a replay file by its whole path, since the daemon may be elsewhere."""
+    checked(asdict(options))
+    if options.replay is None:
+        return options
+    path = Path(options.replay).expanduser().resolve()
+    replay.check(path)
+    return replace(options, replay=str(path))
 
 
 def _check_extra() -> None:
@@ -150,18 +180,18 @@ def _url(process: Process) -> str:
     return f"http://127.0.0.1:{process.port}"
 
 
-def _spawn(folder: Home, options: SandboxOptions) -> Process:
+def _spawn(folder: Home, options: SandboxOptions, *, tied: bool) -> Process:
     port = _choose_port(folder, options)
     folder.forget_process()
     path = os.pathsep.join(filter(None, [str(SOURCE), os.environ.get("PYTHONPATH", "")]))
     log = os.open(folder.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-m", "spotkeeper.sandbox", str(folder.path), str(port)],
+            [*PROGRAM, str(folder.path), str(port), *(["tied"] if tied else [])],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env={**os.environ, "PYTHONPATH": path},
+            env={**os.environ, "PYTHONPATH": path, **REPRODUCIBLE},
             start_new_session=True,
         )
     finally:

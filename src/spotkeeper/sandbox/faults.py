@@ -1,8 +1,49 @@
 """Errors asked for by tests: the next calls of an operation fail as EC2 would."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypedDict
+
+CLIENT_ERROR, SERVER_ERROR, UNAVAILABLE = 400, 500, 503
+
+# APIReference/errors-overview.html: what is EC2's own fault is a 5xx, the rest mostly 400.
+STATUS_OF_CODE: Mapping[str, int] = {
+    "RequestLimitExceeded": UNAVAILABLE,
+    "Throttling": UNAVAILABLE,
+    "SlowDown": UNAVAILABLE,
+    "ServiceUnavailable": UNAVAILABLE,
+    "Unavailable": UNAVAILABLE,
+    "InternalError": SERVER_ERROR,
+    "InternalFailure": SERVER_ERROR,
+    "InternalServerError": SERVER_ERROR,
+    "ServerInternal": SERVER_ERROR,
+    "InsufficientInstanceCapacity": SERVER_ERROR,
+    "InsufficientHostCapacity": SERVER_ERROR,
+    "InsufficientAddressCapacity": SERVER_ERROR,
+    "InsufficientReservedInstanceCapacity": SERVER_ERROR,
+    "InsufficientVolumeCapacity": SERVER_ERROR,
+    "AuthFailure": 401,
+    "UnauthorizedOperation": 403,
+    "AccessDenied": 403,
+    "Blocked": 403,
+    "OptInRequired": 403,
+    "InvalidClientTokenId": 403,
+    "SignatureDoesNotMatch": 403,
+}
+
+MESSAGE_OF_CODE: Mapping[str, str] = {
+    "RequestLimitExceeded": "Request limit exceeded.",
+    "Throttling": "Rate exceeded",
+    "ThrottlingException": "Rate exceeded",
+    "UnauthorizedOperation": "You are not authorized to perform this operation.",
+    "InternalError": "An internal error has occurred",
+    "Unavailable": "The service is unavailable. Please try again shortly.",
+    "ServiceUnavailable": "The service is unavailable. Please try again shortly.",
+    "InsufficientInstanceCapacity": (
+        "There is no Spot capacity available that matches your request."
+    ),
+    "MaxSpotInstanceCountExceeded": "Max spot instance count exceeded",
+}
 
 
 class FaultDetails(TypedDict, total=False):
@@ -11,7 +52,7 @@ class FaultDetails(TypedDict, total=False):
     message: str
     times: int
     region: str | None
-    http_status: int
+    http_status: int | None
     after_effect: bool
 
 
@@ -19,8 +60,8 @@ class FaultDetails(TypedDict, total=False):
 class Fault:
     """The next ``times`` calls of ``operation`` (in ``region``, if given) answer ``code``.
 
-    With ``after_effect`` the call is carried out and its answer is lost: the client sees HTTP 503,
-    or a dropped connection when ``http_status`` is 0.
+    With ``after_effect`` the call is carried out and its answer is lost: the client sees HTTP 503.
+    An ``http_status`` of 0 drops the connection; None is the status that belongs to the code.
     """
 
     operation: str
@@ -28,8 +69,22 @@ class Fault:
     message: str = ""
     times: int = 1
     region: str | None = None
-    http_status: int = 400
+    http_status: int | None = None
     after_effect: bool = False
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of the answer."""
+        if self.http_status is not None:
+            return self.http_status
+        if self.after_effect:
+            return UNAVAILABLE
+        return STATUS_OF_CODE.get(self.code, CLIENT_ERROR)
+
+    @property
+    def text(self) -> str:
+        """What the answer says: the message asked for, or EC2's for the code."""
+        return self.message or MESSAGE_OF_CODE.get(self.code, f"{self.code} was asked for.")
 
     def hits(self, operation: str, region: str) -> bool:
         """Whether a call of ``operation`` in ``region`` is to fail."""

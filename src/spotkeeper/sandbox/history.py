@@ -14,11 +14,12 @@ from enum import StrEnum
 class Kind(StrEnum):
     """What a happening is about; its facts are listed beside it."""
 
-    INSTANCE = "instance"  # state, pool, lifecycle, cause (user, ec2, guest, fleet), request
+    INSTANCE = "instance"  # state, pool, lifecycle, cause, request, ip; cause ec2: interrupted
     REQUEST = "request"  # state, code, pool, instance
     NOTICE = "notice"  # action, at, pool; the subject is the instance
     REBALANCE = "rebalance"  # pool; the subject is the instance
-    VOLUME = "volume"  # state (created, deleted), gb, type, zone, instance
+    VOLUME = "volume"  # state (created, changed, deleted), gb, type, zone, iops, throughput
+    SNAPSHOT = "snapshot"  # state (created, deleted), gb
     ADDRESS = "address"  # state (allocated, released), ip: an Elastic IP
     FLEET = "fleet"  # state, event, and what the event tells
     MARKET = "market"  # what (drained, refilled, priced), until, usd; the subject is the pool
@@ -44,7 +45,7 @@ class Happening:
             "kind": self.kind,
             "subject": self.subject,
             "region": self.region,
-            **self.facts,
+            "facts": dict(self.facts),
         }
         return json.dumps(plain, separators=(",", ":"))
 
@@ -52,8 +53,8 @@ class Happening:
 def from_json(line: str) -> Happening:
     """What ``as_json`` wrote."""
     plain = json.loads(line)
-    at, kind = datetime.fromisoformat(plain.pop("at")), Kind(plain.pop("kind"))
-    return Happening(at, kind, plain.pop("subject"), plain.pop("region"), plain)
+    moment, kind = datetime.fromisoformat(plain["at"]), Kind(plain["kind"])
+    return Happening(moment, kind, plain["subject"], plain["region"], plain["facts"])
 
 
 Observer = Callable[[Happening], None]
@@ -64,10 +65,12 @@ observers: list[Observer] = []
 class History:
     """The happenings of one world, oldest first.
 
-    ``unsaved`` are those that are not in the history file yet; ``saved`` counts the others.
+    ``unsaved`` are those that are not in the history file yet; ``saved`` counts the others, which
+    are the first ``saved_bytes`` of the file.
     """
 
     saved: int = 0
+    saved_bytes: int = 0
     unsaved: list[Happening] = field(default_factory=list)
 
     def tell(self, happening: Happening) -> None:

@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from spotkeeper.sandbox.options import SandboxOptions
+from spotkeeper.sandbox.options import SandboxOptions, usable
 
 PRIVATE = 0o600
 
@@ -64,11 +64,16 @@ class Home:
         self._write_text(self.aws_file.name, AWS_FILE)
 
     def options(self) -> SandboxOptions:
-        """The options last used; the defaults at first."""
-        try:
-            return SandboxOptions(**self._read("options.json", {}))
-        except TypeError:  # written by another version
-            return SandboxOptions()
+        """The options last used; the defaults at first, and for what another version wrote."""
+        return self._options()[0]
+
+    def unusable_options(self) -> list[str]:
+        """``name=value`` of what another version wrote and this one does not know."""
+        return self._options()[1]
+
+    def _options(self) -> tuple[SandboxOptions, list[str]]:
+        stored = self._read("options.json", {})
+        return usable(stored if isinstance(stored, dict) else {})
 
     def remember_options(self, options: SandboxOptions) -> None:
         """For the next start."""
@@ -81,8 +86,10 @@ class Home:
 
     def process(self) -> Process | None:
         """The daemon's record, if one was written."""
-        record = self._read("process.json", {})
-        return Process(**record) if record else None
+        try:
+            return Process(**self._read("process.json", {}))
+        except TypeError:  # there is none, or another version wrote it
+            return None
 
     def remember_process(self, process: Process) -> None:
         """Written by the daemon when it is ready."""
@@ -117,7 +124,7 @@ class Home:
     def _read(self, name: str, otherwise: Any) -> Any:
         try:
             return json.loads((self.path / name).read_text())
-        except (FileNotFoundError, json.JSONDecodeError):
+        except (FileNotFoundError, ValueError):
             return otherwise
 
     def _write(self, name: str, content: Any) -> None:

@@ -1,9 +1,13 @@
 """What a sandbox is started with, and what it says about itself. Standard library only."""
 
-from dataclasses import dataclass, field
-from datetime import datetime
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
+
+from spotkeeper.errors import BadInput
 
 Scenario = Literal[
     "living", "calm", "article", "drought", "storm", "reclaim-soon", "fresh-account"
@@ -11,6 +15,7 @@ Scenario = Literal[
 Account = Literal["generous", "fresh"]
 SCENARIOS: tuple[Scenario, ...] = get_args(Scenario)
 ACCOUNTS: tuple[Account, ...] = get_args(Account)
+HIGHEST_PORT = 65_536
 
 
 @dataclass(frozen=True)
@@ -47,8 +52,9 @@ class SandboxOptions:
 
     @property
     def first_moment(self) -> datetime | None:
-        """``begins`` as a time."""
-        return datetime.fromisoformat(self.begins) if self.begins else None
+        """``begins`` as a time; UTC unless it says otherwise."""
+        moment = datetime.fromisoformat(self.begins) if self.begins else None
+        return moment.replace(tzinfo=UTC) if moment and not moment.tzinfo else moment
 
     @property
     def is_fresh(self) -> bool:
@@ -72,3 +78,51 @@ class SandboxStatus:
     def url(self) -> str:
         """The endpoint for every AWS service; empty when the sandbox is not running."""
         return f"http://127.0.0.1:{self.port}" if self.running else ""
+
+
+def checked(given: Mapping[str, Any]) -> SandboxOptions:
+    """Options out of names and values; ``BadInput`` says which of them cannot be used."""
+    options, bad = usable(given)
+    if bad:
+        raise BadInput(f"The sandbox has no option {', '.join(bad)}")
+    return options
+
+
+def usable(given: Mapping[str, Any]) -> tuple[SandboxOptions, list[str]]:
+    """The options with every value that can be used, and ``name=value`` of those that cannot."""
+    known = {each.name for each in fields(SandboxOptions)}
+    good = {n: value for n, value in given.items() if n in known and _FITS[n](value)}
+    bad = [f"{name}={value!r}" for name, value in given.items() if name not in good]
+    return SandboxOptions(**good), bad
+
+
+def _is_number(value: Any) -> bool:
+    """Zero or more, finite."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) and value >= 0
+
+
+def _is_time(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and datetime.fromisoformat(value) is not None
+    except ValueError:
+        return False
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_FITS: Mapping[str, Any] = {
+    "scenario": lambda value: value in SCENARIOS,
+    "seed": _is_whole,
+    "account": lambda value: value in ACCOUNTS,
+    "speed": _is_number,
+    "step": _is_number,
+    "begins": lambda value: value is None or _is_time(value),
+    "dwell": _is_number,
+    "visibility": _is_number,
+    "replay": lambda value: value is None or isinstance(value, str),
+    "port": lambda value: value is None or (_is_whole(value) and 0 < value < HIGHEST_PORT),
+}

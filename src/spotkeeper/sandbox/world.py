@@ -3,10 +3,10 @@
 moto builds a new response object for every call, so the world is reached through ``world()``.
 """
 
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -17,19 +17,16 @@ from spotkeeper.sandbox.agenda import Agenda, Due
 from spotkeeper.sandbox.clock import Clock
 from spotkeeper.sandbox.faults import Fault
 from spotkeeper.sandbox.history import Happening, History, Kind
-from spotkeeper.sandbox.market.capacity import Capacity, Drought
+from spotkeeper.sandbox.lives import Life
+from spotkeeper.sandbox.market import replay
+from spotkeeper.sandbox.market.capacity import Capacity, Forced
 from spotkeeper.sandbox.market.pools import Pool
 from spotkeeper.sandbox.market.prices import Change, Market
+from spotkeeper.sandbox.market.replay import Cast
 from spotkeeper.sandbox.options import SandboxOptions
-
-CALLS_KEPT = 10_000
-
-
-class Call(NamedTuple):
-    """One AWS call that arrived."""
-
-    operation: str
-    region: str
+from spotkeeper.sandbox.protocol.client_tokens import Answered
+from spotkeeper.sandbox.quota_requests import QuotaRequest
+from spotkeeper.sandbox.throttle import Throttle
 
 
 class Launch(NamedTuple):
@@ -47,12 +44,19 @@ class World:
     clock: Clock = field(default_factory=Clock)
     agenda: Agenda = field(default_factory=Agenda)
     history: History = field(default_factory=History)
-    droughts: dict[Pool, Drought] = field(default_factory=dict)
+    droughts: dict[Pool, Forced] = field(default_factory=dict)
     forced_prices: dict[Pool, tuple[Change, ...]] = field(default_factory=dict)
     quotas: dict[tuple[str, str], float] = field(default_factory=dict)
+    quota_requests: dict[str, QuotaRequest] = field(default_factory=dict)
+    vcpus: dict[tuple[str, str], int] = field(default_factory=dict)  # in use, by region and quota
     launches: dict[tuple[str, str], Launch] = field(default_factory=dict)
+    answers: dict[tuple[str, str, str], Answered] = field(default_factory=dict)
+    fleets: dict[str, Any] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
-    calls: deque[Call] = field(default_factory=lambda: deque(maxlen=CALLS_KEPT))
+    score_configurations: dict[str, datetime] = field(default_factory=dict)  # first asked
+    lives: dict[str, Life] = field(default_factory=dict)
+    latencies: dict[str, float] = field(default_factory=dict)  # real seconds by action; "": any
+    throttle: Throttle | None = None
 
     @property
     def now(self) -> datetime:
@@ -66,14 +70,23 @@ class World:
 
     @property
     def market(self) -> Market:
-        """The prices of this seed, with what was forced on them."""
+        """The prices of this seed, with what is replayed and what was forced on them."""
         options = self.options
-        return Market(options.seed, options.scenario, catalogue.on_demand, self.forced_prices)
+        replays = self.cast.replays if options.replay else {}
+        return Market(
+            options.seed, options.scenario, catalogue.on_demand, self.forced_prices, replays
+        )
+
+    @property
+    def cast(self) -> Cast:
+        """The price history that is replayed; it is read again by every process, never saved."""
+        return _cast(self.options.replay or "", int(self.clock.begins.timestamp()))
 
     @property
     def capacity(self) -> Capacity:
         """How much room the pools have, with what was forced on them."""
-        return Capacity(self.options.seed, self.options.scenario, self.droughts)
+        options = self.options
+        return Capacity(options.seed, options.scenario, self.droughts, catalogue.hardware)
 
     def spot_price(self, pool: Pool) -> int:
         """Micro-dollars per hour, now."""
@@ -119,7 +132,22 @@ def new_world(options: SandboxOptions) -> World:
     """A world of the first day."""
     step = timedelta(seconds=options.step)
     begins = options.first_moment or datetime.now(UTC)
-    return World(options=options, clock=Clock(begins, options.speed, step))
+    fresh = World(options=options, clock=Clock(begins, options.speed, step))
+    if options.replay:
+        _cast.cache_clear()
+        facts = {"replay": options.replay, **fresh.cast.facts()}
+        fresh.tell(Kind.CONTROL, "market", "", facts)
+    return fresh
+
+
+@lru_cache(maxsize=1)
+def _cast(path: str, begins: int) -> Cast:
+    return replay.cast(
+        replay.load(path),
+        begins=begins,
+        is_pool=catalogue.is_spot_pool,
+        on_demand=catalogue.on_demand,
+    )
 
 
 def region_backends() -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """When a machine was billable, from what was seen of it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from tests.unit.model.make import NOON, instance, request
 
 from spotkeeper.costs.usage import Interval, intervals, sighting
 from spotkeeper.model.event import Event, What
-from spotkeeper.model.machine import InstanceState, Machine
+from spotkeeper.model.machine import Instance, InstanceState, Machine
 
 HOUR = timedelta(hours=1)
 INTERRUPTED = "instance-stopped-no-capacity"
@@ -27,6 +28,11 @@ def stopped(since: datetime, code: str = "instance-stopped-by-user") -> Machine:
 def ended(since: datetime, code: str = "instance-terminated-by-user") -> Machine:
     found = instance(state=InstanceState.TERMINATED)
     return Machine(found, request(status_code=code, status_since=since))
+
+
+def relaunched(at: datetime) -> Instance:
+    """The same instance, stopped, which was started once more meanwhile."""
+    return instance(state=InstanceState.STOPPED, launched_at=at)
 
 
 def seen(*sightings: tuple[Machine, datetime]) -> list[Event]:
@@ -54,6 +60,7 @@ def test_a_machine_is_seen_in_its_pool_since_its_launch() -> None:
         {
             "state": "running",
             "since": NOON.isoformat(),
+            "launched": NOON.isoformat(),
             "by": "user",
             "instance": "i-1",
             "region": "us-east-1",
@@ -110,6 +117,28 @@ def test_an_interruption_and_a_restart_are_two_stretches() -> None:
 def test_a_stop_that_nobody_saw_does_not_end_the_stretch() -> None:
     events = seen((running(), NOON), (running(NOON + 4 * HOUR), NOON + 5 * HOUR))
     assert stretches(events, NOON + 6 * HOUR) == [(0, 4, False), (4, 6, False)]
+
+
+def test_a_run_that_was_over_before_anybody_looked_is_counted() -> None:
+    again = replace(stopped(NOON + 9 * HOUR, INTERRUPTED), instance=relaunched(NOON + 5 * HOUR))
+    events = seen(
+        (running(), NOON),
+        (stopped(NOON + 2 * HOUR, INTERRUPTED), NOON + 3 * HOUR),
+        (again, NOON + 10 * HOUR),
+        (ended(NOON + 11 * HOUR), NOON + 11 * HOUR),
+    )
+    assert stretches(events, NOON + 12 * HOUR) == [(0, 2, True), (5, 9, True)]
+
+
+def test_a_once_machine_ends_two_minutes_after_its_status_says_so() -> None:
+    taken = ended(NOON + HOUR, "instance-terminated-no-capacity")
+    two_minutes = timedelta(minutes=2) / HOUR
+    late, early = (
+        stretches(seen((running(), NOON), (taken, NOON + HOUR + wait)), NOON + 3 * HOUR)
+        for wait in (HOUR, timedelta(0))
+    )
+    assert late == [(0, 1 + two_minutes, True)]
+    assert early == [(0, 1, True)]
 
 
 def test_what_never_ran_costs_nothing() -> None:

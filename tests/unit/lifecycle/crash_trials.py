@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.fakes import geography
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import FakeCloud
-from tests.fakes.ec2 import SHUTDOWN
+from tests.fakes.ec2 import SHUTDOWN, Request
 from tests.fakes.edges import keeper
 from tests.fakes.fate import Crash, Fate, Killed, LostAnswer
 from tests.fakes.journal import MemoryJournal
@@ -54,10 +54,11 @@ class Trial:
 
 @dataclass(frozen=True)
 class World:
-    """How EC2 differs from the real one, for mutations."""
+    """How EC2 differs from the usual one, most of it for mutations."""
 
     untagged: tuple[ThingKind, ...] = ()
     forgets_tokens: bool = False
+    requests_listed_after_seconds: int | None = None
 
 
 class Stage:
@@ -74,6 +75,9 @@ class Stage:
             forgets_tokens=world.forgets_tokens,
             fate=self.fate,
         )
+        if world.requests_listed_after_seconds is not None:
+            late = timedelta(seconds=world.requests_listed_after_seconds)
+            self.cloud.ec2.late = {Request: late}
         self.cloud.open_regions = (geography.REGION,)  # one more only where a plan goes abroad
         self.journal = MemoryJournal(self.fate)
         self.home = home
@@ -207,9 +211,11 @@ def _breaches(stage: Stage) -> list[str]:
     return found + [f"reborn: {each}" for each in ec2.born_after_first_terminate()]
 
 
-def trials(plan: str, delay_seconds: int, recovery: str, home: Path) -> Iterator[Trial]:
+def trials(
+    plan: str, delay_seconds: int, recovery: str, home: Path, world: World | None = None
+) -> Iterator[Trial]:
     """Every trial of a plan: killed and unanswered, before and after every call and entry."""
-    _, seen = attempt(Trial(plan, delay_seconds, recovery), home)
+    _, seen = attempt(Trial(plan, delay_seconds, recovery), home, world)
     for at, call in enumerate(seen):
         for blow in ("killed before", "killed after", "lost before", "lost after"):
             if not (blow.startswith("lost") and call.startswith("journal")):
@@ -217,16 +223,16 @@ def trials(plan: str, delay_seconds: int, recovery: str, home: Path) -> Iterator
 
 
 def sweep(
-    plan: str, delay_seconds: int, recovery: str, home: Path
+    plan: str, delay_seconds: int, recovery: str, home: Path, world: World | None = None
 ) -> tuple[int, dict[Trial, str]]:
     """Every trial of a plan: how many there were, and what those that failed breached."""
     told = {}
     everything = [
         Trial(plan, delay_seconds, recovery),
-        *trials(plan, delay_seconds, recovery, home),
+        *trials(plan, delay_seconds, recovery, home, world),
     ]
     for trial in everything:
-        breaches, seen = attempt(trial, home)
+        breaches, seen = attempt(trial, home, world)
         if breaches:
             call = seen[trial.at] if trial.at < len(seen) else "no call"
             told[trial] = f"{trial} ({call}): {', '.join(breaches)}"

@@ -55,6 +55,23 @@ def test_a_death_at_any_moment_leaves_nothing_behind(
     assert not told, f"{len(told)} of {count} trials:\n" + "\n".join(list(told.values())[:5])
 
 
+#: One way of recovering in every run of the tests, the others in `make soak`.
+SOAKED = [
+    pytest.param(name, marks=() if number == 0 else pytest.mark.soak)
+    for number, name in enumerate(RECOVERIES)
+]
+
+
+@pytest.mark.parametrize("recovery", SOAKED)
+@pytest.mark.parametrize("plan", SWEPT)
+def test_a_request_that_is_listed_long_after_its_instance_launches_no_other(
+    home: Path, plan: str, recovery: str
+) -> None:
+    count, told = sweep(plan, 5, recovery, home, World(requests_listed_after_seconds=200))
+    assert count >= FEWEST_TRIALS
+    assert not told, f"{len(told)} of {count} trials:\n" + "\n".join(list(told.values())[:5])
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_a_second_death_during_the_recovery_leaves_nothing_behind(home: Path, seed: int) -> None:
     dice = random.Random(seed)  # noqa: S311 - the same trials every time

@@ -7,6 +7,7 @@ import pytest
 from tests.fakes import geography, orders
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import FakeCloud
+from tests.fakes.ec2 import Request
 from tests.fakes.fate import Fate
 from tests.fakes.journal import MemoryJournal
 from tests.fakes.talk import FakeTalk
@@ -16,8 +17,9 @@ from spotkeeper.lifecycle import settle
 from spotkeeper.lifecycle.giveback import GiveBack, Outcome, left_behind
 from spotkeeper.lifecycle.ports import Leftover, Thing, ThingKind
 from spotkeeper.model.event import VISIBILITY_WINDOW, Event, What
-from spotkeeper.model.machine import Instance, InstanceState
+from spotkeeper.model.machine import ENDED, Instance, InstanceState
 from spotkeeper.model.naming import TAG_OWNER, TAG_VPC, shared_tags
+from spotkeeper.model.spot_request import RequestState
 
 REGION = geography.REGION
 GROUP_TAGS = {**shared_tags(geography.OWNER), TAG_VPC: geography.HOME_VPC}
@@ -40,6 +42,12 @@ class Bench:
 
     def launched(self, name: str = "dev", *, once: bool = False) -> Instance:
         """A running machine that this computer launched, long ago."""
+        instance = self.just_launched(name, once=once)
+        self.wait_for_the_window()
+        return instance
+
+    def just_launched(self, name: str = "dev", *, once: bool = False) -> Instance:
+        """A machine that this computer launched a moment ago."""
         fate, self.cloud.fate = self.cloud.fate, Fate()
         order = orders.order(name=name)
         order = replace(order, group_ids=(self.group.id,), key_name="k")
@@ -49,7 +57,6 @@ class Bench:
         ids = {"instance": instance.id, "request": instance.request_id or ""}
         launched = Event(self.cloud.clock.now(), What.LAUNCHED, {**token, **ids})
         self.journal.append(name, launched)
-        self.wait_for_the_window()
         self.cloud.fate = fate
         return instance
 
@@ -322,3 +329,39 @@ def test_outcomes_add_up_without_repeating() -> None:
     one = Outcome(ended=[thing], left=[Leftover(thing, "x")])
     one.add(Outcome(ended=[thing], left=[Leftover(thing, "x")]))
     assert (len(one.ended), len(one.left)) == (1, 1)
+
+
+def test_no_instance_ends_before_its_young_request_could_be_cancelled() -> None:
+    bench = Bench()
+    bench.ec2.late = {Request: timedelta(seconds=200)}
+    instance = bench.just_launched()
+    bench.journal = MemoryJournal()  # another computer: only the instance tells of the request
+    outcome = bench.end()
+    assert outcome.left == []
+    assert list(bench.ec2.servers) == [instance.id]
+    calls = bench.cloud.calls
+    assert calls.count("cancel") > 1
+    assert calls.index("terminate") > max(i for i, call in enumerate(calls) if call == "cancel")
+    assert bench.cloud.clock.now() - instance.launched_at > timedelta(seconds=200)
+
+
+def test_an_empty_look_proves_nothing_until_the_request_of_the_launch_was_seen() -> None:
+    bench = Bench()
+    bench.ec2.late = {Request: timedelta(seconds=200)}
+    bench.just_launched()
+    [server] = bench.ec2.servers.values()
+    bench.ec2.terminate(server)  # by hand, and in a dry pool, so that only the request is left
+    bench.ec2.dry[server.order.pool] = None
+    assert bench.end().left == []
+    [request] = bench.ec2.requests.values()
+    assert not request.cancellable
+
+
+def test_a_request_that_ec2_forgot_long_ago_keeps_no_instance_running() -> None:
+    bench = Bench()
+    instance = bench.launched()
+    [request] = bench.ec2.requests.values()
+    request.show(RequestState.CANCELLED, "request-canceled-and-instance-running", request.since)
+    bench.ec2.late = {Request: timedelta.max}
+    assert bench.end().left == []
+    assert bench.ec2.servers[instance.id].state in ENDED

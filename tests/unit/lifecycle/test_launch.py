@@ -54,6 +54,7 @@ class Attempt:
         self.cloud = cloud or FakeCloud()
         self.journal = journal or MemoryJournal()
         self.talk = FakeTalk()
+        self.brought: tuple[str, ...] = ()  # groups that the user names
 
     def go(self, *pools: str, wish: Wish | None = None, for_ever: bool = False) -> Instance:
         wish = wish or Wish("dev", Need(), lasting=None if for_ever else timedelta(hours=8))
@@ -65,7 +66,7 @@ class Attempt:
             clock=self.cloud.clock,
             talk=self.talk,
         )
-        wish = Wish("dev", Need(), public_key=PUBLIC_KEY)
+        wish = Wish("dev", Need(), public_key=PUBLIC_KEY, group_ids=self.brought)
         ground = GroundKeeper(self.cloud, owner=geography.OWNER, wish=wish, caller_cidr=CIDR)
         return launcher.launch(ground, BOOT_SCRIPT)
 
@@ -230,6 +231,32 @@ def test_ground_that_keeps_going_ends_the_launch() -> None:
         attempt.go(A, B)
     assert attempt.runs <= 4
     assert attempt.told == [What.INTENT, What.REFUSED]
+
+
+class GroupIsNew(FakeCloud):
+    """The group was made a moment ago, and a part of EC2 does not know it yet."""
+
+    def run(self, order: object) -> Instance:
+        if self.calls.count("run") < 3:
+            self.fate.before("run")
+            raise ResourceGone("The security group does not exist")
+        return super().run(order)  # type: ignore[arg-type]
+
+
+def test_ground_that_is_new_is_waited_for() -> None:
+    attempt = Attempt(GroupIsNew())
+    instance = attempt.go(A)
+    assert instance.id in attempt.cloud.ec2.servers
+    assert len(attempt.cloud.ec2.groups) == 1
+    assert any("as it is new" in told for told in attempt.talk.said)
+
+
+def test_ground_that_the_user_named_and_that_is_gone_is_not_waited_for() -> None:
+    attempt = Attempt(RefusesIn(ResourceGone("gone"), [A]))
+    attempt.brought = ("sg-gone",)
+    with pytest.raises(ResourceGone):
+        attempt.go(A)
+    assert attempt.runs == 2
 
 
 def ended_earlier(attempt: Attempt) -> None:

@@ -57,7 +57,24 @@ def test_a_running_box_is_cancelled_and_terminated_and_its_disk_waited_for() -> 
 
 def test_a_request_that_only_its_instance_names_is_cancelled() -> None:
     seen = Observation(REGION, (instance("i-1", InstanceState.RUNNING, "sir-9"),))
-    assert next_actions(seen, ()).cancel == ("sir-9",)
+    actions = next_actions(seen, ())
+    assert actions.cancel == ("sir-9",)
+    assert actions.terminate == ("i-1",)
+    assert [instance.id for instance in actions.unpaired] == ["i-1"]
+
+
+def test_an_instance_whose_request_is_listed_or_that_has_none_is_not_unpaired() -> None:
+    seen = Observation(
+        REGION,
+        (
+            instance("i-1", InstanceState.RUNNING, "sir-1"),
+            instance("i-2", InstanceState.RUNNING, "sir-2"),
+            instance("i-3", InstanceState.RUNNING),
+            instance("i-4", InstanceState.TERMINATED, "sir-4"),
+        ),
+        (request("sir-1", RequestState.ACTIVE), request("sir-2", RequestState.CANCELLED)),
+    )
+    assert next_actions(seen, ()).unpaired == ()
 
 
 def test_an_open_request_without_an_instance_is_cancelled() -> None:

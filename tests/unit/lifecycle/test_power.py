@@ -1,5 +1,6 @@
 """Stop and start a box."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -89,6 +90,28 @@ def test_a_box_that_ec2_stopped_is_not_the_users_to_start() -> None:
         switch.start()
     assert "Only EC2" in caught.value.message
     assert "start" not in switch.cloud.calls
+
+
+def test_a_box_that_ec2_stopped_cannot_be_kept_stopped() -> None:
+    switch = Switch()
+    switch.cloud.ec2.interrupt("dev")
+    switch.cloud.clock.sleep(3 * MINUTE)
+    with pytest.raises(Refused) as caught:
+        switch.stop()
+    assert "waiting for capacity" in caught.value.message
+    assert "spot down dev" in caught.value.next_step
+
+
+@pytest.mark.parametrize("turn", [Switch.stop, Switch.start])
+def test_a_box_that_shuts_down_is_neither_stopped_nor_started(
+    turn: Callable[[Switch], None],
+) -> None:
+    switch = Switch()
+    switch.cloud.terminate(REGION, [next(iter(switch.cloud.ec2.servers))])
+    with pytest.raises(Refused) as caught:
+        turn(switch)
+    assert "shutting down" in caught.value.message
+    assert not {"stop", "start"} & set(switch.cloud.calls)
 
 
 def test_a_box_in_a_dry_pool_stays_stopped_with_its_disk() -> None:

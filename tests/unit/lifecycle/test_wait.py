@@ -38,6 +38,26 @@ def test_a_new_instance_is_waited_for_until_it_can_be_reached(visibility_seconds
     assert queue.instance.id in queue.talk.waited[0][0]
 
 
+def test_what_starts_or_stops_is_waited_for_until_it_does_neither() -> None:
+    queue = Queue()
+    region, waiter = queue.instance.region, queue.waiter
+    assert waiter.until_settled(queue.instance).state is InstanceState.RUNNING
+    queue.cloud.stop(region, queue.instance.id)
+    assert waiter.until_settled(queue.instance).state is InstanceState.STOPPED
+    looks_before = queue.cloud.calls.count("instance")
+    assert waiter.until_settled(queue.instance).state is InstanceState.STOPPED
+    assert queue.cloud.calls.count("instance") == looks_before + 1
+
+
+def test_who_is_on_its_way_for_ever_is_given_up() -> None:
+    queue = Queue()
+    [server] = queue.cloud.ec2.servers.values()
+    server.changes_at = None
+    with pytest.raises(Unreachable) as caught:
+        queue.waiter.until_settled(queue.instance)
+    assert "still starting" in caught.value.message
+
+
 def test_an_instance_that_ends_while_it_starts_is_no_capacity() -> None:
     queue = Queue()
     queue.cloud.terminate(queue.instance.region, [queue.instance.id])

@@ -1,3 +1,4 @@
+import pickle
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -31,3 +32,25 @@ def test_a_moment_can_be_replayed() -> None:
     with clock.at(EPOCH):
         assert clock.now() == EPOCH
     assert clock.now() == EPOCH + timedelta(seconds=100)
+
+
+def test_at_speed_zero_it_moves_by_steps_only() -> None:
+    moments = iter([10.0, 20.0, 30.0])
+    clock = Clock(EPOCH, speed=0, step=timedelta(seconds=2), real=lambda: next(moments))
+    assert clock.now() == clock.now() == EPOCH
+    clock.tick()
+    assert clock.now() == EPOCH + timedelta(seconds=2)
+    clock.advance(timedelta(hours=1))
+    assert clock.now() == EPOCH + timedelta(hours=1, seconds=2)
+
+
+def test_a_call_takes_no_step_while_real_time_runs() -> None:
+    clock = Clock(EPOCH, speed=1, real=lambda: 10.0)
+    clock.tick()
+    assert clock.now() == EPOCH
+
+
+def test_it_goes_on_where_it_was_after_being_stored() -> None:
+    clock = Clock(EPOCH, speed=0)
+    clock.advance(timedelta(days=3))
+    assert pickle.loads(pickle.dumps(clock)).now() == EPOCH + timedelta(days=3)  # noqa: S301

@@ -1,7 +1,9 @@
 """Pools, capacity, faults, money, filters, imports: one thought each."""
 
+import json
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,7 +13,9 @@ from spotkeeper.sandbox.faults import Fault, take
 from spotkeeper.sandbox.market.capacity import Capacity, Drought
 from spotkeeper.sandbox.market.money import micros, short_usd, usd
 from spotkeeper.sandbox.market.pools import Pool, parse_pool
+from spotkeeper.sandbox.options import SandboxOptions, usable
 from spotkeeper.sandbox.protocol.filters import matches, passes
+from spotkeeper.sandbox.protocol.wire import Call, error, request_id
 from spotkeeper.sandbox.quotas import quota_of
 
 HOUR = timedelta(hours=1)
@@ -58,6 +62,54 @@ def test_a_fault_is_used_up() -> None:
     assert faults == []
 
 
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        (Fault("X", "RequestLimitExceeded"), 503),
+        (Fault("X", "UnauthorizedOperation"), 403),
+        (Fault("X", "InternalError"), 500),
+        (Fault("X", "InvalidParameterValue"), 400),
+        (Fault("X", "InvalidParameterValue", after_effect=True), 503),
+        (Fault("X", "InternalError", http_status=418), 418),
+        (Fault("X", "InternalError", http_status=0), 0),
+    ],
+)
+def test_a_fault_has_the_status_of_its_code(fault: Fault, status: int) -> None:
+    assert fault.status == status
+    assert fault.text
+
+
+def test_options_keep_what_can_be_used() -> None:
+    given = {"seed": 3, "scenario": "gone", "account": "fresh", "speed": "x", "new": 1, "port": 0}
+    options, bad = usable(given)
+    assert options == SandboxOptions(seed=3, account="fresh")
+    assert bad == ["scenario='gone'", "speed='x'", "new=1", "port=0"]
+    assert usable(vars(SandboxOptions(speed=0, begins="2026-01-05"))) == (
+        SandboxOptions(speed=0, begins="2026-01-05"),
+        [],
+    )
+
+
+def test_a_first_moment_without_a_zone_is_utc() -> None:
+    assert SandboxOptions(begins="2026-11-23T12:00:00").first_moment == NOON
+    assert SandboxOptions(begins="2026-11-23T14:00:00+02:00").first_moment == NOON
+    assert SandboxOptions().first_moment is None
+
+
+def test_a_request_id_is_the_same_for_the_same_call() -> None:
+    call = Call("ec2", "us-east-1", "DescribeVpcs", b"Action=DescribeVpcs")
+    assert request_id(call) == request_id(replace(call))
+    assert request_id(call) != request_id(replace(call, body=b"other"))
+
+
+def test_errors_are_told_in_the_callers_protocol() -> None:
+    ec2 = error(Call("ec2", "us-east-1", "X", b""), "Code", "<&>")
+    assert b"<Code>Code</Code><Message>&lt;&amp;&gt;</Message>" in ec2.body
+    other = error(Call("events", "us-east-1", "X", b"", "application/x-amz-json-1.1"), "C", "m")
+    assert json.loads(other.body)["__type"] == "C"
+    assert b"<ErrorResponse>" in error(Call("iam", "us-east-1", "X", b""), "C", "m").body
+
+
 def test_money_is_written_as_ec2_writes_it() -> None:
     assert usd(137_500) == "0.137500"
     assert short_usd(137_500) == "0.1375"
@@ -96,7 +148,7 @@ def test_every_family_counts_against_its_quota(instance_type: str, code: str) ->
 
 def test_the_client_side_imports_nothing_heavy() -> None:
     program = (
-        "import sys; from spotkeeper.sandbox import daemon, control;"
+        "import sys; from spotkeeper.sandbox import Sandbox, SandboxOptions, daemon, control;"
         "print({'moto', 'flask', 'boto3', 'botocore', 'rich'} & set(sys.modules))"
     )
     done = subprocess.run(

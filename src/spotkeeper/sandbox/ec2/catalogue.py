@@ -1,61 +1,20 @@
 """EC2 calls about what exists: instance types, where they are offered, regions, images."""
 
-from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
-from moto.core.responses import ActionResult
 from moto.ec2.responses import EC2Response
 
 from spotkeeper.sandbox import catalogue, images
-from spotkeeper.sandbox.ec2.type_xml import listing, type_item
-from spotkeeper.sandbox.protocol.filters import at_path, matches, passes, tag_value
+from spotkeeper.sandbox.ec2 import listings
+from spotkeeper.sandbox.ec2.type_xml import type_item
+from spotkeeper.sandbox.ec2.xml import listing
+from spotkeeper.sandbox.protocol.filters import Filters, at_path, matches, passes
 from spotkeeper.sandbox.protocol.paging import page
 from spotkeeper.sandbox.protocol.refusal import invalid_value, refuse
 
+TYPES = "DescribeInstanceTypes"
 TYPES_PER_PAGE = 100
 OFFERINGS_PER_PAGE = 100
-
-# Filter of DescribeInstanceTypes to the path of its value.
-TYPE_FILTERS = {
-    "auto-recovery-supported": "AutoRecoverySupported",
-    "bare-metal": "BareMetal",
-    "burstable-performance-supported": "BurstablePerformanceSupported",
-    "current-generation": "CurrentGeneration",
-    "free-tier-eligible": "FreeTierEligible",
-    "hibernation-supported": "HibernationSupported",
-    "hypervisor": "Hypervisor",
-    "instance-storage-supported": "InstanceStorageSupported",
-    "instance-type": "InstanceType",
-    "memory-info.size-in-mib": "MemoryInfo.SizeInMiB",
-    "network-info.efa-supported": "NetworkInfo.EfaSupported",
-    "network-info.ena-support": "NetworkInfo.EnaSupport",
-    "processor-info.supported-architecture": "ProcessorInfo.SupportedArchitectures",
-    "supported-root-device-type": "SupportedRootDeviceTypes",
-    "supported-usage-class": "SupportedUsageClasses",
-    "supported-virtualization-type": "SupportedVirtualizationTypes",
-    "vcpu-info.default-cores": "VCpuInfo.DefaultCores",
-    "vcpu-info.default-vcpus": "VCpuInfo.DefaultVCpus",
-}
-
-IMAGE_FILTERS = {
-    "architecture": "Architecture",
-    "description": "Description",
-    "ena-support": "EnaSupport",
-    "hypervisor": "Hypervisor",
-    "image-id": "ImageId",
-    "image-type": "ImageType",
-    "is-public": "Public",
-    "name": "Name",
-    "owner-alias": "ImageOwnerAlias",
-    "owner-id": "OwnerId",
-    "platform-details": "PlatformDetails",
-    "root-device-name": "RootDeviceName",
-    "root-device-type": "RootDeviceType",
-    "state": "State",
-    "usage-operation": "UsageOperation",
-    "virtualization-type": "VirtualizationType",
-}
 
 
 class CatalogueResponses(EC2Response):  # type: ignore[misc]
@@ -77,7 +36,7 @@ class CatalogueResponses(EC2Response):  # type: ignore[misc]
         ]
         found, token = page(names, self.params, default=TYPES_PER_PAGE)
         items = "".join(type_item(name) for name in found)
-        return listing("DescribeInstanceTypes", items, set_name="instanceTypeSet", token=token)
+        return listing(TYPES, items, set_name="instanceTypeSet", token=token)
 
     def describe_instance_type_offerings(self) -> Any:
         """Where types are offered: by region, zone or zone id."""
@@ -106,62 +65,43 @@ class CatalogueResponses(EC2Response):  # type: ignore[misc]
             token=token,
         )
 
-    def describe_regions(self) -> ActionResult:
+    def describe_regions(self) -> Any:
         """The regions of a default account; the others with AllRegions."""
-        self.error_on_dryrun()
         asked = self.params.get("RegionNames") or []
         known = catalogue.all_regions()
         if unknown := [name for name in asked if name not in known]:
             raise invalid_value(f"Invalid region: [{unknown[0]}]")
         shown = known if self.params.get("AllRegions") or asked else catalogue.ENABLED_REGIONS
         described = [_region(name) for name in shown if not asked or name in asked]
-        filters = self._filters_from_querystring()
-        fields = {
-            "region-name": "RegionName",
-            "opt-in-status": "OptInStatus",
-            "endpoint": "Endpoint",
-        }
-        fit = [one for one in described if passes(filters, partial(_field, one, fields))]
-        return ActionResult({"Regions": fit})
+        return listings.shown(self, "DescribeRegions", described)
 
-    def describe_images(self) -> ActionResult:
+    def describe_images(self) -> Any:
         """The images of images.py, and those the user made."""
-        self.error_on_dryrun()
-        asked = self.params.get("ImageIds") or []
+        asked, owners = self.params.get("ImageIds") or [], self.params.get("Owners") or []
         known = images.images_of(self.region)
         own = self.ec2_backend.amis
         if unknown := [image_id for image_id in asked if image_id not in {*known, *own}]:
             raise refuse("InvalidAMIID.NotFound", f"The image id '[{unknown[0]}]' does not exist")
-        owners, filters = self.params.get("Owners") or [], self._filters_from_querystring()
-        described = [image.described() for image in known.values()]
-        fit = [
+        described = [
             one
-            for one in described
+            for one in (image.described() for image in known.values())
             if not asked or one["ImageId"] in asked
             if not owners or {one["OwnerId"], one["ImageOwnerAlias"]} & set(owners)
-            if passes(filters, partial(_field, one, IMAGE_FILTERS))
         ]
-        return ActionResult({"Images": [*fit, *self._own_images(asked, owners, filters)]})
+        made = self._own_images(asked, owners)
+        return listings.shown(self, "DescribeImages", [*described, *made])
 
-    def _own_images(self, asked: list[str], owners: list[str], filters: Any) -> list[Any]:
+    def _own_images(self, asked: list[str], owners: list[str]) -> list[Any]:
         own = [image_id for image_id in asked if image_id in self.ec2_backend.amis]
         if asked and not own:
             return []
-        found: list[Any] = self.ec2_backend.describe_images(
-            ami_ids=own, filters=filters, owners=owners
-        )
+        found: list[Any] = self.ec2_backend.describe_images(ami_ids=own, owners=owners)
         return found
 
 
-def _type_fits(name: str, filters: dict[str, list[str]]) -> bool:
+def _type_fits(name: str, filters: Filters) -> bool:
     described = catalogue.instance_types()[name]
-
-    def value_of(filter_name: str) -> Any:
-        if filter_name not in TYPE_FILTERS:
-            raise invalid_value(f"The filter '{filter_name}' is invalid")
-        return at_path(described, TYPE_FILTERS[filter_name])
-
-    return passes(filters, value_of)
+    return passes(filters, lambda asked: at_path(described, listings.path_of(TYPES, asked)))
 
 
 def _locations(kind: str, zones: tuple[str, ...], region: str) -> list[str]:
@@ -181,8 +121,3 @@ def _region(name: str) -> dict[str, str]:
         "Endpoint": f"ec2.{name}.amazonaws.com",
         "OptInStatus": "opt-in-not-required" if enabled else "not-opted-in",
     }
-
-
-def _field(described: dict[str, Any], fields: Mapping[str, str], name: str) -> Any:
-    """The value of a filter; neither regions nor AWS's images have tags of ours."""
-    return described[fields[name]] if name in fields else tag_value(name, {})

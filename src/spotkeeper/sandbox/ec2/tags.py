@@ -1,4 +1,4 @@
-"""EC2 calls about tags, groups and keys: what moto lists or deletes in another way than EC2."""
+"""EC2 calls about tags and keys: what moto lists, takes or deletes in another way than EC2."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,16 +6,23 @@ from typing import Any
 from moto.core.responses import ActionResult
 from moto.ec2.responses import EC2Response
 
-from spotkeeper.sandbox.protocol.filters import passes
+from spotkeeper.sandbox.ec2 import instance_listing, requests
+from spotkeeper.sandbox.protocol.filters import passes, unknown_filter
 from spotkeeper.sandbox.protocol.paging import page
-from spotkeeper.sandbox.protocol.refusal import invalid_value, refuse
+from spotkeeper.sandbox.protocol.refusal import refuse
+from spotkeeper.sandbox.protocol.tag_specifications import check_tag
 
 RESOURCE_TYPES = {
+    "acl": "network-acl",
     "ami": "image",
+    "dopt": "dhcp-options",
+    "eipalloc": "elastic-ip",
     "eni": "network-interface",
+    "fleet": "fleet",
     "i": "instance",
     "igw": "internet-gateway",
     "key": "key-pair",
+    "nat": "natgateway",
     "lt": "launch-template",
     "rtb": "route-table",
     "sg": "security-group",
@@ -26,33 +33,41 @@ RESOURCE_TYPES = {
     "vol": "volume",
     "vpc": "vpc",
 }
+# What CreateTags says of an id that moto does not check: EC2's code and words.
+NOT_FOUND = {
+    "i": ("InvalidInstanceID.NotFound", "The instance ID '{}' does not exist"),
+    "key": ("InvalidKeyPair.NotFound", "The key pair '{}' does not exist"),
+    "sir": (
+        "InvalidSpotInstanceRequestID.NotFound",
+        "The spot instance request ID '{}' does not exist",
+    ),
+    "snap": ("InvalidSnapshot.NotFound", "The snapshot '{}' does not exist."),
+}
 PLAIN_FILTERS = {"key", "value", "resource-id", "resource-type"}
 
 
 class TagResponses(EC2Response):  # type: ignore[misc]
-    """Tags, the group that is still in use, and the key that is named by its id."""
+    """Tags, and the key that is named by its id."""
 
     def describe_tags(self) -> ActionResult:
         """Tags of everything that exists."""
         self.error_on_dryrun()
         filters = self._filters_from_querystring()
+        for name in filters:
+            if name not in PLAIN_FILTERS and not name.startswith("tag:"):
+                raise unknown_filter(name)
         rows = [row for row in _tags(self.ec2_backend) if passes(filters, row.value_of)]
         found, token = page(rows, self.params, default=1_000)
         return ActionResult({"Tags": [row.described() for row in found], "NextToken": token})
 
-    def delete_security_group(self) -> Any:
-        """Refused while an instance that is not terminated uses it."""
-        self.error_on_dryrun()
-        wanted = self.params.get("GroupId") or self.params.get("GroupName")
-        for reservation in self.ec2_backend.reservations.values():
-            for instance in reservation.instances:
-                groups = instance.security_groups
-                used = {name for group in groups for name in (group.id, group.name)}
-                if instance.state != "terminated" and wanted in used:
-                    raise refuse(
-                        "DependencyViolation", f"resource {wanted} has a dependent object"
-                    )
-        return super().delete_security_group()
+    def create_tags(self) -> Any:
+        """On things that exist; a tag without a value has an empty one."""
+        for resource_id in self.params.get("Resources") or []:
+            _check_exists(resource_id, self.ec2_backend)
+        for tag in self.params.get("Tags") or []:
+            tag.setdefault("Value", "")
+            check_tag(tag.get("Key") or "", tag["Value"])
+        return super().create_tags()
 
     def delete_key_pair(self) -> Any:
         """By name or by id, of which moto knows only the first; an unknown id is refused."""
@@ -76,15 +91,13 @@ class TagRow:
     @property
     def resource_type(self) -> str:
         """EC2's word for it, by the id's prefix."""
-        prefix = self.resource_id.rsplit("-", 1)[0]
+        prefix = self.resource_id.partition("-")[0]
         return RESOURCE_TYPES.get(prefix, prefix)
 
     def value_of(self, name: str) -> Any:
         """``tag:KEY`` matches the one tag of that key; the rest its own field."""
         if name.startswith("tag:"):
             return self.value if self.key == name.removeprefix("tag:") else None
-        if name not in PLAIN_FILTERS:
-            raise invalid_value(f"The filter '{name}' is invalid")
         return getattr(self, name.replace("-", "_"))
 
     def described(self) -> dict[str, str]:
@@ -106,18 +119,26 @@ def _tags(backend: Any) -> Iterator[TagRow]:
 
 
 class _Existing:
-    """moto keeps the tags of what is deleted; EC2 does not."""
+    """moto keeps the tags of what is deleted; EC2 does not, nor finds at once what is new."""
 
     def __init__(self, backend: Any) -> None:
         self.by_prefix = {
             "eni": set(backend.enis),
-            "i": {i.id for r in backend.reservations.values() for i in r.instances},
+            "i": {instance.id for _, instance in instance_listing.listed(backend)},
             "key": {key.id for key in backend.key_pairs.values()},
             "sg": {group_id for groups in backend.groups.values() for group_id in groups},
-            "sir": set(backend.spot_instance_requests),
+            "sir": {request.id for request in requests.listed(backend)},
+            "snap": set(backend.snapshots),
             "vol": set(backend.volumes),
         }
 
     def has(self, resource_id: str) -> bool:
-        known = self.by_prefix.get(resource_id.rsplit("-", 1)[0])
+        known = self.by_prefix.get(resource_id.partition("-")[0])
         return known is None or resource_id in known
+
+
+def _check_exists(resource_id: str, backend: Any) -> None:
+    prefix = resource_id.partition("-")[0]
+    if prefix in NOT_FOUND and not _Existing(backend).has(resource_id):
+        code, text = NOT_FOUND[prefix]
+        raise refuse(code, text.format(resource_id))

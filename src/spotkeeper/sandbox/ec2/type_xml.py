@@ -32,21 +32,10 @@ def _written(value: Any, shape: Any, tag: str) -> str:
             if value.get(name) is not None
         )
     elif shape.type_name == "list":
-        item = shape.member.serialization.get("name", "item")
+        item = shape.member.serialization.get("name", "member")
         inner = "".join(_written(one, shape.member, item) for one in value)
     elif shape.type_name == "boolean":
         inner = "true" if value else "false"
     else:
         inner = escape(str(value))
     return f"<{tag}>{inner}</{tag}>"
-
-
-def listing(operation: str, items: str, *, set_name: str, token: str | None) -> str:
-    """The body around the items of one page."""
-    tail = f"<nextToken>{token}</nextToken>" if token else ""
-    return (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f'<{operation}Response xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">'
-        f"<requestId>00000000-0000-0000-0000-000000000000</requestId>"
-        f"<{set_name}>{items}</{set_name}>{tail}</{operation}Response>"
-    )

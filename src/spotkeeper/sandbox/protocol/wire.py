@@ -3,13 +3,19 @@
 import json
 import re
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
 from io import BytesIO
 from typing import Any
-from urllib.parse import parse_qs
-from uuid import uuid4
+from urllib.parse import parse_qsl, unquote
+from uuid import UUID
 from xml.sax.saxutils import escape
 
+# In the Authorization header, or in the query of a presigned URL.
 CREDENTIAL = re.compile(r"Credential=[^/]*/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
+RPC_PATH = re.compile(r"/service/[^/]+/operation/(?P<operation>\w+)$")
+JSON = "application/x-amz-json-1.1"
+JSON_SERVICES = {"ssm", "pricing", "servicequotas"}
 
 
 @dataclass(frozen=True)
@@ -20,52 +26,76 @@ class Call:
     region: str
     operation: str
     body: bytes
+    content_type: str = ""
 
     @property
     def speaks_json(self) -> bool:
-        """JSON 1.x protocol: SSM, Pricing, Service Quotas."""
-        return self.service in {"ssm", "pricing", "servicequotas"}
+        """A JSON protocol: SSM, Pricing, Service Quotas, EventBridge, Scheduler and others."""
+        return self.service in JSON_SERVICES or "json" in self.content_type
+
+    @property
+    def is_ec2(self) -> bool:
+        """Whether it is for EC2, as a call without a signature is."""
+        return self.service in {"ec2", ""}
+
+    @cached_property
+    def parameters(self) -> dict[str, str]:
+        """The parameters of the query protocol."""
+        return dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer."""
+    """An HTTP answer; ``headers`` are those beside type and length."""
 
     status: int
     content_type: str
     body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 def read_call(environ: dict[str, Any]) -> Call:
     """Who is called: service and region from the signature's scope, the action from the rest."""
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = BytesIO(body)
-    found = CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+    query = environ.get("QUERY_STRING", "")
+    signed = environ.get("HTTP_AUTHORIZATION") or unquote(query)
+    found = CREDENTIAL.search(signed)
     service, region = (found["service"], found["region"]) if found else ("", "us-east-1")
-    return Call(service, region, _operation(environ, body), body)
+    kind = environ.get("CONTENT_TYPE", "")
+    return Call(service, region, _operation(environ, body), body, kind)
 
 
 def _operation(environ: dict[str, Any], body: bytes) -> str:
     if target := environ.get("HTTP_X_AMZ_TARGET"):
         return str(target).rsplit(".", 1)[-1]
+    if found := RPC_PATH.search(environ.get("PATH_INFO", "")):
+        return found["operation"]
     query = body if body.startswith(b"Action=") or b"&Action=" in body else b""
-    text = query.decode("utf-8", "replace") or environ.get("QUERY_STRING", "")
-    return parse_qs(str(text)).get("Action", [""])[0]
+    text = query.decode("utf-8", "replace") or str(environ.get("QUERY_STRING", ""))
+    return dict(parse_qsl(text)).get("Action", "")
+
+
+def request_id(call: Call) -> str:
+    """In place of a random one: the same call has the same."""
+    told = f"{call.service}|{call.region}|{call.operation}|".encode()
+    return str(UUID(bytes=blake2b(told + call.body, digest_size=16).digest(), version=4))
 
 
 def error(call: Call, code: str, message: str, *, status: int = 400) -> Answer:
     """An AWS error in the call's own protocol."""
     if call.speaks_json:
         body = json.dumps({"__type": code, "message": message, "Message": message})
-        return Answer(status, "application/x-amz-json-1.1", body.encode())
+        return Answer(status, JSON, body.encode(), (("x-amzn-errortype", code),))
     said = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
-    if call.service in {"ec2", ""}:
-        xml = f"<Response><Errors><Error>{said}</Error></Errors><RequestID>{uuid4()}</RequestID>"
+    identity = request_id(call)
+    if call.is_ec2:
+        xml = f"<Response><Errors><Error>{said}</Error></Errors><RequestID>{identity}</RequestID>"
         return Answer(status, "text/xml;charset=UTF-8", f"{xml}</Response>".encode())
-    xml = f"<ErrorResponse><Error><Type>Sender</Type>{said}</Error><RequestId>{uuid4()}"
+    xml = f"<ErrorResponse><Error><Type>Sender</Type>{said}</Error><RequestId>{identity}"
     return Answer(status, "text/xml", f"{xml}</RequestId></ErrorResponse>".encode())
 
 
 def json_answer(content: Any) -> Answer:
     """A success of the JSON protocols."""
-    return Answer(200, "application/x-amz-json-1.1", json.dumps(content).encode())
+    return Answer(200, JSON, json.dumps(content).encode())

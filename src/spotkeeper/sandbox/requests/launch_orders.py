@@ -9,13 +9,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from moto.iam.models import iam_backends
+
 from spotkeeper.sandbox import catalogue, images
 from spotkeeper.sandbox.market.pools import Pool
-from spotkeeper.sandbox.protocol.refusal import invalid_value, refuse
-from spotkeeper.sandbox.requests.launch_disks import Disk, disks
-from spotkeeper.sandbox.requests.spot_requests import SpotTerms
-from spotkeeper.sandbox.requests.spot_terms import spot_terms
+from spotkeeper.sandbox.protocol.refusal import invalid_combination, invalid_value, refuse
+from spotkeeper.sandbox.protocol.tag_specifications import Tags, read_tags
+from spotkeeper.sandbox.requests.launch_disks import Disk, Source, disks
+from spotkeeper.sandbox.requests.launch_network import (
+    check_number,
+    groups_of_launch,
+    not_offered,
+    subnet_of_launch,
+    zone_of_subnet,
+    zones_of_launch,
+)
+from spotkeeper.sandbox.requests.spot_terms import SpotTerms, spot_terms
 
+REQUESTS = "spot-instances-request"
+TAGGED_AT_LAUNCH = {"instance", "volume", "network-interface", REQUESTS}  # TagSpecifications
+FLEET_TAG = "aws:ec2:fleet-id"  # on what a fleet launched
+BAD_USER_DATA = "InvalidUserData.Malformed"
 USER_DATA_LIMIT = 16_384  # bytes before base64 (UserGuide/instancedata-add-user-data.html)
 
 
@@ -26,19 +40,22 @@ class LaunchImage:
     id: str
     architecture: str
     root_device: str
-    root_gb: int
-    snapshot_id: str | None
+    root: Source
 
 
 @dataclass(frozen=True)
 class LaunchOrder:
-    """One RunInstances call that can be carried out, and again for a relaunch."""
+    """One RunInstances call that can be carried out, and again for a relaunch.
+
+    ``least`` and ``count`` are MinCount and MaxCount.
+    """
 
     region: str
     image: LaunchImage
     instance_type: str
     zones: tuple[str, ...]
     subnet_id: str | None
+    least: int
     count: int
     spot: SpotTerms | None
     disks: tuple[Disk, ...]
@@ -53,31 +70,57 @@ class LaunchOrder:
 
 
 def read_order(params: Mapping[str, Any], backend: Any) -> LaunchOrder:
-    """Check RunInstances' parameters in the order in which EC2 complains."""
+    """Check RunInstances' parameters; EC2 refuses a type that the zone does not offer."""
+    order = read_launch(params, backend)
+    if not order.zones:
+        raise not_offered(params, order.subnet_id, order.instance_type, backend)
+    return order
+
+
+def read_launch(params: Mapping[str, Any], backend: Any) -> LaunchOrder:
+    """Check them in the order in which EC2 complains; no zone needs to offer the type."""
     instance_type = params.get("InstanceType") or "m1.small"
     if instance_type not in catalogue.instance_types():
         raise invalid_value(f"Invalid value '{instance_type}' for InstanceType.")
     image = find_image(params.get("ImageId"), backend)
     _check_architecture(instance_type, image)
-    _check_user_data(params.get("UserData"))
+    check_user_data(params.get("UserData"))
     _check_key(params.get("KeyName"), backend)
-    found_disks = disks(params.get("BlockDeviceMappings") or [], image.root_device, image.root_gb)
+    _check_profile(params.get("IamInstanceProfile") or {}, backend)
+    check_shutdown_behavior(params.get("InstanceInitiatedShutdownBehavior"))
+    found_disks = disks(
+        params.get("BlockDeviceMappings") or [],
+        image.root_device,
+        image.root,
+        find=lambda snapshot_id: _find_snapshot(snapshot_id, backend),
+    )
     terms = spot_terms(params, instance_type, backend.region_name)
-    _check_hibernation(terms, instance_type, found_disks)
-    subnet_id = _subnet_id(params)
+    check_hibernation(terms, instance_type, found_disks)
+    subnet_id = subnet_of_launch(params, backend)
+    least, most = _counts(params)
     return LaunchOrder(
         region=backend.region_name,
         image=image,
         instance_type=instance_type,
-        zones=_zones(params, subnet_id, instance_type, backend),
+        zones=zones_of_launch(params, subnet_id, instance_type, backend),
         subnet_id=subnet_id,
-        count=_count(params),
+        least=least,
+        count=most,
         spot=terms,
         disks=found_disks,
-        group_ids=tuple(_groups(params, backend)),
-        tags=_tags(params),
+        group_ids=groups_of_launch(params, subnet_id, backend),
+        tags=_tags(params, terms),
         params=dict(params),
     )
+
+
+def check_sources(order: LaunchOrder, backend: Any) -> None:
+    """EC2's error when the image, key, group or subnet is gone since the order was read."""
+    find_image(order.image.id, backend)
+    _check_key(order.params.get("KeyName"), backend)
+    groups_of_launch(order.params, order.subnet_id, backend)
+    if order.subnet_id:
+        zone_of_subnet(order.subnet_id, backend)
 
 
 def find_image(image_id: str | None, backend: Any) -> LaunchImage:
@@ -88,11 +131,11 @@ def find_image(image_id: str | None, backend: Any) -> LaunchImage:
         parameter = image_id.removeprefix("resolve:ssm:")
         image_id = images.parameters_of(backend.region_name).get(parameter, parameter)
     if ours := images.images_of(backend.region_name).get(image_id):
-        return LaunchImage(
-            ours.id, ours.architecture, ours.root_device, ours.root_gb, ours.snapshot_id
-        )
+        root = Source(ours.snapshot_id, ours.root_gb)
+        return LaunchImage(ours.id, ours.architecture, ours.root_device, root)
     if own := backend.amis.get(image_id):
-        return LaunchImage(own.id, own.architecture, own.root_device_name, 8, None)
+        root = Source(own.ebs_snapshot.id, int(own.ebs_snapshot.volume.size))
+        return LaunchImage(own.id, own.architecture, own.root_device_name, root)
     if not image_id.startswith("ami-"):
         raise refuse("InvalidAMIID.Malformed", f'Invalid id: "{image_id}"')
     raise refuse("InvalidAMIID.NotFound", f"The image id '[{image_id}]' does not exist")
@@ -110,15 +153,23 @@ def _check_architecture(instance_type: str, image: LaunchImage) -> None:
         )
 
 
-def _check_user_data(encoded: str | bytes | None) -> None:
+def _find_snapshot(snapshot_id: str, backend: Any) -> Source:
+    snapshot = backend.snapshots.get(snapshot_id)
+    if snapshot is None:
+        raise refuse("InvalidSnapshot.NotFound", f"The snapshot '{snapshot_id}' does not exist.")
+    return Source(snapshot_id, int(snapshot.volume.size))
+
+
+def check_user_data(encoded: str | bytes | None) -> None:
+    """User data in base64 and not too long; both refusals were seen on AWS in these words."""
     if not encoded:
         return
     try:
         size = len(b64decode(encoded, validate=True))
     except ValueError:
-        raise invalid_value("Invalid BASE64 encoding of user data.") from None
+        raise refuse(BAD_USER_DATA, "Invalid BASE64 encoding of user data.") from None
     if size > USER_DATA_LIMIT:
-        raise invalid_value("User data is limited to 16384 bytes")
+        raise refuse(BAD_USER_DATA, f"User data is limited to {USER_DATA_LIMIT} bytes")
 
 
 def _check_key(name: str | None, backend: Any) -> None:
@@ -126,9 +177,31 @@ def _check_key(name: str | None, backend: Any) -> None:
         raise refuse("InvalidKeyPair.NotFound", f"The key pair '{name}' does not exist")
 
 
-def _check_hibernation(
+def _check_profile(profile: Mapping[str, Any], backend: Any) -> None:
+    name, arn = profile.get("Name"), profile.get("Arn")
+    if not name and not arn:
+        return
+    known = iam_backends[backend.account_id][backend.partition].instance_profiles.values()
+    if not any(name in {None, one.name} and arn in {None, one.arn} for one in known):
+        what = "name" if name else "arn"
+        raise invalid_value(
+            f"Value ({name or arn}) for parameter iamInstanceProfile.{what} is invalid. Invalid "
+            f"IAM Instance Profile {what}"
+        )
+
+
+def check_shutdown_behavior(asked: str | None) -> None:
+    """What the instance does when it is shut down from inside (ShutdownBehavior)."""
+    if asked is not None and asked not in {"stop", "terminate"}:
+        raise invalid_value(
+            f"Value ({asked}) for parameter instanceInitiatedShutdownBehavior is invalid."
+        )
+
+
+def check_hibernation(
     terms: SpotTerms | None, instance_type: str, found: tuple[Disk, ...]
 ) -> None:
+    """What hibernation asks of type and root disk (UserGuide/hibernating-prerequisites)."""
     if terms is None or terms.interruption_behavior != "hibernate":
         return
     if not catalogue.instance_types()[instance_type]["HibernationSupported"]:
@@ -143,81 +216,20 @@ def _check_hibernation(
         )
 
 
-def _count(params: Mapping[str, Any]) -> int:
+def _counts(params: Mapping[str, Any]) -> tuple[int, int]:
     least, most = int(params.get("MinCount") or 1), int(params.get("MaxCount") or 1)
     if not 1 <= least <= most:
         raise invalid_value(f"Value ({most}) for parameter maxCount is invalid.")
-    return most
+    check_number(params, most)
+    return least, most
 
 
-def _subnet_id(params: Mapping[str, Any]) -> str | None:
-    nics = params.get("NetworkInterfaces") or []
-    subnet_id: str | None = params.get("SubnetId")
-    if subnet_id and nics:
-        raise refuse(
-            "InvalidParameterCombination",
-            "Network interfaces and an instance-level subnet ID may not be specified on the same "
-            "request",
-        )
-    return subnet_id or next((nic["SubnetId"] for nic in nics if nic.get("SubnetId")), None)
-
-
-def _zones(
-    params: Mapping[str, Any], subnet_id: str | None, instance_type: str, backend: Any
-) -> tuple[str, ...]:
-    """The zones the order allows; EC2 refuses a zone that does not offer the type."""
-    region = backend.region_name
-    offered = catalogue.zones_of_types(region).get(instance_type, ())
-    asked = _asked_zone(params, region)
-    if subnet_id:
-        asked = _zone_of_subnet(subnet_id, backend)
-    if asked is None and offered:
-        return offered
-    if asked in offered:
-        return (str(asked),)
-    raise refuse(
-        "Unsupported",
-        f"Your requested instance type ({instance_type}) is not supported in your requested "
-        f"Availability Zone ({asked or region}). Please retry your request by not specifying an "
-        f"Availability Zone or choosing {', '.join(offered) or 'another Region'}.",
-    )
-
-
-def _asked_zone(params: Mapping[str, Any], region: str) -> str | None:
-    placement = params.get("Placement") or {}
-    names = catalogue.zone_ids(region)
-    by_id = {zone_id: name for name, zone_id in names.items()}
-    zone: str | None = placement.get("AvailabilityZone") or by_id.get(
-        placement.get("AvailabilityZoneId", "")
-    )
-    wanted = zone or placement.get("AvailabilityZoneId")
-    if wanted and zone not in names:
-        raise invalid_value(f"Invalid availability zone: [{wanted}]")
-    return zone
-
-
-def _zone_of_subnet(subnet_id: str, backend: Any) -> str:
-    for subnets in backend.subnets.values():
-        if subnet_id in subnets:
-            return str(subnets[subnet_id].availability_zone)
-    raise refuse("InvalidSubnetID.NotFound", f"The subnet ID '{subnet_id}' does not exist")
-
-
-def _groups(params: Mapping[str, Any], backend: Any) -> list[str]:
-    """Ids of the groups asked for, by id or name; none means the VPC's default group."""
-    found = []
-    for wanted in [*params.get("SecurityGroupIds", []), *params.get("SecurityGroups", [])]:
-        group = backend.get_security_group_by_name_or_id(wanted)
-        if group is None:
-            raise refuse("InvalidGroup.NotFound", f"The security group '{wanted}' does not exist")
-        found.append(str(group.id))
-    return found
-
-
-def _tags(params: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+def _tags(params: Mapping[str, Any], terms: SpotTerms | None) -> Tags:
     """TagSpecifications by resource type."""
-    tags: dict[str, dict[str, str]] = {}
-    for specification in params.get("TagSpecifications", []):
-        of_type = tags.setdefault(specification["ResourceType"], {})
-        of_type.update({tag["Key"]: tag.get("Value", "") for tag in specification.get("Tags", [])})
+    tags = read_tags(params.get("TagSpecifications"), TAGGED_AT_LAUNCH)
+    if REQUESTS in tags and terms is None:
+        raise invalid_combination(
+            "You cannot specify tags for Spot instances requests if there are no Spot instances "
+            "requests being created."
+        )
     return tags

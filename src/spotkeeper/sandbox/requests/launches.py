@@ -1,40 +1,30 @@
 """RunInstances carried out: idempotency, room, price, quota, then the instances themselves."""
 
-import hashlib
-import json
 from collections.abc import Mapping
-from functools import partial
-from typing import Any
-
-from moto.ec2.utils import parse_user_data
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from spotkeeper.sandbox import catalogue, quotas
 from spotkeeper.sandbox.market.money import short_usd
 from spotkeeper.sandbox.market.pools import Pool
 from spotkeeper.sandbox.protocol import refusal
-from spotkeeper.sandbox.protocol.refusal import refuse
-from spotkeeper.sandbox.requests.launch_orders import LaunchOrder
-from spotkeeper.sandbox.requests.request_states import Event, Situation
-from spotkeeper.sandbox.requests.spot_requests import SpotRequest, SpotTerms
-from spotkeeper.sandbox.world import Launch, spot_requests, world
-
-# Not part of what was asked for when a token comes again.
-NOT_COMPARED = {"ClientToken", "DryRun"}
-
-# These count against no quota.
-HOLDS_NOTHING = {
-    Situation.ENDED,
-    Situation.STOPPED_BY_USER,
-    Situation.STOPPED_BY_EC2,
-    Situation.CANCELLED_STOPPED,
-}
+from spotkeeper.sandbox.protocol.client_tokens import fingerprint, mismatch
+from spotkeeper.sandbox.protocol.refusal import EC2Error, refuse
+from spotkeeper.sandbox.quotas import Quota
+from spotkeeper.sandbox.requests import machines, vcpu_count
+from spotkeeper.sandbox.requests.launch_orders import FLEET_TAG, REQUESTS, LaunchOrder
+from spotkeeper.sandbox.requests.launchers import OrderLauncher
+from spotkeeper.sandbox.requests.made_instances import make_instances
+from spotkeeper.sandbox.requests.spot_requests import SpotRequest
+from spotkeeper.sandbox.requests.spot_terms import SpotTerms
+from spotkeeper.sandbox.world import Launch, world
 
 
-def fingerprint(params: Mapping[str, Any]) -> str:
-    """The same for the same request, whatever the order of its parameters."""
-    compared = {key: value for key, value in params.items() if key not in NOT_COMPARED}
-    text = json.dumps(compared, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+class Room(NamedTuple):
+    """How many instances go into a pool."""
+
+    pool: Pool
+    number: int
 
 
 def launched_before(params: Mapping[str, Any], backend: Any) -> Any:
@@ -44,13 +34,9 @@ def launched_before(params: Mapping[str, Any], backend: Any) -> Any:
     if launch is None:
         return None
     if launch.fingerprint != fingerprint(params):
-        raise refuse(
-            "IdempotentParameterMismatch",
-            "Arguments on this idempotent request are inconsistent with arguments used in "
-            "previous request(s).",
-        )
+        raise mismatch()
     reservation = backend.reservations.get(launch.reservation_id)
-    if reservation is None or all(one.state == "terminated" for one in reservation.instances):
+    if reservation is None or all(one.state in machines.OVER for one in reservation.instances):
         raise refuse(
             "IdempotentInstanceTerminated",
             "The instance associated with the provided idempotency token has been terminated.",
@@ -59,14 +45,14 @@ def launched_before(params: Mapping[str, Any], backend: Any) -> Any:
 
 
 def launch(order: LaunchOrder, backend: Any) -> Any:
-    """Launch all instances of an order or none; returns moto's reservation."""
-    pool = _choose_pool(order)
-    if order.spot:
-        _check_quota(order)
-    reservation = _launch_instances(order, pool, backend, count=order.count)
-    if order.spot:
-        for instance in reservation.instances:
-            _open_request(order, order.spot, pool=pool, instance=instance)
+    """Launch as many of an order as there is room for, or EC2's error; moto's reservation."""
+    room = _spot_room(order, order.spot) if order.spot else _on_demand_room(order)
+    reservation = make_instances(order, room.pool, backend, count=room.number)
+    for instance in reservation.instances:
+        if order.spot:
+            _open_request(order, order.spot, pool=room.pool, instance=instance)
+        else:
+            machines.begin(instance, _whose(order))
     if token := order.params.get("ClientToken"):
         made = Launch(fingerprint(order.params), reservation.id)
         world().launches[(backend.region_name, token)] = made
@@ -74,170 +60,109 @@ def launch(order: LaunchOrder, backend: Any) -> Any:
 
 
 def check_room(pool: Pool, max_price: int) -> None:
-    """Refuse a Spot launch or start that the pool cannot take."""
+    """Refuse a Spot start that the pool cannot take."""
     if world().capacity.is_dry(pool, world().second):
         raise refusal.no_spot_capacity()
+    _check_price(pool, max_price)
+
+
+def check_spot_quota(instance_type: str, region: str, count: int) -> None:
+    """vCPUs of running Spot instances and open requests (UserGuide/using-spot-limits.html)."""
+    quota = quotas.quota_of(instance_type)
+    if quota and _is_above(quota, instance_type, region, count):
+        raise refuse("MaxSpotInstanceCountExceeded", "Max spot instance count exceeded")
+
+
+def _spot_room(order: LaunchOrder, terms: SpotTerms) -> Room:
+    """Without a zone EC2 chooses: here the cheapest with room for all, else for the least."""
+    second = world().second
+    rooms = [Room(pool, world().capacity.room(pool, second)) for pool in order.pools]
+    fit = [room for room in rooms if room.number >= order.count]
+    fit = fit or [room for room in rooms if room.number >= order.least]
+    if not fit:
+        raise refusal.no_spot_capacity()
+    pool, number = min(fit, key=lambda room: world().spot_price(room.pool))
+    _check_price(pool, terms.max_price)
+    count = min(number, order.count)
+    check_spot_quota(order.instance_type, order.region, count)
+    return Room(pool, count)
+
+
+def _check_price(pool: Pool, max_price: int) -> None:
     price = world().spot_price(pool)
     if max_price < price:
         raise refusal.price_too_low(short_usd(max_price), short_usd(price))
 
 
-def _choose_pool(order: LaunchOrder) -> Pool:
-    """Without a zone EC2 chooses: here the cheapest with room."""
-    if order.spot is None:
-        return order.pools[0]
-    with_room = [p for p in order.pools if not world().capacity.is_dry(p, world().second)]
-    pool = min(with_room or order.pools, key=world().spot_price)
-    check_room(pool, order.spot.max_price)
-    return pool
+def check_start(instance: Any) -> None:
+    """Refuse the start of an On-Demand instance that its pool or the quota cannot take."""
+    pool = machines.pool_of(instance)
+    if _is_drained(pool):
+        raise _no_capacity(pool.instance_type, (pool.zone,))
+    _check_on_demand_quota(pool.instance_type, pool.region, 1)
 
 
-def _check_quota(order: LaunchOrder) -> None:
-    quota = quotas.quota_of(order.instance_type)
-    if quota is None:
-        return
-    used = vcpus_in_use(quota, order.region)
-    wanted = catalogue.vcpus(order.instance_type) * order.count
-    if used + wanted > quotas.limit(world(), quota, order.region):
-        raise refuse("MaxSpotInstanceCountExceeded", "Max spot instance count exceeded")
+def _on_demand_room(order: LaunchOrder) -> Room:
+    """On-Demand meets no shortage but where a pool was drained."""
+    with_room = [pool for pool in order.pools if not _is_drained(pool)]
+    if not with_room:
+        raise _no_capacity(order.instance_type, order.zones)
+    _check_on_demand_quota(order.instance_type, order.region, order.count)
+    return Room(with_room[0], order.count)
 
 
-def vcpus_in_use(quota: quotas.Quota, region: str) -> int:
-    """vCPUs of running Spot instances and open requests in a region."""
-    return sum(
-        catalogue.vcpus(request.pool.instance_type)
-        for request in spot_requests()
-        if request.pool.region == region
-        and request.situation not in HOLDS_NOTHING
-        and quotas.quota_of(request.pool.instance_type) is quota
+def _check_on_demand_quota(instance_type: str, region: str, count: int) -> None:
+    quota = quotas.on_demand_quota_of(instance_type)
+    if quota and _is_above(quota, instance_type, region, count):
+        limit = quotas.limit(world(), quota, region)
+        raise refuse(
+            "VcpuLimitExceeded",
+            f"You have requested more vCPU capacity than your current vCPU limit of {limit:g} "
+            "allows for the instance bucket that the specified instance type belongs to. Please "
+            "visit http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this "
+            "limit.",
+        )
+
+
+def _is_drained(pool: Pool) -> bool:
+    forced = world().droughts.get(pool)
+    if forced is None or not forced.reclaims or world().now < forced.begins:
+        return False
+    return forced.ends is None or world().now < forced.ends
+
+
+def _no_capacity(instance_type: str, zones: tuple[str, ...]) -> EC2Error:
+    """EC2's words, with the zones that would do."""
+    offered = catalogue.zones_of_types(Pool(zones[0], instance_type).region)[instance_type]
+    others = [zone for zone in offered if not _is_drained(Pool(zone, instance_type))]
+    instead = (
+        f" You can currently get {instance_type} capacity by not specifying an Availability "
+        f"Zone in your request or choosing {', '.join(others)}."
+        if others
+        else ""
     )
+    return refuse(
+        "InsufficientInstanceCapacity",
+        f"We currently do not have sufficient {instance_type} capacity in the Availability "
+        f"Zone you requested ({', '.join(zones)}). Our system will be working on "
+        f"provisioning additional capacity.{instead}",
+    )
+
+
+def _is_above(quota: Quota, instance_type: str, region: str, count: int) -> bool:
+    wanted = catalogue.vcpus(instance_type) * count
+    used = vcpu_count.in_use(quota, region)
+    return used + wanted > quotas.limit(world(), quota, region)
 
 
 def _open_request(order: LaunchOrder, terms: SpotTerms, *, pool: Pool, instance: Any) -> None:
-    """A request that holds an instance from the start, and can launch another."""
+    """A request that holds an instance from the start, and launches others in the same pool."""
     backend = instance.ec2_backend
-    request = SpotRequest(backend, pool, terms, launcher=partial(_first_launch, instance))
-    request.add_tags(dict(order.tags.get("spot-instances-request", {})))
-    request.happen(Event.FULFIL)
-    request.launcher = partial(_relaunch, order)
+    again = replace(order, zones=(pool.zone,))
+    request = SpotRequest(backend, pool, terms, launcher=OrderLauncher(again, backend))
+    request.add_tags(dict(order.tags.get(REQUESTS, {})))
+    request.grant(instance, _whose(order))
 
 
-def _first_launch(instance: Any, _request: SpotRequest) -> Any:
-    return instance
-
-
-def _relaunch(order: LaunchOrder, request: SpotRequest) -> Any:
-    """A new instance for a persistent request, in the same pool with the same tags."""
-    reservation = _launch_instances(order, request.pool, request.ec2_backend, count=1)
-    return reservation.instances[0]
-
-
-def _launch_instances(order: LaunchOrder, pool: Pool, backend: Any, *, count: int) -> Any:
-    params = order.params
-    profile = params.get("IamInstanceProfile") or {}
-    reservation = backend.run_instances(
-        order.image.id,
-        count,
-        parse_user_data(params.get("UserData")),
-        [],
-        instance_type=order.instance_type,
-        is_instance_type_default=False,
-        region_name=order.region,
-        key_name=params.get("KeyName"),
-        tags={"instance": dict(order.tags.get("instance", {}))},
-        block_device_mappings=_moto_disks(order),
-        **_network(order, pool, backend),
-        **_options(params),
-    )
-    for instance in reservation.instances:
-        _finish(instance, order)
-        if profile:
-            backend.associate_iam_instance_profile(
-                instance_id=instance.id,
-                iam_instance_profile_name=profile.get("Name"),
-                iam_instance_profile_arn=profile.get("Arn"),
-            )
-    return reservation
-
-
-def _options(params: Mapping[str, Any]) -> dict[str, Any]:
-    """What moto takes as it is."""
-    monitored = (params.get("Monitoring") or {}).get("Enabled")
-    return {
-        "ebs_optimized": bool(params.get("EbsOptimized")),
-        "disable_api_stop": bool(params.get("DisableApiStop")),
-        "disable_api_termination": bool(params.get("DisableApiTermination")),
-        "instance_initiated_shutdown_behavior": params.get("InstanceInitiatedShutdownBehavior"),
-        "hibernation_options": params.get("HibernationOptions") or {},
-        "metadata_options": params.get("MetadataOptions") or {},
-        "monitoring_state": "enabled" if monitored else "disabled",
-        "client_token": params.get("ClientToken") or "",
-        "private_ip": params.get("PrivateIpAddress"),
-        "launch_template": params.get("LaunchTemplate") or {},
-    }
-
-
-def _network(order: LaunchOrder, pool: Pool, backend: Any) -> dict[str, Any]:
-    """The subnet of the pool's zone, the groups, and the interfaces asked for."""
-    nics = [dict(nic) for nic in order.params.get("NetworkInterfaces") or []]
-    subnet_id = order.subnet_id or _default_subnet(pool, backend)
-    of_nics = [group for nic in nics for group in nic.get("Groups", [])]
-    groups = list(dict.fromkeys([*order.group_ids, *of_nics]))
-    if not groups:
-        vpc_id = backend.get_subnet(subnet_id).vpc_id
-        groups = [backend.get_default_security_group(vpc_id).id]
-    for nic in nics:
-        nic.setdefault("DeviceIndex", 0)
-        if not nic.get("NetworkInterfaceId"):
-            nic.setdefault("SubnetId", subnet_id)
-    return {
-        "nics": nics,
-        "subnet_id": None if nics else subnet_id,
-        "security_group_ids": groups,
-        "associate_public_ip": None,
-    }
-
-
-def _default_subnet(pool: Pool, backend: Any) -> str:
-    subnet = backend.get_default_subnets().get(pool.zone)
-    if subnet is None:
-        raise refuse("MissingInput", f"No default subnet for availability zone: '{pool.zone}'.")
-    return str(subnet.id)
-
-
-def _moto_disks(order: LaunchOrder) -> list[dict[str, Any]]:
-    return [
-        {
-            "DeviceName": disk.device,
-            "NoDevice": None,
-            "Ebs": {
-                "VolumeSize": disk.size_gb,
-                "VolumeType": disk.volume_type if disk.volume_type not in {"io1", "io2"} else None,
-                "Encrypted": disk.encrypted,
-                "KmsKeyId": disk.kms_key_id,
-                "DeleteOnTermination": disk.delete_on_termination,
-            },
-        }
-        for disk in order.disks
-    ]
-
-
-def _finish(instance: Any, order: LaunchOrder) -> None:
-    """What moto leaves out: the image's facts, and tags on disks and interfaces."""
-    instance.architecture = order.image.architecture
-    instance.root_device_name = order.image.root_device
-    instance.virtualization_type = "hvm"
-    instance.kernel_id = None
-    for disk in order.disks:
-        volume_id = instance.block_device_mapping[disk.device].volume_id
-        volume = instance.ec2_backend.volumes[volume_id]
-        volume.volume_type, volume.iops = disk.volume_type, disk.iops
-        volume.throughput = disk.throughput
-        volume.attachment.delete_on_termination = disk.delete_on_termination
-        if disk is order.disks[0]:
-            volume.snapshot_id = order.image.snapshot_id
-        volume.add_tags(dict(order.tags.get("volume", {})))
-    asked = order.params.get("NetworkInterfaces") or [{}]
-    for nic in instance.nics.values():
-        nic.delete_on_termination = asked[0].get("DeleteOnTermination", True)
-        nic.add_tags(dict(order.tags.get("network-interface", {})))
+def _whose(order: LaunchOrder) -> machines.Reason:
+    return machines.FLEET if FLEET_TAG in order.tags.get("instance", {}) else machines.USER

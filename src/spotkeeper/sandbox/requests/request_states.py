@@ -1,13 +1,4 @@
-"""The life of a Spot request, as one table: kind x situation x event -> what EC2 shows and does.
-
-The server runs from this table and the documentation is rendered from it. An event without a row
-changes nothing: cancelling a cancelled request, stopping a stopped machine.
-
-Sources, as marked in each row: [status] UserGuide/spot-instances-request-status-lifecycle.html,
-[requests] UserGuide/spot-requests.html, [stop] UserGuide/interruption-behavior.html and
-stop-spot-instances, [run] the documentation strings of RunInstances in the EC2 API model,
-[tools] codes seen in the issues of public tools, [reading] our reading where AWS is silent.
-"""
+"""The life of a Spot request: its words. The table that is made of them is ``request_table``."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,19 +6,26 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """The two kinds of request that RunInstances allows."""
+    """The three kinds of request; RunInstances makes only the first two."""
 
     BOX = "persistent, stop or hibernate"
     ONCE = "one-time, terminate"
+    AGAIN = "persistent, terminate"
 
 
 class Situation(StrEnum):
     """Where a request is; finer than EC2's own state."""
 
+    EVALUATING = "being evaluated"
+    SCHEDULED = "not yet valid"
     WAITING = "waiting"
+    PLACING = "being fulfilled"
     RUNNING = "running"
     NOTICED = "noticed"
+    STOPPING_BY_USER = "being stopped by the user"
     STOPPED_BY_USER = "stopped by the user"
+    STARTING = "being started by the user"
+    STOPPING_BY_EC2 = "being stopped by EC2"
     STOPPED_BY_EC2 = "stopped by EC2"
     CANCELLED_RUNNING = "cancelled, running"
     CANCELLED_NOTICED = "cancelled, noticed"
@@ -38,13 +36,27 @@ class Situation(StrEnum):
 class Event(StrEnum):
     """What can happen to a request."""
 
-    FULFIL = "the pool has room at the price"
+    GRANT = "RunInstances launches it in the same call"
+    NOT_YET = "ValidFrom has not come"
+    VALID = "ValidFrom comes"
+    BAD = "what it would launch from is gone"
+    CONSTRAINT = "no allowed zone offers the type"
+    ZONE_GROUP = "its zone group is elsewhere"
+    LIMIT = "its disks are above the account's limit"
     NO_ROOM = "the pool has no room"
-    OUTBID = "the price rises above the maximum"
+    OUTBID = "the price is above the maximum"
+    LAUNCH_GROUP = "its launch group cannot be launched together"
+    FULFIL = "the pool has room at the price"
+    LAUNCH = "the instance is launched"
+    FAULT = "the launch fails inside EC2"
     RECLAIM = "EC2 wants the capacity back"
+    GROUP_ENDS = "its launch group is interrupted"
     INTERRUPT = "the notice runs out"
+    STOPPED = "the instance has stopped"
+    ROOT_GONE = "EC2 starts it and the root disk is gone"
     USER_STOP = "the user stops the instance"
     USER_START = "the user starts the instance"
+    STARTED = "the start is granted"
     USER_TERMINATE = "the user terminates the instance"
     CANCEL = "the user cancels the request"
     EXPIRE = "ValidUntil passes"
@@ -65,7 +77,10 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True)
 class Move:
-    """What EC2 shows and does next. ``{cause}`` is "no-capacity" or "by-price"."""
+    """What EC2 shows and does next.
+
+    ``{cause}`` in the code is "no-capacity", "by-price" or "launch-group-constraint".
+    """
 
     then: Situation
     state: str
@@ -84,159 +99,33 @@ class Refusal:
 
 
 Outcome = Move | Refusal
-S, E, X = Situation, Event, Effect
+Rows = Mapping[tuple[Situation, Event], Outcome]
 
-STOPPED_CODE = "instance-stopped-by-user"
-ENDED_CODE = "instance-terminated-by-user"
-STILL_RUNS = "request-canceled-and-instance-running"
-
-ONE_TIME_STOP = Refusal(
-    "UnsupportedOperation",
-    "You can't stop the Spot Instance '{instance}' because it is associated with a one-time Spot "
-    "Instance request. You can only stop Spot Instances associated with persistent Spot Instance "
-    "requests.",
-    "[tools] [stop]",
-)
-NOT_YOURS_TO_START = Refusal(
-    "IncorrectSpotRequestState",
-    "The Spot Instance '{instance}' cannot be started: its Spot request '{request}' is not in a "
-    "state from which you may start it.",
-    "[tools] [stop] only EC2 restarts what EC2 stopped, nobody what is cancelled",
-)
-CANCELLED_STOP = Refusal(
-    "IncorrectSpotRequestState",
-    "The Spot Instance '{instance}' cannot be stopped: its Spot request '{request}' is cancelled.",
-    "[stop] not when the request is cancelled; the code is our reading",
-)
-
-CANCELLED: Mapping[tuple[Situation, Event], Outcome] = {
-    (S.CANCELLED_RUNNING, E.USER_STOP): CANCELLED_STOP,
-    (S.CANCELLED_RUNNING, E.USER_TERMINATE): Move(
-        S.ENDED, "cancelled", ENDED_CODE, X.TERMINATE, "[status]"
-    ),
-    (S.CANCELLED_RUNNING, E.RECLAIM): Move(
-        S.CANCELLED_NOTICED, "cancelled", "marked-for-termination", X.NOTICE, "[reading]"
-    ),
-    (S.CANCELLED_RUNNING, E.OUTBID): Move(
-        S.CANCELLED_NOTICED, "cancelled", "marked-for-termination", X.NOTICE, "[reading]"
-    ),
-    (S.CANCELLED_NOTICED, E.INTERRUPT): Move(
-        S.ENDED, "cancelled", "instance-terminated-{cause}", X.TERMINATE_BY_EC2, "[reading]"
-    ),
-    (S.CANCELLED_NOTICED, E.USER_STOP): CANCELLED_STOP,
-    (S.CANCELLED_NOTICED, E.USER_TERMINATE): Move(
-        S.ENDED, "cancelled", ENDED_CODE, X.TERMINATE, "[status]"
-    ),
-    (S.CANCELLED_STOPPED, E.USER_START): NOT_YOURS_TO_START,
-    (S.CANCELLED_STOPPED, E.USER_TERMINATE): Move(
-        S.ENDED, "cancelled", ENDED_CODE, X.TERMINATE, "[status]"
-    ),
+# Why an instance was interrupted, by the event that began it.
+CAUSES: Mapping[Event, str] = {
+    Event.RECLAIM: "no-capacity",
+    Event.OUTBID: "by-price",
+    Event.GROUP_ENDS: "launch-group-constraint",
 }
-
-BOX: Mapping[tuple[Situation, Event], Outcome] = {
-    (S.WAITING, E.FULFIL): Move(S.RUNNING, "active", "fulfilled", X.LAUNCH, "[status]"),
-    (S.WAITING, E.NO_ROOM): Move(
-        S.WAITING, "open", "capacity-not-available", X.NONE, "[status] holding"
-    ),
-    (S.WAITING, E.OUTBID): Move(S.WAITING, "open", "price-too-low", X.NONE, "[status] holding"),
-    (S.WAITING, E.CANCEL): Move(
-        S.ENDED, "cancelled", "canceled-before-fulfillment", X.NONE, "[status]"
-    ),
-    (S.WAITING, E.EXPIRE): Move(S.ENDED, "cancelled", "schedule-expired", X.NONE, "[status]"),
-    (S.RUNNING, E.RECLAIM): Move(S.NOTICED, "active", "marked-for-stop", X.NOTICE, "[status]"),
-    (S.RUNNING, E.OUTBID): Move(S.NOTICED, "active", "marked-for-stop", X.NOTICE, "[status]"),
-    (S.RUNNING, E.USER_STOP): Move(
-        S.STOPPED_BY_USER, "disabled", STOPPED_CODE, X.STOP, "[status] [stop]"
-    ),
-    (S.RUNNING, E.USER_TERMINATE): Move(
-        S.WAITING, "open", ENDED_CODE, X.TERMINATE, "[requests] a new instance is launched"
-    ),
-    (S.RUNNING, E.CANCEL): Move(
-        S.CANCELLED_RUNNING, "cancelled", STILL_RUNS, X.NONE, "[requests] it goes on costing"
-    ),
-    (S.RUNNING, E.EXPIRE): Move(
-        S.CANCELLED_RUNNING, "cancelled", STILL_RUNS, X.NONE, "[requests] it goes on costing"
-    ),
-    (S.NOTICED, E.INTERRUPT): Move(
-        S.STOPPED_BY_EC2, "disabled", "instance-stopped-{cause}", X.STOP_BY_EC2, "[status]"
-    ),
-    (S.NOTICED, E.USER_STOP): Move(
-        S.STOPPED_BY_USER, "disabled", STOPPED_CODE, X.STOP, "[reading]"
-    ),
-    (S.NOTICED, E.USER_TERMINATE): Move(S.WAITING, "open", ENDED_CODE, X.TERMINATE, "[requests]"),
-    (S.NOTICED, E.CANCEL): Move(
-        S.CANCELLED_NOTICED, "cancelled", STILL_RUNS, X.NONE, "[requests]"
-    ),
-    (S.NOTICED, E.EXPIRE): Move(
-        S.CANCELLED_NOTICED, "cancelled", STILL_RUNS, X.NONE, "[requests]"
-    ),
-    (S.STOPPED_BY_USER, E.USER_START): Move(
-        S.RUNNING, "active", "fulfilled", X.START, "[stop] needs capacity and the price"
-    ),
-    (S.STOPPED_BY_USER, E.USER_TERMINATE): Move(
-        S.WAITING, "open", ENDED_CODE, X.TERMINATE, "[requests] running or stopped"
-    ),
-    (S.STOPPED_BY_USER, E.CANCEL): Move(
-        S.ENDED, "cancelled", ENDED_CODE, X.TERMINATE, "[requests] EC2 ends what is stopped"
-    ),
-    (S.STOPPED_BY_USER, E.EXPIRE): Move(
-        S.CANCELLED_STOPPED, "cancelled", STOPPED_CODE, X.NONE, "[status]"
-    ),
-    (S.STOPPED_BY_EC2, E.FULFIL): Move(
-        S.RUNNING, "active", "fulfilled", X.START, "[stop] same zone, type and disk"
-    ),
-    (S.STOPPED_BY_EC2, E.USER_START): NOT_YOURS_TO_START,
-    (S.STOPPED_BY_EC2, E.USER_TERMINATE): Move(
-        S.WAITING, "open", ENDED_CODE, X.TERMINATE, "[requests] running or stopped"
-    ),
-    (S.STOPPED_BY_EC2, E.CANCEL): Move(
-        S.ENDED, "cancelled", ENDED_CODE, X.TERMINATE, "[requests] EC2 ends what is stopped"
-    ),
-    (S.STOPPED_BY_EC2, E.EXPIRE): Move(
-        S.ENDED,
-        "cancelled",
-        "instance-terminated-by-service",
-        X.TERMINATE_BY_EC2,
-        "[status] terminated from a stopped state",
-    ),
-    **CANCELLED,
-}
-
-ONCE: Mapping[tuple[Situation, Event], Outcome] = {
-    (S.WAITING, E.FULFIL): Move(S.RUNNING, "active", "fulfilled", X.LAUNCH, "[status]"),
-    (S.RUNNING, E.RECLAIM): Move(
-        S.NOTICED, "closed", "instance-terminated-{cause}", X.NOTICE, "[status] shown at once"
-    ),
-    (S.RUNNING, E.OUTBID): Move(
-        S.NOTICED, "closed", "instance-terminated-{cause}", X.NOTICE, "[status] shown at once"
-    ),
-    (S.RUNNING, E.USER_STOP): ONE_TIME_STOP,
-    (S.RUNNING, E.USER_TERMINATE): Move(S.ENDED, "closed", ENDED_CODE, X.TERMINATE, "[status]"),
-    (S.RUNNING, E.CANCEL): Move(
-        S.CANCELLED_RUNNING, "cancelled", STILL_RUNS, X.NONE, "[requests] it goes on costing"
-    ),
-    (S.NOTICED, E.INTERRUPT): Move(
-        S.ENDED, "closed", "instance-terminated-{cause}", X.TERMINATE_BY_EC2, "[status]"
-    ),
-    (S.NOTICED, E.USER_STOP): ONE_TIME_STOP,
-    (S.NOTICED, E.USER_TERMINATE): Move(S.ENDED, "closed", ENDED_CODE, X.TERMINATE, "[status]"),
-    **{
-        (situation, event): ONE_TIME_STOP if event is E.USER_STOP else outcome
-        for (situation, event), outcome in CANCELLED.items()
-        if situation is not S.CANCELLED_STOPPED
-    },
-}
-
-TABLE: Mapping[Kind, Mapping[tuple[Situation, Event], Outcome]] = {Kind.BOX: BOX, Kind.ONCE: ONCE}
 
 MESSAGES: Mapping[str, str] = {
     "pending-evaluation": "Your Spot request has been submitted for review, and is pending "
     "evaluation.",
+    "pending-fulfillment": "Your Spot request is pending fulfillment.",
     "fulfilled": "Your Spot request is fulfilled.",
+    "not-scheduled-yet": "Your Spot request will not be evaluated until its scheduled date.",
     "capacity-not-available": "There is no Spot capacity available that matches your request.",
     "price-too-low": "Your Spot request price is lower than the minimum required Spot request "
     "fulfillment price.",
+    "az-group-constraint": "Your Spot request cannot be fulfilled because its instances cannot "
+    "all be launched in the same Availability Zone.",
+    "launch-group-constraint": "Your Spot request cannot be fulfilled because the instances of "
+    "its launch group cannot be launched together.",
+    "constraint-not-fulfillable": "Your Spot request cannot be fulfilled: none of the "
+    "Availability Zones that it allows offers the instance type.",
+    "limit-exceeded": "Your Spot request exceeds the limit on the storage of your EBS volumes.",
     "bad-parameters": "Your Spot request has bad parameters.",
+    "system-error": "Your Spot request failed because of an unexpected system error.",
     "canceled-before-fulfillment": "Your Spot request is canceled before it was fulfilled.",
     "schedule-expired": "Your Spot request expired before it was fulfilled.",
     "marked-for-stop": "Your Spot instance is marked for stop.",
@@ -251,27 +140,9 @@ MESSAGES: Mapping[str, str] = {
     "Spot capacity available that matches your request.",
     "instance-terminated-by-price": "Your Spot instance was terminated because the Spot price "
     "exceeded your maximum price.",
+    "instance-terminated-launch-group-constraint": "Your Spot instance was terminated because "
+    "another one of its launch group was.",
     "instance-terminated-by-service": "Your Spot instance was terminated from a stopped state.",
     "request-canceled-and-instance-running": "Your Spot request is canceled, but your instance "
     "is still running.",
 }
-
-
-def outcome(kind: Kind, situation: Situation, event: Event) -> Outcome | None:
-    """What the event does; None when it changes nothing."""
-    return TABLE[kind].get((situation, event))
-
-
-def as_markdown() -> str:
-    """The table as the documentation shows it."""
-    lines = ["| request | situation | event | request state, code | instance | source |"]
-    lines.append("|---|---|---|---|---|---|")
-    for kind, rows in TABLE.items():
-        for (situation, event), found in rows.items():
-            shown = (
-                f"{found.state}, `{found.code}` | {found.effect}"
-                if isinstance(found, Move)
-                else f"refused: `{found.code}` | -"
-            )
-            lines.append(f"| {kind} | {situation} | {event} | {shown} | {found.source} |")
-    return "\n".join(lines)

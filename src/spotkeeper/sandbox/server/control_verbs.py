@@ -2,52 +2,51 @@
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from spotkeeper.errors import BadInput, NotFound, SpotkeeperError
 from spotkeeper.sandbox import catalogue, quotas
 from spotkeeper.sandbox.faults import Fault
+from spotkeeper.sandbox.history import Kind
+from spotkeeper.sandbox.home import Home
 from spotkeeper.sandbox.market.capacity import Drought
 from spotkeeper.sandbox.market.money import micros, usd
-from spotkeeper.sandbox.market.pools import Pool, parse_pool
-from spotkeeper.sandbox.options import SandboxOptions
-from spotkeeper.sandbox.requests.due_events import NOTICED, RUNNING
+from spotkeeper.sandbox.neighbours import metadata_servers
+from spotkeeper.sandbox.options import checked
+from spotkeeper.sandbox.requests import endings
 from spotkeeper.sandbox.requests.request_states import Event
-from spotkeeper.sandbox.requests.spot_requests import SpotRequest, look_again_at
-from spotkeeper.sandbox.server import state
-from spotkeeper.sandbox.world import spot_requests, world
+from spotkeeper.sandbox.requests.spot_requests import look_again_at
+from spotkeeper.sandbox.server import reports, state
+from spotkeeper.sandbox.server.asked import Asked
+from spotkeeper.sandbox.server.call_log import log
+from spotkeeper.sandbox.server.machines_named import instance_named, request_named
+from spotkeeper.sandbox.throttle import Throttle
+from spotkeeper.sandbox.world import world
 
-Body = Mapping[str, Any]
 Content = dict[str, Any]
 
 DROUGHT_AFTER_INTERRUPTION = timedelta(minutes=10)
 LEAST_PRICE = 100  # micro-dollars
-NAME_TAGS = ("spotkeeper:name", "Name")
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+LONGEST_LATENCY = 60.0  # real seconds
+EVERYWHERE = ""  # the region of what is told of all regions
 
 
-def now(_body: Body) -> Content:
-    """The sandbox's time."""
-    return {"now": world().now.isoformat()}
-
-
-def advance(body: Body) -> Content:
+def advance(asked: Asked) -> Content:
     """Move the clock forwards; what falls due happens on the way."""
-    seconds = float(body["seconds"])
-    if seconds < 0:
-        raise BadInput(
-            "The sandbox's clock only moves forwards", next_step="Give a positive duration."
-        )
-    world().clock.advance(timedelta(seconds=seconds))
+    length = asked.length("seconds", SECOND)
+    _told(f"advance {_spelled(length)}")
+    world().clock.advance(length)
     world().catch_up()
-    return now(body)
+    return reports.now(asked)
 
 
-def interrupt(body: Body) -> Content:
+def interrupt(asked: Asked) -> Content:
     """Give a machine its notice now; its pool is dry for a while, nobody else is touched."""
-    request = _request_named(body["name"])
-    minutes = body.get("minutes")
-    length = timedelta(minutes=minutes) if minutes is not None else DROUGHT_AFTER_INTERRUPTION
-    ends = world().now + length
+    request = request_named(asked.text("name"))
+    ends = world().now + (asked.length_if_any("minutes", MINUTE) or DROUGHT_AFTER_INTERRUPTION)
+    _told(f"interrupt {asked.text('name')}")
     request.happen(Event.RECLAIM)
     world().droughts[request.pool] = Drought(world().now, ends, reclaims=False)
     look_again_at(request.pool)
@@ -61,31 +60,42 @@ def interrupt(body: Body) -> Content:
     }
 
 
-def drain(body: Body) -> Content:
+def shutdown(asked: Asked) -> Content:
+    """What `shutdown -h now` inside the machine does."""
+    instance = instance_named(asked.text("name"))
+    _told(f"shutdown {asked.text('name')}")
+    endings.guest_shutdown(instance)
+    return {"instance_id": instance.id, "state": instance.state}
+
+
+def drain(asked: Asked) -> Content:
     """Make a pool dry: no launches, and a notice to every Spot instance in it."""
-    pool, minutes = _pool(body), body.get("minutes")
-    ends = world().now + timedelta(minutes=minutes) if minutes is not None else None
+    pool, length = asked.pool(), asked.length_if_any("minutes", MINUTE)
+    ends = world().now + length if length is not None else None
     world().droughts[pool] = Drought(world().now, ends, reclaims=True)
+    until = ends.isoformat() if ends else ""
+    world().tell(Kind.MARKET, str(pool), pool.region, {"what": "drained", "until": until})
     look_again_at(pool)
-    return {"pool": str(pool), "until": ends.isoformat() if ends else None}
+    return {"pool": str(pool), "until": until or None}
 
 
-def refill(body: Body) -> Content:
+def refill(asked: Asked) -> Content:
     """End a drought; what EC2 stopped starts again."""
-    pool = _pool(body)
-    world().droughts.pop(pool, None)
+    pool = asked.pool()
+    world().droughts[pool] = world().capacity.refilled(pool, world().now)
+    world().tell(Kind.MARKET, str(pool), pool.region, {"what": "refilled"})
     look_again_at(pool)
     return {"pool": str(pool)}
 
 
-def price(body: Body) -> Content:
+def price(asked: Asked) -> Content:
     """Force a pool's Spot price from now on; like EC2's it is never above On-Demand."""
-    pool = _pool(body)
+    pool, wanted = asked.pool(), asked.text("usd")
     try:
-        forced = micros(str(body["usd"]))
+        forced = micros(wanted)
     except (ValueError, OverflowError):
         raise BadInput(
-            f"'{body['usd']}' is not a price", next_step="Give dollars per hour, as in 0.35."
+            f"'{wanted}' is not a price", next_step="Give dollars per hour, as in 0.35."
         ) from None
     ceiling = catalogue.on_demand(pool.region, pool.instance_type)
     if not LEAST_PRICE <= forced <= ceiling:
@@ -94,65 +104,129 @@ def price(body: Body) -> Content:
             next_step="Give a price in that range.",
         )
     world().force_price(pool, forced)
+    facts = {"what": "priced", "usd": usd(forced)}
+    world().tell(Kind.MARKET, str(pool), pool.region, facts)
     look_again_at(pool)
     return {"pool": str(pool), "usd": usd(forced)}
 
 
-def quota(body: Body) -> Content:
+def quota(asked: Asked) -> Content:
     """Set a quota in one region, or in all."""
-    code = body["code"]
+    code, vcpus, region = asked.text("code"), asked.number("vcpus"), asked.region_if_any()
     if code not in quotas.BY_CODE:
         raise NotFound(
             f"There is no EC2 quota {code}",
             next_step=f"Use one of {', '.join(quotas.BY_CODE)}.",
         )
-    regions = [body["region"]] if body.get("region") else catalogue.ENABLED_REGIONS
-    for region in regions:
-        world().quotas[region, code] = float(body["vcpus"])
-    return {"code": code, "vcpus": float(body["vcpus"])}
+    for each in [region] if region else catalogue.ENABLED_REGIONS:
+        world().quotas[each, code] = vcpus
+    facts = {"vcpus": f"{vcpus:g}", "by": "control"}
+    world().tell(Kind.QUOTA, code, region or EVERYWHERE, facts)
+    return {"code": code, "vcpus": vcpus}
 
 
-def fail(body: Body) -> Content:
+def fail(asked: Asked) -> Content:
     """Make the next calls of an operation fail."""
-    world().faults.append(Fault(**body))
+    times, status = int(asked.number("times")), asked.number_if_any("http_status")
+    if times < 1:
+        raise BadInput("'times' must be one or more")
+    fault = Fault(
+        operation=asked.text("operation"),
+        code=asked.text("code"),
+        message=str(asked.body.get("message") or ""),
+        times=times,
+        region=asked.region_if_any(),
+        http_status=None if status is None else int(status),
+        after_effect=asked.truth("after_effect"),
+    )
+    if fault.status and not 400 <= fault.status <= 599:  # noqa: PLR2004
+        raise BadInput("'http_status' must be 0 or from 400 to 599")
+    world().faults.append(fault)
+    effect = "after its effect" if fault.after_effect else ""
+    _told(f"fail-next {fault.operation} {fault.code}", {"times": str(times), "when": effect})
     return {}
 
 
-def calls(_body: Body) -> Content:
-    """The AWS calls since the last reset."""
-    return {"calls": [list(call) for call in world().calls]}
+def latency(asked: Asked) -> Content:
+    """Let every call, or every call of one action, wait; in real time."""
+    seconds, action = asked.number("seconds"), asked.text_if_any("action") or ""
+    if seconds > LONGEST_LATENCY:
+        raise BadInput(f"A latency is at most {LONGEST_LATENCY:.0f} s")
+    world().latencies = {name: s for name, s in world().latencies.items() if name != action}
+    if seconds:
+        world().latencies = {**world().latencies, action: seconds}
+    _told(f"latency {seconds:g} s", {"for": action})
+    return {"seconds": seconds, "action": action or None}
 
 
-def reset(body: Body) -> Content:
+def throttle(asked: Asked) -> Content:
+    """Limit calls as EC2 does, from full buckets on; or no more."""
+    switched_on = asked.truth("on")
+    world().throttle = Throttle() if switched_on else None
+    _told(f"throttle {'on' if switched_on else 'off'}")
+    return {"on": switched_on}
+
+
+def metadata(asked: Asked) -> Content:
+    """Where the metadata service of a machine answers, on this computer."""
+    instance_id = instance_named(asked.text("name")).id
+    return {
+        "endpoint": metadata_servers.servers().endpoint(instance_id),
+        "instance_id": instance_id,
+    }
+
+
+def reset(asked: Asked) -> Content:
     """A fresh account and market."""
-    state.start_afresh(SandboxOptions(**body))
+    state.start_afresh(checked(asked.body))
+    log.clear()
+    if note := market_note():
+        Home(asked.home).add_note(note)
     return {}
 
 
-VERBS: Mapping[str, Callable[[Body], Content]] = {
-    "now": now,
+def market_note() -> str | None:
+    """What must be said of the prices that are replayed, if any are."""
+    return world().cast.told() if world().options.replay else None
+
+
+Verb = Callable[[Asked], Content]
+
+#: These change nothing.
+LOOKS: Mapping[str, Verb] = {
+    "now": reports.now,
+    "status": reports.status,
+    "events": reports.events,
+    "bill": reports.bill,
+    "calls": reports.calls,
+    "metadata": metadata,
+}
+VERBS: Mapping[str, Verb] = {
+    **LOOKS,
     "advance": advance,
     "interrupt": interrupt,
+    "shutdown": shutdown,
     "drain": drain,
     "refill": refill,
     "price": price,
     "quota": quota,
     "fail": fail,
-    "calls": calls,
+    "latency": latency,
+    "throttle": throttle,
     "reset": reset,
 }
 
 
-LOOKS = {"now", "calls"}  # change nothing
-
-
-def carry_out(verb: str, body: Body) -> tuple[int, Content]:
+def carry_out(verb: str, body: object, home: Path) -> tuple[int, Content]:
     """The HTTP status and the content of the answer."""
     if verb not in VERBS:
         return 404, {"kind": "not-found", "message": f"no control verb '{verb}'"}
     try:
-        world().catch_up()
-        content = VERBS[verb](body)
+        if not isinstance(body, dict):
+            raise BadInput("The body must be a JSON object")
+        if verb != "reset":
+            world().catch_up()
+        content = VERBS[verb](Asked(body, home))
         world().catch_up()
     except SpotkeeperError as problem:
         return 400, {
@@ -163,38 +237,14 @@ def carry_out(verb: str, body: Body) -> tuple[int, Content]:
     return 200, content
 
 
-def _pool(body: Body) -> Pool:
-    pool = parse_pool(str(body["pool"]))
-    if not catalogue.is_spot_pool(pool):
-        raise NotFound(
-            f"There is no Spot pool {pool}",
-            next_step="`spot find` lists pools; write TYPE@ZONE.",
-        )
-    return pool
+def _spelled(length: timedelta) -> str:
+    """As it is typed: 1d2h, 30m, 0.5s."""
+    hours, seconds = divmod(length.seconds + length.microseconds / 1e6, 3_600)
+    minutes, seconds = divmod(seconds, 60)
+    parts = ((length.days, "d"), (hours, "h"), (minutes, "m"), (seconds, "s"))
+    return "".join(f"{number:g}{unit}" for number, unit in parts if number) or "0s"
 
 
-def _request_named(name: str) -> SpotRequest:
-    """The running Spot machine by name or instance id, in any region."""
-    found = [
-        request
-        for request in spot_requests()
-        if request.situation in RUNNING | NOTICED and name in _names(request)
-    ]
-    if not found:
-        raise NotFound(
-            f"No running Spot machine is called '{name}'",
-            next_step="Give its name or its instance id; `spot ls` shows both.",
-        )
-    if len(found) > 1:
-        ids = ", ".join(str(request.instance_id) for request in found)
-        raise BadInput(
-            f"{len(found)} Spot machines are called '{name}'",
-            next_step=f"Give an instance id: {ids}.",
-        )
-    request: SpotRequest = found[0]
-    return request
-
-
-def _names(request: SpotRequest) -> set[str]:
-    tags = request.ec2_backend.tags.get(request.instance_id, {})
-    return {str(request.instance_id), *(tags[key] for key in NAME_TAGS if key in tags)}
+def _told(verb: str, details: Mapping[str, str] | None = None) -> None:
+    """For the history: somebody played EC2's part."""
+    world().tell(Kind.CONTROL, verb, EVERYWHERE, details or {})

@@ -1,5 +1,6 @@
 """The daemon's life: bind, restore, warm up, say that it is ready, serve, idle out."""
 
+import gc
 import logging
 import os
 import secrets
@@ -15,12 +16,15 @@ from werkzeug.test import EnvironBuilder
 from spotkeeper.sandbox import catalogue
 from spotkeeper.sandbox.ec2 import responses
 from spotkeeper.sandbox.home import Home, Process, own_version
-from spotkeeper.sandbox.server import state
+from spotkeeper.sandbox.neighbours import wiring
+from spotkeeper.sandbox.options import SandboxOptions
+from spotkeeper.sandbox.server import snapshot, state
 from spotkeeper.sandbox.server.application import Application, Identity
-from spotkeeper.sandbox.world import world
+from spotkeeper.sandbox.server.control_verbs import market_note
 
 IDLE_LIMIT = 12 * 3600.0  # seconds of real time without a call
 IDLE_LOOK = 60.0
+STARTER_LOOK = 1.0
 POLL = 0.1  # how soon a stop is noticed
 
 WARM_REGION = "us-east-1"
@@ -37,23 +41,27 @@ class QuietHandler(WSGIRequestHandler):  # type: ignore[misc]
         """The call log is in memory, for whoever asks."""
 
 
-def serve(home: Path, port: int) -> None:
-    """Run the sandbox in this process until it is stopped."""
+def serve(home: Path, port: int, *, tied: bool = False) -> None:
+    """Run the sandbox in this process until it is stopped; ``tied``: or until its starter ends."""
+    starter = os.getppid() if tied else None
     os.umask(0o077)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     folder = Home(home)
     identity = Identity(secrets.token_urlsafe(32), secrets.token_hex(16))
     responses.install()
+    wiring.install()
     application = Application(home, identity, stop=lambda: _shut_down(server))
     server = make_server(
         "127.0.0.1", port, application, threaded=True, request_handler=QuietHandler
     )
     server.daemon_threads = True
-    if note := state.restore(home, folder.options()):
-        folder.add_note(note)
+    state.start_afresh(folder.options())
     _warm_up(application)
+    for note in _restore(home, folder.options()):
+        folder.add_note(note)
+    state.save(home)
     signal.signal(signal.SIGTERM, lambda *_: _shut_down(server))
-    threading.Thread(target=_idle_out, args=(application, server), daemon=True).start()
+    threading.Thread(target=_idle_out, args=(application, server, starter), daemon=True).start()
     process = Process(
         pid=os.getpid(),
         port=server.server_port,
@@ -66,8 +74,15 @@ def serve(home: Path, port: int) -> None:
     folder.forget_process()
 
 
+def _restore(home: Path, options: SandboxOptions) -> list[str]:
+    """Take up what was saved; what the user must hear about it."""
+    is_new = not (home / snapshot.NAME).exists()
+    notes = [state.restore(home, options), market_note() if is_new else None]
+    return [note for note in notes if note]
+
+
 def _warm_up(application: Application) -> None:
-    """The first EC2 call is slow: let nobody wait for it after "ready"."""
+    """The first EC2 call is slow: let nobody wait for it after "ready". It leaves no trace."""
     catalogue.spot_pools(WARM_REGION)
     for action in ("DescribeVpcs", "DescribeInstances"):
         request = EnvironBuilder(
@@ -75,9 +90,9 @@ def _warm_up(application: Application) -> None:
             data={"Action": action, "Version": "2016-11-15"},
             headers={"Authorization": SIGNED},
         )
-        list(application(request.get_environ(), lambda *_: None))
-        world().calls.pop()  # nobody's call
-    state.save(application.home)
+        application.aws.warm_up(request.get_environ())
+    gc.freeze()  # what is here now stays: the collector need not look at it again
+    gc.enable()
 
 
 def _shut_down(server: BaseWSGIServer) -> None:
@@ -85,7 +100,9 @@ def _shut_down(server: BaseWSGIServer) -> None:
     threading.Thread(target=server.shutdown, daemon=True).start()
 
 
-def _idle_out(application: Application, server: BaseWSGIServer) -> None:
+def _idle_out(application: Application, server: BaseWSGIServer, starter: int | None) -> None:
     while time.monotonic() - application.last_used < IDLE_LIMIT:
-        time.sleep(IDLE_LOOK)
+        if starter is not None and os.getppid() != starter:
+            break
+        time.sleep(IDLE_LOOK if starter is None else STARTER_LOOK)
     _shut_down(server)

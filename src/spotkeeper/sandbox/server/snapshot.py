@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-SCHEMA = 2  # raise it when World, SpotRequest or LaunchOrder change their fields
+SCHEMA = 4  # raise it when World, SpotRequest or LaunchOrder change their fields
 NAME = "state.snapshot"
 PRIVATE = 0o600
 
@@ -32,15 +32,27 @@ class Header:
 
 
 def write(path: Path, content: Any, *, moto_version: str) -> None:
-    """Replace the snapshot in one step: the old one or the new one, never half of one."""
-    blob = pickle.dumps(content, protocol=pickle.HIGHEST_PROTOCOL)
+    """Replace the snapshot in one step: the old one or the new one, never half of one.
+
+    The disk is not waited for: what was written is there after a crash of the process, and a file
+    that a crash of the computer cut short is told by its checksum.
+    """
+    write_blob(path, dumps(content), moto_version=moto_version)
+
+
+def dumps(content: Any) -> bytes:
+    """The content as bytes."""
+    return pickle.dumps(content, protocol=pickle.HIGHEST_PROTOCOL)
+
+
+def write_blob(path: Path, blob: bytes, *, moto_version: str) -> None:
+    """Write what ``dumps`` made."""
     header = Header(SCHEMA, moto_version, hashlib.sha256(blob).hexdigest())
     temporary = path.with_suffix(".new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(json.dumps(vars(header)).encode() + b"\n" + blob)
-        file.flush()
-        os.fsync(file.fileno())
+        file.write(json.dumps(vars(header)).encode() + b"\n")
+        file.write(blob)
     temporary.replace(path)
 
 

@@ -1,51 +1,88 @@
-"""All state of the process, taken apart and put together: moto's EC2 and IAM, and our world."""
+"""All state of the process, taken apart and put together: moto's backends, and our world."""
 
+import sys
+import traceback
+from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import moto
 from moto.ec2.models import ec2_backends
 from moto.iam.models import iam_backends
+from moto.moto_api._internal import mock_random
 
 from spotkeeper.sandbox.catalogue import ACCOUNT_ID
+from spotkeeper.sandbox.neighbours import metadata_servers, service_roles
 from spotkeeper.sandbox.options import SandboxOptions
-from spotkeeper.sandbox.server import snapshot
+from spotkeeper.sandbox.server import history_file, snapshot
 from spotkeeper.sandbox.world import new_world, replace_world, world
 
-SPOT_ROLE = "AWSServiceRoleForEC2Spot"
-KEPT = {"ec2": ec2_backends, "iam": iam_backends}
+ALWAYS_KEPT = {"ec2": ec2_backends, "iam": iam_backends}
+
+# Kept once they were used; none of them is imported for this. SSM cannot be pickled.
+KEPT_WHEN_USED = ("cloudwatch", "events", "logs", "scheduler", "s3", "sqs")
+
+DOTS = 2  # in moto.SERVICE.models
+
+HISTORY_CUT = "Part of the sandbox's history file is missing: `events` and `bill` lack it."
 
 
 def start_afresh(options: SandboxOptions) -> None:
-    """An account of the first day."""
-    for backends in KEPT.values():
+    """An account of the first day: the same one for the same options."""
+    fresh = new_world(options)  # refuses options that it cannot use, before anything is given up
+    for backends in _used().values():
         backends[ACCOUNT_ID].clear()
-    replace_world(new_world(options))
+    metadata_servers.close_all()
+    mock_random.seed(options.seed)  # every id and address that moto draws
+    replace_world(fresh)
     if not options.is_fresh:
-        _create_spot_role()
-
-
-def _create_spot_role() -> None:
-    """The service-linked role that the first Spot request of an account makes."""
-    iam_backends[ACCOUNT_ID]["aws"].create_role(
-        role_name=SPOT_ROLE,
-        assume_role_policy_document='{"Version":"2012-10-17","Statement":[]}',
-        path="/aws-service-role/spot.amazonaws.com/",
-        permissions_boundary=None,
-        description="Default EC2 Spot Service Linked Role",
-        tags=[],
-        max_session_duration="3600",
-        linked_service="spot.amazonaws.com",
-    )
+        service_roles.ensure(service_roles.SPOT)
 
 
 def save(home: Path) -> None:
-    """Write everything to the snapshot."""
-    regions: dict[str, dict[str, Any]] = {
-        name: dict(backends[ACCOUNT_ID].items()) for name, backends in KEPT.items()
-    }
-    content = {"world": world(), "moto": regions}
-    snapshot.write(home / snapshot.NAME, content, moto_version=moto.__version__)
+    """Write everything: first what happened, then the snapshot that knows how much of it."""
+    history_file.append(home, world().history)
+    snapshot.write_blob(home / snapshot.NAME, _blob(), moto_version=moto.__version__)
+
+
+def _blob() -> bytes:
+    """The state as bytes; a service that cannot be pickled as it is used now is left out."""
+    regions = {name: _regions(backends) for name, backends in _kept().items()}
+    content = {"world": world(), "random": mock_random.getstate(), "moto": regions}
+    try:
+        return snapshot.dumps(content)
+    except Exception:  # pickle raises whatever the objects raise
+        traceback.print_exc(file=sys.stderr)
+        kept = {name: regions[name] for name in ALWAYS_KEPT}
+        return snapshot.dumps({**content, "moto": kept})
+
+
+def _kept() -> Mapping[str, Any]:
+    """moto's backends of every service that is kept and was used."""
+    modules = {name: sys.modules.get(f"moto.{name}.models") for name in KEPT_WHEN_USED}
+    used = {name: _backends(name, module) for name, module in modules.items() if module}
+    return {**ALWAYS_KEPT, **used}
+
+
+def _used() -> Mapping[str, Any]:
+    """moto's backends of every service whose module was imported, by the service's name."""
+    found = (
+        (module.split(".")[1], sys.modules[module])
+        for module in sorted(sys.modules)
+        if module.startswith("moto.") and module.endswith(".models") and module.count(".") == DOTS
+    )
+    named = ((name, _backends(name, module)) for name, module in found)
+    return {name: backends for name, backends in named if backends is not None}
+
+
+def _backends(service: str, module: ModuleType) -> Any:
+    """moto's own name for them."""
+    return getattr(module, f"{service}_backends", None)
+
+
+def _regions(backends: Any) -> dict[str, Any]:
+    return dict(backends[ACCOUNT_ID].items())
 
 
 def restore(home: Path, options: SandboxOptions) -> str | None:
@@ -62,8 +99,10 @@ def restore(home: Path, options: SandboxOptions) -> str | None:
             f"The sandbox's saved state could not be used ({problem}); it was moved to {aside} "
             "and the sandbox started afresh."
         )
-    for name, backends in KEPT.items():
-        for region, backend in content["moto"][name].items():
-            dict.__setitem__(backends[ACCOUNT_ID], region, backend)
+    kept = _kept()  # reading the snapshot imported the services that are in it
+    for name, regions in content["moto"].items():
+        for region, backend in regions.items():
+            dict.__setitem__(kept[name][ACCOUNT_ID], region, backend)
+    mock_random.setstate(content["random"])
     replace_world(content["world"])
-    return None
+    return None if history_file.fit(home, world().history) else HISTORY_CUT
