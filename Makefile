@@ -5,14 +5,15 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CONSTRAINED := --constraint constraints.txt
 
-.PHONY: help setup demo test check bench clean
+.PHONY: help setup demo test soak check bench clean
 
 help:
 	@echo "make demo   see the whole life of a machine, in a simulated EC2"
 	@echo "make test   run the tests"
+	@echo "make soak   run the tests that take long"
 	@echo "make setup  install the tools for development"
 	@echo "make check  format, lint, types and import rules"
-	@echo "make bench  compare start-up with the AWS command line"
+	@echo "make bench  compare speed with the AWS command line, boto3, polars, pandas, moto"
 	@echo "make clean  remove everything that was built"
 
 $(VENV)/.python:
@@ -40,6 +41,9 @@ demo: $(VENV)/.demo
 test: setup
 	$(BIN)/python -m pytest -n 2
 
+soak: setup
+	$(BIN)/python -m pytest -n 2 -m soak
+
 check: setup
 	$(BIN)/ruff format --check src tests bench
 	$(BIN)/ruff check src tests bench
@@ -48,6 +52,8 @@ check: setup
 
 bench: setup
 	$(BIN)/python bench/startup.py
+	$(BIN)/python bench/price_files.py
+	$(BIN)/python bench/sandbox.py
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

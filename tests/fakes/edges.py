@@ -11,6 +11,7 @@ from tests.fakes.talk import FakeReach, FakeTalk
 from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.wiring import Edges
 from spotkeeper.lifecycle.ports import Journal, Reach
+from spotkeeper.store.cache import Cache
 from spotkeeper.store.folders import Folders
 
 PUBLIC_KEY = (
@@ -44,9 +45,13 @@ def edges(
         folders=Folders(home / "state", home / "cache"),
         home=home,
         default_region=geography.REGION,
-        known_regions=tuple(geography.ZONES),
+        known_regions=lambda: tuple(geography.ZONES),
         caller_cidr=lambda: CIDR,
         on_demand=feeds,
+        advisor=feeds,
+        scores=feeds,
+        quotas=feeds,
+        memory=Cache(home / "cache", cloud.clock.now),
         boot_script=BOOT_SCRIPT,
     )
 

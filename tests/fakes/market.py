@@ -10,13 +10,15 @@ from tests.fakes.cloud import FakeCloud
 
 from spotkeeper.errors import BadInput, Unreachable
 from spotkeeper.lifecycle.ports import Image
+from spotkeeper.market.advisor import Advisor
 from spotkeeper.market.feeds import Progress
 from spotkeeper.market.market import Market
+from spotkeeper.market.scores import Scored
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.offer import Dated, SpotPrice
 from spotkeeper.model.pool import Pool
 from spotkeeper.model.price_table import PriceTable, Row
-from spotkeeper.model.quota import QuotaFamily
+from spotkeeper.model.quota import QuotaFamily, SpotQuota
 
 
 class FakeFeeds:
@@ -37,6 +39,9 @@ class FakeFeeds:
 
     def hardware(self, seen: Mapping[str, Collection[str]]) -> Dated[Mapping[str, InstanceType]]:
         return Dated(geography.HARDWARE, self._ec2.now)
+
+    def remembered(self) -> Dated[Mapping[str, InstanceType]] | None:
+        return None
 
     def refuse_unknown(self, globs: Sequence[str]) -> None:
         unknown = sorted(set(globs) - set(geography.HARDWARE))
@@ -63,6 +68,11 @@ class FakeFeeds:
         usd, since = str(self._ec2.price(of)), self._ec2.now.isoformat()
         return (of.instance_type, of.platform, usd, since, of.zone.name, of.zone.id or "")
 
+    def histories(
+        self, regions: Sequence[str], globs: Sequence[str], since: datetime
+    ) -> Sequence[PriceTable]:
+        return self.scan(regions, globs)
+
     def current_prices(self, region: str, types: Collection[str]) -> Collection[SpotPrice]:
         self._answer(region)
         return [
@@ -77,6 +87,20 @@ class FakeFeeds:
         self._answer(region)
         of = Pool(instance_type, geography.zone(zone_name))
         return [SpotPrice(of, self._ec2.price(of), since)]
+
+    def advice(self, regions: Collection[str] = ()) -> Dated[Advisor]:
+        raise Unreachable("nobody advises here")
+
+    def sizes(self) -> Mapping[str, InstanceType]:
+        raise Unreachable("nobody advises here")
+
+    def scores(self, ranked: Sequence[str], regions: Sequence[str]) -> Dated[Scored]:
+        raise Unreachable("nobody scores here")
+
+    def spot_quota(
+        self, region: str, family: QuotaFamily, *, ask: bool
+    ) -> Dated[SpotQuota] | None:
+        return None
 
     def on_demand_prices(
         self, region: str, types: Collection[str]

@@ -62,6 +62,7 @@ def home(tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> P
     monkeypatch.setenv("SPOT_HOME", str(tmp_path / "spot"))
     monkeypatch.setenv("SPOT_SANDBOX", "1")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("SPOT_ADVISOR_URL", f"{sandbox.url}/_sandbox/public/spot-advisor-data.json")
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -21,6 +21,16 @@ OFFER_FIELDS = {
 }
 
 
+#: More fields than were promised first; they stay too.
+MORE_FIELDS = {
+    "usd_per_gpu_hour",
+    "usd_per_vcpu_hour",
+    "quota_free_vcpus",
+    "quota_fits",
+    "cooling",
+}
+
+
 def test_offers_have_the_promised_fields_and_unknown_is_null(spot: Spot, sandbox: Sandbox) -> None:
     answer = spot("find", "--type", "g5.xlarge", *JSON)
 
@@ -30,13 +40,22 @@ def test_offers_have_the_promised_fields_and_unknown_is_null(spot: Spot, sandbox
     assert any("simulated" in warning for warning in answer.document["warnings"])
     assert "refused" not in answer.document
     first = answer.items[0]
-    assert set(first) >= OFFER_FIELDS
+    assert set(first) >= OFFER_FIELDS | MORE_FIELDS
     facts = ("A10G", 1, "x86_64", 4, 16.0, "Linux/UNIX")
     names = ("gpu_name", "gpu_count", "arch", "vcpus", "memory_gib", "platform")
     assert tuple(first[name] for name in names) == facts
-    unknown = ("interruption_band", "placement_score", "expected_usd_per_useful_hour")
-    assert [first[name] for name in unknown] == [None, None, None]
-    assert {source["fact"] for source in first["sources"]} >= {"spot_usd_per_hour", "hardware"}
+    unknown = ("placement_score", "quota_free_vcpus", "quota_fits", "cooling")
+    assert [first[name] for name in unknown] == [None] * len(unknown)
+    told = {source["fact"] for source in first["sources"]}
+    assert told == {
+        "spot_usd_per_hour",
+        "hardware",
+        "on_demand_usd_per_hour",
+        "interruption_band",
+    }
+    assert first["expected_usd_per_useful_hour"] > first["spot_usd_per_hour"]
+    assert first["usd_per_gpu_hour"] == first["spot_usd_per_hour"]
+    assert first["usd_per_vcpu_hour"] == pytest.approx(first["spot_usd_per_hour"] / 4)
 
     history = sandbox.client("ec2").describe_spot_price_history(
         InstanceTypes=["g5.xlarge"],
@@ -54,8 +73,8 @@ def test_offers_have_the_promised_fields_and_unknown_is_null(spot: Spot, sandbox
 def test_several_regions_are_ranked_together(spot: Spot) -> None:
     answer = spot("find", "--type", "g5.xlarge", "--type", "m5.2xlarge", *TWO, *JSON)
 
-    prices = [offer["spot_usd_per_hour"] for offer in answer.items]
-    assert prices == sorted(prices)
+    values = [offer["expected_usd_per_useful_hour"] for offer in answer.items]
+    assert values == sorted(values)
     assert {offer["region"] for offer in answer.items} == {"us-east-1", "eu-west-1"}
     assert {offer["instance_type"] for offer in answer.items} == {"g5.xlarge", "m5.2xlarge"}
 

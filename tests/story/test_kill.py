@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import Sandbox
 from tests.story import account
 from tests.story.conftest import Spot
+from tests.story.living import at_ec2s_pace, lives
 
 UP = ("up", "train", "--type", "g5.xlarge", "--yes")
 
@@ -80,6 +81,21 @@ def test_a_launch_that_was_killed_leaves_nothing_that_down_does_not_end(
 ) -> None:
     killed(home, point, *UP)
     ended_by_down(spot, sandbox)
+
+
+@pytest.mark.parametrize("point", ["after RunInstances 1", "after DescribeInstances 2"])
+def test_at_ec2s_pace_a_launch_that_was_killed_before_its_ids_are_known_leaves_nothing(
+    spot: Spot, sandbox: Sandbox, home: Path, point: str
+) -> None:
+    at_ec2s_pace(sandbox, visibility=120)
+    killed(home, point, *UP)
+
+    ended_by_down(spot, sandbox)
+
+    sandbox.control.advance(timedelta(minutes=10))
+    assert spot("ls").code == 0
+    assert account.left(sandbox) == []
+    assert len(lives(sandbox)) == 1
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.conftest import Sandbox
+from tests.story.living import at_ec2s_pace
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -85,7 +87,8 @@ def test_the_commands_of_the_readme_work_in_order(
     assert ran == sum(block.language == "sh" for block in BLOCKS)
 
 
-def test_the_transcript_is_what_the_commands_print(home: Path) -> None:
+def test_the_transcript_is_what_the_commands_print(home: Path, sandbox: Sandbox) -> None:
+    at_ec2s_pace(sandbox, scenario="article")
     [transcript] = [block.text for block in BLOCKS if block.language == "console"]
     for command, told in steps(transcript):
         assert masked(shell(command)) == masked(told), command

@@ -1,9 +1,5 @@
 """The caller's own address as AWS sees it."""
 
-import ipaddress
-
-import urllib3
-
 from spotkeeper.errors import Unreachable
 
 #: AWS's own echo service, named by the EC2 User Guide.
@@ -22,6 +18,10 @@ def caller_cidr(url: str = CHECKIP_URL) -> str:
     Raises:
         Unreachable: no answer, or not an address.
     """
+    import ipaddress
+
+    import urllib3  # a look at the market does without
+
     pool = urllib3.PoolManager(timeout=_TIMEOUT_SECONDS, retries=2)
     try:
         answer = pool.request("GET", url, preload_content=False)

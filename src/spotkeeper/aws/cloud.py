@@ -26,6 +26,7 @@ from spotkeeper.model.place import Zone
 #: vanished one forgets it.
 IMAGE_AGE = timedelta(days=7)
 SUBNET_AGE = timedelta(days=1)
+REGIONS_AGE = timedelta(days=1)
 
 #: EC2's answer to a DryRun that would have been allowed.
 DRY_RUN_ALLOWED = "DryRunOperation"
@@ -49,8 +50,12 @@ class Ec2Cloud:
         return self._caller
 
     def regions(self) -> tuple[str, ...]:
-        """The regions enabled for the account."""
-        return self._aws.enabled_regions()
+        """The regions enabled for the account, remembered for a day."""
+        kept = self._memory.get("regions", self._aws.login, younger_than=REGIONS_AGE)
+        if not kept:
+            kept = list(self._aws.enabled_regions())
+            self._memory.put("regions", self._aws.login, kept)
+        return tuple(kept)
 
     def subnets(self, region: str, subnet_id: str | None = None) -> tuple[Subnet, ...]:
         """The named subnet, or the default one of every zone; empty without a default VPC."""
@@ -251,9 +256,10 @@ class Ec2Cloud:
             raise NotFound(f"EC2 does not list {instance_id} in {region}", region=region)
         return found[0]
 
-    def cancel(self, region: str, request_ids: Collection[str]) -> None:
-        """Cancel requests, one by one where one of them is unknown to EC2."""
-        self._each("CancelSpotInstanceRequests", region, "SpotInstanceRequestIds", request_ids)
+    def cancel(self, region: str, request_ids: Collection[str]) -> frozenset[str]:
+        """Cancel requests, one by one where one of them is unknown to EC2; gives the unknown."""
+        operation = "CancelSpotInstanceRequests"
+        return self._each(operation, region, "SpotInstanceRequestIds", request_ids)
 
     def terminate(self, region: str, instance_ids: Collection[str]) -> None:
         """Terminate instances, one by one where one of them is unknown to EC2."""
@@ -329,15 +335,17 @@ class Ec2Cloud:
         self._memory.put("image", key, described)
         return described
 
-    def _each(self, operation: str, region: str, key: str, ids: Collection[str]) -> None:
+    def _each(self, operation: str, region: str, key: str, ids: Collection[str]) -> frozenset[str]:
+        """Gives the ids that EC2 does not know."""
         asked: requests.Body = {key: list(ids)}
         try:
             self._aws.call(operation, region, **asked)
         except NotFound:
             if len(ids) == 1:
-                return
-            for each in ids:
-                self._each(operation, region, key, [each])
+                return frozenset(ids)
+            apart = (self._each(operation, region, key, [each]) for each in ids)
+            return frozenset().union(*apart)
+        return frozenset()
 
 
 def _unless(code: str, call: Callable[[], object]) -> None:

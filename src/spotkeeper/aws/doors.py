@@ -4,17 +4,21 @@ Only what is certain is answered here. Proxies, FIPS or dual-stack endpoints, an
 credentials but plain keys in the environment are botocore's business.
 """
 
+import json
 import os
-import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from spotkeeper.aws.signing import Keys
+
+if TYPE_CHECKING:
+    import ssl
 
 PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 VARIANTS = ("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT")
@@ -36,23 +40,59 @@ class Door:
     on_call: Callable[[], None]
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
-    def tls(self) -> ssl.SSLContext:
-        """Certificates are always checked."""
-        return _tls(next((os.environ[name] for name in BUNDLES if os.environ.get(name)), None))
+
+def tls() -> "ssl.SSLContext":
+    """Certificates are always checked, against those that botocore would use."""
+    return _tls(next((os.environ[name] for name in BUNDLES if os.environ.get(name)), None))
 
 
 @cache
-def _tls(bundle: str | None) -> ssl.SSLContext:
+def _tls(bundle: str | None) -> "ssl.SSLContext":
     """One context for all regions: to read the certificates takes longer than to use them."""
+    import ssl
+
     return ssl.create_default_context(cafile=bundle or _botocores_bundle())
 
 
 def _botocores_bundle() -> str | None:
-    """The certificates that boto3 would use, found without importing it."""
+    """The certificates that boto3 would use."""
+    return str(found) if (found := _botocores("cacert.pem")) else None
+
+
+def _botocores(name: str) -> Path | None:
+    """A file that comes with botocore, found without importing it."""
     spec = find_spec("botocore")
     folders = spec.submodule_search_locations if spec else None
-    files = [Path(folder) / "cacert.pem" for folder in folders or ()]
-    return next((str(file) for file in files if file.exists()), None)
+    files = [Path(folder) / name for folder in folders or ()]
+    return next((file for file in files if file.exists()), None)
+
+
+@cache
+def _dns_suffixes() -> dict[str, str]:
+    """The end of every endpoint's name by region, in all partitions that botocore knows."""
+    file = _botocores("data/partitions.json")
+    partitions = json.loads(file.read_bytes())["partitions"] if file else ()
+    return {
+        region: partition["outputs"]["dnsSuffix"]
+        for partition in partitions
+        for region in partition["regions"]
+    }
+
+
+def usual_address(region: str) -> str | None:
+    """EC2's own endpoint; ``None`` in a region that botocore's data do not name."""
+    suffix = _dns_suffixes().get(region)
+    return f"https://ec2.{region}.{suffix}" if suffix else None
+
+
+def may_be_configured(environment: Mapping[str, str]) -> bool:
+    """Whether the user's configuration file says anything of endpoints, in whatever profile."""
+    file = Path(environment.get("AWS_CONFIG_FILE") or "~/.aws/config").expanduser()
+    try:
+        text = file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return any(setting in text for setting in CONFIGURED)
 
 
 def door_to(url: str, keys: Keys, on_call: Callable[[], None]) -> Door | None:

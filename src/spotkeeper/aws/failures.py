@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spotkeeper.errors import (
     BadInput,
@@ -27,6 +28,7 @@ from spotkeeper.errors import (
     Throttled,
     Unreachable,
 )
+from spotkeeper.model.duration import words
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -56,6 +58,8 @@ ERROR_FOR_CODE: Mapping[str, type[SpotkeeperError]] = {
     "InvalidClientTokenId": CredentialsProblem,
     "UnrecognizedClientException": CredentialsProblem,
     "SignatureDoesNotMatch": CredentialsProblem,
+    "InvalidSignatureException": CredentialsProblem,
+    "RequestTimeTooSkewed": CredentialsProblem,
     "AuthFailure": CredentialsProblem,
     "UnauthorizedOperation": PermissionDenied,
     "AccessDenied": PermissionDenied,
@@ -98,6 +102,18 @@ CODES_OF_A_CLOSED_REGION = frozenset(
     {"AuthFailure", "OptInRequired", "UnrecognizedClientException", "InvalidClientTokenId"}
 )
 
+#: What AWS answers to a call that is dated more than five minutes before or after its own time.
+CODES_OF_A_WRONG_CLOCK = frozenset(
+    {
+        "AuthFailure",
+        "InvalidSignatureException",
+        "RequestExpired",
+        "RequestTimeTooSkewed",
+        "SignatureDoesNotMatch",
+    }
+)
+TOLERANCE = timedelta(minutes=4)
+
 CONFIG_FILES = "Check ~/.aws/config and ~/.aws/credentials."
 
 _HTTP_SERVER_ERROR = 500
@@ -132,16 +148,35 @@ def explained(place: Place) -> Iterator[None]:
 
 def from_client_error(refusal: "ClientError", place: Place) -> SpotkeeperError:
     """Our error for a refusal by AWS."""
-    error = refusal.response.get("Error", {})
-    code, words = str(error.get("Code", "")), str(error.get("Message", "")).strip()
-    status = refusal.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    answer: Mapping[str, Any] = refusal.response
+    error, about = answer.get("Error", {}), answer.get("ResponseMetadata", {})
+    code, told = str(error.get("Code", "")), str(error.get("Message", "")).strip()
+    status = about.get("HTTPStatusCode", 0)
     unknown = Unreachable if status >= _HTTP_SERVER_ERROR else Refused
-    family = ERROR_FOR_CODE.get(code, unknown)
+    clock = _wrong_clock(about) if code in CODES_OF_A_WRONG_CLOCK else None
+    family = CredentialsProblem if clock else ERROR_FOR_CODE.get(code, unknown)
     return family(
-        f"{place.operation} in {place.region}: {words or 'no message'} ({code or status})",
+        f"{place.operation} in {place.region}: {told or 'no message'} ({code or status})",
+        next_step=clock,
         region=place.region,
         aws_code=code,
     )
+
+
+def _wrong_clock(about: Mapping[str, Any]) -> str | None:
+    """What to do where this computer's time is not that of AWS's answer."""
+    from email.utils import parsedate_to_datetime
+
+    try:
+        theirs = parsedate_to_datetime(about.get("HTTPHeaders", {}).get("date", ""))
+        ahead = datetime.now(UTC) - theirs
+    except (TypeError, ValueError):
+        return None
+    if abs(ahead) < TOLERANCE:
+        return None
+    minutes = words(timedelta(minutes=round(abs(ahead) / timedelta(minutes=1))))
+    off = f"{minutes} {'ahead of' if ahead > timedelta(0) else 'behind'} AWS's"
+    return f"Set this computer's clock, which is {off}: AWS refuses calls from another time."
 
 
 def _from_botocore(problem: Exception, place: Place) -> SpotkeeperError:
@@ -166,7 +201,7 @@ def _error_for_exception() -> tuple[
     return (
         (
             aws.ProfileNotFound,
-            NoCredentials,
+            CredentialsProblem,
             "Run `aws configure list-profiles` to see the names.",
         ),
         (aws.UnauthorizedSSOTokenError, ExpiredCredentials, "Log in again with `aws sso login`."),
@@ -175,9 +210,9 @@ def _error_for_exception() -> tuple[
         (aws.LoginError, ExpiredCredentials, "Log in again with `aws login`."),
         (aws.NoAuthTokenError, ExpiredCredentials, None),
         (aws.RefreshWithMFAUnsupportedError, ExpiredCredentials, None),
-        (aws.CredentialRetrievalError, NoCredentials, None),
+        (aws.CredentialRetrievalError, CredentialsProblem, None),
         (aws.NoCredentialsError, NoCredentials, None),
-        (aws.PartialCredentialsError, NoCredentials, None),
+        (aws.PartialCredentialsError, CredentialsProblem, None),
         (aws.NoRegionError, BadInput, "Name one with --region, AWS_REGION or `aws configure`."),
         (aws.InvalidRegionError, BadInput, "Name a region such as us-east-1 with --region."),
         (aws.ParamValidationError, BadInput, None),

@@ -2,16 +2,18 @@
 
 import difflib
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from fnmatch import fnmatchcase
-from functools import cache
-from typing import Any
+from functools import cache, partial
+from itertools import chain
+from typing import Any, cast
 
 from spotkeeper.aws import parse, price_scan
 from spotkeeper.aws.memory import Memory
+from spotkeeper.aws.price_pages import FIELDS
 from spotkeeper.aws.price_scan import Question
 from spotkeeper.aws.session import AwsSession
 from spotkeeper.errors import BadInput
@@ -20,7 +22,7 @@ from spotkeeper.market.feeds import Progress
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.offer import Dated, SpotPrice
 from spotkeeper.model.pool import LINUX
-from spotkeeper.model.price_table import PriceTable, Row, newest
+from spotkeeper.model.price_table import Latest, PriceTable, Row
 
 CATALOG_AGE = timedelta(days=7)
 ON_DEMAND_AGE = timedelta(days=1)
@@ -34,6 +36,12 @@ ALL_TYPES = "all"
 
 #: Where the names of types are read; botocore's model is the same everywhere.
 REGION_OF_NAMES = "us-east-1"
+
+PRICES_AGE = timedelta(days=365)
+#: A whole market is megabytes: it is not written to the disk at every look.
+KEPT_FOR = timedelta(minutes=5)
+SEPARATOR = "|"  # of what is remembered of a price
+NAMES_AGE = timedelta(days=30)
 
 #: Up to this many types the Price List is asked type by type, beyond it for the whole region.
 FEW_TYPES = 8
@@ -102,6 +110,14 @@ class Ec2Catalog:
         types = {name: parse.instance_type(row) for name, row in known.items()}
         return Dated(types, datetime.fromisoformat(kept["at"]))
 
+    def remembered(self) -> Dated[Mapping[str, InstanceType]] | None:
+        """The types that were asked for in the last week."""
+        kept = self._memory.get("hardware", ALL_TYPES, younger_than=CATALOG_AGE)
+        if not kept:
+            return None
+        types = {name: parse.instance_type(row) for name, row in kept["types"].items()}
+        return Dated(types, datetime.fromisoformat(kept["at"]))
+
     def refuse_unknown(self, globs: Sequence[str]) -> None:
         """Check names that nobody sells against every name there is."""
         self._refuse_unknown(self._aws.region or REGION_OF_NAMES, globs, set())
@@ -128,8 +144,9 @@ class Ec2Catalog:
 class Ec2Prices:
     """Spot prices by DescribeSpotPriceHistory."""
 
-    def __init__(self, session: AwsSession, now: Callable[[], datetime]) -> None:
+    def __init__(self, session: AwsSession, memory: Memory, now: Callable[[], datetime]) -> None:
         self._aws = session
+        self._memory = memory
         self._now = now
 
     def scan(
@@ -138,9 +155,39 @@ class Ec2Prices:
         """The price now of every pool whose type matches a glob, of all regions side by side."""
         ours = any("[" in glob for glob in globs) or len(globs) > MAX_FILTER_VALUES
         question = Question(self._now(), () if ours else tuple(globs))
-        tables = price_scan.scan(self._aws, regions, question, told)
+        if self._aws.offline:
+            return [self._remembered(region, globs) for region in regions]
         fits = _fitting(globs) if ours else None
-        return [replace(table, rows=newest(filter(fits, table.rows), LINUX)) for table in tables]
+        found = price_scan.scan(
+            self._aws, regions, question, told, gather=lambda: Latest(LINUX, fits)
+        )
+        if not globs:
+            self._remember(found)
+        return found
+
+    def _remember(self, tables: Iterable[PriceTable]) -> None:
+        """Keep whole regions for ``--offline``; prices are asked for anew whenever they can be."""
+        kept = self._memory.get("prices-kept", ALL_TYPES, younger_than=KEPT_FOR) or {}
+        now = self._now()
+        fresh = {r: at for r, at in kept.items() if now - datetime.fromisoformat(at) < KEPT_FOR}
+        due = [table for table in tables if table.region not in fresh and not table.problem]
+        for table in due:
+            texts = SEPARATOR.join(chain.from_iterable(table.rows))
+            if texts.count(SEPARATOR) == len(FIELDS) * len(table.rows) - 1:
+                self._memory.put("prices", table.region, [table.as_of.isoformat(), texts])
+                fresh[table.region] = now.isoformat()
+        if due:
+            self._memory.put("prices-kept", ALL_TYPES, fresh)
+
+    def _remembered(self, region: str, globs: Sequence[str]) -> PriceTable:
+        kept = self._memory.get("prices", region, younger_than=PRICES_AGE)
+        if kept is None:
+            problem = self._aws.nothing_remembered("prices", region)
+            return PriceTable(region, (), self._now(), problem)
+        fits = _fitting(globs) if globs else None
+        texts = iter(kept[1].split(SEPARATOR))
+        rows = cast("Iterable[Row]", zip(*[texts] * len(FIELDS), strict=False))
+        return PriceTable(region, list(filter(fits, rows)), datetime.fromisoformat(kept[0]))
 
     def current_prices(self, region: str, types: Collection[str]) -> Collection[SpotPrice]:
         """The price now of every pool of the named types.
@@ -155,6 +202,20 @@ class Ec2Prices:
             if price.pool.instance_type in types and (not known or price.since > known.since):
                 newest[price.pool] = price
         return tuple(newest.values())
+
+    def histories(
+        self, regions: Sequence[str], globs: Sequence[str], since: datetime
+    ) -> Sequence[PriceTable]:
+        """Every change since a moment, of all regions side by side; asked without an end, the
+        answers go on until now."""
+        if self._aws.offline:
+            lost = partial(self._aws.nothing_remembered, "price history")
+            return [PriceTable(region, (), since, lost(region)) for region in regions]
+        ours = any("[" in glob for glob in globs) or len(globs) > MAX_FILTER_VALUES
+        question = Question(since, () if ours else tuple(globs))
+        tables = price_scan.scan(self._aws, regions, question)
+        fits = _fitting(globs)
+        return [replace(table, rows=list(filter(fits, table.rows))) for table in tables]
 
     def price_history(
         self, region: str, instance_type: str, zone_name: str, since: datetime
@@ -205,21 +266,23 @@ class PriceList:
         now = self._now()
         fresh = self._fresh(region, now)
         missing = sorted(set(types) - set(fresh))
-        if missing:
+        if missing and not self._aws.offline:
             answers: dict[str, str | None] = dict.fromkeys(missing)
             for wanted in self._questions(region, missing):
                 answers |= {name: str(usd) for name, usd in self._ask(region, wanted).items()}
             fresh |= {name: (usd, now) for name, usd in answers.items()}
             document = {name: [usd, at.isoformat()] for name, (usd, at) in fresh.items()}
             self._memory.put("on-demand", region, document)
-        prices = {name: Decimal(usd) for name in types if (usd := fresh[name][0])}
-        return Dated(prices, min((fresh[name][1] for name in types), default=now))
+        asked = {name: fresh[name] for name in types if name in fresh}
+        prices = {name: Decimal(usd) for name, (usd, _) in asked.items() if usd}
+        return Dated(prices, min((at for _, at in asked.values()), default=now))
 
     def _fresh(self, region: str, now: datetime) -> dict[str, tuple[str | None, datetime]]:
         """What is remembered of a region, each price with its own age."""
         kept = self._memory.get("on-demand", region, younger_than=ON_DEMAND_AGE) or {}
         dated = {name: (usd, datetime.fromisoformat(at)) for name, (usd, at) in kept.items()}
-        return {name: price for name, price in dated.items() if now - price[1] < ON_DEMAND_AGE}
+        good = timedelta.max if self._aws.offline else ON_DEMAND_AGE
+        return {name: price for name, price in dated.items() if now - price[1] < good}
 
     @staticmethod
     def _questions(region: str, missing: Sequence[str]) -> list[dict[str, str]]:
@@ -258,3 +321,12 @@ def _hourly_price(product: str) -> tuple[str, Decimal] | None:
         return None
     charged = [price for price in prices if price.is_finite() and price > 0]
     return (name, charged[0]) if charged else None
+
+
+def known_regions(session: AwsSession, memory: Memory) -> tuple[str, ...]:
+    """Every region that botocore knows; remembered, since to ask botocore is to import it."""
+    kept = memory.get("known-regions", "all", younger_than=NAMES_AGE)
+    if kept is None:
+        kept = list(session.known_regions)
+        memory.put("known-regions", "all", kept)
+    return tuple(kept)

@@ -1,16 +1,19 @@
 """One page of DescribeSpotPriceHistory, read without a service model.
 
 botocore's parser is where a scan of all regions spends its time, so the usual layout of a page is
-read by one compiled pattern. Counts of the page's own brackets prove that the pattern has seen
-everything; a page that fails them (another order of fields, an extra field, an entity) is read by
+read by one compiled pattern. The count of the page's tags proves that the pattern has seen
+everything; a page that fails it (another order of fields, an extra field, an entity) is read by
 expat, which is slower and strict. What expat cannot read either is an error, never fewer rows.
 """
 
 import re
-from datetime import date, datetime
+from datetime import datetime
 from functools import cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 from xml.parsers import expat
+
+from spotkeeper.model.price_table import Row
 
 ROOT = "DescribeSpotPriceHistoryResponse"
 SET = "spotPriceHistorySet"
@@ -23,17 +26,26 @@ FIELDS = (
     "availabilityZoneId",
 )
 
-#: Instance type, product, dollars per hour, time of the change, zone name, zone id; "" for none.
-Row = tuple[str, str, str, str, str, str]
+NAMESPACE_END = "}"
+LIST = [ROOT, SET]
+ITEM = [*LIST, "item"]
 
-ITEM = [ROOT, SET, "item"]
+#: What XML does not allow in a text, and what it gives a meaning of its own.
+NO_XML = [chr(code) for code in range(0x20) if chr(code) not in "\t\n\r"]
+UNUSUAL = ("&", "]", "\r", "\ufffe", "\uffff", *NO_XML)
 
-#: What XML does not allow, and what it gives a meaning of its own.
-NO_XML = bytes(code for code in range(0x20) if code not in b"\t\n\r")
-UNUSUAL = "&\r\ufffe\uffff"
+TAGS_PER_ROW = 12
+TAGS_OF_A_ZONE_ID = 2
+zone_id_of = itemgetter(5)
 
-BRACKETS_PER_ROW = 12
-BRACKETS_OF_A_ZONE_ID = 2
+#: A day that exists, and a time of it. Other years are left to expat and ``datetime``.
+DAY = (
+    r"20\d\d-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])"
+    r"|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
+)
+TIME = r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?"
+#: The forms of a time that every reader takes for the same moment.
+MOMENT = re.compile(rf"\d{{4}}-\d\d-\d\d{TIME}(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
 class Page(NamedTuple):
@@ -44,7 +56,11 @@ class Page(NamedTuple):
 
 
 class BadPage(ValueError):
-    """A page that is no answer of DescribeSpotPriceHistory, or only the beginning of one."""
+    """A page that is only the beginning of an answer, or that only botocore may understand."""
+
+
+class NoPage(BadPage):
+    """Something else than EC2's answer, which botocore would take for an empty one."""
 
 
 def read_page(body: bytes) -> Page:
@@ -59,17 +75,19 @@ def read_page(body: bytes) -> Page:
 @cache
 def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
     """Head, item and tail of a page; compiled when the first page arrives."""
-    # Text between elements says nothing; stray brackets and entities are counted elsewhere.
+    # Text between elements says nothing; stray tags and entities are looked for elsewhere.
     text = gap = "[^<]*+"
-    moment = r"\d{4}-[01]\d-[0-3]\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?Z"
-    values = {"timestamp": moment}
+    space = "[ \t\n]*"
+    values = {"timestamp": f"{DAY}{TIME}Z"}
     fields = [f"<{name}>({values.get(name, text)})</{name}>{gap}" for name in FIELDS]
-    token = rf"(?:<nextToken>({text})</nextToken>|<nextToken/>)?\s*"
-    request = rf"(?:<requestId>{text}</requestId>)?\s*"
-    head = rf"(?:<\?xml [^<>]*\?>)?\s*<{ROOT}(?: xmlns=\"[^<>]*\")?>\s*{request}{token}<{SET}>"
+    token = rf"(?P<told><nextToken>(?P<token>{text})</nextToken>|<nextToken/>)?{space}"
+    request = rf"(?P<request><requestId>{text}</requestId>)?{space}"
+    declared = r"(?:<\?xml version=\"1\.0\"(?: encoding=\"(?i:utf-8)\")?\?>)?"
+    root = rf"<{ROOT}(?: xmlns=\"[^<>\"]*\")?>"
+    head = f"{declared}{space}{root}{space}{request}{token}<{SET}>"
     item = f"<item>{gap}" + "".join(fields[:-1]) + f"(?:{fields[-1]})?</item>"
-    tail = rf"</{SET}>\s*{token}{request}</{ROOT}>\s*"
-    return re.compile(head), re.compile(item), re.compile(tail)
+    tail = rf"</{SET}>{space}{token}{request}</{ROOT}>{space}"
+    return re.compile(head), re.compile(item, re.ASCII), re.compile(tail)
 
 
 def _by_pattern(body: bytes) -> Page | None:
@@ -78,34 +96,26 @@ def _by_pattern(body: bytes) -> Page | None:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
         return None
-    if any(sign in text for sign in UNUSUAL) or len(body.translate(None, NO_XML)) < len(body):
+    if any(sign in text for sign in UNUSUAL):
         return None
     head_pattern, item_pattern, tail_pattern = _patterns()
     head = head_pattern.match(text)
     end = text.rfind(f"</{SET}>")
     tail = tail_pattern.fullmatch(text, end) if head and end > 0 else None
-    if head is None or tail is None or (head[1] is not None and tail[1] is not None):
+    if head is None or tail is None or _told_twice(head, tail):
         return None
     rows = item_pattern.findall(text, head.end(), end)
-    if not _nothing_else(text, head.end(), end, rows):
+    # Every tag belongs to a row: nothing was passed over.
+    with_id = len(rows) - [*map(zone_id_of, rows)].count("")
+    tags = TAGS_PER_ROW * len(rows) + TAGS_OF_A_ZONE_ID * with_id
+    if text.count("<", head.end(), end) != tags:
         return None
-    return Page(rows, head[1] or tail[1] or "")
+    return Page(rows, head["token"] or tail["token"] or "")
 
 
-def _nothing_else(text: str, begin: int, end: int, rows: list[Row]) -> bool:
-    """Whether the rows account for every bracket between two places, and their days exist."""
-    with_id = sum(1 for row in rows if row[5])
-    brackets = BRACKETS_PER_ROW * len(rows) + BRACKETS_OF_A_ZONE_ID * with_id
-    counted = text.count("<", begin, end), text.count(">", begin, end)
-    return counted == (brackets, brackets) and all(map(_exists, {row[3][:10] for row in rows}))
-
-
-def _exists(day: str) -> bool:
-    try:
-        date.fromisoformat(day)
-    except ValueError:
-        return False
-    return True
+def _told_twice(head: re.Match[str], tail: re.Match[str]) -> bool:
+    pairs = zip(head.group("told", "request"), tail.group("told", "request"), strict=True)
+    return any(before and after for before, after in pairs)
 
 
 class _Reader:
@@ -113,22 +123,33 @@ class _Reader:
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
-        self.token: str | None = None
+        self.token = ""
         self._path: list[str] = []
         self._item: dict[str, str] = {}
         self._text: list[str] | None = None
+        self._parts: set[str] = set()
 
     def start(self, name: str, _: Any) -> None:
-        local = name.rpartition(":")[2]
+        local = name.rpartition(NAMESPACE_END)[2]
         if self._text is not None:
             raise BadPage(f"<{local}> inside <{self._path[-1]}>, which is a value")
         self._path.append(local)
-        if len(self._path) == 1 and local != ROOT:
-            raise BadPage(f"the page is a <{local}>, not a <{ROOT}>")
+        self._check_place(local)
         if self._path == ITEM:
             self._item = {}
         elif self._is_value():
             self._text = []
+
+    def _check_place(self, local: str) -> None:
+        """What would be rows for one reader and nothing for another is refused."""
+        if len(self._path) == 1 and local != ROOT:
+            raise NoPage(f"the page is a <{local}>, not a <{ROOT}>")
+        if self._path[:-1] == LIST and local != "item":
+            raise BadPage(f"<{local}> among the rows")
+        if self._path[:-1] == [ROOT]:
+            if local in self._parts:
+                raise BadPage(f"the page has two of <{local}>")
+            self._parts.add(local)
 
     def data(self, text: str) -> None:
         if self._text is not None:
@@ -143,8 +164,14 @@ class _Reader:
             self.rows.append((first, *rest))  # type: ignore[arg-type]
         self._path.pop()
 
+    def page(self) -> Page:
+        """What was read, to the end."""
+        if SET not in self._parts:
+            raise NoPage("the page has no list of prices")
+        return Page(self.rows, self.token)
+
     def refuse_doctype(self, *_: Any) -> None:
-        raise BadPage("the page has a document type, which EC2's answers never have")
+        raise NoPage("the page has a document type, which EC2's answers never have")
 
     def _is_value(self) -> bool:
         of_item = self._path[:-1] == ITEM and self._path[-1] in FIELDS
@@ -152,8 +179,6 @@ class _Reader:
 
     def _keep(self, name: str, value: str) -> None:
         if name == "nextToken":
-            if self.token is not None:
-                raise BadPage("the page has two tokens")
             self.token = value
         elif name in self._item:
             raise BadPage(f"a row has two values for <{name}>")
@@ -165,7 +190,7 @@ def _checked(name: str, value: str) -> str:
     """A time must be one; the rest is checked where it is used."""
     if name == "timestamp":
         try:
-            datetime.fromisoformat(value)
+            datetime.fromisoformat(value if MOMENT.fullmatch(value) else "")
         except ValueError:
             raise BadPage(f"{value!r} is not a time") from None
     return value
@@ -173,7 +198,7 @@ def _checked(name: str, value: str) -> str:
 
 def _by_expat(body: bytes) -> Page:
     reader = _Reader()
-    parser = expat.ParserCreate("utf-8")
+    parser = expat.ParserCreate("utf-8", NAMESPACE_END)
     parser.buffer_text = True
     parser.StartElementHandler = reader.start
     parser.EndElementHandler = reader.end
@@ -183,4 +208,4 @@ def _by_expat(body: bytes) -> Page:
         parser.Parse(body, True)  # noqa: FBT003 - expat takes it so
     except expat.ExpatError as problem:
         raise BadPage(f"the page cannot be read: {problem}") from None
-    return Page(reader.rows, reader.token or "")
+    return reader.page()

@@ -1,24 +1,26 @@
 """Current Spot prices of many regions at once: one chain of pages per region, side by side.
 
-The quick way is a signed form over http.client, read by ``price_pages``. It takes nothing but a
+The quick way is a signed form over HTTP, read by ``price_pages``. It takes nothing but a
 clean page: any other answer, and any page that it cannot read, is handed over to boto3 at the same
 place in the chain, which owns retries and errors. Reads only: what costs money goes through boto3.
+
+A thread per region waits for the network. Pages are read, and their rows kept, by the caller's
+thread alone: to read is the processor's work, so nothing is lost, and there is one page at a time
+in memory.
 """
 
 import threading
 import time
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from queue import SimpleQueue
-from typing import Any, Protocol
+from queue import Empty, SimpleQueue
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlencode
 
 from spotkeeper.aws.doors import Door
+from spotkeeper.aws.price_line import Answer, Line, Unclean
 from spotkeeper.aws.price_pages import BadPage, Page, read_page
-from spotkeeper.aws.signing import Scope, signed_headers
 from spotkeeper.errors import Interrupted, SpotkeeperError, Unreachable
 from spotkeeper.market.feeds import Progress
 from spotkeeper.model.pool import LINUX
@@ -26,16 +28,13 @@ from spotkeeper.model.price_table import PriceTable, Row
 
 ROWS_PER_PAGE = 1_000
 API_VERSION = "2016-11-15"
-OK = 200
 
-#: A region that takes longer for one page, or for one step of a page, is said not to answer.
-PATIENCE_SECONDS = 10.0
-#: EC2 lets an account ask 100 times at once and then 20 times a second in each region.
-BURST_CALLS = 100
-SECONDS_PER_CALL = 1 / 20
+#: A region that gives no page for so long is not waited for, boto3's repeats included.
+SILENCE_SECONDS = 30.0
+#: Whoever watches is told at least this often.
+TICK_SECONDS = 1.0
 #: EC2 may send a few pages without rows; a chain of them is a fault.
 MAX_EMPTY_PAGES = 20
-MAX_PAGE_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,135 +87,206 @@ class Doors(Protocol):
         """The pages from ``token`` on, by boto3."""
 
 
+class Gathered(Protocol):
+    """What is kept of a region's rows while its pages arrive."""
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """What was kept."""
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Take the rows of one page."""
+
+
+class Everything:
+    """Every row."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Keep all of them."""
+        self.rows += rows
+
+
 def scan(
-    doors: Doors, regions: Sequence[str], asked: Question, told: Progress | None = None
+    doors: Doors,
+    regions: Sequence[str],
+    asked: Question,
+    told: Progress | None = None,
+    *,
+    gather: Callable[[], Gathered] = Everything,
 ) -> list[PriceTable]:
     """The prices of every region, in the order of ``regions``.
 
-    A region that fails is answered with its problem. Ctrl-C answers with what has arrived: the
-    regions that have not are said to be interrupted.
+    A region that fails, or is silent for too long, is answered with its problem and what had
+    arrived. Ctrl-C does the same for every region that has not answered to the end.
     """
-    answers: SimpleQueue[PriceTable] = SimpleQueue()
-    tables: dict[str, PriceTable] = {}
-    for region in regions:
-        # Daemons: a region that hangs must not keep the command from ending.
-        threading.Thread(
-            target=lambda region=region: answers.put(_table(doors, region, asked)), daemon=True
-        ).start()
-    prices = 0
+    letters: SimpleQueue[_Letter] = SimpleQueue()
+    desk = _Desk({region: gather() for region in regions}, asked.moment)
     try:
-        while len(tables) < len(regions):
-            table = answers.get()
-            tables[table.region] = table
-            prices += len(table.rows)
-            if told:
-                told(len(tables), len(regions), prices)
-    except KeyboardInterrupt:
-        problem = Interrupted("interrupted before it answered")
         for region in regions:
-            tables.setdefault(region, PriceTable(region, (), asked.moment, problem))
-    return [tables[region] for region in regions]
+            reader = _Reader(doors, region, asked, letters)
+            # Daemons: a region that hangs must not keep the command from ending.
+            threading.Thread(target=reader.run, daemon=True).start()
+        while desk.waits:
+            desk.wait(letters)
+            if told:
+                told(len(desk.tables), len(regions), desk.prices)
+    except KeyboardInterrupt:
+        desk.give_up(desk.waiting, _interrupted)
+    return [desk.tables[region] for region in regions]
 
 
-def _table(doors: Doors, region: str, asked: Question) -> PriceTable:
-    rows: list[Row] = []
-    try:
-        for page in _chain(doors, region, asked):
-            rows += page.rows
-    except SpotkeeperError as problem:
-        return PriceTable(region, rows, asked.moment, problem)
-    except Exception as problem:
-        told = Unreachable(f"{region} could not be read: {problem!r}", region=region)
-        return PriceTable(region, rows, asked.moment, told)
-    return PriceTable(region, rows, asked.moment)
+class _Step(NamedTuple):
+    """What the reader of a region must know of a page."""
+
+    next_token: str
+    prices: int
 
 
-def _chain(doors: Doors, region: str, asked: Question) -> Iterator[Page]:
-    """All pages of a region, the quick way as far as it goes."""
-    token, seen, empty = "", {""}, 0
-    for page in _either_way(doors, region, asked):
-        yield page
-        token = page.next_token
-        empty = 0 if page.rows else empty + 1
-        if token and (token in seen or empty > MAX_EMPTY_PAGES):
-            raise Unreachable(
-                f"{region} answers with the same or empty pages for ever", region=region
-            )
-        seen.add(token)
+class _Letter(NamedTuple):
+    """From a region's reader: a page, whose step or problem is awaited, or nothing any more."""
+
+    region: str
+    page: Answer | Page | None
+    reply: "SimpleQueue[_Step | Exception]"
+    problem: SpotkeeperError | None = None
 
 
-def _either_way(doors: Doors, region: str, asked: Question) -> Iterator[Page]:
-    token = ""
-    if door := doors.door(region):
+class _Desk:
+    """Where the pages of all regions are read; waits for each region, but not too long."""
+
+    def __init__(self, gathered: dict[str, Gathered], moment: datetime) -> None:
+        self.tables: dict[str, PriceTable] = {}
+        self.prices = 0
+        self._gathered = gathered
+        self._moment = moment
+        self._heard_at = dict.fromkeys(gathered, time.monotonic())
+
+    @property
+    def waits(self) -> bool:
+        """Whether a region has neither answered nor been given up."""
+        return bool(self._heard_at)
+
+    @property
+    def waiting(self) -> list[str]:
+        """The regions that are waited for."""
+        return list(self._heard_at)
+
+    def wait(self, letters: "SimpleQueue[_Letter]") -> None:
+        """Take the next letter; give up the regions that have been silent for too long."""
         try:
-            with _Line(door, region) as line:
-                while True:
-                    page = line.page(asked.form(token))
-                    yield page
-                    token = page.next_token
-                    if not token:
-                        return
-        except TimeoutError:
-            raise Unreachable(
-                f"{region} did not answer within {PATIENCE_SECONDS:.0f} s", region=region
-            ) from None
-        except (_Unclean, BadPage, HTTPException, OSError):
-            pass  # boto3 goes on from here, with its retries and its words for what is wrong
-    yield from doors.price_pages(region, asked, token)
+            self._take(letters.get(timeout=min(TICK_SECONDS, SILENCE_SECONDS)))
+        except Empty:
+            latest = time.monotonic() - SILENCE_SECONDS
+            silent = [region for region, at in self._heard_at.items() if at <= latest]
+            self.give_up(silent, lambda region: _too_slow(region, SILENCE_SECONDS))
+
+    def give_up(self, regions: Sequence[str], why: Callable[[str], SpotkeeperError]) -> None:
+        """No more waiting for these regions."""
+        for region in regions:
+            self._end(region, why(region))
+
+    def _take(self, letter: _Letter) -> None:
+        if letter.region not in self._heard_at:
+            return  # given up before
+        self._heard_at[letter.region] = time.monotonic()
+        if letter.page is None:
+            self._end(letter.region, letter.problem)
+            return
+        try:
+            letter.reply.put(self._read(letter.page, self._gathered[letter.region]))
+        except (BadPage, SpotkeeperError) as problem:
+            letter.reply.put(problem)
+
+    def _read(self, page: Answer | Page, gathered: Gathered) -> _Step:
+        rows, next_token = page if isinstance(page, Page) else read_page(page.unpacked())
+        gathered.add(rows)
+        self.prices += len(rows)
+        return _Step(next_token, len(rows))
+
+    def _end(self, region: str, problem: SpotkeeperError | None) -> None:
+        del self._heard_at[region]
+        rows = self._gathered.pop(region).rows
+        self.tables[region] = PriceTable(region, rows, self._moment, problem)
 
 
-class _Unclean(Exception):
-    """An answer that is not simply a page."""
+class _Reader:
+    """Asks one region for page after page, in a thread of its own."""
+
+    def __init__(
+        self, doors: Doors, region: str, asked: Question, letters: "SimpleQueue[_Letter]"
+    ) -> None:
+        self._doors = doors
+        self._region = region
+        self._asked = asked
+        self._letters = letters
+        self._reply: SimpleQueue[_Step | Exception] = SimpleQueue()
+
+    def run(self) -> None:
+        """Send every page to the desk, and last of all what went wrong, if anything did."""
+        problem: SpotkeeperError | None = None
+        try:
+            self._follow()
+        except SpotkeeperError as known:
+            problem = known
+        except Exception as unknown:  # whatever it is, the other regions are answered
+            told = f"{self._region} could not be read: {unknown!r}"
+            problem = Unreachable(told, region=self._region)
+        self._letters.put(_Letter(self._region, None, self._reply, problem))
+
+    def _follow(self) -> None:
+        """To the last page, which not every server ever sends."""
+        seen, empty = {""}, 0
+        for token, prices in self._steps():
+            empty = 0 if prices else empty + 1
+            if token and token in seen:
+                raise Unreachable(
+                    f"{self._region} repeats a page for ever: its NextToken is one it gave before",
+                    region=self._region,
+                )
+            if token and empty > MAX_EMPTY_PAGES:
+                raise Unreachable(
+                    f"{self._region} sends empty pages for ever", region=self._region
+                )
+            seen.add(token)
+
+    def _steps(self) -> Iterator[_Step]:
+        """All pages, the quick way as far as it goes."""
+        token = ""
+        if door := self._doors.door(self._region):
+            try:
+                with Line(door, self._region) as line:
+                    while True:
+                        step = self._read(line.ask(self._asked.form(token)))
+                        yield step
+                        token = step.next_token
+                        if not token:
+                            return
+            except TimeoutError:
+                raise _too_slow(self._region, line.patience_seconds) from None
+            except (Unclean, BadPage, OSError):
+                pass  # boto3 goes on from here, with its retries and its words for what is wrong
+        for page in self._doors.price_pages(self._region, self._asked, token):
+            yield self._read(page)
+
+    def _read(self, page: Answer | Page) -> _Step:
+        """Have a page read at the desk."""
+        self._letters.put(_Letter(self._region, page, self._reply))
+        reply = self._reply.get()
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
 
 
-class _Line:
-    """One connection to a region."""
-
-    def __init__(self, door: Door, region: str) -> None:
-        self._door = door
-        self._scope = Scope(region, "ec2")
-        self._calls = 0
-        self._connection: HTTPConnection = (
-            HTTPSConnection(door.host, timeout=PATIENCE_SECONDS, context=door.tls())
-            if door.secure
-            else HTTPConnection(door.host, timeout=PATIENCE_SECONDS)
-        )
-
-    def __enter__(self) -> "_Line":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
-
-    def page(self, form: bytes) -> Page:
-        """One call, at EC2's pace."""
-        self._calls += 1
-        if self._calls > BURST_CALLS:
-            time.sleep(SECONDS_PER_CALL)
-        door = self._door
-        door.on_call()
-        headers = signed_headers(
-            form, host=door.host, scope=self._scope, keys=door.keys, now=door.now()
-        )
-        self._connection.request(
-            "POST", "/", body=form, headers={**headers, "accept-encoding": "gzip"}
-        )
-        answer = self._connection.getresponse()
-        body = answer.read(MAX_PAGE_BYTES + 1)
-        if answer.status != OK or len(body) > MAX_PAGE_BYTES:
-            raise _Unclean
-        if answer.headers.get("content-encoding") == "gzip":
-            body = _unzipped(body)
-        return read_page(body)
+def _too_slow(region: str, seconds: float) -> Unreachable:
+    return Unreachable(f"{region} did not answer within {seconds:g} s", region=region)
 
 
-def _unzipped(body: bytes) -> bytes:
-    """The page, unless it unpacks to more than any page has."""
-    unpacker = zlib.decompressobj(wbits=31)
-    try:
-        plain = unpacker.decompress(body, MAX_PAGE_BYTES)
-    except zlib.error as problem:
-        raise BadPage(f"the page cannot be unpacked: {problem}") from None
-    if unpacker.unconsumed_tail or not unpacker.eof:
-        raise BadPage("the page is cut off, or too large when unpacked")
-    return plain
+def _interrupted(region: str) -> Interrupted:
+    return Interrupted(
+        f"interrupted before {region} had answered",
+        next_step="Run the command again for the regions that are missing.",
+        region=region,
+    )

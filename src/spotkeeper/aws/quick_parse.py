@@ -2,14 +2,14 @@
 
 botocore lets a handler see an answer before it is parsed. Ours reads the page and leaves botocore
 an answer with nothing but the token, so that retries, errors, paging and credentials stay
-botocore's. A page that we cannot read is left to botocore as it came.
+botocore's. A page that we cannot read is left to botocore as it came, unless it is none at all.
 """
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from spotkeeper.aws.price_pages import ROOT, BadPage, Page, read_page
+from spotkeeper.aws.price_pages import ROOT, BadPage, NoPage, Page, read_page
 from spotkeeper.model.price_table import Row
 
 EVENT = "before-parse.ec2.DescribeSpotPriceHistory"
@@ -36,10 +36,14 @@ def installed(client: Any) -> Callable[[Mapping[str, Any]], Page]:
 def _before_parse(
     response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any
 ) -> None:
+    from botocore.parsers import ResponseParserError
+
     if response_dict["status_code"] != OK:
         return
     try:
         customized_response_dict[KEPT] = read_page(response_dict["body"])
+    except NoPage as problem:
+        raise ResponseParserError(str(problem)) from problem
     except BadPage:
         return
     response_dict["body"] = EMPTY

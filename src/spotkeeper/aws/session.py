@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from spotkeeper.aws import doors, quick_parse
@@ -13,7 +14,7 @@ from spotkeeper.aws.failures import CODES_OF_A_CLOSED_REGION, Place, explained
 from spotkeeper.aws.price_pages import Page
 from spotkeeper.aws.price_scan import Question
 from spotkeeper.aws.signing import Keys
-from spotkeeper.errors import CredentialsProblem, RegionNotEnabled
+from spotkeeper.errors import CredentialsProblem, RegionNotEnabled, SpotkeeperError, Unreachable
 
 if TYPE_CHECKING:
     import boto3
@@ -45,11 +46,13 @@ class AwsSession:
         region: str | None = None,
         endpoint_url: str | None = None,
         static_credentials: tuple[str, str] | None = None,
+        offline: bool = False,
         on_call: OnCall | None = None,
     ) -> None:
         self._profile = profile
         self._named_region = region
         self._static_credentials = static_credentials
+        self.offline = offline
         self._endpoint_url = endpoint_url
         self._on_call = on_call
         self._made: boto3.Session | None = None
@@ -112,6 +115,8 @@ class AwsSession:
 
     def client(self, service: str, region: str, *, launches: bool = False) -> Any:
         """A client for a service in a region; ``launches`` turns botocore's own repeats off."""
+        if self.offline:
+            raise self.nothing_remembered(service, region)
         with self._lock:
             key = (service, region, launches)
             if key not in self._clients:
@@ -210,6 +215,25 @@ class AwsSession:
                 if not token:
                     return
 
+    def nothing_remembered(self, what: str, region: str) -> SpotkeeperError:
+        """Why there is no answer with ``--offline``."""
+        return Unreachable(
+            f"Nothing is remembered of {what} in {region}, and --offline asks nobody",
+            next_step="Run the command once without --offline.",
+            region=region,
+        )
+
+    @property
+    def login(self) -> str:
+        """Whose account it is and where, as far as that can be told without a call: for keys of
+        what is remembered."""
+        if self._static_credentials:
+            return "practice"
+        keys = doors.keys_in(os.environ) if self._profile is None else None
+        named = self._profile or os.environ.get("AWS_PROFILE") or "default"
+        who = sha256(keys.access_key.encode()).hexdigest()[:16] if keys else named
+        return f"{who} {self._endpoint_url or doors.endpoint_in(os.environ) or 'aws'}"
+
     def _keys(self) -> Keys:
         if self._static_credentials:
             return Keys(*self._static_credentials)
@@ -226,12 +250,11 @@ class AwsSession:
 
     def _usual_address(self, region: str) -> str | None:
         """EC2's address by botocore's data; ``None`` when the configuration names another."""
-        core = self._core
-        with explained(Place("config", "Reading the AWS configuration", region)):
-            if doors.CONFIGURED & core.get_scoped_config().keys():
-                return None
-            known = core.get_component("endpoint_resolver").construct_endpoint("ec2", region)
-        return f"https://{known['hostname']}" if known else None
+        if doors.may_be_configured(os.environ):
+            with explained(Place("config", "Reading the AWS configuration", region)):
+                if doors.CONFIGURED & self._core.get_scoped_config().keys():
+                    return None
+        return doors.usual_address(region)
 
     def _tell_of(self, operation: str, region: str) -> None:
         if self._on_call is not None:

@@ -1,5 +1,7 @@
 """The group of commands, and how a command ends."""
 
+import contextlib
+import gc
 import importlib
 import json
 import os
@@ -34,6 +36,10 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "doctor": "Check what a launch needs, each line with its fix.",
         "policy": "Print the least IAM policy that a command needs.",
     },
+    "This computer": {
+        "cache": "Show or clear what is remembered of prices, types and images.",
+        "completion": "Print what completes names and types in your shell.",
+    },
     "Practice": {
         "sandbox": "Run a simulated EC2 on this computer, at no cost.",
         "tour": "See the whole life of a machine, in the sandbox.",
@@ -41,6 +47,9 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
 }
 
 CLOSED_OUTPUT = 1
+
+#: How many objects more than before are made before Python looks for garbage in cycles.
+MADE_BEFORE_A_LOOK = 200_000
 
 
 class SpotGroup(click.Group):
@@ -82,7 +91,14 @@ def spot() -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code."""
-    sys.exit(run(arguments))
+    # A hundred thousand prices are no garbage, and to look through them for some takes long.
+    gc.set_threshold(MADE_BEFORE_A_LOOK)
+    code = run(arguments)
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    # All is written: to take the objects apart one by one would be for nobody.
+    os._exit(code)
 
 
 def run(arguments: list[str] | None = None) -> int:

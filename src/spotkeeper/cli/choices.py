@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from spotkeeper.cli import suggestions
 from spotkeeper.cli.talk import TerminalTalk
 
 if TYPE_CHECKING:
     from spotkeeper.keeper.keeper import Keeper
+    from spotkeeper.model.odds import Work
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -30,16 +32,27 @@ class Choices:
     output: str = "table"
     no_color: bool = False
     debug: bool = False
+    work: "Work | None" = None
     calls: Counter[tuple[str, str]] = field(default_factory=Counter)
     talk: TerminalTalk = field(default_factory=TerminalTalk, compare=False)
 
-    def keeper(self, *, refresh: bool = False) -> "Keeper":
-        """Connect as chosen; with ``refresh`` nothing that is remembered is believed."""
+    def keeper(self, *, refresh: bool = False, offline: bool = False) -> "Keeper":
+        """Connect as chosen; with ``refresh`` nothing that is remembered is believed, with
+        ``offline`` nobody is asked."""
         from spotkeeper.keeper.keeper import Keeper
         from spotkeeper.keeper.wiring import Connection
+        from spotkeeper.model.odds import Work
 
         first = next((name for name in self.region if name != "any"), None)
-        chosen = Connection(self.profile, first, self.endpoint_url, self.sandbox, refresh)
+        chosen = Connection(
+            self.profile,
+            first,
+            self.endpoint_url,
+            self.sandbox,
+            refresh,
+            offline,
+            self.work or Work(),
+        )
         return Keeper.connect(chosen, talk=self.talk, on_call=self._count)
 
     @property
@@ -82,7 +95,13 @@ def keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
 
 _GLOBAL = (
     click.option("--profile", metavar="NAME", help="AWS profile to use."),
-    click.option("--region", metavar="NAME", multiple=True, help="Region; `any` for all enabled."),
+    click.option(
+        "--region",
+        metavar="NAME",
+        multiple=True,
+        shell_complete=suggestions.regions,
+        help="Region; `any` for all enabled.",
+    ),
     click.option("--endpoint-url", metavar="URL", help="Another EC2-compatible server."),
     click.option("--sandbox", is_flag=True, help="Practise on the simulated EC2."),
     click.option(

@@ -2,7 +2,7 @@
 
 import click
 
-from spotkeeper.cli import records, render
+from spotkeeper.cli import records, render, suggestions
 from spotkeeper.cli.ask import agreed
 from spotkeeper.cli.choices import Choices, global_options, pass_choices
 from spotkeeper.errors import BadInput
@@ -26,7 +26,7 @@ COSTS = (
 
 
 @click.command(name="down", short_help="Give machines back: cancel, terminate, verify, clean up.")
-@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=suggestions.machines)
 @click.option("--all", "everything", is_flag=True, help="Everything of yours, in all regions.")
 @click.option("--yes", is_flag=True, help="Do not ask (needed without a terminal).")
 @global_options

@@ -1,28 +1,17 @@
 """``spot find``."""
 
-from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import click
 
-from spotkeeper.cli import records, render
+from spotkeeper.cli import offers, records, render
 from spotkeeper.cli.choices import Choices, global_options, pass_choices
-from spotkeeper.cli.gpus import gpu
 from spotkeeper.cli.needs import need_from, need_options
+from spotkeeper.errors import Interrupted
 from spotkeeper.keeper.finding import Inquiry
-from spotkeeper.lifecycle.plan import no_offers
 from spotkeeper.model.offer import SortBy
-
-COLUMNS = (
-    render.field("Type", "instance_type"),
-    render.field("Zone", "zone"),
-    render.Column("vCPU", lambda row: str(row["vcpus"]), right=True),
-    render.Column("GiB", lambda row: f"{row['memory_gib']:g}", right=True),
-    render.Column("GPU, GiB", gpu, wraps=True),
-    render.usd("Spot $/h", "spot_usd_per_hour"),
-    render.usd("On-Demand", "on_demand_usd_per_hour"),
-    render.percent("Saved %", "saving_percent"),
-)
+from spotkeeper.store.settings import load
 
 
 @click.command(name="find", short_help="Rank the Spot pools that fit a need, cheapest first.")
@@ -32,44 +21,61 @@ COLUMNS = (
     type=click.Choice([by.value for by in SortBy]),
     default=SortBy.VALUE.value,
     show_default=True,
-    help="What makes a pool better; value is the price while the risk is unknown.",
+    help="What makes a pool better; value is dollars per hour of work that is kept.",
 )
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Rows.")
-@click.option("--why", is_flag=True, help="Also say which pools were refused, and by which rule.")
+@click.option("--why", is_flag=True, help="Say why the first is first, and the others refused.")
+@click.option("--score", is_flag=True, help="Ask for placement scores (few questions a day).")
+@click.option("--quota", is_flag=True, help="Ask how many machines your Spot quotas allow.")
 @click.option("--refresh", is_flag=True, help="Ask anew for what is remembered for days.")
+@click.option(
+    "--offline", is_flag=True, help="Only what is remembered, with its age; asks nobody."
+)
+@click.option("--config", metavar="FILE", help="spot.toml, of which [work] counts here.")
 @global_options
 @pass_choices
-def command(
-    choices: Choices, /, sort: str, limit: int, *, why: bool, refresh: bool, **given: Any
-) -> None:
+def command(choices: Choices, /, *, refresh: bool, offline: bool, **given: Any) -> int:
     """Rank the Spot pools that fit a need, cheapest first.
+
+    Cheapest is what an hour of work costs that is kept: the price x (1 + interruptions per hour x
+    (restart + half of the time between checkpoints)). The [work] section of spot.toml says how
+    long these are; without it: restart = "10m", checkpoint = "30m", in a run = "24h".
+
+    Without AWS credentials the public feeds answer, by region.
 
     \b
     Examples:
       spot find --gpus 1 --gpu-memory 16 --region any
-      spot find --type 'g5.*' --type 'g6.*' --max-hourly 0.80
+      spot find --type 'g5.*' --type 'g6.*' --max-hourly 0.80 --why
     """
-    keeper = choices.keeper(refresh=refresh)
-    inquiry = Inquiry(by=SortBy(sort), limit=limit, explain=why)
+    config, why = given["config"], given["why"]
+    choices.work = load(Path(config) if config else None, folder=Path.cwd()).work
+    keeper = choices.keeper(refresh=refresh, offline=offline)
+    inquiry = Inquiry(
+        by=SortBy(given["sort"]),
+        limit=given["limit"],
+        explain=why,
+        told=offers.progress(choices),
+        scores=given["score"],
+        quotas=given["quota"],
+    )
     ranking = keeper.find(need_from(given, choices.region), inquiry)
     if not ranking.offers:
+        from spotkeeper.lifecycle.plan import no_offers
+
         raise no_offers(ranking)
     rows = [records.offer(offer) for offer in ranking.offers]
+    explained = records.explanation(ranking.why) if ranking.why else None
     refused = [records.refusal(refusal) for refusal in ranking.refused]
     render.emit(
         choices,
         "offers",
         rows,
-        columns=COLUMNS,
+        columns=offers.columns(rows),
         warnings=(*keeper.warnings, *ranking.warnings),
-        extra={"refused": refused} if why else None,
+        extra={"why": explained, "refused": refused} if why else None,
     )
     if choices.output == "table":
-        _say_rest(len(rows), ranking.found, ranking.refused_by_reason if why else {})
-
-
-def _say_rest(shown: int, found: int, refused: Mapping[str, int]) -> None:
-    if shown < found:
-        click.echo(f"{shown} of {found} pools; more with --limit {found}", err=True)
-    for reason, count in refused.items():
-        click.echo(f"refused {count}: {reason}")
+        offers.say_why(explained, ranking.refused_by_reason if why else {})
+        offers.say_rest(ranking)
+    return Interrupted.exit_code if ranking.interrupted else 0

@@ -1,11 +1,15 @@
 """How machines are shown; shared by the commands that show some."""
 
+from collections.abc import Sequence
+
 import click
 
 from spotkeeper.cli import records, render
 from spotkeeper.cli.choices import Choices
 from spotkeeper.cli.text import plain_text
 from spotkeeper.keeper.answers import Listing, MachineReport
+from spotkeeper.keeper.keeper import Keeper
+from spotkeeper.model.offer import Dated
 
 COLUMNS = (
     render.field("Name", "name"),
@@ -33,12 +37,19 @@ LABELS = (
 )
 
 
-def show_list(choices: Choices, listing: Listing) -> None:
-    """A table of machines."""
+def show_list(choices: Choices, keeper: Keeper, listing: Listing) -> None:
+    """A table of machines, which is remembered for whoever is offline later."""
     rows = [records.machine(report) for report in listing.reports]
+    keeper.remember_listing(rows)
     render.emit(choices, "machines", rows, columns=COLUMNS, warnings=listing.warnings)
     if not rows and choices.output == "table":
         click.echo("No machines. Launch one with `spot up NAME --gpus 1`.", err=True)
+
+
+def show_remembered(choices: Choices, listing: Dated[Sequence[render.Row]]) -> None:
+    """The list of last time, with its age."""
+    told = f"as AWS listed them at {listing.as_of:%Y-%m-%d %H:%M} UTC; nobody was asked now"
+    render.emit(choices, "machines", listing.value, columns=COLUMNS, warnings=(told,))
 
 
 def show_one(choices: Choices, report: MachineReport, warnings: tuple[str, ...]) -> None:

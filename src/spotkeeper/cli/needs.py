@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
+from spotkeeper.cli import suggestions
 from spotkeeper.errors import BadInput
 from spotkeeper.model.instance_type import Arch
 from spotkeeper.model.money import parse_usd
@@ -14,7 +15,14 @@ from spotkeeper.model.need import Need
 F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS = (
-    click.option("--type", "types", metavar="GLOB", multiple=True, help="Type, as in 'g5.*'."),
+    click.option(
+        "--type",
+        "types",
+        metavar="GLOB",
+        multiple=True,
+        shell_complete=suggestions.types,
+        help="Type, as in 'g5.*'.",
+    ),
     click.option("--exclude", metavar="GLOB", multiple=True, help="Types to leave out."),
     click.option("--zone", "zones", metavar="ZONE", multiple=True, help="Zone name or id."),
     click.option("--gpus", type=click.IntRange(0), metavar="N", help="At least so many GPUs."),
@@ -29,6 +37,12 @@ _OPTIONS = (
     click.option("--memory", type=click.FloatRange(0), metavar="GIB", help="At least so much."),
     click.option("--arch", type=click.Choice([a.value for a in Arch]), help="Architecture."),
     click.option("--max-hourly", metavar="USD", help="Only pools up to this Spot price."),
+    click.option(
+        "--max-interruption",
+        type=click.IntRange(0, 100),
+        metavar="PERCENT",
+        help="Only types that EC2 interrupted no more often last month.",
+    ),
 )
 
 
@@ -45,7 +59,7 @@ def need_from(given: Mapping[str, Any], regions: tuple[str, ...]) -> Need:
     Raises:
         BadInput: the price limit is not an amount, or a number is below 0.
     """
-    for name in ("gpus", "gpu_memory", "vcpus", "memory"):
+    for name in ("gpus", "gpu_memory", "vcpus", "memory", "max_interruption"):
         if (given[name] or 0) < 0:
             raise BadInput(
                 f"{name.replace('_', '-')} cannot be {given[name]}", next_step="Use 0 or more."
@@ -62,6 +76,7 @@ def need_from(given: Mapping[str, Any], regions: tuple[str, ...]) -> Need:
         memory_gib=given["memory"] or 0,
         arch=given["arch"],
         max_usd_per_hour=_usd(given["max_hourly"]),
+        max_interruption_percent=given["max_interruption"],
     )
 
 

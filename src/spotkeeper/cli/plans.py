@@ -41,7 +41,7 @@ def _facts(plan: Plan) -> list[tuple[str, str]]:
         ("pool", pool),
         ("hardware", _hardware(plan)),
         ("price", _price(plan)),
-        ("risk", offer.interruption_band or "interruption band unknown"),
+        ("risk", _risk(offer.interruption_band)),
         ("max price", _max_price(plan)),
         ("image", plan.image),
         ("disk", f"{wish.disk_gib or DEFAULT_DISK_GIB} GB gp3, encrypted; costs while it exists"),
@@ -53,6 +53,12 @@ def _hardware(plan: Plan) -> str:
     row = records.offer(plan.first)
     gpus = f", {gpu(row)} GiB" if row["gpu_name"] else ""
     return f"{row['vcpus']} vCPU, {row['memory_gib']:g} GiB memory{gpus}, {row['arch']}"
+
+
+def _risk(band: str | None) -> str:
+    if band is None:
+        return "interruption band unknown"
+    return f"{band} interrupted last month (Spot Advisor)"
 
 
 def _price(plan: Plan) -> str:

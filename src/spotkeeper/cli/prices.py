@@ -1,9 +1,18 @@
 """``spot prices``."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import click
 
-from spotkeeper.cli import records, render
+from spotkeeper.cli import render, suggestions
 from spotkeeper.cli.choices import Choices, global_options, pass_choices
+from spotkeeper.errors import BadInput
+from spotkeeper.model.max_price import MaxPrice
+from spotkeeper.model.price_table import MAX_DAYS
+
+if TYPE_CHECKING:
+    from spotkeeper.keeper.price_files import PriceHistory
 
 COLUMNS = (
     render.field("Type", "instance_type"),
@@ -16,16 +25,80 @@ COLUMNS = (
 
 
 @click.command(name="prices", short_help="Compare On-Demand and Spot prices of instance types.")
-@click.argument("types", metavar="TYPE...", nargs=-1, required=True)
+@click.argument("types", metavar="TYPE...", nargs=-1, shell_complete=suggestions.types)
+@click.option("--zones", is_flag=True, help="Every zone, not only the cheapest of each region.")
+@click.option(
+    "--days", type=click.IntRange(1, MAX_DAYS), metavar="N", help="The prices of the last N days."
+)
+@click.option(
+    "--max-price", metavar="PRICE", help="What it would have done: 0.50, spot+5%, od-20%."
+)
+@click.option("--plot", metavar="FILE", help="Draw the history into a .png or .svg file.")
+@click.option(
+    "--from", "file", metavar="FILE", help="Read a price history dump; AWS is not asked."
+)
 @global_options
 @pass_choices
-def command(choices: Choices, types: tuple[str, ...]) -> None:
-    """Compare On-Demand and Spot prices of instance types.
+def command(choices: Choices, /, types: tuple[str, ...], **given: Any) -> None:
+    """Compare On-Demand and Spot prices of instance types, now or over time.
 
-    The Spot price is that of the cheapest zone of each region, which is named.
+    The comparison shows the cheapest zone of each region; --days, --max-price and --plot show the
+    history of every zone, of 90 days unless --days says otherwise.
 
-    Example: spot prices g5.xlarge g6.xlarge --region us-east-1 --region eu-west-1
+    \b
+    Examples:
+      spot prices g5.xlarge g6.xlarge --region us-east-1 --region eu-west-1
+      spot prices g5.xlarge --days 30 --max-price od-50% --plot g5.png
+      spot prices --from history.csv.gz 'g4dn.*'
     """
-    comparison = choices.keeper().prices(types, choices.region)
+    if not types and not given["file"]:
+        raise click.UsageError("Name an instance type, or a file with --from")
+    max_price = _max_price(given)
+    over_time = bool(given["days"] or max_price or given["plot"])
+    if not (over_time or given["file"]):
+        _compare(choices, types, zones=given["zones"])
+        return
+    from spotkeeper.cli.price_history import Asked, show
+
+    if given["plot"]:
+        from spotkeeper.cli import plot
+
+        plot.check(Path(given["plot"]))
+    history = _history(choices, types, given)
+    if given["plot"]:
+        plot.draw(history, Path(given["plot"]), max_price)
+    show(choices, history, Asked(max_price, brief=not (over_time or types)))
+
+
+def _compare(choices: Choices, types: tuple[str, ...], *, zones: bool) -> None:
+    from spotkeeper.cli import records
+
+    comparison = choices.keeper().prices(types, choices.region, zones=zones)
     rows = [records.price_row(row) for row in comparison.rows]
     render.emit(choices, "prices", rows, columns=COLUMNS, warnings=comparison.warnings)
+
+
+def _history(choices: Choices, types: tuple[str, ...], given: dict[str, Any]) -> "PriceHistory":
+    if given["file"]:
+        from spotkeeper.keeper.price_files import from_file
+
+        return from_file(Path(given["file"]), types, choices.region, given["days"])
+    keeper = choices.keeper()
+    return keeper.price_history(types, choices.region, days=given["days"] or MAX_DAYS)
+
+
+def _max_price(given: dict[str, Any]) -> MaxPrice | None:
+    if given["max_price"] is None:
+        return None
+    try:
+        asked = MaxPrice.parse(given["max_price"])
+    except ValueError as problem:
+        raise BadInput(
+            f"--max-price: {problem}", next_step="Use 0.50, spot+5%, od or od-20%."
+        ) from None
+    if given["file"] and asked.base == "od":
+        raise BadInput(
+            f"--max-price {asked.text}: a file does not say what On-Demand costs",
+            next_step="Use an amount such as 0.50, or spot+5%.",
+        )
+    return asked

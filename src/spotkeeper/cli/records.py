@@ -1,38 +1,48 @@
 """What ``--output json`` and ``csv`` contain. These field names are a promise."""
 
-from collections.abc import Mapping
-from datetime import datetime
-from decimal import Decimal
-from typing import Any
+from __future__ import annotations  # a command imports only the classes that it shows
 
-from spotkeeper.costs.report import Cost
-from spotkeeper.keeper.answers import MachineReport, PriceRow
-from spotkeeper.lifecycle.doctor import Check
-from spotkeeper.lifecycle.giveback import Outcome
-from spotkeeper.lifecycle.plan import Plan
-from spotkeeper.lifecycle.ports import Leftover, Thing
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
 from spotkeeper.model.naming import tag_time
-from spotkeeper.model.offer import Offer, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from decimal import Decimal
+
+    from spotkeeper.costs.report import Cost
+    from spotkeeper.keeper.answers import MachineReport, PriceRow
+    from spotkeeper.lifecycle.doctor import Check
+    from spotkeeper.lifecycle.giveback import Outcome
+    from spotkeeper.lifecycle.plan import Plan
+    from spotkeeper.lifecycle.ports import Leftover, Thing
+    from spotkeeper.model.offer import Explanation, Offer, Refusal
+    from spotkeeper.model.place import Zone
 
 Record = dict[str, Any]
+
+HOUR = timedelta(hours=1)
 
 
 def offer(found: Offer) -> Record:
     """One offer."""
     hardware, zone, gpus = found.hardware, found.pool.zone, found.hardware.gpus
+    known = not hardware.partial
     return {
         "region": zone.region,
-        "zone": zone.name,
+        "zone": zone_name(zone),
         "zone_id": zone.id,
         "instance_type": hardware.name,
         "platform": found.pool.platform,
         "vcpus": hardware.vcpus,
         "memory_gib": hardware.memory_gib,
         "gpu_name": gpus.name if gpus else None,
-        "gpu_count": hardware.gpu_count,
+        "gpu_count": hardware.gpu_count if known else None,
         "gpu_share": gpus.share if gpus else None,
         "gpu_memory_gib": gpus.memory_gib_each if gpus else None,
-        "arch": hardware.arch,
+        "arch": hardware.arch if known else None,
         "spot_usd_per_hour": number(found.spot_usd_per_hour),
         "on_demand_usd_per_hour": number(found.on_demand_usd_per_hour),
         "saving_percent": number(found.saving_percent),
@@ -41,11 +51,50 @@ def offer(found: Offer) -> Record:
         "placement_score": found.placement_score,
         "expected_usd_per_useful_hour": number(found.expected_usd_per_useful_hour),
         "price_time": moment(found.price.since),
+        "usd_per_gpu_hour": number(found.usd_per_gpu_hour),
+        "usd_per_vcpu_hour": number(found.usd_per_vcpu_hour),
+        "quota_free_vcpus": found.quota_free_vcpus,
+        "quota_fits": found.fits,
+        "cooling": found.cooling or None,
         "sources": [
             {"fact": source.fact, "origin": source.origin, "as_of": moment(source.as_of)}
             for source in found.sources
         ],
     }
+
+
+def explanation(found: Explanation) -> Record:
+    """Why an offer stands where it stands: every number of the formula."""
+    work, steps, own = found.work, found.steps, None
+    if steps and (steps.hours or steps.interruptions):
+        own = {"interruptions": steps.interruptions, "hours": steps.hours}
+    hazard = steps.final if steps else None
+    usd = float(found.offer.spot_usd_per_hour)
+    return {
+        "pool": str(found.offer.pool),
+        "spot_usd_per_hour": usd,
+        "interruptions_per_hour": hazard,
+        "band": steps.band.label if steps and steps.band else None,
+        "band_interruptions_per_hour": steps.by_band if steps else None,
+        "placement_score": steps.score if steps else None,
+        "score_factor": _ratio(steps.by_score, steps.by_band) if steps else None,
+        "own_experience": own,
+        "own_factor": _ratio(steps.final, steps.by_score) if steps else None,
+        "restart_hours": work.restart / HOUR,
+        "checkpoint_hours": work.checkpoint / HOUR,
+        "run_hours": work.run / HOUR,
+        "lost_hours_per_interruption": work.lost_hours,
+        "ranked_by_usd_per_hour": usd * (1 + (hazard or 0) * work.lost_hours),
+    }
+
+
+def _ratio(after: float, before: float) -> float | None:
+    return after / before if before else None
+
+
+def zone_name(zone: Zone) -> str | None:
+    """The zone's name; none where a whole region is meant."""
+    return None if zone.is_whole_region else zone.name
 
 
 def refusal(found: Refusal) -> Record:
@@ -61,7 +110,7 @@ def price_row(row: PriceRow) -> Record:
         "region": row.region,
         "on_demand_usd_per_hour": number(row.on_demand_usd_per_hour),
         "spot_usd_per_hour": number(cheapest.spot_usd_per_hour),
-        "zone": cheapest.pool.zone.name,
+        "zone": zone_name(cheapest.pool.zone),
         "zone_id": cheapest.pool.zone.id,
         "saving_percent": number(cheapest.saving_percent),
         "price_time": moment(cheapest.price.since),

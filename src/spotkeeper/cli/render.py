@@ -4,11 +4,11 @@ import csv
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,21 +16,41 @@ from spotkeeper.cli.choices import Choices
 from spotkeeper.cli.text import plain_text
 from spotkeeper.model.duration import words
 
+if TYPE_CHECKING:
+    from rich.measure import Measurement
+    from rich.table import Table
+
 SCHEMA = 1
 
 Row = Mapping[str, Any]
 UNKNOWN = "-"
 WIDEST = 10_000
 
+#: Which columns are left out, and how far apart the others stand beyond one blank: the first that
+#: fits a terminal is taken, with its lines whole if any does so; the barest where none fits.
+Layout = tuple[Collection[int], int]
+LAYOUTS: Sequence[Layout] = (
+    ((), 1),
+    ((1,), 1),
+    ((1,), 0),
+    ((1, 2), 0),
+)
+BAREST: Layout = ((1, 2, 3), 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A heading, how to read the cell from a record, and how it is set."""
+    """A heading, how to read the cell from a record, and how it is set.
+
+    Where a terminal has no room for all of them, those of ``spare`` 1 are left out first, then
+    those of 2, then those of 3, and those of 0 never.
+    """
 
     title: str
     cell: Callable[[Row], str]
     right: bool = False
     wraps: bool = False
+    spare: int = 0
 
 
 def emit(
@@ -108,15 +128,44 @@ def _flat(value: Any) -> Any:
 
 
 def _emit_table(choices: Choices, rows: Sequence[Row], columns: Sequence[Column]) -> None:
-    from rich import box
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
     plain = choices.no_color or bool(os.environ.get("NO_COLOR"))
     console = Console(file=sys.stdout, no_color=plain, highlight=False, soft_wrap=False)
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    for column in columns:
+    # Numbers and ids are never cut: a terminal wraps the lines, a file has room for all of them.
+    roomy = console.options.update(max_width=WIDEST)
+
+    def measured(layout: Layout) -> "Measurement":
+        return console.measure(_table(rows, columns, layout), options=roomy)
+
+    layout = _fitting(measured, console.width) if console.is_terminal else LAYOUTS[0]
+    size = measured(layout)
+    console.width = max(console.width, size.minimum if console.is_terminal else size.maximum)
+    console.print(_table(rows, columns, layout))
+
+
+def _fitting(measured: Callable[[Layout], "Measurement"], width: int) -> Layout:
+    """The first layout that fits with its lines whole, else with wrapped ones, else the barest."""
+    wrapped = BAREST
+    for layout in LAYOUTS:
+        size = measured(layout)
+        if size.maximum <= width:
+            return layout
+        if size.minimum <= width and wrapped is BAREST:
+            wrapped = layout
+    return wrapped
+
+
+def _table(rows: Sequence[Row], columns: Sequence[Column], layout: Layout) -> "Table":
+    """The table in one layout."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    spared, gap = layout
+    shown = [column for column in columns if column.spare not in spared]
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, gap, 0, 0), pad_edge=False, show_edge=False)
+    for column in shown:
         table.add_column(
             column.title,
             justify="right" if column.right else "left",
@@ -124,9 +173,5 @@ def _emit_table(choices: Choices, rows: Sequence[Row], columns: Sequence[Column]
             no_wrap=not column.wraps,
         )
     for row in rows:
-        table.add_row(*(Text(plain_text(column.cell(row))) for column in columns))
-    # Numbers and ids are never cut: a terminal wraps the lines, a file has room for all of them.
-    roomy = console.options.update(max_width=WIDEST)
-    needed = console.measure(table, options=roomy)
-    console.width = max(console.width, needed.minimum if console.is_terminal else needed.maximum)
-    console.print(table)
+        table.add_row(*(Text(plain_text(column.cell(row))) for column in shown))
+    return table

@@ -2,6 +2,7 @@
 
 import click
 
+from spotkeeper.cli import suggestions
 from spotkeeper.cli.choices import Choices, global_options, pass_choices
 from spotkeeper.errors import SandboxProblem
 from spotkeeper.ssh import shell
@@ -13,7 +14,7 @@ from spotkeeper.store.folders import private_folder
     short_help="Log in to a machine, or run a command on it.",
     context_settings={"ignore_unknown_options": False},
 )
-@click.argument("name")
+@click.argument("name", shell_complete=suggestions.machines)
 @click.argument("remote", metavar="[-- COMMAND...]", nargs=-1, type=click.UNPROCESSED)
 @click.option("--print", "only_print", is_flag=True, help="Print the ssh line and do nothing.")
 @global_options

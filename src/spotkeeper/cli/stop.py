@@ -2,12 +2,13 @@
 
 import click
 
+from spotkeeper.cli import suggestions
 from spotkeeper.cli.choices import Choices, global_options, pass_choices
 from spotkeeper.cli.machines import show_one
 
 
 @click.command(name="stop", short_help="Stop a box; its disk is kept, and still costs.")
-@click.argument("name")
+@click.argument("name", shell_complete=suggestions.machines)
 @global_options
 @pass_choices
 def command(choices: Choices, name: str) -> None:

@@ -17,6 +17,9 @@ from spotkeeper.store.folders import HOME_VARIABLE, Folders
 REGION = "eu-west-1"
 NAME = "train"
 
+#: A terminal has its own width.
+WIDTH_OF_A_FILE = "100"
+
 #: What is said, and the command that is run then.
 STEPS = (
     (
@@ -34,7 +37,7 @@ STEPS = (
     ),
     (
         "Bring a box up. The plan and its cost come first; --yes answers the question.",
-        f"up {NAME} --type 'g5.*' --gpus 1 --for 8h --region {REGION} --yes",
+        f"up {NAME} --gpus 1 --gpu-memory 16 --for 8h --region {REGION} --yes",
     ),
     ("What do I have?", f"show {NAME}"),
     ("EC2 wants the capacity back: the machine gets two minutes.", f"sandbox interrupt {NAME}"),
@@ -49,6 +52,7 @@ STEPS = (
     ("", f"start {NAME}"),
     ("", "sandbox advance 1h"),
     ("Give it back: cancel, terminate, verify, clean up. What did it cost?", f"down {NAME}"),
+    ("What AWS would have billed, with the disk and the public address.", "sandbox bill"),
     ("And nothing is left, in any region.", "ls"),
 )
 
@@ -73,9 +77,9 @@ def command() -> None:
 def _environment(folder: str) -> dict[str, str]:
     """The user's environment, with a home of the tour's own and no AWS account in it."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
-    columns = os.environ.get("COLUMNS", "100")
     home = {"HOME": folder, HOME_VARIABLE: str(Path(folder) / "spot")}
-    return {**kept, **home, "SPOT_SANDBOX": "1", "COLUMNS": columns}
+    width = {} if "COLUMNS" in kept or sys.stdout.isatty() else {"COLUMNS": WIDTH_OF_A_FILE}
+    return {**kept, **home, **width, "SPOT_SANDBOX": "1"}
 
 
 def _step(told: str, line: str, environment: dict[str, str]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from spotkeeper.cli import records, render
+from spotkeeper.cli import records, render, suggestions
 from spotkeeper.cli.ask import agreed
 from spotkeeper.cli.choices import Choices, global_options, pass_choices
 from spotkeeper.cli.machines import show_one
@@ -27,7 +27,12 @@ BEHAVIOURS = ("stop", "hibernate", "terminate")
 @click.option("--on-interruption", type=click.Choice(BEHAVIOURS), help="What EC2 does with it.")
 @click.option("--max-price", metavar="P", help="0.50, spot+5%, od or od-20%; none by default.")
 @click.option("--for", "lasting", metavar="8h", help="Deadline, 24h by default; `none` for never.")
-@click.option("--image", metavar="IMAGE", help="deep-learning, ubuntu, amazon-linux or ami-...")
+@click.option(
+    "--image",
+    metavar="IMAGE",
+    shell_complete=suggestions.images,
+    help="deep-learning, ubuntu, amazon-linux or ami-...",
+)
 @click.option("--disk", type=int, metavar="GB", help="Root disk, 100 by default.")
 @click.option("--user-data", metavar="FILE", help="Script or cloud-config for the first boot.")
 @click.option("--tag", "tags", metavar="K=V", multiple=True, help="Tag for all that is made.")
@@ -54,7 +59,7 @@ def command(
     settings = load(Path(config) if config else None, folder=Path.cwd())
     choices.profile = choices.profile or settings.get("profile")
     wish = wish_from(given, settings, choices.region)
-    choices.region = wish.need.regions
+    choices.region, choices.work = wish.need.regions, settings.work
 
     def confirm(plan: Plan) -> bool:
         say_plan(plan, dry_run=dry_run)

@@ -1,14 +1,20 @@
 """What the façade answers with."""
 
-from dataclasses import dataclass
-from decimal import Decimal
+from __future__ import annotations
 
-from spotkeeper.costs.report import Cost
-from spotkeeper.lifecycle.giveback import Outcome
-from spotkeeper.model.machine import Machine
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 from spotkeeper.model.money import saving_percent
-from spotkeeper.model.offer import Offer
-from spotkeeper.ssh.shell import Login
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from spotkeeper.costs.report import Cost
+    from spotkeeper.lifecycle.giveback import Outcome
+    from spotkeeper.model.machine import Machine
+    from spotkeeper.model.offer import Offer
+    from spotkeeper.ssh.shell import Login
 
 
 @dataclass(frozen=True, slots=True)

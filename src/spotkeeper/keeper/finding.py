@@ -3,32 +3,48 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 
-from spotkeeper.keeper import regions
+from spotkeeper.errors import NoCredentials
+from spotkeeper.keeper import public_market, quota_facts, regions, risk_facts
+from spotkeeper.keeper.dressing import Dresser
+from spotkeeper.keeper.risk_facts import Risk
+from spotkeeper.keeper.sight import Scene
 from spotkeeper.keeper.wiring import Edges
 from spotkeeper.market.feeds import Progress
 from spotkeeper.market.market import Sight
 from spotkeeper.model.need import Need
-from spotkeeper.model.odds import UNKNOWN, RegionOdds, Work
-from spotkeeper.model.offer import Dated, Offer, Ranking, SortBy, Source
-from spotkeeper.model.price_table import spot_price
+from spotkeeper.model.offer import Ranking, SortBy
+from spotkeeper.ranking.contradictions import (
+    contradiction,
+    refuse_contradictions,
+    refuse_unknown_gpu,
+)
 from spotkeeper.ranking.ranking import Chosen, Facts, Shortlist, Wanted, shortlist
+from spotkeeper.ranking.rules import GPUS_UNKNOWN
 
 #: More offers than anybody walks through; each one costs a question or two about its facts.
 ENOUGH = 200
-SHOWN = Decimal("0.000001")  # EC2's own six decimals
+
+WHOLE = 100  # percent
 
 
 @dataclass(frozen=True, slots=True)
 class Inquiry:
-    """How the market is to be shown."""
+    """How the market is to be shown.
+
+    ``explain``  keeps every refusal, and says why the first is the first.
+    ``scores``   asks EC2 for placement scores; new questions are limited to about ten a day.
+    ``quotas``   asks for the Spot quotas of what is shown; without it they are known where they
+                 were asked for a moment ago.
+    """
 
     by: SortBy = SortBy.VALUE
     limit: int = ENOUGH
     explain: bool = False
     told: Progress | None = None
+    scores: bool = False
+    quotas: bool = False
 
 
 class Finding:
@@ -37,73 +53,107 @@ class Finding:
     def __init__(self, edges: Edges) -> None:
         self._edges = edges
         self._market = edges.market
-        self._work = Work()
 
     def find(self, need: Need, inquiry: Inquiry) -> Ranking:
-        """Rank the pools that fit a need, over all regions that it names."""
+        """Rank the pools that fit a need, over all regions that it names.
+
+        Without credentials the public feeds answer, and the first warning says so.
+
+        Raises:
+            BadInput: options exclude each other, or a name is none.
+        """
+        try:
+            scene = self._scene(need, inquiry)
+        except NoCredentials as refused:
+            scene = public_market.look(self._edges, need, refused)
+            ranking = self._ranking(need, inquiry, scene)
+            if not ranking.offers and GPUS_UNKNOWN in ranking.refused_by_reason:
+                raise public_market.refuse_to_guess(refused) from None
+            return ranking
+        refuse_unknown_gpu(need, scene.sight.hardware.value)
+        return self._ranking(need, inquiry, scene)
+
+    def _scene(self, need: Need, inquiry: Inquiry) -> Scene:
         searched = regions.searched(need.regions, self._edges)
+        refuse_contradictions(need, searched)
         sight = self._market.look(searched, need.types, told=inquiry.told)
-        odds = self._odds(sight)
-        facts = Facts(sight.hardware.value, odds, self._listed(sight, inquiry.by), self._work)
+        return Scene(searched, sight)
+
+    def _ranking(self, need: Need, inquiry: Inquiry, scene: Scene) -> Ranking:
+        sight = scene.sight
+        risk = risk_facts.known_risk(self._edges, scene.regions, self._edges.work)
+        if inquiry.scores and not scene.is_public:
+            risk = self._scored(need, inquiry, scene, risk)
+        facts = self._facts(scene, risk, inquiry.by)
         wanted = Wanted(need, inquiry.by, inquiry.limit, inquiry.explain)
         found = shortlist(sight.tables, facts, wanted)
+        dresser = self._dresser(found.chosen, inquiry, scene, risk)
+        told = (*scene.notes, *sight.problems, *risk.warnings, *dresser.quotas.warnings)
+        first = found.chosen[:1] if inquiry.explain else ()
         return Ranking(
-            offers=self._dressed(found, sight, odds),
+            offers=tuple(dresser.offer(each) for each in found.chosen),
             refused=(*sight.missing, *found.refused),
-            warnings=sight.problems,
+            warnings=(*told, *self._conflicts(need, found, scene)),
             found=found.found,
             refused_by_reason=_counts(found, sight),
+            why=next((dresser.explanation(each) for each in first), None),
+            made_at=risk.known.now,
+            interrupted=sight.interrupted,
         )
 
-    def _odds(self, sight: Sight) -> Mapping[str, RegionOdds]:
-        """What is known of the risk, by region."""
-        return {}
+    def _scored(self, need: Need, inquiry: Inquiry, scene: Scene, risk: Risk) -> Risk:
+        """The risk with placement scores of the types that rank best without them."""
+        tables, hardware = scene.sight.tables, scene.sight.hardware.value
+        everything = Wanted(need, inquiry.by)
+        found = shortlist(tables, self._facts(scene, risk, inquiry.by), everything)
+        names = dict.fromkeys(each.instance_type for each in found.chosen)
+        ranked = [hardware[name] for name in names]
+        return risk_facts.scored(self._edges, risk, tables, ranked)
 
-    def _listed(self, sight: Sight, by: SortBy) -> Mapping[str, Mapping[str, Decimal]]:
-        """On-Demand prices of everything, where the order needs them."""
-        if by is not SortBy.SAVING:
-            return {}
-        types = {table.region: {row[0] for row in table.rows} for table in sight.tables}
-        return {region: dated.value for region, dated in self._market.on_demand(types).items()}
+    def _facts(self, scene: Scene, risk: Risk, by: SortBy) -> Facts:
+        """What the ranking is told; On-Demand prices of everything only where it needs them."""
+        listed: Mapping[str, Mapping[str, Decimal]] = {}
+        if by is SortBy.SAVING and scene.is_public:
+            listed = _implied(scene, risk)
+        elif by is SortBy.SAVING:
+            types = {table.region: {row[0] for row in table.rows} for table in scene.sight.tables}
+            dated = self._market.on_demand(types)
+            listed = {region: prices.value for region, prices in dated.items()}
+        return Facts(scene.sight.hardware.value, risk.odds, listed, self._edges.work)
 
-    def _dressed(
-        self, found: Shortlist, sight: Sight, odds: Mapping[str, RegionOdds]
-    ) -> tuple[Offer, ...]:
-        """The chosen pools with all that is known of them."""
-        listed = self._market.on_demand(_types(found.chosen))
-        times = {table.region: table.as_of for table in sight.tables}
-        return tuple(
-            self._offer(each, sight, listed[each.region], times[each.region], odds)
-            for each in found.chosen
-        )
+    def _dresser(
+        self, chosen: Sequence[Chosen], inquiry: Inquiry, scene: Scene, risk: Risk
+    ) -> Dresser:
+        if scene.is_public:
+            return Dresser(scene, risk, risk.odds, {})
+        hardware = scene.sight.hardware.value
+        shown = dict.fromkeys((each.instance_type, each.region) for each in chosen)
+        pairs = [(hardware[name], region) for name, region in shown]
+        quotas = quota_facts.looked_up(self._edges.quotas, pairs, ask=inquiry.quotas)
+        return Dresser(scene, risk, risk.odds, self._market.on_demand(_types(chosen)), quotas)
 
-    def _offer(
-        self,
-        chosen: Chosen,
-        sight: Sight,
-        listed: Dated[Mapping[str, Decimal]],
-        as_of: datetime,
-        odds: Mapping[str, RegionOdds],
-    ) -> Offer:
-        name, region = chosen.instance_type, odds.get(chosen.region, UNKNOWN)
-        price = spot_price(chosen.row, chosen.region)
-        band = region.bands.get(name)
-        return Offer(
-            hardware=sight.hardware.value[name],
-            price=price,
-            on_demand_usd_per_hour=listed.value.get(name),
-            sources=(
-                Source("spot_usd_per_hour", "ec2:DescribeSpotPriceHistory", as_of),
-                Source("hardware", "ec2:DescribeInstanceTypes", sight.hardware.as_of),
-                Source("on_demand_usd_per_hour", "pricing:GetProducts", listed.as_of),
-            ),
-            interruption_band=band.label if band else None,
-            interruption_percent_max=band.percent_max if band else None,
-            placement_score=region.scores.get(chosen.zone_name),
-            expected_usd_per_useful_hour=_expected(
-                price.usd_per_hour, region.hazard(name, chosen.zone_name), self._work
-            ),
-        )
+    def _conflicts(self, need: Need, found: Shortlist, scene: Scene) -> tuple[str, ...]:
+        """Why nothing at all was found, where options exclude each other."""
+        sight = scene.sight
+        if found.found or scene.is_public:
+            return ()
+        sold = {row[0] for table in sight.tables for row in table.rows}
+        types = [row for name, row in sight.hardware.value.items() if name in sold]
+        told = contradiction(need, sight.tables, types)
+        return (told,) if told else ()
+
+
+def _implied(scene: Scene, risk: Risk) -> dict[str, dict[str, Decimal]]:
+    """On-Demand prices as the advisor's savings have them: good for an order by saving only."""
+    prices: dict[str, dict[str, Decimal]] = {}
+    for table in scene.sight.tables:
+        advised = risk.known.advisor.regions.get(table.region, {})
+        for name, _, usd, *_ in table.rows:
+            advice = advised.get(name)
+            if advice and advice.saving_percent < WHOLE:
+                share = Decimal(WHOLE - advice.saving_percent) / WHOLE
+                prices.setdefault(table.region, {})[name] = Decimal(usd) / share
+    return prices
 
 
 def _types(chosen: Sequence[Chosen]) -> dict[str, set[str]]:
@@ -112,14 +162,6 @@ def _types(chosen: Sequence[Chosen]) -> dict[str, set[str]]:
     for each in chosen:
         types.setdefault(each.region, set()).add(each.instance_type)
     return types
-
-
-def _expected(usd_per_hour: Decimal, hazard: float | None, work: Work) -> Decimal | None:
-    """Dollars for an hour of work that is kept; unknown where the risk is."""
-    if hazard is None:
-        return None
-    exact = usd_per_hour * (1 + Decimal(hazard) * Decimal(work.lost_hours))
-    return exact.quantize(SHOWN)
 
 
 def _counts(found: Shortlist, sight: Sight) -> dict[str, int]:

@@ -1,31 +1,39 @@
 """The verbs. Each is a few lines over the market, the ranking and the lifecycle."""
 
+from __future__ import annotations  # most of these classes are imported by one verb only
+
 import os
-from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from spotkeeper.errors import NotFound
 from spotkeeper.keeper import regions
-from spotkeeper.keeper.answers import Comparison, Farewell, Listing, MachineReport, PriceRow
-from spotkeeper.keeper.ending import Ending
 from spotkeeper.keeper.finding import Finding, Inquiry
-from spotkeeper.keeper.launching import Confirm, Launching
-from spotkeeper.keeper.looking import Look
 from spotkeeper.keeper.wiring import Connection, Edges, OnCall, Silence, connect
-from spotkeeper.lifecycle import policy, power
-from spotkeeper.lifecycle.doctor import Check, Doctor
-from spotkeeper.lifecycle.giveback import Outcome
-from spotkeeper.lifecycle.plan import Plan, Wish, no_offers
-from spotkeeper.lifecycle.ports import Talk
-from spotkeeper.model import event
-from spotkeeper.model.need import Need
-from spotkeeper.model.offer import Ranking, SortBy
-from spotkeeper.ssh import keys
-from spotkeeper.ssh.shell import Login
+from spotkeeper.model.offer import Dated
+from spotkeeper.model.price_table import MAX_DAYS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from spotkeeper.keeper.answers import Comparison, Farewell, Listing, MachineReport
+    from spotkeeper.keeper.ending import Ending
+    from spotkeeper.keeper.launching import Confirm, Launching
+    from spotkeeper.keeper.looking import Look
+    from spotkeeper.keeper.price_files import PriceHistory
+    from spotkeeper.keeper.prices import Prices
+    from spotkeeper.lifecycle.doctor import Check
+    from spotkeeper.lifecycle.plan import Plan, Wish
+    from spotkeeper.lifecycle.ports import Talk
+    from spotkeeper.model.machine import Machine
+    from spotkeeper.model.need import Need
+    from spotkeeper.model.offer import Ranking
+    from spotkeeper.ssh.shell import Login
 
 ANYTHING = Inquiry()
 
-#: A comparison shows the cheapest zone of every type and region: all pools are looked at.
-ALL_POOLS = 100_000
+ALL_MACHINES = "all"
 
 
 class Keeper:
@@ -36,13 +44,36 @@ class Keeper:
     """
 
     def __init__(self, edges: Edges, *, talk: Talk | None = None) -> None:
-        talk = talk or Silence()
+        self._talk = talk or Silence()
         self._edges = edges
         self._cloud = edges.cloud
-        self._look = Look(edges)
-        self._ending = Ending(edges, self._look, talk)
         self._finding = Finding(edges)
-        self._launching = Launching(edges, self._look, self._ending, talk)
+
+    # What a verb does not need is not even imported: a look at the market is quick.
+
+    @cached_property
+    def _look(self) -> Look:
+        from spotkeeper.keeper.looking import Look
+
+        return Look(self._edges)
+
+    @cached_property
+    def _ending(self) -> Ending:
+        from spotkeeper.keeper.ending import Ending
+
+        return Ending(self._edges, self._look, self._talk)
+
+    @cached_property
+    def _prices(self) -> Prices:
+        from spotkeeper.keeper.prices import Prices
+
+        return Prices(self._edges, self._finding)
+
+    @cached_property
+    def _launching(self) -> Launching:
+        from spotkeeper.keeper.launching import Launching
+
+        return Launching(self._edges, self._look, self._ending, self._talk)
 
     @classmethod
     def connect(
@@ -51,7 +82,7 @@ class Keeper:
         *,
         talk: Talk | None = None,
         on_call: OnCall | None = None,
-    ) -> "Keeper":
+    ) -> Keeper:
         """Connect with the usual AWS credentials, or to the sandbox.
 
         Raises:
@@ -73,24 +104,26 @@ class Keeper:
         """
         return self._finding.find(need, inquiry)
 
-    def prices(self, types: Sequence[str], in_regions: Sequence[str] = ()) -> Comparison:
-        """The cheapest zone of each type and region, in the order in which they were named.
+    def prices(
+        self, types: Sequence[str], in_regions: Sequence[str] = (), *, zones: bool = False
+    ) -> Comparison:
+        """The cheapest zone of each type and region, in the order in which they were named; all
+        zones on demand.
 
         Raises:
             NoOffers: none of the types has a Spot price in the regions.
         """
-        need = Need(types=tuple(types), regions=tuple(in_regions))
-        ranking = self.find(need, Inquiry(by=SortBy.PRICE, limit=ALL_POOLS, explain=True))
-        if not ranking.offers:
-            raise no_offers(ranking)
-        rows: dict[tuple[str, str], PriceRow] = {}
-        for offer in ranking.offers:
-            key = (offer.pool.instance_type, offer.pool.region)
-            rows.setdefault(key, PriceRow(*key, offer))
-        order = {name: position for position, name in enumerate(types)}
-        ordered = sorted(rows.values(), key=lambda row: order.get(row.instance_type, len(order)))
-        missing = (f"{refusal.pool}: {refusal.reason}" for refusal in ranking.refused)
-        return Comparison(tuple(ordered), (*self.warnings, *ranking.warnings, *missing))
+        return self._prices.comparison(types, in_regions, zones=zones)
+
+    def price_history(
+        self, types: Sequence[str], in_regions: Sequence[str] = (), *, days: int = MAX_DAYS
+    ) -> PriceHistory:
+        """The prices of every zone in the last days, EC2's 90 at most.
+
+        Raises:
+            NoOffers: none of the types has a Spot price in the regions.
+        """
+        return self._prices.history(types, in_regions, days=days)
 
     def plan(self, wish: Wish) -> Plan:
         """What ``up`` would do, asking only what costs nothing.
@@ -119,13 +152,31 @@ class Keeper:
         self._ending.settle(chosen)
         return listing
 
+    def remember_listing(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Keep a list of machines, as it was shown, for ``last_listing``."""
+        now = self._edges.clock.now().isoformat()
+        self._edges.memory.put("machines", ALL_MACHINES, [now, list(rows)])
+
+    def last_listing(self) -> Dated[Sequence[Mapping[str, Any]]]:
+        """The machines as they were shown last time, without asking anybody.
+
+        Raises:
+            NotFound: there is no list from earlier.
+        """
+        kept = self._edges.memory.get("machines", ALL_MACHINES, younger_than=timedelta.max)
+        if kept is None:
+            raise NotFound(
+                "No list of machines is remembered", next_step="Run `spot ls` once online."
+            )
+        return Dated(kept[1], datetime.fromisoformat(kept[0]))
+
     def machine(self, name: str, in_regions: Sequence[str] = ()) -> MachineReport:
         """One machine.
 
         Raises:
-            NotFound: none of that name is alive in the regions.
+            NotFound: none of that name is in the regions.
         """
-        found = self._look.alive(name, regions.listed(in_regions, self._edges))
+        found = self._look.present(name, regions.listed(in_regions, self._edges))
         return self._look.reports(found[:1])[0]
 
     def login(self, name: str) -> Login:
@@ -144,18 +195,30 @@ class Keeper:
 
     def stop(self, name: str) -> MachineReport:
         """Stop a box; its disk is kept and still costs."""
+        from spotkeeper.lifecycle import power
+
         with self._edges.journal.lock(name):
-            machine = self.machine(name).machine
+            machine = self._settled(name)
             power.stop(machine, cloud=self._cloud, waiter=self._launching.waiter())
         return self.machine(name, (machine.region,))
 
     def start(self, name: str) -> MachineReport:
         """Start a box that was stopped with ``stop``, or by its guard."""
+        from spotkeeper.lifecycle import power
+
         with self._edges.journal.lock(name):
-            machine = self.machine(name).machine
+            machine = self._settled(name)
             waiter, clock = self._launching.waiter(), self._edges.clock
             power.start(machine, cloud=self._cloud, waiter=waiter, clock=clock)
         return self.machine(name, (machine.region,))
+
+    def _settled(self, name: str) -> Machine:
+        """A machine once it neither starts nor stops: EC2 refuses to turn it around halfway."""
+        machine = self.machine(name).machine
+        if machine.instance is None or not machine.instance.passing:
+            return machine
+        self._launching.waiter().until_settled(machine.instance)
+        return self.machine(name, (machine.region,)).machine
 
     def down(self, names: Sequence[str]) -> Farewell:
         """Give machines back: cancel, terminate, verify, and remove what was made for them.
@@ -163,6 +226,9 @@ class Keeper:
         Raises:
             NotFound: a name that neither AWS nor the journal knows.
         """
+        from spotkeeper.keeper.answers import Farewell
+        from spotkeeper.lifecycle.giveback import Outcome
+
         enabled = regions.listed((), self._edges)
         places = {name: self._ending.places(name, enabled) for name in names}
         outcome, costs, told = Outcome(), [], list(self.warnings)
@@ -177,6 +243,8 @@ class Keeper:
 
     def everything(self) -> tuple[str, ...]:
         """Every name that may still own something: machines, disks, or open in the journal."""
+        from spotkeeper.model import event
+
         listed = self._look.names(regions.listed((), self._edges))
         journal = self._edges.journal
         unsettled = {name for name in journal.names() if event.is_open(journal.read(name))}
@@ -194,6 +262,9 @@ class Keeper:
         self, types: Sequence[str], *, image: str, region: str | None = None
     ) -> tuple[Check, ...]:
         """Check what a launch of the types would need, in one region."""
+        from spotkeeper.lifecycle.doctor import Doctor
+        from spotkeeper.ssh import keys
+
         chosen = regions.searched((region,) if region else (), self._edges)[0]
         doctor = Doctor(
             cloud=self._cloud,
@@ -206,5 +277,7 @@ class Keeper:
 
     def policy(self, command: str, region: str | None = None) -> Mapping[str, object]:
         """The least IAM policy for a command, for this account, region and partition."""
+        from spotkeeper.lifecycle import policy
+
         chosen = regions.searched((region,) if region else (), self._edges)[0]
         return policy.document(command, caller=self._cloud.caller(), region=chosen)

@@ -33,19 +33,22 @@ class Look:
         return self._cloud.caller().owner
 
     def listing(self, in_regions: Sequence[str], *, ended: bool) -> Listing:
-        """All machines of the caller in the regions, and what could not be looked at."""
+        """All machines of the caller in the regions, and what could not be looked at.
+
+        Those that ended are left out unless ``ended`` is asked for.
+        """
         found, failed = self._machines(in_regions)
         for machine in found:
             self.note(machine)
-        shown = [machine for machine in found if machine.name and (ended or machine.alive)]
+        shown = [machine for machine in found if machine.name and (ended or machine.present)]
         told = (f"{each.region}: {each.message}" for each in failed)
         return Listing(
             self.reports(shown),
             (*self._edges.warnings, *told, *self._half_created(found, in_regions)),
         )
 
-    def alive(self, name: str, in_regions: Sequence[str]) -> list[Machine]:
-        """Machines of a name that cost, or may come to cost, money; usually one.
+    def present(self, name: str, in_regions: Sequence[str]) -> list[Machine]:
+        """Machines of a name that are there, those that are alive first; usually one.
 
         Raises:
             NotFound: none.
@@ -55,13 +58,13 @@ class Look:
         found, failed = self._machines(in_regions, name)
         for machine in found:
             self.note(machine)
-        alive = [machine for machine in found if machine.alive]
-        if not alive:
+        present = [machine for machine in found if machine.present]
+        if not present:
             silent = ", ".join(str(each.region) for each in failed)
             raise NotFound(
                 f"There is no machine {name}" + (f" ({silent} did not answer)" if silent else "")
             )
-        return alive
+        return sorted(present, key=lambda machine: not machine.alive)
 
     def names(self, in_regions: Sequence[str]) -> set[str]:
         """Names of machines that are alive and of disks that exist, also without an instance."""
@@ -109,9 +112,9 @@ class Look:
         )
 
     def login(self, machine: Machine) -> Login | None:
-        """How to reach a machine; ``None`` while it has no address."""
+        """How to reach a machine; ``None`` while it has no address, or not for long any more."""
         instance = machine.instance
-        if instance is None or instance.public_ip is None:
+        if instance is None or instance.ended or instance.public_ip is None:
             return None
         return Login(
             address=instance.public_ip,

@@ -1,13 +1,11 @@
 """Which regions a command means."""
 
-import difflib
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from spotkeeper.errors import BadInput, Scope, SpotkeeperError
 from spotkeeper.keeper.wiring import Edges
-from spotkeeper.market.market import MAX_REGIONS_AT_ONCE
+from spotkeeper.market.side_by_side import AT_ONCE
 from spotkeeper.model.need import ANY_REGION
 
 T = TypeVar("T")
@@ -42,9 +40,12 @@ def known(name: str, edges: Edges) -> str:
     Raises:
         BadInput: with the nearest region.
     """
-    if name in edges.known_regions:
+    regions = edges.known_regions()
+    if name in regions:
         return name
-    near = difflib.get_close_matches(name, edges.known_regions, n=1, cutoff=0.4)
+    import difflib
+
+    near = difflib.get_close_matches(name, regions, n=1, cutoff=0.4)
     hint = f"Did you mean {near[0]}?" if near else "Names look like us-east-1."
     raise BadInput(f"{name!r} is not an AWS region", next_step=hint)
 
@@ -64,7 +65,9 @@ def in_each(
         except SpotkeeperError as problem:
             return problem
 
-    with ThreadPoolExecutor(min(MAX_REGIONS_AT_ONCE, len(regions) or 1)) as pool:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(min(AT_ONCE, len(regions) or 1)) as pool:
         results = list(pool.map(attempt, regions))
     problems = [result for result in results if isinstance(result, SpotkeeperError)]
     answers = [result for result in results if not isinstance(result, SpotkeeperError)]

@@ -4,13 +4,23 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypedDict
 
 from spotkeeper.agent import boot_script
+from spotkeeper.aws.memory import Memory
 from spotkeeper.lifecycle.ports import Account, Clock, Cloud, Journal, Reach
-from spotkeeper.market.feeds import OnDemandFeed, PriceFeed
+from spotkeeper.market.feeds import (
+    AdvisorFeed,
+    OnDemandFeed,
+    PriceFeed,
+    PublicPriceFeed,
+    QuotaFeed,
+    ScoreFeed,
+)
 from spotkeeper.market.market import Market
+from spotkeeper.model.odds import Work
 from spotkeeper.store.folders import Folders
 
 if TYPE_CHECKING:
@@ -19,6 +29,8 @@ if TYPE_CHECKING:
 SANDBOX_VARIABLE = "SPOT_SANDBOX"
 SANDBOX_REGION = "us-east-1"
 SANDBOX_WARNING = "sandbox: prices, capacity and interruptions are simulated"
+
+SANDBOX_ADVISOR = "/_sandbox/public/spot-advisor-data.json"
 
 #: The machines of the sandbox are reached from this computer only.
 LOOPBACK_CIDR = "127.0.0.1/32"
@@ -29,14 +41,19 @@ OnCall = Callable[[str, str, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """What the user chose: whose account, where, whether it is only practice, and whether facts
-    that are remembered (types, On-Demand prices, images) are to be asked for anew."""
+    """What the user chose: whose account, where, and whether it is only practice.
+
+    ``refresh`` asks anew for what is remembered (types, On-Demand prices, images); ``offline``
+    asks nobody; ``work`` is what an interruption costs the user.
+    """
 
     profile: str | None = None
     region: str | None = None
     endpoint_url: str | None = None
     sandbox: bool = False
     refresh: bool = False
+    offline: bool = False
+    work: Work = field(default_factory=Work)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +70,15 @@ class Edges:
     folders: Folders
     home: Path
     default_region: str | None
-    known_regions: tuple[str, ...]
+    known_regions: Callable[[], tuple[str, ...]]
     caller_cidr: Callable[[], str]
     on_demand: OnDemandFeed
+    advisor: AdvisorFeed
+    scores: ScoreFeed
+    quotas: QuotaFeed
+    memory: Memory
+    public_prices: PublicPriceFeed | None = None
+    work: Work = field(default_factory=Work)
     boot_script: str = field(default_factory=boot_script)
     warnings: tuple[str, ...] = ()
 
@@ -124,6 +147,7 @@ def connect(
     if is_practice(environment, asked=chosen.sandbox):
         return _practice(chosen, folders, environment, on_call)
     from spotkeeper.aws.address import CHECKIP_URL, CHECKIP_VARIABLE, caller_cidr
+    from spotkeeper.aws.public_feeds import ADVISOR_URL, ADVISOR_VARIABLE
     from spotkeeper.aws.session import AwsSession
     from spotkeeper.ssh.reach import SshPort
 
@@ -133,6 +157,7 @@ def connect(
             profile=chosen.profile,
             region=_region(chosen, environment),
             endpoint_url=chosen.endpoint_url,
+            offline=chosen.offline,
             on_call=on_call,
         ),
         Around(
@@ -140,7 +165,11 @@ def connect(
             SystemClock(),
             SshPort(),
             lambda: caller_cidr(url),
+            environment.get(ADVISOR_VARIABLE, ADVISOR_URL),
+            _prices_url(chosen, environment),
+            chosen.work,
             refresh=chosen.refresh,
+            offline=chosen.offline,
         ),
     )
 
@@ -153,9 +182,13 @@ class Around:
     clock: Clock
     reach: Reach
     caller_cidr: Callable[[], str]
+    advisor_url: str
+    prices_url: str = ""
+    work: Work = field(default_factory=Work)
     warnings: tuple[str, ...] = ()
     cache: str = "aws"
     refresh: bool = False
+    offline: bool = False
 
 
 def _practice(
@@ -164,27 +197,33 @@ def _practice(
     environment: Mapping[str, str],
     on_call: OnCall | None,
 ) -> Edges:
+    from spotkeeper.aws.public_feeds import ADVISOR_VARIABLE
     from spotkeeper.aws.session import AwsSession
     from spotkeeper.sandbox import daemon
     from spotkeeper.sandbox.control import Control
     from spotkeeper.ssh.reach import Simulated
 
-    found = daemon.ensure(folders.sandbox)
+    asked = daemon.remembered if chosen.offline else daemon.ensure
+    found = asked(folders.sandbox)
     keys = daemon.environment(found)
     session = AwsSession(
         region=_region(chosen, environment) or SANDBOX_REGION,
         endpoint_url=found.url,
         static_credentials=(keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"]),
+        offline=chosen.offline,
         on_call=on_call,
     )
     around = Around(
-        Folders(folders.state / "practice", folders.cache / "practice"),
-        PracticeClock(Control(found)),
+        folders.practice,
+        PracticeClock(Control(found)) if found.running else SystemClock(),
         Simulated(),
         lambda: LOOPBACK_CIDR,
-        (SANDBOX_WARNING, *found.notes),
+        environment.get(ADVISOR_VARIABLE, f"{found.url}{SANDBOX_ADVISOR}"),
+        work=chosen.work,
+        warnings=(SANDBOX_WARNING, *found.notes),
         cache=f"sandbox-{found.options.scenario}-{found.options.seed}-{found.options.account}",
         refresh=chosen.refresh,
+        offline=chosen.offline,
     )
     return _edges(session, around)
 
@@ -195,16 +234,25 @@ def _region(chosen: Connection, environment: Mapping[str, str]) -> str | None:
     return chosen.region or next((region for region in named if region), None)
 
 
+def _prices_url(chosen: Connection, environment: Mapping[str, str]) -> str:
+    """Where prices are public; nowhere by default, where another server is asked than AWS."""
+    from spotkeeper.aws.doors import endpoint_in
+    from spotkeeper.aws.public_feeds import PRICES_URL, PRICES_VARIABLE
+
+    elsewhere = chosen.endpoint_url or endpoint_in(environment)
+    return environment.get(PRICES_VARIABLE, "" if elsewhere else PRICES_URL)
+
+
 def _edges(session: "AwsSession", around: Around) -> Edges:
     from spotkeeper.aws.account import Ec2Account
     from spotkeeper.aws.cloud import Ec2Cloud
-    from spotkeeper.aws.feeds import Ec2Catalog, Ec2Prices, PriceList
+    from spotkeeper.aws.feeds import Ec2Catalog, Ec2Prices, PriceList, known_regions
     from spotkeeper.store.cache import Cache
     from spotkeeper.store.journal import FileJournal
 
     folder = around.folders.cache / around.cache
-    cache = Cache(folder, around.clock.now, refresh=around.refresh)
-    prices = Ec2Prices(session, around.clock.now)
+    cache = Cache(folder, around.clock.now, refresh=around.refresh, offline=around.offline)
+    prices = Ec2Prices(session, cache, around.clock.now)
     on_demand = PriceList(session, cache, around.clock.now)
     return Edges(
         cloud=Ec2Cloud(session, cache),
@@ -222,8 +270,37 @@ def _edges(session: "AwsSession", around: Around) -> Edges:
         folders=around.folders,
         home=Path.home(),
         default_region=session.region,
-        known_regions=session.known_regions,
+        known_regions=partial(known_regions, session, cache),
         caller_cidr=around.caller_cidr,
         on_demand=on_demand,
+        memory=cache,
+        work=around.work,
         warnings=around.warnings,
+        **_facts(session, around, cache),
+    )
+
+
+class _Facts(TypedDict):
+    """The feeds about risk and quota, and those that need no account."""
+
+    advisor: AdvisorFeed
+    scores: ScoreFeed
+    quotas: QuotaFeed
+    public_prices: PublicPriceFeed | None
+
+
+def _facts(session: "AwsSession", around: Around, cache: Memory) -> _Facts:
+    from spotkeeper.aws.account import Ec2Account
+    from spotkeeper.aws.public_feeds import PublicAdvisor, PublicPrices
+    from spotkeeper.aws.quotas import SpotQuotas
+    from spotkeeper.aws.scores import PlacementScores
+    from spotkeeper.store.cache import Cache
+
+    now, offline, url = around.clock.now, around.offline, around.prices_url
+    ledger = Cache(around.folders.cache / around.cache, now)  # counts, whatever is refreshed
+    return _Facts(
+        advisor=PublicAdvisor(around.advisor_url, cache, now, offline=offline),
+        scores=PlacementScores(session, cache, ledger, now),
+        quotas=SpotQuotas(Ec2Account(session), cache, now, session.login),
+        public_prices=PublicPrices(url, cache, now, offline=offline) if url else None,
     )

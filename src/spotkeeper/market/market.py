@@ -1,20 +1,17 @@
 """The folder's one door: what is on sale in several regions, and all that is known of it."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from spotkeeper.errors import Scope, SpotkeeperError
+from spotkeeper.errors import Interrupted, Scope, SpotkeeperError
+from spotkeeper.market import side_by_side
 from spotkeeper.market.catalog import exact_names, repaired
 from spotkeeper.market.feeds import CatalogFeed, OnDemandFeed, PriceFeed, Progress
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.offer import Dated, Refusal
-from spotkeeper.model.price_table import PriceTable
-
-#: Every region is its own endpoint with its own throttle, so they are asked side by side.
-MAX_REGIONS_AT_ONCE = 16
+from spotkeeper.model.price_table import PriceTable, type_of
 
 OnDemand = Mapping[str, Dated[Mapping[str, Decimal]]]
 
@@ -33,6 +30,19 @@ class Sight:
         return tuple(
             f"{table.region}: {table.problem.message}" for table in self.tables if table.problem
         )
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether somebody did not want to wait for the rest."""
+        return any(isinstance(table.problem, Interrupted) for table in self.tables)
+
+
+@dataclass(frozen=True, slots=True)
+class Histories:
+    """The changes of price of several regions, and what they do not sell."""
+
+    tables: Sequence[PriceTable]
+    missing: tuple[Refusal, ...] = ()
 
 
 class Market:
@@ -62,7 +72,7 @@ class Market:
         """
         tables = self._prices.scan(regions, globs, told)
         _refuse_silence(tables)
-        seen = {table.region: {row[0] for row in table.rows} for table in tables}
+        seen = {table.region: set(map(type_of, table.rows)) for table in tables}
         sold = set().union(*seen.values())
         if unsold := [name for name in exact_names(globs) if name not in sold]:
             self._catalog.refuse_unknown(unsold)
@@ -70,10 +80,42 @@ class Market:
         hardware = {name: repaired(row) for name, row in listed.value.items() if name in sold}
         return Sight(tables, Dated(hardware, listed.as_of), tuple(_not_offered(seen, globs)))
 
+    def histories(
+        self, regions: Sequence[str], globs: Sequence[str], since: datetime
+    ) -> Histories:
+        """Every change of price since a moment, from the prices in effect then on.
+
+        Raises:
+            SpotkeeperError: nobody is logged in, or no region answered at all.
+            BadInput: a type name exists in no region.
+        """
+        tables = self._prices.histories(regions, globs, since)
+        _refuse_silence(tables)
+        seen = {table.region: set(map(type_of, table.rows)) for table in tables}
+        sold = set().union(*seen.values())
+        if unsold := [name for name in exact_names(globs) if name not in sold]:
+            self._catalog.refuse_unknown(unsold)
+        return Histories(tables, tuple(_not_offered(seen, globs)))
+
     def hardware(self, region: str, globs: Sequence[str]) -> Dated[tuple[InstanceType, ...]]:
         """The types of a region whose name matches a glob, as the hardware really is."""
         listed = self._catalog.instance_types(region, globs)
         return Dated(tuple(repaired(row) for row in listed.value), listed.as_of)
+
+    def remembered(self) -> Dated[Mapping[str, InstanceType]] | None:
+        """The hardware that is known without a question, as it really is."""
+        kept = self._catalog.remembered()
+        if kept is None:
+            return None
+        return Dated({name: repaired(row) for name, row in kept.value.items()}, kept.as_of)
+
+    def refuse_unknown(self, names: Sequence[str]) -> None:
+        """Refuse type names that exist nowhere.
+
+        Raises:
+            BadInput: with the nearest.
+        """
+        self._catalog.refuse_unknown(names)
 
     def on_demand(self, types: Mapping[str, Collection[str]]) -> OnDemand:
         """List prices by region and type; a region that does not answer has none."""
@@ -86,16 +128,20 @@ class Market:
                     raise
                 return Dated({}, self._now())
 
-        with ThreadPoolExecutor(min(MAX_REGIONS_AT_ONCE, len(types) or 1)) as pool:
-            return dict(zip(types, pool.map(answer, types), strict=True))
+        return side_by_side.answers(answer, types)
 
 
 def _refuse_silence(tables: Sequence[PriceTable]) -> None:
     """Where nobody is logged in, or nobody answered, there is no market to show."""
     problems = [table.problem for table in tables if table.problem]
+    silent = len(problems) == len(tables)
     for problem in problems:
-        if problem.scope is Scope.CREDENTIALS or len(problems) == len(tables):
+        if problem.scope is Scope.CREDENTIALS:
             raise problem
+    if silent and any(isinstance(problem, Interrupted) for problem in problems):
+        silent = not any(table.rows for table in tables)  # what has arrived is shown
+    if silent and problems:
+        raise problems[0]
 
 
 def _not_offered(seen: Mapping[str, Collection[str]], globs: Sequence[str]) -> Iterable[Refusal]:

@@ -46,7 +46,10 @@ class Gpus:
 
 @dataclass(frozen=True, slots=True)
 class InstanceType:
-    """One row of DescribeInstanceTypes, repaired where EC2's data is known to be wrong."""
+    """One row of DescribeInstanceTypes, repaired where EC2's data is known to be wrong.
+
+    Of a type that is ``partial`` only vCPUs and memory are known, nothing of GPUs or architecture.
+    """
 
     name: str
     vcpus: int
@@ -55,6 +58,7 @@ class InstanceType:
     gpus: Gpus | None
     spot_supported: bool
     hibernation_supported: bool
+    partial: bool = False
 
     @property
     def memory_gib(self) -> float:

@@ -1,6 +1,6 @@
 """How likely EC2 is to take a pool back, as far as anything is known."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -27,8 +27,9 @@ class RegionOdds:
     ``hazards``   interruptions per hour, by type; ``otherwise`` for types that are not in it.
     ``own``       interruptions per hour by pool, where our own experience or a placement score
                   says something else than the type's hazard.
-    ``scores``    placement score by zone name, from 1 to 10.
-    ``cooling``   pools not to be tried for some minutes, with the reason.
+    ``scores``    placement score by zone name, from 1 to 10; it holds for a request that may use
+                  all of the ``scored`` types.
+    ``cooling``   pools that had no room a moment ago, with the reason: they come last.
     """
 
     bands: Mapping[str, Band] = field(default_factory=dict)
@@ -36,11 +37,34 @@ class RegionOdds:
     otherwise: float | None = None
     own: Mapping[TypeInZone, float] = field(default_factory=dict)
     scores: Mapping[str, int] = field(default_factory=dict)
+    scored: Collection[str] = ()
     cooling: Mapping[TypeInZone, str] = field(default_factory=dict)
 
     def hazard(self, instance_type: str, zone_name: str) -> float | None:
         """Interruptions per hour of a pool; ``None`` where nothing is known."""
         return self.own.get((instance_type, zone_name), self.hazards.get(instance_type))
+
+    def score(self, instance_type: str, zone_name: str) -> int | None:
+        """The placement score that counts for a pool."""
+        return self.scores.get(zone_name) if instance_type in self.scored else None
+
+
+@dataclass(frozen=True, slots=True)
+class HazardSteps:
+    """How the interruptions per hour of one pool came about, one step after another.
+
+    ``by_band``   as its band says; where the type has none, as the worst that was said of any.
+    ``by_score``  the same after the placement score.
+    ``final``     the same after our own ``interruptions`` in ``hours``, both faded with their age.
+    """
+
+    band: Band | None
+    by_band: float
+    score: int | None
+    by_score: float
+    interruptions: float
+    hours: float
+    final: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +73,12 @@ class Work:
 
     ``restart``     until the work goes on: launch, boot, load the checkpoint.
     ``checkpoint``  between two checkpoints; half of it is lost on average.
+    ``run``         how long a machine is wanted: young machines are interrupted more often.
     """
 
     restart: timedelta = timedelta(minutes=10)
     checkpoint: timedelta = timedelta(minutes=30)
+    run: timedelta = timedelta(hours=24)
 
     @property
     def lost_hours(self) -> float:

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.money import saving_percent
+from spotkeeper.model.odds import HazardSteps, Work
 from spotkeeper.model.pool import Pool
 
 
@@ -20,6 +21,9 @@ class SpotPrice:
     usd_per_hour: Decimal
     since: datetime
 
+
+#: Prices have EC2's own six decimals.
+SHOWN = Decimal("0.000001")
 
 T = TypeVar("T")
 
@@ -45,8 +49,11 @@ class Source:
 class Offer:
     """A pool at its current price. Unknown is ``None``, never a guess.
 
-    The risk fields, and with them the dollars per hour of work kept, are unknown until a feed
-    gives them.
+    ``placement_score``         of a request that may use several types, this one among them.
+    ``cooling``                 why the pool comes last though it fits; "" when it does not.
+    ``quota_free_vcpus``        what the account's Spot quota for the family leaves in the region.
+    ``advised_saving_percent``  the Spot Advisor's saving over last month, for where the On-Demand
+                                price is not known.
     """
 
     hardware: InstanceType
@@ -57,6 +64,9 @@ class Offer:
     interruption_percent_max: int | None = None
     placement_score: int | None = None
     expected_usd_per_useful_hour: Decimal | None = None
+    cooling: str = ""
+    quota_free_vcpus: int | None = None
+    advised_saving_percent: Decimal | None = None
 
     @property
     def pool(self) -> Pool:
@@ -70,10 +80,42 @@ class Offer:
 
     @property
     def saving_percent(self) -> Decimal | None:
-        """Saving against On-Demand, when that price is known."""
+        """Saving against On-Demand, when that price is known; else as the Spot Advisor has it."""
         if self.on_demand_usd_per_hour is None:
-            return None
+            return self.advised_saving_percent
         return saving_percent(self.spot_usd_per_hour, self.on_demand_usd_per_hour)
+
+    @property
+    def usd_per_vcpu_hour(self) -> Decimal:
+        """The price of one vCPU."""
+        return (self.spot_usd_per_hour / max(1, self.hardware.vcpus)).quantize(SHOWN)
+
+    @property
+    def usd_per_gpu_hour(self) -> Decimal | None:
+        """The price of one whole GPU; where only a part of one is had, what the whole would be."""
+        gpus = self.hardware.gpus
+        if gpus is None:
+            return None
+        whole = Decimal(gpus.count or gpus.share or 1)
+        return (self.spot_usd_per_hour / whole).quantize(SHOWN)
+
+    @property
+    def fits(self) -> int | None:
+        """How many such machines the Spot quota still allows, when that is known."""
+        free = self.quota_free_vcpus
+        return None if free is None else free // max(1, self.hardware.vcpus)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why an offer stands where it stands: its price, its risk, and what an interruption costs.
+
+    ``steps`` is ``None`` where nothing is known of the risk.
+    """
+
+    offer: Offer
+    work: Work
+    steps: HazardSteps | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +142,9 @@ class Ranking:
     ``found``              how many pools fit the need; ``offers`` are the best of them.
     ``refused_by_reason``  how many pools fell to which rule, the strictest rule first.
     ``refused``            each of those, where an explanation was asked for.
+    ``why``                the explanation of the first, where one was asked for.
+    ``made_at``            when; the ages of the facts are counted from then.
+    ``interrupted``        somebody did not want to wait for the regions that are missing.
     """
 
     offers: tuple[Offer, ...]
@@ -107,3 +152,6 @@ class Ranking:
     warnings: tuple[str, ...] = ()
     found: int = 0
     refused_by_reason: Mapping[str, int] = field(default_factory=dict)
+    why: Explanation | None = None
+    made_at: datetime | None = None
+    interrupted: bool = False

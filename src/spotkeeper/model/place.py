@@ -14,3 +14,13 @@ class Zone:
     region: str
     name: str
     id: str | None = None
+
+    @classmethod
+    def whole(cls, region: str) -> "Zone":
+        """All zones of a region together, for what is known of the region only."""
+        return cls(region, region)
+
+    @property
+    def is_whole_region(self) -> bool:
+        """Whether no single zone is meant."""
+        return self.name == self.region

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from heapq import nsmallest
-from math import inf, isfinite
+from math import inf, nan
+from operator import itemgetter
 from typing import NamedTuple
 
 from spotkeeper.model.instance_type import InstanceType
@@ -19,6 +20,20 @@ from spotkeeper.ranking.rules import first_refusal, type_rules
 MAX_USD_PER_HOUR = 100_000.0
 NO_PRICE = "its price is no price"
 NOT_KNOWN = "EC2 does not describe the type"
+UNKNOWN_RATE = "how often it is interrupted is not known"
+
+#: What is not known comes after what is; a pool that had no room a moment ago comes last of all.
+#: Neither is refused: there may be no other.
+UNKNOWN_COMES_LATE = 1e9
+COOLING = inf
+
+#: So many times more pools than are wanted are kept before they are thinned out.
+CROWD = 8
+
+usd_text_of = itemgetter(2)
+
+#: From dollars per hour, type and zone.
+Order = Callable[[float, str, str], float]
 
 
 class Chosen(NamedTuple):
@@ -70,71 +85,106 @@ def shortlist(tables: Iterable[PriceTable], facts: Facts, wanted: Wanted) -> Sho
     sieve = _Sieve(facts, wanted)
     for table in tables:
         sieve.pour(table)
-    limit = len(sieve.kept) if wanted.limit is None else wanted.limit
-    best = nsmallest(limit, sieve.kept) if limit < len(sieve.kept) else sorted(sieve.kept)
     counts = dict(sieve.counts.most_common())
-    return Shortlist(best, len(sieve.kept), counts, tuple(sieve.refused))
+    return Shortlist(sieve.best.taken(), sieve.best.offered, counts, tuple(sieve.refused))
+
+
+class _Best:
+    """The first of many pools; those that cannot be among them are only counted.
+
+    ``worst``      the order of the last that can; pools after it need not be kept.
+    ``worst_usd``  the same as a price: an hour of kept work never costs less than the hour.
+    ``offered``    how many there were.
+    """
+
+    def __init__(self, wanted: Wanted) -> None:
+        self.worst = self.worst_usd = inf
+        self.offered = 0
+        self._limit = wanted.limit
+        self._crowd = inf if wanted.limit is None else CROWD * wanted.limit + CROWD
+        self._by_price = wanted.by in {SortBy.VALUE, SortBy.PRICE}
+        self._kept: list[Chosen] = []
+
+    def keep(self, pool: Chosen) -> None:
+        """A pool that may be among the first."""
+        self._kept.append(pool)
+        if len(self._kept) >= self._crowd:
+            self._kept = self.taken()
+            self.worst = self._kept[-1].order if self._kept else -inf
+            self.worst_usd = self.worst if self._by_price else inf
+
+    def taken(self) -> list[Chosen]:
+        """The first ones, in order."""
+        if self._limit is None:
+            return sorted(self._kept)
+        return nsmallest(self._limit, self._kept)
 
 
 class _Sieve:
     """Rows in, chosen pools and refusals out."""
 
     def __init__(self, facts: Facts, wanted: Wanted) -> None:
-        self.kept: list[Chosen] = []
+        self.best = _Best(wanted)
         self.counts: Counter[str] = Counter()
         self.refused: list[Refusal] = []
         self._facts = facts
         self._wanted = wanted
         self._verdicts = _Verdicts(facts.hardware, wanted.need)
         limit = wanted.need.max_usd_per_hour
-        self._limit = inf if limit is None else float(limit)
+        self._limit = min(float(inf if limit is None else limit), MAX_USD_PER_HOUR)
         self._too_dear = f"over your limit of ${plain(limit or Decimal(0))}/h"
         self._zones = frozenset(wanted.need.zones)
 
     def pour(self, table: PriceTable) -> None:
         """All rows of a region."""
-        order_of = self._order(table.region)
-        judge = self._judge(self._facts.odds.get(table.region, UNKNOWN))
-        verdicts, limit, zones = self._verdicts, self._limit, self._zones
-        for row in table.rows:
-            name, _, usd_text, _, zone, zone_id = row
-            usd = _usd(usd_text)
+        odds = self._facts.odds.get(table.region, UNKNOWN)
+        order_of, judge = self._order(odds, table.region), self._judge(odds)
+        verdicts, limit, zones, best = self._verdicts, self._limit, self._zones, self.best
+        refused: list[tuple[Row, str]] = []
+        for row, usd in zip(table.rows, _dollars(table.rows), strict=True):
+            name = row[0]
             if reason := verdicts[name]:
-                self._refuse(row, reason)
-            elif zones and zone not in zones and zone_id not in zones:
-                self._refuse(row, "zone not asked for")
-            elif not usd:
-                self._refuse(row, NO_PRICE)
-            elif usd > limit:
-                self._refuse(row, self._too_dear)
-            elif judge and (reason := judge(name, zone)):
-                self._refuse(row, reason)
-            else:
-                order = order_of(usd, name, zone)
-                self.kept.append(Chosen(order, usd, name, zone, table.region, row))
+                refused.append((row, reason))
+            elif zones and row[4] not in zones and row[5] not in zones:
+                refused.append((row, "zone not asked for"))
+            elif not 0 < usd <= limit:
+                refused.append((row, self._too_dear if 0 < usd < MAX_USD_PER_HOUR else NO_PRICE))
+            elif judge and (reason := judge(name)):
+                refused.append((row, reason))
+            elif usd <= best.worst_usd and (order := order_of(usd, name, row[4])) <= best.worst:
+                best.keep(Chosen(order, usd, name, row[4], table.region, row))
+        best.offered += len(table.rows) - len(refused)
+        self._note(refused)
 
-    def _refuse(self, row: Row, reason: str) -> None:
-        self.counts[reason] += 1
+    def _note(self, refused: Sequence[tuple[Row, str]]) -> None:
+        self.counts.update([reason for _, reason in refused])
         if self._wanted.explain:
-            self.refused.append(Refusal(f"{row[0]}@{row[4]}", reason))
+            self.refused += [Refusal(f"{row[0]}@{row[4]}", reason) for row, reason in refused]
 
-    def _judge(self, odds: RegionOdds) -> Callable[[str, str], str] | None:
-        """The rules about risk; none when there is nothing to say."""
+    def _judge(self, odds: RegionOdds) -> Callable[[str], str] | None:
+        """The rule about the interruption rate, if there is one."""
         limit = self._wanted.need.max_interruption_percent
-        if limit is None and not odds.cooling:
+        if limit is None:
             return None
 
-        def judge(name: str, zone: str) -> str:
+        def judge(name: str) -> str:
             band = odds.bands.get(name)
-            if limit is not None and (band is None or band.percent_max > limit):
-                return f"interrupted more often than {limit} %" if band else UNKNOWN_RATE
-            return odds.cooling.get((name, zone), "")
+            if band is None:
+                return UNKNOWN_RATE
+            return f"interrupted more often than {limit} %" if band.percent_max > limit else ""
 
         return judge
 
-    def _order(self, region: str) -> Callable[[float, str, str], float]:
+    def _order(self, odds: RegionOdds, region: str) -> Order:
         """What makes a pool come first in this region; lower is better."""
-        odds = self._facts.odds.get(region, UNKNOWN)
+        order_of, cooling = self._order_if_warm(odds, region), odds.cooling
+        if not cooling:
+            return order_of  # as almost always, and it is asked for every pool
+        return lambda usd, name, zone: (
+            COOLING if (name, zone) in cooling else order_of(usd, name, zone)
+        )
+
+    def _order_if_warm(self, odds: RegionOdds, region: str) -> Order:
         match self._wanted.by:
             case SortBy.PRICE:
                 return lambda usd, _name, _zone: usd
@@ -146,7 +196,7 @@ class _Sieve:
             case SortBy.VALUE:
                 return self._value(odds)
 
-    def _value(self, odds: RegionOdds) -> Callable[[float, str, str], float]:
+    def _value(self, odds: RegionOdds) -> Order:
         """Expected dollars per useful hour; the pool's price where nothing at all is known."""
         lost, own, hazards = self._facts.work.lost_hours, odds.own, odds.hazards
         otherwise = odds.otherwise or 0.0
@@ -158,9 +208,6 @@ class _Sieve:
             return usd * (1 + hazard * lost)
 
         return value
-
-
-UNKNOWN_RATE = "how often it is interrupted is not known"
 
 
 class _Verdicts(dict[str, str]):
@@ -177,18 +224,24 @@ class _Verdicts(dict[str, str]):
         return verdict
 
 
-def _usd(text: str) -> float:
-    """The price; 0 for what is none."""
+def _dollars(rows: Sequence[Row]) -> list[float]:
+    """The prices; NaN for what is none, and nothing compares with NaN."""
     try:
-        usd = float(text)
+        return list(map(float, map(usd_text_of, rows)))
     except ValueError:
-        return 0.0
-    return usd if isfinite(usd) and 0 < usd < MAX_USD_PER_HOUR else 0.0
+        return [_number(row[2]) for row in rows]
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return nan
 
 
 def _share(usd: float, on_demand: Decimal | None) -> float:
-    return usd / float(on_demand) if on_demand else inf
+    return usd / float(on_demand) if on_demand else UNKNOWN_COMES_LATE
 
 
 def _or_last(hazard: float | None) -> float:
-    return inf if hazard is None else hazard
+    return UNKNOWN_COMES_LATE if hazard is None else hazard

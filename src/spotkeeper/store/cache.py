@@ -3,7 +3,8 @@
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,47 +13,94 @@ from spotkeeper.errors import StoreProblem
 from spotkeeper.store.folders import write_private
 
 #: Part of every file's name: a newer layout never reads an older file.
-LAYOUT = 1
+LAYOUT = 2
+SUFFIX = ".cache"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file of the cache: what it is about, since when, and its size on disk."""
+
+    kind: str
+    key: str
+    at: datetime
+    size_bytes: int
 
 
 class Cache:
-    """JSON documents by kind and key. A damaged or old one is as good as none.
+    """Documents by kind and key. A damaged or old one is as good as none.
 
-    With ``refresh`` nothing is read, only written: every answer is asked for anew.
+    A file is one line of JSON about the document (time, key, checksum), then the document, so that
+    its age is known before it is read and damage is noticed wherever it is.
+
+    ``refresh``  nothing is read, only written: every answer is asked for anew.
+    ``offline``  a document is good at any age: there is nobody to ask.
     """
 
     def __init__(
-        self, folder: Path, now: Callable[[], datetime], *, refresh: bool = False
+        self,
+        folder: Path,
+        now: Callable[[], datetime],
+        *,
+        refresh: bool = False,
+        offline: bool = False,
     ) -> None:
-        self._folder = folder
+        self._folder = folder / f"v{LAYOUT}"
         self._now = now
         self._refresh = refresh
+        self._offline = offline
 
     def get(self, kind: str, key: str, *, younger_than: timedelta) -> Any | None:
         """The document, or ``None`` when there is none so young."""
         if self._refresh:
             return None
         try:
-            record = json.loads(self._path(kind, key).read_bytes())
-            at = datetime.fromisoformat(record["at"])
-            fresh = timedelta(0) <= self._now() - at < younger_than
+            about, _, body = self._path(kind, key).read_bytes().partition(b"\n")
+            entry = json.loads(about)
+            age = self._now() - datetime.fromisoformat(entry["at"])
+            if entry["key"] != key or entry["sha256"] != hashlib.sha256(body).hexdigest():
+                return None
+            fresh = timedelta(0) <= age < younger_than
+            return json.loads(body) if fresh or self._offline else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return record.get("document") if fresh and record.get("key") == key else None
 
     def put(self, kind: str, key: str, document: Any) -> None:
         """Keep a document. A cache that cannot be written is only slower, so that is no error."""
-        record = {"at": self._now().isoformat(), "key": key, "document": document}
-        try:
-            write_private(self._path(kind, key), json.dumps(record).encode())
-        except StoreProblem:
-            return
+        body = json.dumps(document).encode()
+        about = {
+            "at": self._now().isoformat(),
+            "key": key,
+            "sha256": hashlib.sha256(body).hexdigest(),
+        }
+        data = json.dumps(about).encode() + b"\n" + body
+        with contextlib.suppress(StoreProblem):
+            write_private(self._path(kind, key), data, durable=False)
 
     def drop(self, kind: str, key: str) -> None:
         """Forget one document, if there is one."""
         with contextlib.suppress(OSError):
             self._path(kind, key).unlink()
 
+    def entries(self) -> Iterator[Entry]:
+        """Every document that can be read, by kind and key."""
+        for path in sorted(self._folder.glob(f"*{SUFFIX}")):
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                with path.open("rb") as file:
+                    about = json.loads(file.readline())
+                at = datetime.fromisoformat(about["at"])
+                kind = path.name.rpartition("-")[0]
+                yield Entry(kind, str(about["key"]), at, path.stat().st_size)
+
+    def clear(self) -> int:
+        """Forget everything, damaged files too; how many files went."""
+        gone = 0
+        for path in self._folder.glob("*"):
+            with contextlib.suppress(OSError):
+                path.unlink()
+                gone += 1
+        return gone
+
     def _path(self, kind: str, key: str) -> Path:
         digest = hashlib.sha256(key.encode()).hexdigest()[:24]
-        return self._folder / f"v{LAYOUT}" / f"{kind}-{digest}.json"
+        return self._folder / f"{kind}-{digest}{SUFFIX}"

@@ -54,6 +54,11 @@ class Folders:
         """The sandbox's own files."""
         return self.state / "sandbox"
 
+    @property
+    def practice(self) -> "Folders":
+        """What is kept of the machines of the sandbox, apart from those that are real."""
+        return Folders(self.state / "practice", self.cache / "practice")
+
 
 def private_folder(path: Path) -> Path:
     """Make a folder that only its owner can read, and those of its parents that are missing.
@@ -89,8 +94,10 @@ def store_problem(path: Path, problem: OSError) -> StoreProblem:
     return StoreProblem(f"Cannot use {path}: {problem.strerror or problem}")
 
 
-def write_private(path: Path, data: bytes) -> None:
+def write_private(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Replace a file in one step, readable by its owner only.
+
+    What is not ``durable`` may be gone after a power cut, but is never half of it.
 
     Raises:
         StoreProblem: the disk refuses; the old file is still there.
@@ -101,8 +108,9 @@ def write_private(path: Path, data: bytes) -> None:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as problem:
         temporary.unlink(missing_ok=True)

@@ -1,15 +1,15 @@
 """``spot.toml``, and the JSON file of the script that spotkeeper replaces."""
 
-import difflib
 import json
 import re
-import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
 from spotkeeper.errors import BadInput
+from spotkeeper.model.duration import parse_duration
+from spotkeeper.model.odds import Work
 
 DEFAULT_FILE = "spot.toml"
 
@@ -27,6 +27,7 @@ MACHINE_KEYS: Mapping[str, str] = {
     "memory": _NUMBER,
     "arch": _TEXT,
     "max-hourly": _NUMBER,
+    "max-interruption": _WHOLE,
     "once": _SWITCH,
     "on-interruption": _TEXT,
     "max-price": _TEXT,
@@ -39,6 +40,9 @@ MACHINE_KEYS: Mapping[str, str] = {
     "security-group": _TEXTS,
     "profile": _TEXT,
 }
+
+#: Keys of ``[work]``: what an interruption costs, each a length of time such as "10m".
+WORK_KEYS = ("restart", "checkpoint", "run")
 
 #: The old script's keys, and what they are called here.
 OLD_KEYS: Mapping[str, str] = {
@@ -59,6 +63,7 @@ class Settings:
 
     machine: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    work: Work = field(default_factory=Work)
     origin: Path | None = None
 
     def get(self, key: str) -> Any | None:
@@ -103,6 +108,8 @@ class _File:
         self, found: Mapping[str, Any], known: Collection[str], section: str = ""
     ) -> None:
         """Refuse a key that means nothing, with the nearest that does."""
+        import difflib
+
         for key in found:
             if key not in known:
                 near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
@@ -111,11 +118,13 @@ class _File:
 
 
 def _from_toml(file: _File) -> Settings:
+    import tomllib  # where there is a file, and there seldom is
+
     try:
         document = tomllib.loads(file.text)
     except tomllib.TOMLDecodeError as problem:
         raise BadInput(f"{file.path}: {problem}", next_step="Fix that line.") from problem
-    file.refuse_unknown(document, ("machine", "tags"))
+    file.refuse_unknown(document, ("machine", "tags", "work"))
     machine = _section(file, document, "machine")
     tags = _section(file, document, "tags")
     file.refuse_unknown(machine, MACHINE_KEYS, "machine")
@@ -127,7 +136,19 @@ def _from_toml(file: _File) -> Settings:
         if not isinstance(value, str):
             file.wrong(key, f"must be text in quotes, not {value!r}", section="tags")
     options = {key: _listed(key, value) for key, value in machine.items()}
-    return Settings(options, tags, file.path)
+    return Settings(options, tags, _work(file, document), file.path)
+
+
+def _work(file: _File, document: Mapping[str, Any]) -> Work:
+    section = _section(file, document, "work")
+    file.refuse_unknown(section, WORK_KEYS, "work")
+    lengths = {}
+    for key, value in section.items():
+        try:
+            lengths[key] = parse_duration(value if isinstance(value, str) else repr(value))
+        except ValueError as problem:
+            file.wrong(key, f"cannot be read: {problem}", section="work")
+    return Work(**lengths)
 
 
 def _from_json(file: _File) -> Settings:
@@ -151,7 +172,7 @@ def _from_json(file: _File) -> Settings:
         elif name != "tag" and value:
             machine[name] = value
     tags = {key: str(document[key]) for key in ("Project", "Owner") if document.get(key)}
-    return Settings(machine, tags, file.path)
+    return Settings(machine, tags, origin=file.path)
 
 
 def _old_size(file: _File, value: object) -> int:

@@ -24,6 +24,8 @@ class RecordingSession:
     """Stands in for ``AwsSession``: answers are played in order, the last for ever."""
 
     region = "us-east-1"
+    offline = False
+    login = "me"
 
     def __init__(self, **answers: list[Answer]) -> None:
         self.answers: dict[str, list[Answer]] = defaultdict(list, answers)

@@ -159,10 +159,23 @@ def row(usd: str, zone: str = "us-east-1a", *, ago: int = 0, name: str = "g5.xla
     }
 
 
+class Forgetful:
+    """Remembers nothing."""
+
+    def get(self, kind: str, key: str, *, younger_than: timedelta) -> Any | None:
+        return None
+
+    def put(self, kind: str, key: str, document: Any) -> None:
+        pass
+
+    def drop(self, kind: str, key: str) -> None:
+        pass
+
+
 def spot_prices(*rows: Any) -> tuple[Ec2Prices, RecordingSession]:
     answers: list[Answer] = [{"SpotPriceHistory": list(rows)}]
     session = RecordingSession(DescribeSpotPriceHistory=answers)
-    return Ec2Prices(cast(AwsSession, session), lambda: NOW), session
+    return Ec2Prices(cast(AwsSession, session), Forgetful(), lambda: NOW), session
 
 
 @pytest.mark.parametrize("newest_first", [True, False])

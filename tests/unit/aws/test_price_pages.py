@@ -10,8 +10,11 @@ from xml.sax.saxutils import escape
 import botocore.session
 import pytest
 from botocore.parsers import create_parser
+from hypothesis import given
+from hypothesis import strategies as st
 
-from spotkeeper.aws.price_pages import FIELDS, ROOT, SET, BadPage, Row, read_page
+from spotkeeper.aws.price_pages import FIELDS, ROOT, SET, BadPage, read_page
+from spotkeeper.model.price_table import Row
 
 PAGES = 1_000
 XMLNS = "http://ec2.amazonaws.com/doc/2016-11-15/"
@@ -124,6 +127,41 @@ def with_cdata(_: random.Random, inner: list[str]) -> list[str]:
     ]
 
 
+def with_a_prefix(_: random.Random, inner: list[str]) -> list[str]:
+    name = FIELDS[0]
+    renamed = inner[0].replace(f"<{name}>", f'<e:{name} xmlns:e="{XMLNS}">')
+    return [renamed.replace(f"</{name}>", f"</e:{name}>"), *inner[1:]]
+
+
+def with_attributes(dice: random.Random, inner: list[str]) -> list[str]:
+    place = dice.randrange(len(inner))
+    name = FIELDS[place]
+    return [
+        text.replace(f"<{name}>", f'<{name} unit="USD" note="a &gt; b">') if at == place else text
+        for at, text in enumerate(inner)
+    ]
+
+
+def with_an_instruction(_: random.Random, inner: list[str]) -> list[str]:
+    return [*inner, "<?printer off?>"]
+
+
+def with_text_between(dice: random.Random, inner: list[str]) -> list[str]:
+    return [*inner[:2], dice.choice(["stray", "a > b", "]", "\u00a0"]), *inner[2:]]
+
+
+def with_other_signs(dice: random.Random, inner: list[str]) -> list[str]:
+    signs = dice.choice(
+        ["gr\u00f6\u00dfer", "\u4e2d", "\U0001f600", "a > b", "x]y", " g5 ", "\x85"]
+    )
+    return [inner[0], f"<productDescription>{signs}</productDescription>", *inner[2:]]
+
+
+def with_another_time(dice: random.Random, inner: list[str]) -> list[str]:
+    times = ("2026-11-01T10:00:00+01:00", "2028-02-29T23:59:59.123456Z", "1999-12-31T00:00:00Z")
+    return [*inner[:3], f"<timestamp>{dice.choice(times)}</timestamp>", *inner[4:]]
+
+
 def as_usual(_: random.Random, inner: list[str]) -> list[str]:
     return inner
 
@@ -139,6 +177,12 @@ SHAPES: tuple[Shape, ...] = (
     with_entities,
     with_a_comment,
     with_cdata,
+    with_a_prefix,
+    with_attributes,
+    with_an_instruction,
+    with_text_between,
+    with_other_signs,
+    with_another_time,
 )
 
 
@@ -149,7 +193,64 @@ def random_page(dice: random.Random) -> bytes:
         item(dice.choice(shapes)(dice, fields(random_row(dice))), indent)
         for _ in range(dice.randint(0, 12))
     ]
-    return page_of(items, token=dice.choice(["", "abc123=="]), indent=dice.choice(["", "    "]))
+    body = page_of(items, token=dice.choice(["", "abc123=="]), indent=dice.choice(["", "    "]))
+    return dice.choice(FRAMES)(body)
+
+
+def as_it_is(body: bytes) -> bytes:
+    return body
+
+
+def after_a_mark(body: bytes) -> bytes:
+    return b"\xef\xbb\xbf" + body
+
+
+def with_other_line_ends(body: bytes) -> bytes:
+    return body.replace(b"\n", b"\r\n")
+
+
+def undeclared(body: bytes) -> bytes:
+    return body.partition(b"\n")[2]
+
+
+def token_first(body: bytes) -> bytes:
+    begin, end = body.rfind(b"<nextToken"), body.rfind(b"\n</")
+    token, rest = body[begin:end], body[:begin] + body[end:]
+    return rest.replace(f"<{SET}>".encode(), token + f"<{SET}>".encode(), 1)
+
+
+def without_namespace(body: bytes) -> bytes:
+    return body.replace(f' xmlns="{XMLNS}"'.encode(), b"", 1)
+
+
+def with_an_outer_prefix(body: bytes) -> bytes:
+    for tag in (ROOT, SET):
+        body = body.replace(f"<{tag}".encode(), f"<ec2:{tag}".encode())
+        body = body.replace(f"</{tag}".encode(), f"</ec2:{tag}".encode())
+    return body.replace(b" xmlns=", b" xmlns:ec2=", 1)
+
+
+def with_more_at_the_top(body: bytes) -> bytes:
+    return body.replace(b"<requestId>", b"<more><nextToken>no</nextToken></more><requestId>", 1)
+
+
+def commented(body: bytes) -> bytes:
+    return body.replace(b"<requestId>", b"<!-- a > b --><?x y?><requestId>", 1) + b"<!-- end -->"
+
+
+FRAMES: tuple[Callable[[bytes], bytes], ...] = (
+    as_it_is,
+    as_it_is,
+    as_it_is,
+    after_a_mark,
+    with_other_line_ends,
+    undeclared,
+    token_first,
+    without_namespace,
+    with_an_outer_prefix,
+    with_more_at_the_top,
+    commented,
+)
 
 
 def test_a_thousand_pages_are_read_as_botocore_reads_them() -> None:
@@ -157,6 +258,50 @@ def test_a_thousand_pages_are_read_as_botocore_reads_them() -> None:
     for _ in range(PAGES):
         body = random_page(dice)
         assert ours(body) == botocores(body), body.decode()
+
+
+@pytest.mark.parametrize("frame", FRAMES[2:])
+@pytest.mark.parametrize("shape", SHAPES[1:])
+def test_every_shape_in_every_frame_is_read_as_botocore_reads_it(
+    shape: Shape, frame: Callable[[bytes], bytes]
+) -> None:
+    dice = random.Random(11)  # noqa: S311
+    rows = [random_row(dice) for _ in range(6)]
+    items = [item(shape(dice, fields(each)), "\n  ") for each in rows]
+    body = frame(page_of([item(fields()), *items], token="abc=="))
+    assert ours(body) == botocores(body), body.decode()
+    assert len(ours(body)[0]) == len(items) + 1
+
+
+GROSS = page_of([item(["<tier>gr\u00f6sser</tier>", *fields()])])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        GROSS.replace(b'"1.0" encoding="UTF-8"', b'"9.9"'),
+        GROSS.replace(b"UTF-8", b"utf-8"),
+        GROSS.replace(b"UTF-8", b"ISO-8859-1"),
+        GROSS.decode().encode("utf-16"),
+        GROSS.replace(b"?>", b' standalone="yes"?>', 1),
+        b"\n" + GROSS.partition(b"\n")[2],
+    ],
+)
+def test_what_is_declared_is_understood_as_botocore_does(body: bytes) -> None:
+    assert ours(body) == botocores(body)
+
+
+@given(st.integers(0, 10**9), st.integers(0, 3_000), st.binary(max_size=6))
+def test_damage_is_never_read_as_something_else(seed: int, place: int, damage: bytes) -> None:
+    """Where we read a damaged page at all, botocore reads the same."""
+    body = random_page(random.Random(seed))  # noqa: S311
+    place %= len(body)
+    damaged = body[:place] + damage + body[place + len(damage) :]
+    try:
+        found = ours(damaged)
+    except BadPage:
+        return
+    assert found == botocores(damaged)
 
 
 def test_the_usual_page_is_read() -> None:
@@ -168,12 +313,20 @@ def test_a_page_without_rows_is_an_answer_too() -> None:
     assert read_page(page_of([], token="more")) == ([], "more")
 
 
-@pytest.mark.parametrize("cut", range(0, 3_200, 64))
-def test_a_page_that_is_cut_off_is_an_error(cut: int) -> None:
-    whole = page_of([item(fields()) for _ in range(10)])
-    assert len(whole) > cut
-    with pytest.raises(BadPage):
-        read_page(whole[:cut])
+LAYOUTS = {
+    "usual": page_of([item(fields()) for _ in range(40)], token="more"),
+    "unusual": page_of([item(["<tier>x</tier>", *fields()]) for _ in range(40)], token="more"),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_page_that_is_cut_off_is_an_error(layout: str) -> None:
+    whole = LAYOUTS[layout]
+    assert len(read_page(whole).rows) == 40
+    ends = [*range(0, len(whole), 64), *range(len(whole) - 80, len(whole) - 1)]
+    for cut in ends:
+        with pytest.raises(BadPage):
+            read_page(whole[:cut])
 
 
 BOMB = (
@@ -182,6 +335,7 @@ BOMB = (
 )
 TWICE = item([*fields(), "<spotPrice>1</spotPrice>"])
 NESTED = item(["<spotPrice>0.1<b/>2</spotPrice>"])
+OTHER = item(fields()).replace("item>", "member>")
 NO_DAY = item(fields((*USUAL[:3], "2026-02-30T10:00:00.000Z", *USUAL[4:])))
 NO_TIME = item(fields((*USUAL[:3], "yesterday", *USUAL[4:])))
 
@@ -193,12 +347,29 @@ NO_TIME = item(fields((*USUAL[:3], "yesterday", *USUAL[4:])))
         b"not xml",
         b"<html><body>Service unavailable</body></html>",
         b"<Response><Errors/></Response>",
+        f"<{ROOT}/>".encode(),
+        page_of([]).replace(b"<requestId>", b"<nextToken>a</nextToken><requestId>"),
+        page_of([]).replace(f"<{SET}>".encode(), f"<nextToken>a</nextToken><{SET}>".encode()),
+        page_of([]).replace(b"<nextToken/>", b"<requestId>again</requestId><nextToken/>"),
         b"\xff\xfe\x00",
         BOMB.encode(),
         page_of([TWICE]),
         page_of([NESTED]),
         page_of([NO_DAY]),
         page_of([NO_TIME]),
+        page_of([item(fields((*USUAL[:3], "2026-11-01T10:00:00", *USUAL[4:])))]),
+        page_of([item(fields((*USUAL[:3], "2026-W01-1", *USUAL[4:])))]),
+        page_of([item(fields((*USUAL[:3], "", *USUAL[4:])))]),
+        page_of([OTHER]),
+        page_of([item(fields()), OTHER]),
+        page_of([item(fields())]).replace(
+            f"</{SET}>".encode(), f"</{SET}><{SET}></{SET}>".encode()
+        ),
+        page_of([item(fields())]).replace(b"<requestId>", b"<e:requestId>"),
+        page_of([item(fields())]).replace(b"</item>", b"]]></item>"),
+        page_of([item(fields())]).replace(b"<item>", b"<item>&unknown;"),
+        page_of([item(fields())]) + b"\xc2\xa0",
+        page_of([item(fields())])[:-1] + b"\x00",
         page_of([item(fields())]).replace(b"</item>", b"</item>\x01"),
         page_of([item(fields())], token="a") + b"<trailing/>",
         page_of([], token="a").replace(b"<nextToken>", b"<nextToken>z</nextToken><nextToken>"),

@@ -1,6 +1,6 @@
 """Our signer against botocore's own."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from unittest.mock import patch
 
 import pytest
@@ -50,3 +50,31 @@ def test_a_session_token_is_sent_when_there_is_one(token: str) -> None:
 
 def test_no_secret_is_ever_printed() -> None:
     assert "secret" not in repr(Keys("AKIDEXAMPLE", "secret", "secret-session"))
+
+
+def test_the_time_is_told_in_utc() -> None:
+    elsewhere = NOON.astimezone(timezone(timedelta(hours=-8)))
+    keys, scope = Keys("AKIDEXAMPLE", "secret"), Scope("us-east-1", "ec2")
+    here, there = (
+        signed_headers(b"a=b", host="h", scope=scope, keys=keys, now=now)
+        for now in (NOON, elsewhere)
+    )
+    assert here == there
+    assert here["x-amz-date"] == "20261123T120007Z"
+
+
+@pytest.mark.parametrize("change", ["body", "host", "region", "secret", "token", "time"])
+def test_whatever_is_changed_changes_the_signature(change: str) -> None:
+    def sign(changed: str) -> str:
+        def told(name: str) -> str:
+            return f"other-{name}" if name == changed else name
+
+        return signed_headers(
+            told("body").encode(),
+            host=told("host"),
+            scope=Scope(told("region"), "ec2"),
+            keys=Keys("AKIDEXAMPLE", told("secret"), told("token")),
+            now=NOON + timedelta(seconds=changed == "time"),
+        )["authorization"].rpartition("Signature=")[2]
+
+    assert sign(change) != sign("")

@@ -17,7 +17,7 @@ def parsed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
     """Reads a command line up to where it would connect, and gives what was chosen."""
     seen: list[Choices] = []
 
-    def connect(choices: Choices) -> None:
+    def connect(choices: Choices, **_: bool) -> None:
         seen.append(choices)
         raise Refused("read, not run")
 

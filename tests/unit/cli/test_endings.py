@@ -23,7 +23,7 @@ PROBLEM = QuotaReached(
 def ending(monkeypatch: pytest.MonkeyPatch, problem: BaseException) -> None:
     """Every command that connects ends like this."""
 
-    def connect(_choices: Choices) -> None:
+    def connect(_choices: Choices, **_: bool) -> None:
         raise problem
 
     monkeypatch.setattr(Choices, "keeper", connect)

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import re
+import sys
 from decimal import Decimal
 from typing import Any
 
@@ -134,3 +136,46 @@ def test_money_is_rounded_as_people_round(
 
 def test_a_length_of_time_is_told_in_words() -> None:
     assert render.seconds(5400) == "1h 30m"
+
+
+WIDE = (
+    render.field("Name", "name"),
+    render.Column("Last", lambda row: "l" * 20, spare=2),
+    render.Column("First", lambda row: "f" * 20, spare=1),
+    render.Column("Words", lambda row: "some words", wraps=True),
+)
+
+
+@pytest.mark.parametrize(
+    ("width", "heading", "lines"),
+    [
+        (61, "Name  Last  First  Words", 3),
+        (60, "Name  Last  Words", 3),
+        (38, "Name Last Words", 3),
+        (36, "Name Words", 3),
+        (14, "Name Words", 4),
+        (3, "Name Words", 4),
+    ],
+)
+def test_a_narrow_terminal_loses_spare_columns_before_lines_are_wrapped(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    width: int,
+    heading: str,
+    lines: int,
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    render.emit(Choices(no_color=True), "machines", ROWS[:1], columns=WIDE)
+    out = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    shown = out.splitlines()
+    gap = 2 if "  " in heading else 1
+    assert shown[0].split() == heading.split()
+    assert re.search(rf"train {{{gap}}}\S", shown[2])
+    assert len(shown) == lines
+    assert width < 10 or max(map(len, shown)) <= width
+
+
+def test_a_file_has_every_column(capsys: pytest.CaptureFixture[str]) -> None:
+    render.emit(Choices(), "machines", ROWS[:1], columns=WIDE)
+    assert capsys.readouterr().out.split()[:4] == ["Name", "Last", "First", "Words"]

@@ -55,6 +55,9 @@ class World:
     def hardware(self, seen: Mapping[str, Collection[str]]) -> Dated[Mapping[str, InstanceType]]:
         return Dated({row.name: row for row in self.types}, NOON - timedelta(days=6))
 
+    def remembered(self) -> Dated[Mapping[str, InstanceType]] | None:
+        return self.hardware({}) if self.types else None
+
     def refuse_unknown(self, globs: Sequence[str]) -> None:
         if unknown := [name for name in globs if not name.startswith(("g", "m", "p"))]:
             raise BadInput(f"{unknown[0]!r} is no type")
@@ -64,6 +67,11 @@ class World:
 
     def current_prices(self, region: str, types: Collection[str]) -> Collection[SpotPrice]:
         return ()
+
+    def histories(
+        self, regions: Sequence[str], globs: Sequence[str], since: datetime
+    ) -> Sequence[PriceTable]:
+        return self.scan(regions, globs)
 
     def price_history(
         self, region: str, instance_type: str, zone_name: str, since: datetime
@@ -166,3 +174,17 @@ def test_many_regions_all_answer() -> None:
     names = [f"xx-test-{n}" for n in range(40)]
     assert [table.region for table in look(World(), regions=names).tables] == names
     assert len(market(World()).on_demand(dict.fromkeys(names, ()))) == 40
+
+
+def test_remembered_hardware_is_repaired_like_any_other() -> None:
+    wrong = hardware("p5en.48xlarge", gpus=Gpus("NVIDIA", "NVIDIA", 8, 144_384))
+    kept = market(World(types=[wrong])).remembered()
+    assert kept is not None
+    assert kept.value["p5en.48xlarge"].gpus == Gpus("H200", "NVIDIA", 8, 144_384)
+    assert kept.as_of == NOON - timedelta(days=6)
+    assert market(World(types=[])).remembered() is None
+
+
+def test_a_name_can_be_refused_without_a_look() -> None:
+    with pytest.raises(BadInput):
+        market(World()).refuse_unknown(["x9.huge"])

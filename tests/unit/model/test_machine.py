@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.model.make import NOON, instance, request
 
-from spotkeeper.model.machine import ENDED, Instance, InstanceState, Kind, Machine, pair
+from spotkeeper.model.machine import DOING, Instance, InstanceState, Kind, Machine, pair
 from spotkeeper.model.spot_request import CANCELLABLE, STATUS_WORDS, RequestState, SpotRequest
 
 REQUEST_IDS = st.sampled_from(["sir-1", "sir-2", "sir-3", None])
@@ -62,9 +62,68 @@ def test_an_unknown_status_is_told_as_ec2_says_it() -> None:
 
 
 @pytest.mark.parametrize("state", InstanceState)
-def test_a_fulfilled_machine_is_in_the_state_of_its_instance(state: InstanceState) -> None:
-    machine = Machine(instance(state=state), request())
-    assert machine.summary() == ("ended" if state in ENDED else state.value)
+def test_a_fulfilled_machine_is_in_the_state_of_its_instance_in_plain_words(
+    state: InstanceState,
+) -> None:
+    assert Machine(instance(state=state), request()).summary() == DOING[state]
+
+
+@pytest.mark.parametrize("state", [InstanceState.STOPPING, InstanceState.SHUTTING_DOWN])
+@pytest.mark.parametrize("code", ["marked-for-stop", "instance-terminated-by-user"])
+def test_whoever_leaves_is_leaving_whatever_the_request_says(
+    state: InstanceState, code: str
+) -> None:
+    machine = Machine(instance(state=state), request(status_code=code))
+    assert machine.summary() == DOING[state]
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        (InstanceState.STOPPING, "Server.SpotInstanceShutdown"),
+        (InstanceState.SHUTTING_DOWN, "Server.SpotInstanceTermination"),
+    ],
+)
+def test_an_interruption_is_told_while_it_lasts(state: InstanceState, reason: str) -> None:
+    leaving = instance(state=state, state_reason=reason)
+    assert Machine(leaving, request()).summary() == f"{DOING[state]}, interrupted by EC2"
+    after = instance(state=InstanceState.RUNNING, state_reason=reason)
+    assert Machine(after, request()).summary() == "running"
+
+
+def test_a_start_tells_what_ec2_does_with_its_request() -> None:
+    starting = instance(state=InstanceState.PENDING)
+    told = Machine(starting, request(status_code="pending-evaluation")).summary()
+    assert told == "starting: EC2 is looking at the request"
+    assert Machine(starting, request(status_code="fulfilled")).summary() == "starting"
+    late = Machine(starting, request(status_code="instance-stopped-no-capacity"))
+    assert late.summary() == "starting"
+    assert Machine(instance(), request(status_code="pending-evaluation")).summary() == "running"
+
+
+@pytest.mark.parametrize("state", [InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED])
+def test_an_open_request_of_an_ended_instance_warns_of_the_next_one(state: InstanceState) -> None:
+    ended = instance(state=state)
+    code = "instance-terminated-by-user"
+    again = Machine(ended, request(state=RequestState.OPEN, status_code=code))
+    assert again.summary().endswith("; its request launches another one")
+    over = Machine(ended, request(state=RequestState.CANCELLED, status_code=code))
+    assert "another" not in over.summary()
+
+
+def test_a_once_machine_in_its_last_two_minutes_is_not_said_to_be_gone() -> None:
+    code = "instance-terminated-no-capacity"
+    machine = Machine(instance(), request(state=RequestState.CLOSED, status_code=code))
+    assert machine.summary() == "EC2 will end it within two minutes (notice 12:00)"
+
+
+def test_a_machine_that_shuts_down_is_present_and_not_alive() -> None:
+    over = request(state=RequestState.CANCELLED)
+    leaving = Machine(instance(state=InstanceState.SHUTTING_DOWN), over)
+    assert (leaving.present, leaving.alive) == (True, False)
+    gone = Machine(instance(state=InstanceState.TERMINATED), over)
+    assert (gone.present, gone.alive) == (False, False)
+    assert Machine(instance(), over).present
 
 
 def test_a_machine_without_a_request_is_in_the_state_of_its_instance() -> None:
@@ -84,7 +143,7 @@ def test_a_cancelled_request_says_that_its_instance_still_runs() -> None:
 @pytest.mark.parametrize("state", [InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED])
 def test_an_ended_instance_is_never_said_to_run(state: InstanceState) -> None:
     code = "request-canceled-and-instance-running"
-    assert Machine(instance(state=state), request(status_code=code)).summary() == "ended"
+    assert Machine(instance(state=state), request(status_code=code)).summary() == DOING[state]
 
 
 def test_the_kind_is_read_from_the_tag_and_else_from_the_request() -> None:

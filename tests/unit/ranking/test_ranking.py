@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.model.make import NOON, hardware
 
+from spotkeeper.market.advisor import read_advisor
+from spotkeeper.market.risk import Experience, Known, OddsMaker, Scores
 from spotkeeper.model.need import Need
 from spotkeeper.model.odds import Band, RegionOdds, Work
 from spotkeeper.model.offer import SortBy
@@ -23,6 +25,12 @@ TYPES = ["g5.xlarge", "g6.xlarge", "m5.large"]
 HARDWARE = {name: hardware(name) for name in TYPES}
 HARDWARE["m5.large"] = hardware("m5.large", gpus=None)
 HAZARDS = st.floats(0, 2)
+ADVISOR = read_advisor(
+    {
+        "ranges": [{"index": 0, "label": "5-10%", "max": 11}],
+        "spot_advisor": {REGION: {"Linux": {"g5.xlarge": {"s": 60, "r": 0}}}},
+    }
+)
 
 
 def row(usd: str, name: str = "g5.xlarge", zone: str = "us-east-1a") -> Row:
@@ -209,11 +217,11 @@ def test_a_type_that_is_interrupted_too_often_is_refused() -> None:
     assert found.refused_by_reason == {"interrupted more often than 10 %": 1}
 
 
-def test_a_pool_that_was_dry_a_moment_ago_is_left_alone_and_says_so() -> None:
-    odds = RegionOdds(cooling={("g5.xlarge", "us-east-1a"): "dry 3 min ago"})
-    found = best([row("0.4"), row("0.5", zone="us-east-1b")], odds=odds)
-    assert pools(found) == ["g5.xlarge@us-east-1b"]
-    assert found.refused_by_reason == {"dry 3 min ago": 1}
+@pytest.mark.parametrize("by", list(SortBy))
+def test_a_pool_that_had_no_room_a_moment_ago_comes_last(by: SortBy) -> None:
+    odds = RegionOdds(cooling={("g5.xlarge", "us-east-1a"): "no room 3 min ago"})
+    found = best([row("0.4"), row("0.5", zone="us-east-1b")], odds=odds, by=by)
+    assert pools(found) == ["g5.xlarge@us-east-1b", "g5.xlarge@us-east-1a"]
 
 
 @pytest.mark.parametrize("usd", ["NaN", "-1", "0", "inf", "1e9", "free", ""])
@@ -239,3 +247,39 @@ def test_every_region_has_its_own_odds() -> None:
     odds = {REGION: RegionOdds(hazards={"g5.xlarge": 1.0}), "us-west-2": RegionOdds(otherwise=0.1)}
     found = shortlist(tables, replace(Facts(HARDWARE), odds=odds), Wanted(Need()))
     assert [each.region for each in found.chosen] == ["us-west-2", REGION]
+
+
+@given(
+    market=markets(), factor=st.sampled_from([2, 8, 1024]), hazards=st.lists(HAZARDS, min_size=3)
+)
+def test_a_scale_changes_no_order_whatever_is_known_of_the_pools(
+    market: list[Row], factor: int, hazards: list[float]
+) -> None:
+    own = {(one[0], one[4]): hazard for one, hazard in zip(market, hazards, strict=False)}
+    cooling = dict.fromkeys(list(own)[:1], "no room 3 min ago")
+    odds = RegionOdds(hazards={"g5.xlarge": 0.5}, otherwise=0.1, own=own, cooling=cooling)
+    scaled = [(*one[:2], str(Decimal(one[2]) * factor / 1024), *one[3:]) for one in market]
+    down = [(*one[:2], str(Decimal(one[2]) / 1024), *one[3:]) for one in market]
+    assert pools(best(scaled, odds=odds)) == pools(best(down, odds=odds))
+
+
+@given(
+    usd=PRICES,
+    score=st.integers(1, 10),
+    better=st.integers(0, 9),
+    interruptions=st.integers(0, 3),
+    more=st.integers(0, 3),
+)
+def test_a_better_score_and_fewer_interruptions_never_rank_lower(
+    usd: Decimal, score: int, better: int, interruptions: int, more: int
+) -> None:
+    good, bad = "us-east-1b", "us-east-1a"
+    seen = {
+        ("g5.xlarge", bad): Experience((NOON,) * (interruptions + more), (), 10.0),
+        ("g5.xlarge", good): Experience((NOON,) * interruptions, (), 10.0),
+    }
+    scores = Scores(frozenset({"g5.xlarge"}), {bad: score, good: min(10, score + better)})
+    known = Known(ADVISOR, NOON, experiences=seen, scores={REGION: scores})
+    odds = OddsMaker(known).odds(REGION)
+    first, second = best([row(str(usd)), row(str(usd), zone=good)], odds=odds).chosen
+    assert first.zone_name == good or first.order == second.order

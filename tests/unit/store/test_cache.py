@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.unit.model.make import NOON
 
 from spotkeeper.store.cache import Cache
@@ -33,7 +35,7 @@ def cache(tmp_path: Path, clock: Clock) -> Cache:
 
 
 def only_file(tmp_path: Path) -> Path:
-    (found,) = (path for path in tmp_path.rglob("*.json"))
+    (found,) = (path for path in tmp_path.rglob("*.cache"))
     return found
 
 
@@ -93,8 +95,10 @@ def test_a_damaged_file_is_as_good_as_none_and_can_be_replaced(
 
 def test_a_time_without_a_zone_is_damage(cache: Cache, tmp_path: Path) -> None:
     cache.put("prices", "k", 1)
-    record = {"at": "2026-11-23T12:00:00", "key": "k", "document": 1}
-    only_file(tmp_path).write_text(json.dumps(record))
+    path = only_file(tmp_path)
+    about, _, body = path.read_bytes().partition(b"\n")
+    told = {**json.loads(about), "at": "2026-11-23T12:00:00"}
+    path.write_bytes(json.dumps(told).encode() + b"\n" + body)
     assert cache.get("prices", "k", younger_than=DAY) is None
 
 
@@ -124,3 +128,59 @@ def test_no_half_written_file_is_left(cache: Cache, tmp_path: Path) -> None:
     cache.put("prices", "k", 1)
     cache.put("prices", "k", 2)
     assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 1
+
+
+@pytest.mark.parametrize("place", range(-12, 0))
+def test_a_changed_byte_anywhere_is_damage(cache: Cache, tmp_path: Path, place: int) -> None:
+    cache.put("prices", "k", {"usd": "0.4021"})
+    path = only_file(tmp_path)
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+    assert cache.get("prices", "k", younger_than=DAY) is None
+
+
+@given(cut=st.integers(0, 400))
+def test_a_truncated_file_is_damage(tmp_path_factory: pytest.TempPathFactory, cut: int) -> None:
+    folder = tmp_path_factory.mktemp("cut")
+    cache = Cache(folder, lambda: NOON)
+    cache.put("prices", "k", "x" * 300)
+    path = only_file(folder)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:cut])
+    found = cache.get("prices", "k", younger_than=DAY)
+    assert found == ("x" * 300 if cut >= len(whole) else None)
+
+
+def test_offline_a_document_is_good_at_any_age(tmp_path: Path, clock: Clock) -> None:
+    Cache(tmp_path, clock).put("prices", "k", 1)
+    clock.at = NOON + 90 * DAY
+    assert Cache(tmp_path, clock, offline=True).get("prices", "k", younger_than=DAY) == 1
+
+
+def test_refreshed_nothing_is_read_and_everything_is_kept(tmp_path: Path, clock: Clock) -> None:
+    fresh = Cache(tmp_path, clock, refresh=True)
+    fresh.put("prices", "k", 1)
+    assert fresh.get("prices", "k", younger_than=DAY) is None
+    assert Cache(tmp_path, clock).get("prices", "k", younger_than=DAY) == 1
+
+
+def test_what_is_kept_can_be_listed_with_its_age_and_size(cache: Cache, tmp_path: Path) -> None:
+    cache.put("on-demand", "us-east-1", {})
+    (tmp_path / "cache" / "v2" / "broken-1.cache").write_text("{")
+    (entry,) = cache.entries()
+    assert (entry.kind, entry.key, entry.at) == ("on-demand", "us-east-1", NOON)
+    assert entry.size_bytes == only_file_of(tmp_path, "on-demand").stat().st_size
+
+
+def only_file_of(tmp_path: Path, kind: str) -> Path:
+    (found,) = tmp_path.rglob(f"{kind}-*.cache")
+    return found
+
+
+def test_a_cleared_cache_is_empty(cache: Cache) -> None:
+    cache.put("prices", "a", 1)
+    cache.put("prices", "b", 1)
+    assert cache.clear() == 2
+    assert list(cache.entries()) == []
+    assert cache.clear() == 0

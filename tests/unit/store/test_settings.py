@@ -1,5 +1,6 @@
 """`spot.toml`: understood whole, or refused with file, line and key."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -7,6 +8,7 @@ import pytest
 
 from spotkeeper.cli.up import command
 from spotkeeper.errors import BadInput
+from spotkeeper.model.odds import Work
 from spotkeeper.store.settings import MACHINE_KEYS, Settings, load
 
 FULL = """
@@ -22,6 +24,7 @@ vcpus = 4
 memory = 15.5
 arch = "x86_64"
 max-hourly = 0.5
+max-interruption = 10
 once = true
 on-interruption = "terminate"
 max-price = "od-20%"
@@ -187,3 +190,25 @@ def test_broken_toml_is_told_with_its_line(tmp_path: Path) -> None:
     problem = refused(tmp_path, "[machine]\ngpus = = 1\n")
     assert "line 2" in problem.message
     assert problem.next_step == "Fix that line."
+
+
+def test_the_work_section_says_what_an_interruption_costs(tmp_path: Path) -> None:
+    text = '[work]\nrestart = "5m"\ncheckpoint = "1h30m"\nrun = "2d"\n'
+    assert loaded(tmp_path, text).work == Work(
+        timedelta(minutes=5), timedelta(minutes=90), timedelta(days=2)
+    )
+
+
+def test_without_a_work_section_the_defaults_stand(tmp_path: Path) -> None:
+    assert loaded(tmp_path, '[work]\nrun = "1h"\n').work == Work(run=timedelta(hours=1))
+    assert loaded(tmp_path, "").work == Work()
+
+
+@pytest.mark.parametrize("value", ['"soon"', "10", "true", '"0m"', '["1h"]', "1.5"])
+def test_a_length_that_is_none_is_refused_with_its_line(tmp_path: Path, value: str) -> None:
+    problem = refused(tmp_path, f'[work]\nrun = "1h"\ncheckpoint = {value}\n')
+    assert "line 3: checkpoint cannot be read" in problem.message
+
+
+def test_a_key_that_means_nothing_in_work_is_refused(tmp_path: Path) -> None:
+    assert "checkpoint" in refused(tmp_path, '[work]\ncheckpoints = "1h"\n').next_step

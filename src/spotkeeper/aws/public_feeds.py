@@ -1,0 +1,264 @@
+"""AWS's public feeds, which need no account: fetched with care, kept, and shown with their age.
+
+They are not documented, so a feed that cannot be had or read makes its facts unknown and nothing
+else. Where an older copy is kept, that is used, with its age.
+"""
+
+import json
+import threading
+import zlib
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from spotkeeper.aws.doors import tls
+from spotkeeper.aws.memory import Memory
+from spotkeeper.errors import Unreachable
+from spotkeeper.market.advisor import Advisor, read_advisor, read_sizes
+from spotkeeper.market.public_prices import read_prices
+from spotkeeper.model.instance_type import InstanceType
+from spotkeeper.model.offer import Dated
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
+
+ADVISOR_URL = "https://spot-bid-advisor.s3.amazonaws.com/spot-advisor-data.json"
+PRICES_URL = "https://website.spot.ec2.aws.a2z.com/spot.json"
+#: For tests, mirrors and closed networks.
+ADVISOR_VARIABLE = "SPOT_ADVISOR_URL"
+PRICES_VARIABLE = "SPOT_PRICES_URL"
+
+ADVISOR_AGE = timedelta(hours=12)
+PRICES_AGE = timedelta(minutes=30)
+KEPT = timedelta(days=365)
+#: A feed that failed is left alone for a while, so that not every command waits for it.
+PAUSE = timedelta(minutes=5)
+
+PATIENCE_SECONDS = 10.0
+MAX_BYTES = 16 * 1024 * 1024
+LONGEST_ETAG = 256
+OK, NOT_MODIFIED = 200, 304
+
+
+class PublicAdvisor:
+    """The Spot Advisor's feed, remembered for half a day."""
+
+    def __init__(
+        self, url: str, memory: Memory, now: Callable[[], datetime], *, offline: bool = False
+    ) -> None:
+        kept = Kept("advisor", url, ADVISOR_AGE, _linux_of, offline=offline)
+        self._feed = _Feed(kept, memory, now)
+
+    def advice(self, regions: Collection[str] = ()) -> Dated[Advisor]:
+        """How often EC2 interrupted each type, as of when the feed was fetched.
+
+        Raises:
+            Unreachable: neither the feed nor a copy of it can be had.
+        """
+        document = self._feed.document()
+        return Dated(read_advisor(document.value, regions=regions), document.as_of)
+
+    def sizes(self) -> Mapping[str, InstanceType]:
+        """The vCPUs and the memory of each type.
+
+        Raises:
+            Unreachable: neither the feed nor a copy of it can be had.
+        """
+        return read_sizes(self._feed.document().value)
+
+
+class PublicPrices:
+    """The file of Spot prices behind AWS's pricing page, remembered for half an hour."""
+
+    def __init__(
+        self, url: str, memory: Memory, now: Callable[[], datetime], *, offline: bool = False
+    ) -> None:
+        kept = Kept("public-prices", url, PRICES_AGE, read_prices, offline=offline)
+        self._feed = _Feed(kept, memory, now)
+
+    def prices(self) -> Dated[Mapping[str, Mapping[str, str]]]:
+        """Dollars per hour by region and type, as of when the file was fetched.
+
+        Raises:
+            Unreachable: neither the file nor a copy of it can be had.
+        """
+        return self._feed.document()
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A feed, and how it is kept: the part of it that is read, and for how long it is good.
+
+    ``reduced`` raises ``ValueError`` for what is not the feed.
+    """
+
+    kind: str
+    url: str
+    good_for: timedelta
+    reduced: Callable[[Any], Any]
+    offline: bool = False
+
+
+class _Feed:
+    """One document on the web, and its copy on this computer."""
+
+    def __init__(self, kept: Kept, memory: Memory, now: Callable[[], datetime]) -> None:
+        self._of = kept
+        self._memory = memory
+        self._now = now
+
+    def document(self) -> Dated[Any]:
+        """The document, as of when it was fetched.
+
+        Raises:
+            Unreachable: neither it nor a copy of it can be had.
+        """
+        kept = self._copy(self._of.good_for)
+        if kept is None:
+            kept = self._renewed(self._copy(KEPT))
+        return Dated(kept["feed"], datetime.fromisoformat(kept["at"]))
+
+    def _copy(self, younger_than: timedelta) -> Any:
+        return self._memory.get(self._of.kind, self._of.url, younger_than=younger_than)
+
+    def _renewed(self, old: Any) -> Any:
+        """A new copy; the old one where the server has no other, or sends nothing good."""
+        try:
+            self._refuse_to_ask()
+            return self._fetched(old)
+        except Unreachable:
+            if old is None:
+                raise
+            return old
+
+    def _refuse_to_ask(self) -> None:
+        """Raise where nobody is to be asked, or the feed failed a moment ago."""
+        if self._of.offline:
+            raise Unreachable(f"Nothing is remembered of {self._of.url} (--offline)")
+        if told := self._memory.get(self._failure, self._of.url, younger_than=PAUSE):
+            raise Unreachable(str(told))
+
+    def _fetched(self, old: Any) -> Any:
+        try:
+            fetched = fetch(self._of.url, etag=old["etag"] if old else "")
+            feed = old["feed"] if fetched.is_same else self._read(fetched.document)
+        except Unreachable as problem:
+            self._memory.put(self._failure, self._of.url, problem.message)
+            raise
+        kept = {"at": self._now().isoformat(), "etag": fetched.etag, "feed": feed}
+        self._memory.put(self._of.kind, self._of.url, kept)
+        return kept
+
+    def _read(self, document: Any) -> Any:
+        try:
+            return self._of.reduced(document)
+        except ValueError as problem:
+            raise Unreachable(f"{self._of.url} sent something else: {problem}") from None
+
+    @property
+    def _failure(self) -> str:
+        return f"{self._of.kind}-failed"
+
+
+def _linux_of(document: Any) -> Any:
+    """The part of the advisor's feed that is read, once it is known to be one; half of it is about
+    Windows."""
+    read_advisor(document)
+    linux = {
+        region: {"Linux": systems.get("Linux")}
+        for region, systems in document["spot_advisor"].items()
+        if isinstance(systems, Mapping)
+    }
+    parts = {name: document.get(name) for name in ("ranges", "instance_types")}
+    return {**parts, "spot_advisor": linux}
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A document, and the tag its server knows it by; ``is_same`` when it is the one of before."""
+
+    document: Any
+    etag: str
+    is_same: bool = False
+
+
+def fetch(url: str, *, etag: str = "") -> Fetched:
+    """A JSON document from a public address; never follows a redirect.
+
+    Raises:
+        Unreachable: no answer in time, not JSON, or larger than any such feed.
+    """
+    answers: SimpleQueue[Fetched | Unreachable] = SimpleQueue()
+    # A timeout of the socket alone would wait for ever for a server that sends a byte at a time.
+    threading.Thread(target=lambda: answers.put(_answer(url, etag)), daemon=True).start()
+    try:
+        answer = answers.get(timeout=PATIENCE_SECONDS)
+    except Empty:
+        raise Unreachable(f"{url} did not answer within {PATIENCE_SECONDS:g} s") from None
+    if isinstance(answer, Unreachable):
+        raise answer
+    return answer
+
+
+def _answer(url: str, etag: str) -> Fetched | Unreachable:
+    from http.client import HTTPException  # what is remembered needs no network
+
+    try:
+        return _asked(url, etag)
+    except Unreachable as problem:
+        return problem
+    except (HTTPException, OSError, ValueError, MemoryError) as problem:
+        return Unreachable(f"{url} does not answer: {str(problem) or type(problem).__name__}")
+
+
+def _asked(url: str, etag: str) -> Fetched:
+    from http.client import HTTPConnection, HTTPSConnection
+
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise Unreachable(f"{url} is no web address")
+    connection: HTTPConnection = (
+        HTTPSConnection(parts.netloc, timeout=PATIENCE_SECONDS, context=tls())
+        if parts.scheme == "https"
+        else HTTPConnection(parts.netloc, timeout=PATIENCE_SECONDS)
+    )
+    headers = {"accept-encoding": "gzip", "user-agent": "spotkeeper"}
+    try:
+        path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+        connection.request("GET", path, headers={**headers, **_condition(etag)})
+        with connection.getresponse() as answer:
+            return _read(answer, url, etag)
+    finally:
+        connection.close()
+
+
+def _condition(etag: str) -> dict[str, str]:
+    return {"if-none-match": etag} if etag else {}
+
+
+def _read(answer: "HTTPResponse", url: str, etag: str) -> Fetched:
+    if answer.status == NOT_MODIFIED and etag:
+        return Fetched(None, etag, is_same=True)
+    if answer.status != OK:
+        raise Unreachable(f"{url} answered with HTTP {answer.status}")
+    body = answer.read(MAX_BYTES + 1)
+    if answer.headers.get("content-encoding") == "gzip":
+        body = _unzipped(body, url)
+    if len(body) > MAX_BYTES:
+        raise Unreachable(f"{url} sent more than {MAX_BYTES // 1024**2} MB")
+    tag = answer.headers.get("etag", "")
+    try:
+        return Fetched(json.loads(body), tag if len(tag) <= LONGEST_ETAG else "")
+    except (ValueError, RecursionError):
+        raise Unreachable(f"{url} sent something that is no JSON") from None
+
+
+def _unzipped(body: bytes, url: str) -> bytes:
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        return unpacker.decompress(body, MAX_BYTES + 1)
+    except zlib.error as problem:
+        raise Unreachable(f"{url} sent something that cannot be unpacked: {problem}") from None

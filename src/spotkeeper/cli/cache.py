@@ -1,0 +1,69 @@
+"""``spot cache``: what is remembered between commands."""
+
+import os
+from datetime import UTC, datetime
+
+import click
+
+from spotkeeper.cli import render
+from spotkeeper.cli.choices import Choices, global_options, pass_choices
+from spotkeeper.store import caches
+from spotkeeper.store.folders import Folders
+
+COLUMNS = (
+    render.field("Cache", "cache"),
+    render.field("What", "kind"),
+    render.field("Of", "key", wraps=True),
+    render.Column("Age", lambda row: render.seconds(row["age_seconds"]), right=True),
+    render.Column("kB", lambda row: f"{row['size_bytes'] / 1000:.0f}", right=True),
+)
+
+
+@click.group(
+    name="cache",
+    short_help="Show or clear what is remembered of prices, types and images.",
+    invoke_without_command=True,
+)
+@global_options
+@click.pass_context
+def command(context: click.Context) -> None:
+    """Show what is remembered, with its age and size; `spot cache clear` forgets it.
+
+    Types are good for a week, On-Demand prices for a day, interruption rates for half a day.
+    Current prices are always asked for; the last ones are kept for --offline only.
+    """
+    if context.invoked_subcommand is None:
+        _show(context.find_root().obj)
+
+
+@command.command(short_help="Forget everything that is remembered.")
+@global_options
+@pass_choices
+def clear(choices: Choices) -> None:
+    """Forget everything that is remembered. Machines and the journal are not touched."""
+    gone = caches.clear(_folders().cache)
+    render.emit(
+        choices, "cache", [{"cleared": gone}], columns=(render.field("Cleared", "cleared"),)
+    )
+
+
+def _show(choices: Choices) -> None:
+    now = datetime.now(UTC)
+    rows = [
+        {
+            "cache": name,
+            "kind": entry.kind,
+            "key": entry.key,
+            "at": entry.at.isoformat(),
+            "age_seconds": max(0, int((now - entry.at).total_seconds())),
+            "size_bytes": entry.size_bytes,
+        }
+        for name, entry in caches.everything(_folders().cache)
+    ]
+    render.emit(choices, "cache", rows, columns=COLUMNS)
+    if not rows and choices.output == "table":
+        click.echo("Nothing is remembered.", err=True)
+
+
+def _folders() -> Folders:
+    return Folders.of_user(os.environ)

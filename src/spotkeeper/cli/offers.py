@@ -1,0 +1,187 @@
+"""How offers are shown: the table, what stands under it, and why the first is the first."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+
+import click
+
+from spotkeeper.cli import render
+from spotkeeper.cli.choices import Choices
+from spotkeeper.cli.gpus import gpu
+from spotkeeper.cli.records import Record
+from spotkeeper.cli.text import plain_text
+from spotkeeper.market.feeds import Progress
+from spotkeeper.model.duration import words
+from spotkeeper.model.offer import Offer, Ranking
+
+#: A table of 80 columns has room for six figures of a price.
+PLACES = ((10, 4), (100, 3))
+FEW_PLACES = 2
+
+#: What is said under the table of each fact, in this order; younger than this it is from now.
+FACTS = {
+    "spot_usd_per_hour": "prices",
+    "on_demand_usd_per_hour": "On-Demand",
+    "hardware": "types",
+    "interruption_band": "bands",
+    "placement_score": "scores",
+    "quota_free_vcpus": "quotas",
+}
+NAMES = {
+    "spot-advisor": "Spot Advisor",
+    "aws-public-spot-prices": "AWS's public file",
+}
+JUST_NOW = timedelta(minutes=1)
+
+
+def _price(title: str, key: str, *, spare: int = 0) -> render.Column:
+    def cell(row: render.Row) -> str:
+        usd = row[key]
+        places = next((p for below, p in PLACES if usd is not None and usd < below), FEW_PLACES)
+        return render.money(usd, places)
+
+    return render.Column(title, cell, right=True, spare=spare)
+
+
+def _number(title: str, key: str) -> render.Column:
+    return render.Column(title, lambda row: _whole(row[key]), right=True)
+
+
+def _whole(value: float | None) -> str:
+    return render.UNKNOWN if value is None else f"{value:.0f}"
+
+
+def _size(row: render.Row) -> str:
+    return f"{row['vcpus']}/{row['memory_gib']:g}"
+
+
+GPU = render.Column("GPU, GiB", gpu, wraps=True)
+COLUMNS = (
+    render.field("Type", "instance_type"),
+    render.Column("Zone", lambda row: str(row["zone"] or row["region"])),
+    render.Column("vCPU\n/GiB", _size, right=True, spare=3),
+    GPU,
+    _price("Spot\n$/h", "spot_usd_per_hour"),
+    _price("On-\nDemand", "on_demand_usd_per_hour", spare=2),
+    _number("Saved\n%", "saving_percent"),
+    render.field("Inter-\nrupted", "interruption_band"),
+    _price("Expec-\nted", "expected_usd_per_useful_hour"),
+)
+SCORE = _number("Score\nof 10", "placement_score")
+FITS = _number("Quota\nfits", "quota_fits")
+PER_GPU = _price("$/h per\nGPU", "usd_per_gpu_hour", spare=1)
+PER_VCPU = _price("$/h per\nvCPU", "usd_per_vcpu_hour", spare=1)
+
+
+def columns(rows: Sequence[render.Row]) -> tuple[render.Column, ...]:
+    """The columns that have something to show."""
+
+    def known(key: str) -> bool:
+        return any(row[key] is not None for row in rows)
+
+    per = PER_GPU if known("usd_per_gpu_hour") else PER_VCPU
+    absent = {
+        column
+        for column, key in ((GPU, "gpu_name"), (SCORE, "placement_score"), (FITS, "quota_fits"))
+        if not known(key)
+    }
+    return tuple(each for each in (*COLUMNS, SCORE, FITS, per) if each not in absent)
+
+
+def progress(choices: Choices) -> Progress | None:
+    """Says on a terminal how many regions have answered."""
+    if not sys.stderr.isatty():
+        return None
+    begun = time.monotonic()
+
+    def told(answered: int, asked: int, prices: int) -> None:
+        elapsed = timedelta(seconds=time.monotonic() - begun)
+        text = f"{answered} of {asked} regions answered, {prices:,} prices"
+        choices.talk.waiting(text, elapsed)
+
+    return told
+
+
+def say_rest(ranking: Ranking) -> None:
+    """Under the table, on stderr: what comes last and why, what is not shown, the facts' ages."""
+    for offer in ranking.offers:
+        if offer.cooling:
+            click.echo(f"{offer.pool} comes last: {offer.cooling}", err=True)
+    if len(ranking.offers) < ranking.found:
+        told = f"{len(ranking.offers)} of {ranking.found} pools"
+        click.echo(f"{told}; more with --limit {ranking.found}", err=True)
+    by_age: dict[str, list[str]] = {}
+    for fact, told in _ages(ranking.offers, ranking.made_at):
+        by_age.setdefault(told, []).append(fact)
+    if by_age:
+        ages = "; ".join(f"{', '.join(facts)} {told}" for told, facts in by_age.items())
+        click.echo(f"facts: {ages}", err=True)
+
+
+def _ages(offers: Iterable[Offer], now: datetime | None) -> Iterator[tuple[str, str]]:
+    """Each fact, with its source where that is not EC2, and the age of the oldest of its kind."""
+    oldest: dict[str, tuple[datetime, str]] = {}
+    for source in (source for offer in offers for source in offer.sources):
+        known = oldest.get(source.fact, (source.as_of, source.origin))
+        oldest[source.fact] = min(known, (source.as_of, source.origin))
+    for fact, name in FACTS.items():
+        if now is not None and fact in oldest:
+            as_of, origin = oldest[fact]
+            by = f" ({NAMES[origin]})" if origin in NAMES else ""
+            yield f"{name}{by}", age(now - as_of)
+
+
+def age(length: timedelta) -> str:
+    """How old something is, roughly."""
+    return "now" if length < JUST_NOW else f"{words(length).split(' ', maxsplit=1)[0]} old"
+
+
+def say_why(why: Record | None, refused: Mapping[str, int]) -> None:
+    """The terms of the first offer, and how many pools fell to which rule."""
+    for line in _terms(why) if why else ():
+        click.echo(plain_text(line))
+    for reason, count in refused.items():
+        click.echo(f"refused {count}: {reason}")
+
+
+def _terms(why: Record) -> Iterator[str]:
+    """price x (1 + hazard x hours lost), each with where it comes from."""
+    usd, lost = why["spot_usd_per_hour"], why["lost_hours_per_interruption"]
+    yield f"Why {why['pool']} is first:"
+    yield f"  price      ${usd:g}/h"
+    if why["interruptions_per_hour"] is None:
+        yield "  risk       not known, so that the price alone counts"
+        return
+    yield f"  risk       {_hazard(why)}"
+    restart, checkpoint = (_hours(why[f"{name}_hours"]) for name in ("restart", "checkpoint"))
+    yield (
+        f"  lost work  {_hours(lost)} an interruption: {restart} restart and half of a "
+        f"checkpoint every {checkpoint}"
+    )
+    hazard, expected = why["interruptions_per_hour"], why["ranked_by_usd_per_hour"]
+    sum_of_it = f"${usd:g} x (1 + {hazard:.4f} x {lost:.2f} h)"
+    yield f"  expected   {sum_of_it} = ${expected:.4f} for an hour of work kept"
+
+
+def _hazard(why: Record) -> str:
+    """The interruptions per hour, step after step."""
+    band, score, own = why["band"], why["placement_score"], why["own_experience"]
+    told = [
+        f"{why['interruptions_per_hour']:.4f} interruptions/h in a run of "
+        f"{_hours(why['run_hours'])}: {why['band_interruptions_per_hour']:.4f} "
+        + (f"by the band {band}" if band else "since no band is known, the worst")
+    ]
+    if score is not None:
+        told.append(f"x {why['score_factor']:.2f} by the placement score {score} of 10")
+    if own is not None:
+        told.append(
+            f"x {why['own_factor']:.2f} by our own {own['interruptions']:.1f} interruptions in "
+            f"{own['hours']:.0f} h (older ones count less)"
+        )
+    return ", ".join(told)
+
+
+def _hours(hours: float) -> str:
+    return words(timedelta(hours=hours))

@@ -1,0 +1,189 @@
+"""Prices over time: a block per type and region for people, the raw series for programs."""
+
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import groupby
+from typing import Any
+
+import click
+
+from spotkeeper.cli import plain_table, price_advice, render, sparkline
+from spotkeeper.cli.choices import Choices
+from spotkeeper.cli.price_advice import Trial, name_of
+from spotkeeper.cli.text import plain_text
+from spotkeeper.keeper.price_files import PriceHistory
+from spotkeeper.market.series import PoolHistory, means, summary
+from spotkeeper.model.max_price import MaxPrice
+from spotkeeper.model.money import plain
+
+TITLES = ("Zone", "History", "Now", "Min", "Median", "Max", "Changes", "% OD")
+SUMMARY_TITLES = ("Type", "Zone", "Rows", "Changes", "Min", "Median", "Max", "Last")
+NARROWEST, WIDEST = 8, 40
+RULE = "─"
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How a history is to be shown: with a maximum price to try; ``brief`` is a line per pool."""
+
+    max_price: MaxPrice | None = None
+    brief: bool = False
+
+
+def show(choices: Choices, history: PriceHistory, asked: Asked) -> None:
+    """Print a history as the user chose."""
+    if choices.output == "table":
+        render.warn(history.warnings)
+        lines = _brief(history) if asked.brief else _blocks(history, asked.max_price)
+        click.echo("\n".join(line if line.isprintable() else plain_text(line) for line in lines))
+        return
+    as_json = choices.output == "json"
+    rows = (
+        [record(each, asked.max_price) for each in history.pools]
+        if as_json
+        else [row for each in history.pools for row in change_rows(each)]
+    )
+    render.emit(choices, "price-history", rows, columns=(), warnings=history.warnings)
+
+
+def record(history: PoolHistory, max_price: MaxPrice | None) -> Record:
+    """One pool: its figures, and its series as pairs of time and dollars per hour."""
+    figures, known = summary(history.series), history.series
+    listed = history.on_demand_usd_per_hour
+    tried = price_advice.trial(history, max_price) if max_price else None
+    outcome = tried.outcome if tried else None
+    first = outcome.first_after if outcome else None
+    return {
+        **_pool(history),
+        "from": _time(known.begin),
+        "until": _time(known.begin + known.span),
+        "rows": history.rows,
+        "changes": figures.changes,
+        "spot_usd_per_hour": float(figures.last),
+        "min_usd_per_hour": float(figures.least),
+        "median_usd_per_hour": float(figures.median),
+        "max_usd_per_hour": float(figures.greatest),
+        "on_demand_usd_per_hour": float(listed) if listed else None,
+        "percent_of_on_demand": _percent(figures.last, listed),
+        "highest_percent_of_on_demand": _percent(figures.greatest, listed),
+        "max_price_usd_per_hour": float(tried.usd_per_hour)
+        if tried and tried.usd_per_hour
+        else None,
+        "outbid_percent": round(outcome.share * 100, 4) if outcome else None,
+        "outbid_times": outcome.times if outcome else None,
+        "first_outbid_after_seconds": int(first.total_seconds()) if first is not None else None,
+        "series": [[_time(at), float(usd)] for at, usd in known.changes()],
+    }
+
+
+def change_rows(history: PoolHistory) -> Iterator[Record]:
+    """One pool as rows of CSV, which ``--from`` reads again."""
+    pool = _pool(history)
+    for at, usd in history.series.changes():
+        yield {**pool, "time": _time(at), "spot_usd_per_hour": plain(usd)}
+
+
+def _pool(history: PoolHistory) -> Record:
+    pool = history.pool
+    return {
+        "region": pool.region or None,
+        "zone": pool.zone.name or None,
+        "zone_id": pool.zone.id,
+        "instance_type": pool.instance_type,
+        "platform": pool.platform,
+    }
+
+
+def _brief(history: PriceHistory) -> Iterator[str]:
+    """One line per pool."""
+    yield f"{history.rows:,} rows, {len(history.pools):,} pools, {_span(history)}"
+    rows = []
+    for each in history.pools:
+        figures = summary(each.series)
+        prices = (figures.least, figures.median, figures.greatest, figures.last)
+        counts = (f"{each.rows:,}", f"{figures.changes:,}")
+        rows.append((each.pool.instance_type, name_of(each), *counts, *map(_usd, prices)))
+    yield from plain_table.lines(SUMMARY_TITLES, rows, left=2, rule=_rule())
+
+
+def _blocks(history: PriceHistory, max_price: MaxPrice | None) -> Iterator[str]:
+    """A block per type and region, each with what to make of it."""
+    yield f"Spot prices in $/h, {_span(history)}; the median is by time"
+    for (name, region), group in groupby(history.pools, key=_type_and_region):
+        pools = list(group)
+        listed = pools[0].on_demand_usd_per_hour
+        yield ""
+        told = f"${_usd(listed)}/h" if listed else "price unknown"
+        yield f"{name}{' in ' if region else ''}{region}, On-Demand {told}"
+        yield from _table(history, pools)
+        yield from _advice(pools, max_price)
+
+
+def _type_and_region(history: PoolHistory) -> tuple[str, str]:
+    return history.pool.instance_type, history.pool.region
+
+
+def _table(history: PriceHistory, pools: Sequence[PoolHistory]) -> Iterator[str]:
+    cells = [_cells(each) for each in pools]
+    bare = [(zone, "", *rest) for zone, *rest in cells]
+    titles = (TITLES[0], "", *TITLES[2:])
+    taken = max(map(len, plain_table.lines(titles, bare, left=2)))
+    width = max(NARROWEST, min(WIDEST, _terminal_width() - taken))
+    drawn = [means(each.series, history.begin, history.end, width) for each in pools]
+    scale = sparkline.Scale.of(value for values in drawn for value in values if value is not None)
+    blocks = sparkline.blocks_for(sys.stdout.encoding)
+    lines = [sparkline.sparkline(values, scale, blocks=blocks) for values in drawn]
+    rows = [(zone, line, *rest) for (zone, *rest), line in zip(cells, lines, strict=True)]
+    yield from plain_table.lines(TITLES, rows, left=2, rule=_rule())
+
+
+def _cells(history: PoolHistory) -> tuple[str, ...]:
+    figures, listed = summary(history.series), history.on_demand_usd_per_hour
+    prices = (figures.last, figures.least, figures.median, figures.greatest)
+    share = f"{price_advice.percent_of(figures.last, listed)}" if listed else render.UNKNOWN
+    return name_of(history), *map(_usd, prices), f"{figures.changes:,}", share
+
+
+def _advice(pools: Sequence[PoolHistory], max_price: MaxPrice | None) -> Iterator[str]:
+    if max_price is None:
+        told = [price_advice.unasked(pools)]
+    else:
+        trials: list[Trial] = [price_advice.trial(each, max_price) for each in pools]
+        told = list(price_advice.asked(max_price, trials))
+    for line in told:
+        indent = "    " if line.startswith(" ") else ""
+        yield from textwrap.wrap(
+            line, _terminal_width(), subsequent_indent=indent, break_on_hyphens=False
+        )
+
+
+def _span(history: PriceHistory) -> str:
+    length = price_advice.span(history.end - history.begin)
+    return f"{length} to {history.end:%Y-%m-%d %H:%M} UTC"
+
+
+def _usd(amount: Decimal) -> str:
+    return render.money(amount)
+
+
+def _percent(usd: Decimal, whole: Decimal | None) -> float | None:
+    return round(float(usd / whole * 100), 2) if whole else None
+
+
+def _time(at: Any) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _terminal_width() -> int:
+    return shutil.get_terminal_size().columns
+
+
+def _rule() -> str:
+    plain_only = sparkline.blocks_for(sys.stdout.encoding) == sparkline.PLAIN
+    return "-" if plain_only else RULE

@@ -1,0 +1,124 @@
+"""What instance types cost now, and what they did cost."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from spotkeeper.keeper import regions
+from spotkeeper.keeper.answers import Comparison, PriceRow
+from spotkeeper.keeper.finding import Finding, Inquiry
+from spotkeeper.keeper.price_files import PriceHistory, by_name, histories
+from spotkeeper.keeper.wiring import Edges
+from spotkeeper.lifecycle.plan import no_offers
+from spotkeeper.market.series import PoolHistory
+from spotkeeper.model.need import Need
+from spotkeeper.model.offer import Ranking, Refusal, SortBy
+from spotkeeper.model.pool import LINUX
+from spotkeeper.model.price_table import PriceTable
+from spotkeeper.store.price_rows import Kept, columns
+
+#: A comparison shows every type and region: all pools are looked at.
+ALL_POOLS = 100_000
+
+
+class Prices:
+    """Compares prices, now and over time."""
+
+    def __init__(self, edges: Edges, finding: Finding) -> None:
+        self._edges = edges
+        self._finding = finding
+
+    def comparison(
+        self, types: Sequence[str], in_regions: Sequence[str], *, zones: bool
+    ) -> Comparison:
+        """The cheapest zone of each type and region, or all its ``zones``, the cheapest first.
+
+        Raises:
+            NoOffers: none of the types has a Spot price in the regions.
+        """
+        need = Need(types=tuple(types), regions=tuple(in_regions))
+        by_price = Inquiry(by=SortBy.PRICE, limit=ALL_POOLS, explain=True)
+        ranking = self._finding.find(need, by_price)
+        if not ranking.offers:
+            raise no_offers(ranking)
+        order = {name: place for place, name in enumerate(types)}
+        rows = sorted(
+            _all_zones(ranking) if zones else _cheapest(ranking),
+            key=lambda row: order.get(row.instance_type, len(order)),
+        )
+        told = (*self._edges.warnings, *ranking.warnings, *_lines(ranking.refused))
+        return Comparison(tuple(rows), told)
+
+    def history(
+        self, types: Sequence[str], in_regions: Sequence[str], *, days: int
+    ) -> PriceHistory:
+        """The prices of every zone in the last ``days``; a region that did not answer to the end
+        is named and left out, since half of a history has other figures than the whole.
+
+        Raises:
+            BadInput: a name that is no instance type.
+            NoOffers: none of the types has a Spot price in the regions.
+        """
+        searched = regions.searched(in_regions, self._edges)
+        now = self._edges.clock.now()
+        since = now - timedelta(days=days)
+        found = self._edges.market.histories(searched, types, since)
+        told = [f"{each.region}: {each.problem.message}" for each in found.tables if each.problem]
+        pools: list[PoolHistory] = []
+        rows = 0
+        for table in (each for each in found.tables if not each.problem):
+            kept, lost = _kept(table)
+            rows += kept.rows
+            told += [f"{table.region}: {lost:,} prices could not be read"] if lost else []
+            pools += histories(
+                kept.dump().pools,
+                end=now.timestamp(),
+                begin=since.timestamp(),
+                region=table.region,
+            )
+        if not pools:
+            raise no_offers(Ranking((), found.missing, tuple(told)))
+        told += _lines(found.missing)
+        priced = tuple(sorted(self._listed(pools), key=by_name))
+        return PriceHistory(priced, since, now, rows, (*self._edges.warnings, *told))
+
+    def _listed(self, pools: Sequence[PoolHistory]) -> Iterator[PoolHistory]:
+        """The histories with the On-Demand prices of now."""
+        types: dict[str, set[str]] = {}
+        for each in pools:
+            types.setdefault(each.pool.region, set()).add(each.pool.instance_type)
+        listed = self._edges.market.on_demand(types)
+        for each in pools:
+            known = listed[each.pool.region].value
+            yield replace(each, on_demand_usd_per_hour=known.get(each.pool.instance_type))
+
+
+def _all_zones(ranking: Ranking) -> list[PriceRow]:
+    rows = (PriceRow(each.pool.instance_type, each.pool.region, each) for each in ranking.offers)
+    return sorted(rows, key=lambda row: row.region)
+
+
+def _cheapest(ranking: Ranking) -> list[PriceRow]:
+    rows: dict[tuple[str, str], PriceRow] = {}
+    for offer in ranking.offers:
+        key = (offer.pool.instance_type, offer.pool.region)
+        rows.setdefault(key, PriceRow(*key, offer))
+    return list(rows.values())
+
+
+def _lines(refused: Iterable[Refusal]) -> list[str]:
+    return [f"{each.pool}: {each.reason}" for each in refused]
+
+
+def _kept(table: PriceTable) -> tuple[Kept, int]:
+    """The rows of a region, and how many of them are no price."""
+    kept = Kept()
+    rows = [
+        {"type": name, "product": product, "price": usd, "time": at, "zone": zone, "zone id": id_}
+        for name, product, usd, at, zone, id_ in table.rows
+        if product == LINUX
+    ]
+    good = [row for row in rows if not kept.fault(row)]
+    if good:
+        kept.add(columns({part: [row[part] for row in good] for part in good[0]}))
+    return kept, len(rows) - len(good)

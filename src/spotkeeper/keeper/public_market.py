@@ -1,0 +1,99 @@
+"""The market for whoever has no AWS account: public prices by region, and the Spot Advisor."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+
+from spotkeeper.errors import NoCredentials, Unreachable
+from spotkeeper.keeper import regions
+from spotkeeper.keeper.sight import Scene
+from spotkeeper.keeper.wiring import Edges
+from spotkeeper.market.catalog import exact_names
+from spotkeeper.market.feeds import PublicPriceFeed
+from spotkeeper.market.market import Sight
+from spotkeeper.model.instance_type import InstanceType
+from spotkeeper.model.need import ANY_REGION, Need
+from spotkeeper.model.offer import Dated
+from spotkeeper.model.place import Zone
+from spotkeeper.model.pool import LINUX
+from spotkeeper.model.price_table import PriceTable, Row
+
+NOTE = (
+    "no AWS credentials were found: these are AWS's public prices, one for each region and type; "
+    "credentials add the price of every zone, On-Demand prices, GPUs, and the machines themselves"
+)
+
+
+def look(edges: Edges, need: Need, refused: NoCredentials) -> Scene:
+    """What the public feeds say of the regions that a need names.
+
+    Raises:
+        NoCredentials: the feeds cannot be had, or the need is about more than they tell.
+    """
+    if edges.public_prices is None:
+        raise refused
+    if need.zones:
+        raise _beyond(refused, "zones have no public prices")
+    found = _prices(edges.public_prices, refused)
+    places = _places(need.regions, edges, found.value)
+    at = found.as_of.isoformat()
+    tables = [
+        PriceTable(place, _rows(place, found.value.get(place, {}), need.types, at), found.as_of)
+        for place in places
+    ]
+    sold = {row[0] for table in tables for row in table.rows}
+    if unsold := [name for name in exact_names(need.types) if name not in sold]:
+        edges.market.refuse_unknown(unsold)
+    sight = Sight(tables, _hardware(edges, found))
+    silent = [place for place in places if place not in found.value]
+    told = [f"{place}: there are no public prices" for place in silent]
+    return Scene(places, sight, is_public=True, notes=(NOTE, *told))
+
+
+def refuse_to_guess(refused: NoCredentials) -> NoCredentials:
+    """The error where every type was left out because its GPUs are not known."""
+    return _beyond(refused, "the public feeds know vCPUs and memory only, no GPU or architecture")
+
+
+def _beyond(refused: NoCredentials, told: str) -> NoCredentials:
+    return NoCredentials(f"{refused.message}; {told}", next_step=refused.next_step)
+
+
+def _prices(
+    feed: PublicPriceFeed, refused: NoCredentials
+) -> Dated[Mapping[str, Mapping[str, str]]]:
+    try:
+        return feed.prices()
+    except Unreachable as problem:
+        told = f"AWS's public prices cannot be had either ({problem.message})"
+        raise _beyond(refused, told) from problem
+
+
+def _places(
+    asked: Sequence[str], edges: Edges, prices: Mapping[str, Mapping[str, str]]
+) -> tuple[str, ...]:
+    return tuple(sorted(prices)) if ANY_REGION in asked else regions.searched(asked, edges)
+
+
+def _rows(place: str, prices: Mapping[str, str], globs: Sequence[str], at: str) -> list[Row]:
+    zone = Zone.whole(place).name
+    return [
+        (name, LINUX, usd, at, zone, "")
+        for name, usd in prices.items()
+        if not globs or _fits(name, globs)
+    ]
+
+
+def _fits(name: str, globs: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, glob) for glob in globs)
+
+
+def _hardware(
+    edges: Edges, found: Dated[Mapping[str, Mapping[str, str]]]
+) -> Dated[Mapping[str, InstanceType]]:
+    """What an earlier look with credentials left, else what the advisor's feed tells."""
+    try:
+        hardware = dict(edges.advisor.sizes())
+    except Unreachable:
+        hardware = {}
+    kept = edges.market.remembered()
+    return Dated({**hardware, **kept.value}, kept.as_of) if kept else Dated(hardware, found.as_of)

@@ -1,0 +1,56 @@
+"""One question to several regions at once.
+
+``concurrent.futures`` does this too, but to import it takes as long as to rank a region's market.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import TypeVar
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+#: Every region is its own endpoint with its own throttle.
+AT_ONCE = 16
+
+
+def answers(ask: Callable[[K], V], keys: Iterable[K]) -> dict[K, V]:
+    """The answer to every key, in the order of the keys.
+
+    Raises:
+        Exception: what ``ask`` raised for the first key that it raised anything for.
+    """
+    asked = list(dict.fromkeys(keys))
+    found: dict[K, V | Exception] = {}
+    waiting: SimpleQueue[K] = SimpleQueue()
+    for key in asked:
+        waiting.put(key)
+
+    def work() -> None:
+        for key in _taken(waiting):
+            try:
+                found[key] = ask(key)
+            except Exception as problem:  # raised again below, where somebody hears of it
+                found[key] = problem
+
+    threads = [Thread(target=work, daemon=True) for _ in range(min(AT_ONCE, len(asked)))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return {key: _or_raise(found[key]) for key in asked}
+
+
+def _taken(waiting: "SimpleQueue[K]") -> Iterator[K]:
+    while True:
+        try:
+            yield waiting.get_nowait()
+        except Empty:
+            return
+
+
+def _or_raise(answer: V | Exception) -> V:
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
