@@ -22,7 +22,8 @@ def answers(ask: Callable[[K], V], keys: Iterable[K]) -> dict[K, V]:
         Exception: what ``ask`` raised for the first key that it raised anything for.
     """
     asked = list(dict.fromkeys(keys))
-    found: dict[K, V | Exception] = {}
+    found: dict[K, V] = {}
+    raised: dict[K, Exception] = {}
     waiting: SimpleQueue[K] = SimpleQueue()
     for key in asked:
         waiting.put(key)
@@ -32,14 +33,16 @@ def answers(ask: Callable[[K], V], keys: Iterable[K]) -> dict[K, V]:
             try:
                 found[key] = ask(key)
             except Exception as problem:  # raised again below, where somebody hears of it
-                found[key] = problem
+                raised[key] = problem
 
     threads = [Thread(target=work, daemon=True) for _ in range(min(AT_ONCE, len(asked)))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return {key: _or_raise(found[key]) for key in asked}
+    if first := next((raised[key] for key in asked if key in raised), None):
+        raise first
+    return {key: found[key] for key in asked}
 
 
 def _taken(waiting: "SimpleQueue[K]") -> Iterator[K]:
@@ -48,9 +51,3 @@ def _taken(waiting: "SimpleQueue[K]") -> Iterator[K]:
             yield waiting.get_nowait()
         except Empty:
             return
-
-
-def _or_raise(answer: V | Exception) -> V:
-    if isinstance(answer, Exception):
-        raise answer
-    return answer

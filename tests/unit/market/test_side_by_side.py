@@ -37,3 +37,8 @@ def test_the_first_refusal_is_raised_after_all_were_asked() -> None:
     with pytest.raises(ValueError, match="no 2"):
         answers(ask, range(6))
     assert sorted(heard) == list(range(6))
+
+
+def test_a_problem_that_is_an_answer_is_one() -> None:
+    found = answers(ValueError, ["a"])
+    assert isinstance(found["a"], ValueError)
