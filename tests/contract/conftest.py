@@ -121,7 +121,9 @@ class OverHttp:
         self.control.interrupt(name)
 
 
-@pytest.fixture(params=["fake", "sandbox", "sandbox-at-ec2s-pace"])
+@pytest.fixture(
+    params=["fake", "sandbox", pytest.param("sandbox-at-ec2s-pace", marks=pytest.mark.soak)]
+)
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     """Each test of the contract runs in all of them."""
     if request.param == "fake":

@@ -18,7 +18,10 @@ DOWN = ("down", "train", "--output", "json")
 A_WHILE = timedelta(minutes=10)
 
 
-@pytest.fixture(params=[0, 5, 120], ids=lambda seconds: f"listed-within-{seconds}s")
+@pytest.fixture(
+    params=[0, pytest.param(5, marks=pytest.mark.soak), 120],
+    ids=lambda seconds: f"listed-within-{seconds}s",
+)
 def slow(sandbox: Sandbox, request: pytest.FixtureRequest) -> Sandbox:
     """A sandbox at EC2's pace, whose new ids may be unknown for so many seconds."""
     at_ec2s_pace(sandbox, visibility=request.param)

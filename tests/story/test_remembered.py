@@ -132,8 +132,10 @@ def pressed(line: str, environment: dict[str, str]) -> tuple[list[str], set[str]
 def test_a_key_completes_from_memory_and_imports_nothing_slow(
     spot: Spot, line: str, offered: list[str]
 ) -> None:
-    assert spot(*UP).code == 0
-    spot(*NEED)
+    if "train" in offered:
+        assert spot(*UP).code == 0
+    else:
+        spot(*NEED)
 
     found, slow = pressed(line, dict(os.environ))
 

@@ -12,7 +12,8 @@ UP = ("up", "train", "--type", "g5.xlarge", "--yes", "--output", "json")
 LS = ("ls", "--region", "us-east-1", "--output", "json")
 DOWN = ("down", "train", "--output", "json")
 
-MARKETS = ["living", "storm", "reclaim-soon"]
+SOAK = pytest.mark.soak
+MARKETS = [pytest.param("living", marks=SOAK), "storm", pytest.param("reclaim-soon", marks=SOAK)]
 G_AND_VT, STANDARD = "L-3819A6DF", "L-34B43A08"
 
 
@@ -37,7 +38,7 @@ def test_whatever_the_market_does_in_a_day_nothing_is_left_after_down(
     assert lives(sandbox) == [up.items[0]["instance_id"]]
 
 
-@pytest.mark.parametrize("scenario", ["living", "storm"])
+@pytest.mark.parametrize("scenario", [pytest.param("living", marks=SOAK), "storm"])
 def test_a_dry_pool_is_named_with_ec2s_reason_and_the_next_one_taken(
     sandbox: Sandbox, spot: Spot, scenario: str
 ) -> None:
