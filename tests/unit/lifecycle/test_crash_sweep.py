@@ -33,6 +33,12 @@ SWEPT = tuple(plan for plan in PLANS if plan not in ("box", "once"))
 #: Fewer would mean that the plans have become trivial.
 FEWEST_TRIALS = 150
 
+#: At once and a full visibility window in every run of the tests, the others in `make soak`.
+DELAYS = [
+    pytest.param(each, marks=() if each in (0, 300) else pytest.mark.soak)
+    for each in DELAYS_SECONDS
+]
+
 #: Trials with two deaths per seed.
 SECOND_DEATHS = 150
 
@@ -44,7 +50,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home_with_key(tmp_path)
 
 
-@pytest.mark.parametrize("delay_seconds", DELAYS_SECONDS)
+@pytest.mark.parametrize("delay_seconds", DELAYS)
 @pytest.mark.parametrize("recovery", RECOVERIES)
 @pytest.mark.parametrize("plan", SWEPT)
 def test_a_death_at_any_moment_leaves_nothing_behind(
