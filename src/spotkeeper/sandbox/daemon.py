@@ -248,7 +248,8 @@ def _await_ready(folder: Home, child: "subprocess.Popen[bytes]") -> Process:
 
 
 def _end(process: Process) -> None:
-    control.call(_url(process), process.token, "stop", {})
+    with suppress(SandboxProblem):  # it may be gone before its answer is
+        control.call(_url(process), process.token, "stop", {})
     deadline = time.monotonic() + STOPPED_WITHIN
     while time.monotonic() < deadline:
         if not _is_alive(process):
