@@ -1,5 +1,6 @@
 """An instance of the sandbox and its metadata service, asked as programs on a machine ask."""
 
+from contextlib import closing
 from http.client import HTTPConnection
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -28,12 +29,10 @@ class Service:
 
     def ask(self, method: str, path: str, **headers: str) -> Reply:
         """One request on a connection of its own."""
-        connection = HTTPConnection(urlsplit(self.url).netloc, timeout=10)
-        connection.request(method, path, headers=headers)
-        answer = connection.getresponse()
-        reply = Reply(answer.status, answer.read().decode())
-        connection.close()
-        return reply
+        with closing(HTTPConnection(urlsplit(self.url).netloc, timeout=10)) as connection:
+            connection.request(method, path, headers=headers)
+            answer = connection.getresponse()
+            return Reply(answer.status, answer.read().decode())
 
     def token(self, ttl: str = "60") -> str:
         """A session token."""
