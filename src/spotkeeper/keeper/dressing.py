@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 
 from spotkeeper.keeper import sight as origin
 from spotkeeper.keeper.quota_facts import Quotas
@@ -21,14 +23,18 @@ class Dresser:
 
     scene: Scene
     risk: Risk
-    odds: Mapping[str, RegionOdds]
     listed: OnDemand
     quotas: Quotas = field(default_factory=Quotas)
+
+    @cached_property
+    def _priced_at(self) -> Mapping[str, datetime]:
+        """When each region told its prices."""
+        return {table.region: table.as_of for table in self.scene.sight.tables}
 
     def offer(self, chosen: Chosen) -> Offer:
         """A pool as an offer."""
         name, zone, region = chosen.instance_type, chosen.zone_name, chosen.region
-        odds = self.odds.get(region, UNKNOWN)
+        odds = self.risk.odds.get(region, UNKNOWN)
         price = spot_price(chosen.row, region)
         band, quota = odds.bands.get(name), self.quotas.of(name, region)
         listed = self.listed.get(region)
@@ -65,13 +71,12 @@ class Dresser:
         name, zone, region = chosen.instance_type, chosen.zone_name, chosen.region
         scene, risk = self.scene, self.risk
         listed, quota = self.listed.get(region), self.quotas.of(name, region)
-        times = {table.region: table.as_of for table in scene.sight.tables}
         hardware = scene.sight.hardware
         partial = hardware.value[name].partial
         types = origin.ADVISOR if partial else origin.EC2_TYPES
         learnt = (name, zone) in risk.known.experiences
         facts = (
-            ("spot_usd_per_hour", scene.prices_origin, times[region]),
+            ("spot_usd_per_hour", scene.prices_origin, self._priced_at[region]),
             ("hardware", types, risk.advised_at if partial else hardware.as_of),
             ("on_demand_usd_per_hour", origin.PRICE_LIST, listed.as_of if listed else None),
             ("saving_percent", origin.ADVISOR, risk.advised_at if scene.is_public else None),

@@ -125,12 +125,12 @@ class Finding:
         self, chosen: Sequence[Chosen], inquiry: Inquiry, scene: Scene, risk: Risk
     ) -> Dresser:
         if scene.is_public:
-            return Dresser(scene, risk, risk.odds, {})
+            return Dresser(scene, risk, {})
         hardware = scene.sight.hardware.value
         shown = dict.fromkeys((each.instance_type, each.region) for each in chosen)
         pairs = [(hardware[name], region) for name, region in shown]
         quotas = quota_facts.looked_up(self._edges.quotas, pairs, ask=inquiry.quotas)
-        return Dresser(scene, risk, risk.odds, self._market.on_demand(_types(chosen)), quotas)
+        return Dresser(scene, risk, self._market.on_demand(_types(chosen)), quotas)
 
     def _conflicts(self, need: Need, found: Shortlist, scene: Scene) -> tuple[str, ...]:
         """Why nothing at all was found, where options exclude each other."""
