@@ -153,11 +153,10 @@ class Ec2Prices:
         self, regions: Sequence[str], globs: Sequence[str], told: Progress | None = None
     ) -> Sequence[PriceTable]:
         """The price now of every pool whose type matches a glob, of all regions side by side."""
-        ours = any("[" in glob for glob in globs) or len(globs) > MAX_FILTER_VALUES
-        question = Question(self._now(), () if ours else tuple(globs))
         if self._aws.offline:
             return [self._remembered(region, globs) for region in regions]
-        fits = _fitting(globs) if ours else None
+        question = _question(self._now(), globs)
+        fits = _fitting(globs) if globs and not question.patterns else None
         found = price_scan.scan(
             self._aws, regions, question, told, gather=lambda: Latest(LINUX, fits)
         )
@@ -211,9 +210,7 @@ class Ec2Prices:
         if self._aws.offline:
             lost = partial(self._aws.nothing_remembered, "price history")
             return [PriceTable(region, (), since, lost(region)) for region in regions]
-        ours = any("[" in glob for glob in globs) or len(globs) > MAX_FILTER_VALUES
-        question = Question(since, () if ours else tuple(globs))
-        tables = price_scan.scan(self._aws, regions, question)
+        tables = price_scan.scan(self._aws, regions, _question(since, globs))
         fits = _fitting(globs)
         return [replace(table, rows=list(filter(fits, table.rows))) for table in tables]
 
@@ -239,6 +236,12 @@ class Ec2Prices:
             ProductDescriptions=[LINUX],
             **asked,
         )
+
+
+def _question(moment: datetime, globs: Sequence[str]) -> Question:
+    """The prices since a moment; without patterns where EC2 cannot tell the types by them."""
+    ours = any("[" in glob for glob in globs) or len(globs) > MAX_FILTER_VALUES
+    return Question(moment, () if ours else tuple(globs))
 
 
 def _fitting(globs: Sequence[str]) -> Callable[[Row], bool]:

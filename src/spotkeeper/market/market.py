@@ -71,11 +71,8 @@ class Market:
             BadInput: a type name exists in no region.
         """
         tables = self._prices.scan(regions, globs, told)
-        _refuse_silence(tables)
-        seen = {table.region: set(map(type_of, table.rows)) for table in tables}
+        seen = self._types_on_sale(tables, globs)
         sold = set().union(*seen.values())
-        if unsold := [name for name in exact_names(globs) if name not in sold]:
-            self._catalog.refuse_unknown(unsold)
         listed = self._catalog.hardware(seen)
         hardware = {name: repaired(row) for name, row in listed.value.items() if name in sold}
         return Sight(tables, Dated(hardware, listed.as_of), tuple(_not_offered(seen, globs)))
@@ -90,12 +87,19 @@ class Market:
             BadInput: a type name exists in no region.
         """
         tables = self._prices.histories(regions, globs, since)
+        seen = self._types_on_sale(tables, globs)
+        return Histories(tables, tuple(_not_offered(seen, globs)))
+
+    def _types_on_sale(
+        self, tables: Sequence[PriceTable], globs: Sequence[str]
+    ) -> dict[str, set[str]]:
+        """The types of each region's rows; refuses silence, and names that no type has."""
         _refuse_silence(tables)
         seen = {table.region: set(map(type_of, table.rows)) for table in tables}
         sold = set().union(*seen.values())
         if unsold := [name for name in exact_names(globs) if name not in sold]:
             self._catalog.refuse_unknown(unsold)
-        return Histories(tables, tuple(_not_offered(seen, globs)))
+        return seen
 
     def hardware(self, region: str, globs: Sequence[str]) -> Dated[tuple[InstanceType, ...]]:
         """The types of a region whose name matches a glob, as the hardware really is."""
