@@ -1,41 +1,21 @@
-"""A pool of threads that is no such thing: what is asked for is done at once, always in order."""
+"""Threads that are none: what is asked for is done at once, always in order."""
 
-from collections.abc import Callable, Iterable, Iterator
-from types import TracebackType
-from typing import Self, TypeVar
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 import pytest
 
-T = TypeVar("T")
-R = TypeVar("R")
+from spotkeeper.market import side_by_side
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
-class OneByOne:
-    """Stands in for ``ThreadPoolExecutor`` where a run must be the same every time."""
-
-    def __init__(self, workers: int) -> None:
-        self.workers = workers
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        problem: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Nothing is left to wait for."""
-
-    def map(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-        return map(work, items)
+def one_by_one(ask: Callable[[K], V], keys: Iterable[K]) -> dict[K, V]:
+    """Stands in for ``side_by_side.answers`` where a run must be the same every time."""
+    return {key: ask(key) for key in dict.fromkeys(keys)}
 
 
 def without_threads(patch: pytest.MonkeyPatch) -> None:
-    """Make the product ask region after region, wherever a module gets its pool from."""
-    for module in (
-        "concurrent.futures",
-        "spotkeeper.keeper.quota_facts",
-        "spotkeeper.market.market",
-    ):
-        patch.setattr(f"{module}.ThreadPoolExecutor", OneByOne, raising=False)
+    """Make the product ask region after region."""
+    patch.setattr(side_by_side, "answers", one_by_one)

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from spotkeeper.errors import BadInput, Scope, SpotkeeperError
 from spotkeeper.keeper.wiring import Edges
-from spotkeeper.market.side_by_side import AT_ONCE
+from spotkeeper.market import side_by_side
 from spotkeeper.model.need import ANY_REGION
 
 T = TypeVar("T")
@@ -65,10 +65,7 @@ def in_each(
         except SpotkeeperError as problem:
             return problem
 
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(min(AT_ONCE, len(regions) or 1)) as pool:
-        results = list(pool.map(attempt, regions))
+    results = list(side_by_side.answers(attempt, regions).values())
     problems = [result for result in results if isinstance(result, SpotkeeperError)]
     answers = [result for result in results if not isinstance(result, SpotkeeperError)]
     for problem in problems:
