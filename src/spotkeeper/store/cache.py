@@ -92,15 +92,6 @@ class Cache:
                 kind = path.name.rpartition("-")[0]
                 yield Entry(kind, str(about["key"]), at, path.stat().st_size)
 
-    def clear(self) -> int:
-        """Forget everything, damaged files too; how many files went."""
-        gone = 0
-        for path in self._folder.glob("*"):
-            with contextlib.suppress(OSError):
-                path.unlink()
-                gone += 1
-        return gone
-
     def _path(self, kind: str, key: str) -> Path:
         digest = hashlib.sha256(key.encode()).hexdigest()[:24]
         return self._folder / f"{kind}-{digest}{SUFFIX}"

@@ -176,11 +176,3 @@ def test_what_is_kept_can_be_listed_with_its_age_and_size(cache: Cache, tmp_path
 def only_file_of(tmp_path: Path, kind: str) -> Path:
     (found,) = tmp_path.rglob(f"{kind}-*.cache")
     return found
-
-
-def test_a_cleared_cache_is_empty(cache: Cache) -> None:
-    cache.put("prices", "a", 1)
-    cache.put("prices", "b", 1)
-    assert cache.clear() == 2
-    assert list(cache.entries()) == []
-    assert cache.clear() == 0

@@ -110,4 +110,4 @@ def _listing(name: str, item: Any) -> Listing:
             spelled = name.replace(begins, instead)
     path = find(item, re.split(r"[.\-]", spelled))
     plain = name.replace("-", "").lower()
-    return Listing("Instances", item, {plain: path}, has_filters=True, has_pages=True)
+    return Listing("Instances", item, {plain: path}, has_pages=True)

@@ -50,7 +50,6 @@ class Listing(NamedTuple):
     member: str
     item: Any
     paths: dict[str, Path | None]
-    has_filters: bool
     has_pages: bool
 
 
@@ -72,7 +71,6 @@ def listing_of(operation: str) -> Listing | None:
         member=lists[0],
         item=item,
         paths={**regular, **irregular},
-        has_filters=filters is not None,
         has_pages="NextToken" in inputs,
     )
 

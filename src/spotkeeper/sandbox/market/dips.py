@@ -6,7 +6,7 @@ stored but what was drawn lately. Times are whole seconds since 1970.
 """
 
 from functools import lru_cache
-from math import exp, log, pi, sin
+from math import exp, pi, sin
 from typing import NamedTuple
 
 from spotkeeper.sandbox.market.chance import uniform, uniforms
@@ -138,11 +138,6 @@ def _dip(begins: int, length: float, depth: float, regime: Regime) -> Dip:
     """Lengths are log-uniform: most are short, a few take hours."""
     seconds = regime.shortest * (regime.longest / regime.shortest) ** length
     return Dip(begins, begins + int(seconds), regime.shallowest + (1 - regime.shallowest) * depth)
-
-
-def mean_length(regime: Regime) -> float:
-    """The expected length of a dip in seconds."""
-    return (regime.longest - regime.shortest) / log(regime.longest / regime.shortest)
 
 
 def _poisson(mean: float, drawn: float) -> int:
