@@ -3,12 +3,14 @@
 import os
 import statistics
 import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 ROUNDS = 5
-MIB = 1024  # ru_maxrss is in KiB on Linux
+#: Bytes of ``ru_maxrss``.
+MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +18,10 @@ class Cost:
     """One run, or the sum of several."""
 
     cpu_seconds: float
-    peak_mib: float
+    peak_mb: float
 
     def __add__(self, other: "Cost") -> "Cost":
-        return Cost(self.cpu_seconds + other.cpu_seconds, max(self.peak_mib, other.peak_mib))
+        return Cost(self.cpu_seconds + other.cpu_seconds, max(self.peak_mb, other.peak_mb))
 
 
 def run(
@@ -35,7 +37,7 @@ def run(
             process.stderr.close()
     if process.returncode:
         raise SystemExit(f"{' '.join(map(str, command))}: {told.decode()}")
-    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / MIB)
+    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * MAXRSS_BYTES / 1e6)
 
 
 def medians(jobs: Mapping[str, Callable[[], Cost]], rounds: int = ROUNDS) -> dict[str, float]:

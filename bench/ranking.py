@@ -57,7 +57,7 @@ def main() -> int:
         for _ in range(rounds):
             for way in WAYS:
                 command = [sys.executable, ONCE, way, file]
-                run = subprocess.run(command, check=True, capture_output=True)
+                run = subprocess.run(command, env={}, check=True, capture_output=True)
                 runs[way].append(ast.literal_eval(run.stdout.decode()))
     if any(run["top"] != runs["polars"][0]["top"] for each in runs.values() for run in each):
         raise SystemExit("the two ways do not find the same pools")

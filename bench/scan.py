@@ -37,7 +37,7 @@ AWS_VERSION = (BIN / "aws", "--version")
 TIMES_LESS_THAN_AWS = 40.0
 TIMES_LESS_THAN_BOTO3 = 20.0
 TIMES_LESS_THAN_AWS_VERSION = 2.0
-MOST_MIB = 100.0
+MOST_MB = 100.0
 PAGES_OF_A_LONG_SCAN = 60
 
 Environment = dict[str, str]
@@ -135,15 +135,19 @@ def check(found: Path) -> None:
 
 
 def memory(home: Path) -> bool:
-    """The peak of a long scan; whether its limit was held."""
+    """The peak of a long scan; whether its limit was held.
+
+    The first look of a day asks which regions the account may use, by boto3. What boto3 needs for
+    itself is shown, but says nothing of how prices are streamed.
+    """
     with market(home, PAGES_OF_A_LONG_SCAN) as environment:
-        cost = run(FIND, environment, into=home / "found.json")
+        peaks = [run(FIND, environment, into=home / "found.json").peak_mb for _ in range(2)]
     check(home / "found.json")
     prices = len(REGIONS) * PAGES_OF_A_LONG_SCAN * price_server.ROWS_PER_PAGE
-    name = f"peak of a scan of {prices:,} prices"
-    print(f"\n{'':<44}{'MiB':>9}{'':>14}{'limit':>9}")
-    print(f"{name:<44}{cost.peak_mib:>9.1f}{'':>14}{MOST_MIB:>9.0f}")
-    return cost.peak_mib <= MOST_MIB
+    print(f"\n{f'peak of a scan of {prices:,} prices':<44}{'MB':>9}{'':>14}{'limit':>9}")
+    print(f"{'the first of a day, with boto3':<44}{peaks[0]:>9.1f}")
+    print(f"{'every other':<44}{peaks[1]:>9.1f}{'':>14}{MOST_MB:>9.0f}")
+    return peaks[1] <= MOST_MB
 
 
 def main() -> int:
