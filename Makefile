@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CONSTRAINED := --constraint constraints.txt
 
-.PHONY: help setup demo test soak check bench clean
+.PHONY: help setup demo test soak matrix check bench clean
 
 help:
 	@echo "make demo   see the whole life of a machine, in a simulated EC2"
 	@echo "make test   run the tests"
 	@echo "make soak   run the tests that take long"
+	@echo "make matrix let every call of AWS go wrong in every way, and print what comes of it"
 	@echo "make setup  install the tools for development"
 	@echo "make check  format, lint, types and import rules"
 	@echo "make bench  compare speed with the AWS command line, boto3, polars, pandas, moto"
@@ -44,6 +45,9 @@ test: setup
 soak: setup
 	$(BIN)/python -m pytest -n 2 -m soak
 
+matrix: setup
+	$(BIN)/python -m tests.story.fault_matrix
+
 check: setup
 	$(BIN)/ruff format --check src tests bench
 	$(BIN)/ruff check src tests bench
@@ -52,6 +56,8 @@ check: setup
 
 bench: setup
 	$(BIN)/python bench/startup.py
+	$(BIN)/python bench/scan.py
+	$(BIN)/python bench/ranking.py
 	$(BIN)/python bench/price_files.py
 	$(BIN)/python bench/sandbox.py
 

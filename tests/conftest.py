@@ -1,5 +1,6 @@
 """What every test may use: one sandbox per pytest process, fresh for each test that asks."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
@@ -11,6 +12,7 @@ from hypothesis import settings
 from spotkeeper.sandbox import daemon
 from spotkeeper.sandbox.control import Control
 from spotkeeper.sandbox.options import SandboxOptions, SandboxStatus
+from tests import canaries
 
 # A busy computer is slow now and then; no test of ours is about time.
 settings.register_profile("spotkeeper", deadline=None)
@@ -66,6 +68,13 @@ def _boto3_session() -> Any:
     return boto3.Session()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_secret_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """When all tests are done: none of the secrets they were given is in a file they left."""
+    yield
+    assert list(canaries.found_below(tmp_path_factory.getbasetemp())) == []
+
+
 @pytest.fixture(scope="session")
 def running_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxStatus]:
     """The daemon of this pytest process."""
@@ -80,3 +89,13 @@ def sandbox(running_sandbox: SandboxStatus) -> Sandbox:
     found = Sandbox(running_sandbox)
     found.reset()
     return found
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the sum of every number that tests recorded under the same name."""
+    sums: Counter[str] = Counter()
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            sums.update({k: v for k, v in report.user_properties if isinstance(v, int)})
+    for name, total in sorted(sums.items()):
+        terminalreporter.write_line(f"{total:,} {name}")

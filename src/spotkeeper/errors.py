@@ -11,7 +11,8 @@ same refusal reaches, which decides whether another pool is worth a try.
     │   ├── NoCredentials
     │   ├── ExpiredCredentials
     │   ├── PermissionDenied
-    │   │   └── RoleMissing         the account has no role for Spot
+    │   │   ├── RoleMissing         the account has no role for Spot
+    │   │   └── GuardRoleMissing    the Scheduler cannot take on the guard's role
     │   └── RegionNotEnabled
     ├── NoCapacity                  5   this pool is dry
     │   ├── PriceTooLow                 the maximum price is under the market
@@ -20,7 +21,8 @@ same refusal reaches, which decides whether another pool is worth a try.
     │   └── NoOffers                    no pool passes every rule of the need
     ├── QuotaReached                6
     ├── NotFound                    7
-    ├── NameTaken                   1   a machine of this name exists
+    ├── NameTaken                   9   a machine, or another launch, of this name exists
+    │   └── Busy                        another spot command of this computer works on it
     ├── LeftBehind                  8   something still costs money
     ├── Interrupted                 130 Ctrl-C
     ├── Refused                     1   EC2 refused the request as it stands
@@ -33,9 +35,27 @@ same refusal reaches, which decides whether another pool is worth a try.
     └── SandboxProblem              1
 """
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import ClassVar
+
+#: What others put into their messages and nobody must read: the password of an address, and the
+#: headers of a call, which AWS repeats where a signature is wrong and Python where one is no text.
+_SECRETS = (
+    re.compile(r"(?<=://)[^/?#\s]*(?=@)"),
+    re.compile(r"(?is)(?<=x-amz-security-token)(?:'|\")?\s*[:=]\s*[^\s&;,]+"),
+    re.compile(r"(?is)(?<=invalid header value ).*"),
+    re.compile(r"(?i)(?<=authorization)(?: header)?:[^\n]*"),
+)
+_HIDDEN = "***"
+
+
+def without_secrets(text: str) -> str:
+    """The text without passwords in addresses, session tokens and signatures."""
+    for secret in _SECRETS:
+        text = secret.sub(_HIDDEN, text)
+    return text
 
 
 class Scope(StrEnum):
@@ -67,9 +87,9 @@ class SpotkeeperError(Exception):
         aws_code: str | None = None,
         details: Mapping[str, object] | None = None,
     ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.next_step = next_step or self.default_next_step
+        self.message = without_secrets(message)
+        self.next_step = without_secrets(next_step or self.default_next_step)
+        super().__init__(self.message)
         self.region = region
         self.aws_code = aws_code
         self.details = dict(details or {})
@@ -131,6 +151,19 @@ class RoleMissing(PermissionDenied):
     kind = "spot-role-missing"
     default_next_step = (
         "Create it once: aws iam create-service-linked-role --aws-service-name spot.amazonaws.com"
+    )
+
+
+class GuardRoleMissing(PermissionDenied):
+    """The role in whose name EventBridge Scheduler ends machines is missing or not for it."""
+
+    kind = "guard-role-missing"
+    default_next_step = (
+        "Make the role once: `spot policy guard --trust > trust.json`, `spot policy guard --role "
+        "> role.json`, `aws iam create-role --role-name spotkeeper-guard "
+        "--assume-role-policy-document file://trust.json`, `aws iam put-role-policy --role-name "
+        "spotkeeper-guard --policy-name end-machines --policy-document file://role.json`. Or name "
+        "another with --guard-role."
     )
 
 
@@ -196,10 +229,18 @@ class NotFound(SpotkeeperError):
 
 
 class NameTaken(SpotkeeperError):
-    """A machine of this name exists already."""
+    """A machine of this name exists already, or another launch of it is under way."""
 
+    exit_code = 9
     kind = "name-taken"
     default_next_step = "Use `spot show NAME`, give it back with `spot down NAME`, or pick a name."
+
+
+class Busy(NameTaken):
+    """Another spot command of this computer is working on the name."""
+
+    kind = "busy"
+    default_next_step = "Wait for it to end, then repeat the command."
 
 
 class LeftBehind(SpotkeeperError):
@@ -207,7 +248,10 @@ class LeftBehind(SpotkeeperError):
 
     exit_code = 8
     kind = "left-behind"
-    default_next_step = "Run the same `spot down` again: it is safe to repeat."
+    default_next_step = (
+        "Run `spot down` again, or `spot sweep --apply`, which finds all of yours: both are safe "
+        "to repeat."
+    )
 
 
 class Interrupted(SpotkeeperError):

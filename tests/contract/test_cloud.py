@@ -18,6 +18,7 @@ from spotkeeper.errors import (
     StaleToken,
 )
 from spotkeeper.lifecycle.ports import ThingKind
+from spotkeeper.model.disk import Disk
 from spotkeeper.model.machine import InstanceState
 from spotkeeper.model.naming import TAG_DEADLINE, TAG_NAME, TAG_OWNER
 
@@ -52,7 +53,7 @@ def test_instance_request_and_volume_carry_the_tags_of_the_order(site: Site) -> 
     assert seen.instances[0].tags == order.tags
     assert seen.requests[0].tags == order.tags
     assert volume.tags == order.tags
-    assert volume.size_gib == order.disk_gib
+    assert volume.disk == Disk("gp3", order.disk_gib)
     assert instance.volume_ids == (volume.id,)
 
 

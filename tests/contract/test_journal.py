@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.fakes.journal import MemoryJournal
 
-from spotkeeper.errors import StoreProblem
+from spotkeeper.errors import Busy
 from spotkeeper.lifecycle.ports import Journal
 from spotkeeper.model.event import Event, What
 from spotkeeper.store.journal import FileJournal
@@ -61,9 +61,33 @@ def test_what_was_read_does_not_change_when_more_is_written(journal: Journal) ->
     assert len(before) == 1
 
 
+def damage(journal: Journal, folder: Path, position: int) -> None:
+    """An entry of `dev` that was whole cannot be read any more."""
+    if isinstance(journal, MemoryJournal):
+        journal.damage("dev", position)
+        return
+    path = folder / "journal" / "dev.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[position] = lines[position].replace(b"2026", b"2025")
+    path.write_bytes(b"".join(lines))
+
+
+def test_a_damaged_entry_is_told_in_its_place_and_is_as_old_as_the_next(
+    journal: Journal, tmp_path: Path
+) -> None:
+    events = [Event(AT + timedelta(minutes=n), What.INTENT, {"token": str(n)}) for n in range(3)]
+    for event in events:
+        journal.append("dev", event)
+    damage(journal, tmp_path, 1)
+    assert tuple(journal.read("dev")) == (events[0], Event(events[2].at, What.DAMAGED), events[2])
+    damage(journal, tmp_path, 2)
+    assert [event.what for event in journal.read("dev")] == ["intent", "damaged", "damaged"]
+    assert journal.read("dev")[-1].at >= events[0].at
+
+
 def test_a_name_is_held_by_one_at_a_time(journal: Journal) -> None:
     with journal.lock("dev"):
-        with pytest.raises(StoreProblem), journal.lock("dev"):
+        with pytest.raises(Busy), journal.lock("dev"):
             pass
         with journal.lock("other"):
             pass

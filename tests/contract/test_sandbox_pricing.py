@@ -2,10 +2,13 @@
 
 import json
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
 from tests.conftest import Sandbox
+
+from spotkeeper.sandbox.bill import GB_MONTH_USD
 
 pytestmark = pytest.mark.sandbox
 
@@ -113,3 +116,25 @@ def test_attributes_and_their_values_are_listed(sandbox: Sandbox) -> None:
     assert {"instanceType", "regionCode", "productFamily", "gpu"} <= set(service["AttributeNames"])
     values = pricing.get_attribute_values(ServiceCode="AmazonEC2", AttributeName="tenancy")
     assert [one["Value"] for one in values["AttributeValues"]] == ["Dedicated", "Shared"]
+
+
+def test_disks_are_sold_by_type_and_region_at_the_prices_of_the_bill(sandbox: Sandbox) -> None:
+    (gp3,) = products(
+        sandbox, productFamily="Storage", volumeApiName="gp3", regionCode="eu-west-1"
+    )
+    assert gp3["product"]["attributes"]["usagetype"] == "EU-EBS:VolumeUsage.gp3"
+    assert gp3["product"]["productFamily"] == "Storage"
+    assert usd(gp3) == Decimal("0.08")
+
+    found = products(
+        sandbox, productFamily="Storage", regionCode="us-east-1", locationType="AWS Region"
+    )
+    prices = {one["product"]["attributes"]["volumeApiName"]: usd(one) for one in found}
+    assert {name: Fraction(each) for name, each in prices.items()} == GB_MONTH_USD
+    assert len({one["product"]["sku"] for one in found}) == len(found)
+
+
+def test_the_types_of_disks_are_listed(sandbox: Sandbox) -> None:
+    pricing = sandbox.client("pricing")
+    values = pricing.get_attribute_values(ServiceCode="AmazonEC2", AttributeName="volumeApiName")
+    assert [one["Value"] for one in values["AttributeValues"]] == sorted(GB_MONTH_USD)

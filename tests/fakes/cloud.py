@@ -13,13 +13,12 @@ from tests.fakes.ec2 import (
     TERMINATED_LISTED,
     Disk,
     Ec2,
-    Group,
-    KeyPair,
     Listed,
     Request,
     Server,
 )
 from tests.fakes.fate import Fate
+from tests.fakes.things import Group, KeyPair, Tagged
 from tests.fakes.views import described, holding, listed_request, volume
 
 from spotkeeper.errors import (
@@ -46,7 +45,7 @@ from spotkeeper.model.spot_request import RequestState
 
 P = ParamSpec("P")
 R = TypeVar("R")
-T = TypeVar("T", Server, Disk, Request, Group, KeyPair)
+T = TypeVar("T", Server, Disk, Request, Group, KeyPair, Tagged)
 
 #: How long a call takes.
 LATENCY = timedelta(seconds=0.5)
@@ -61,9 +60,10 @@ def answered(
     @wraps(method)
     def through(self: "FakeCloud", /, *args: P.args, **kwargs: P.kwargs) -> R:
         self.arrives(call, args)
-        answer = method(self, *args, **kwargs)
-        self.fate.after(call)
-        return answer
+        try:
+            return method(self, *args, **kwargs)
+        finally:  # a refusal is an answer too
+            self.fate.after(call)
 
     return through
 
@@ -162,10 +162,11 @@ class FakeCloud:
             ThingKind.GROUP: self._in(region, self.ec2.groups.values()),
             ThingKind.KEY: self._in(region, self.ec2.keys.values()),
         }
+        pairs = [(kind, thing) for kind, things in kinds.items() for thing in things]
+        pairs += [(ThingKind(t.kind), t) for t in self._in(region, self.ec2.things.values())]
         return tuple(
             holding(kind, thing)
-            for kind, things in kinds.items()
-            for thing in things
+            for kind, thing in pairs
             if any(key.startswith(TAG_PREFIX) for key in thing.tags)
         )
 
@@ -218,13 +219,10 @@ class FakeCloud:
 
     def run(self, order: LaunchOrder) -> Instance:
         self.arrives("run", (order.pool.region,))
-        server = self._launched_before(order)
-        if server is None:
-            rules.check_order(self.ec2, order)
-            rules.check_room(self.ec2, order)
-            server = self.ec2.launch(order)
-            self._launches[order.pool.region, order.token] = (order, server.id)
-        self.fate.after("run")
+        try:
+            server = self._launched_before(order) or self._launched(order)
+        finally:
+            self.fate.after("run")
         return described(server, lifecycle=None if self.on_demand_instead else "spot")
 
     def ask(self, order: LaunchOrder) -> None:
@@ -253,9 +251,8 @@ class FakeCloud:
 
     @answered
     def terminate(self, region: str, instance_ids: Collection[str]) -> None:
-        if self.ec2.first_terminate_at is None:
-            self.ec2.first_terminate_at = self.clock.now()
         for instance_id in instance_ids:
+            self.ec2.note_terminate(instance_id)
             server = self._known(region, instance_id)
             if server is not None:
                 self.ec2.terminate(server)
@@ -273,6 +270,7 @@ class FakeCloud:
         if server.state is not InstanceState.STOPPED:
             now = self.clock.now()
             server.become(InstanceState.STOPPING, InstanceState.STOPPED, now + STOP)
+            request.notice_ends = None
             request.show(RequestState.DISABLED, "instance-stopped-by-user", now)
 
     @answered
@@ -345,6 +343,13 @@ class FakeCloud:
                 region=region,
                 aws_code="InvalidInstanceID.NotFound",
             )
+        return server
+
+    def _launched(self, order: LaunchOrder) -> Server:
+        rules.check_order(self.ec2, order)
+        rules.check_room(self.ec2, order)
+        server = self.ec2.launch(order)
+        self._launches[order.pool.region, order.token] = (order, server.id)
         return server
 
     def _launched_before(self, order: LaunchOrder) -> Server | None:

@@ -5,18 +5,19 @@ Sources of the rules: MOTO.md 2.1 and 2.2, AWS.md 1.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import count
 
 from tests.fakes import geography
+from tests.fakes.things import Group, KeyPair, Tagged, due
 
 from spotkeeper.lifecycle.ports import Clock, LaunchOrder, ThingKind
 from spotkeeper.model.machine import ENDED, InstanceState, Kind
-from spotkeeper.model.naming import TAG_NAME
+from spotkeeper.model.naming import TAG_CLAIM, TAG_NAME
 from spotkeeper.model.pool import Pool
 from spotkeeper.model.quota import quota_family
+from spotkeeper.model.schedule import GuardCall, Schedule
 from spotkeeper.model.spot_request import CANCELLABLE, RequestState
 
 BOOT = timedelta(seconds=10)
@@ -29,6 +30,13 @@ TERMINATED_LISTED = timedelta(hours=1)
 
 #: Enough for two of the largest machine, unless the test says otherwise.
 QUOTA_VCPUS = 16
+
+#: What a request shows when EC2 wants its instance back, by whether it is persistent.
+NOTICED = {
+    True: (RequestState.ACTIVE, "marked-for-stop"),
+    False: (RequestState.CLOSED, "instance-terminated-no-capacity"),
+}
+NOTICED_WHEN_CANCELLED = (RequestState.CANCELLED, "marked-for-termination")
 
 _COSTS_COMPUTE = frozenset({InstanceState.PENDING, InstanceState.RUNNING})
 
@@ -58,6 +66,10 @@ class Server:
     @property
     def name(self) -> str:
         return self.order.tags.get(TAG_NAME, "")
+
+    @property
+    def claim(self) -> str:
+        return self.order.tags.get(TAG_CLAIM, "")
 
     def become(self, now: InstanceState, then: InstanceState, at: datetime) -> None:
         """Begin a change that is over at a later moment."""
@@ -109,32 +121,8 @@ class Request:
         self.state, self.code, self.since = state, code, now
 
 
-@dataclass
-class Group:
-    """A security group."""
-
-    id: str
-    region: str
-    name: str
-    vpc_id: str
-    born: datetime
-    tags: dict[str, str]
-    cidrs: set[str] = field(default_factory=set)
-
-
-@dataclass
-class KeyPair:
-    """An imported key."""
-
-    id: str
-    region: str
-    name: str
-    born: datetime
-    tags: dict[str, str]
-
-
 #: Whatever EC2 lists.
-Listed = Server | Disk | Request | Group | KeyPair
+Listed = Server | Disk | Request | Group | KeyPair | Tagged
 
 
 class Ec2:
@@ -160,9 +148,11 @@ class Ec2:
         self.requests: dict[str, Request] = {}
         self.groups: dict[str, Group] = {}
         self.keys: dict[str, KeyPair] = {}
-        self.first_terminate_at: datetime | None = None
+        self.things: dict[str, Tagged] = {}  # all else that carries tags
+        self.schedules: dict[tuple[str, str], Schedule] = {}  # by region and name
+        self.first_terminates: dict[str, datetime] = {}  # by the claim of the launch
         self.most_at_once: Counter[str] = Counter()
-        self._numbers = count(1)
+        self._ids = 0
 
     @property
     def now(self) -> datetime:
@@ -186,7 +176,8 @@ class Ec2:
 
     def new_id(self, prefix: str) -> str:
         """An id that looks like EC2's."""
-        return f"{prefix}-{next(self._numbers):017x}"
+        self._ids += 1
+        return f"{prefix}-{self._ids:017x}"
 
     def listed(self, thing: Listed) -> bool:
         """Whether EC2's lists have caught up with a thing; ids unlisted are unknown to calls."""
@@ -232,6 +223,7 @@ class Ec2:
         server.become(InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED, now + SHUTDOWN)
         server.reason = reason
         request = self.requests[server.request_id]
+        request.notice_ends = None
         if request.state is RequestState.CANCELLED:
             request.show(RequestState.CANCELLED, "instance-terminated-by-user", now)
         elif request.persistent:
@@ -258,13 +250,14 @@ class Ec2:
             if request.order.tags.get(TAG_NAME) == name and self._runs(request.instance_id):
                 self.dry[request.order.pool] = self.now + DROUGHT
                 request.notice_ends = self.now + NOTICE
-                box = request.persistent
-                code = "marked-for-stop" if box else "instance-terminated-no-capacity"
-                request.show(RequestState.ACTIVE if box else RequestState.CLOSED, code, self.now)
+                kept = request.state is not RequestState.CANCELLED
+                noticed = NOTICED[request.persistent] if kept else NOTICED_WHEN_CANCELLED
+                request.show(*noticed, self.now)
 
     def catch_up(self) -> None:
         """Do what fell due since the last call."""
         now = self.now
+        self._fire()
         for server in list(self.servers.values()):
             if server.changes_at is not None and now >= server.changes_at:
                 self._arrive(server)
@@ -291,12 +284,29 @@ class Ec2:
             *self.disks,
             *self.groups,
             *self.keys,
+            *self.things,
+            *(name for _, name in self.schedules),
         ]
 
     def born_after_first_terminate(self) -> list[str]:
-        """Instances that came to life although we were ending the machine already."""
-        first = self.first_terminate_at
-        return [s.id for s in self.servers.values() if first is not None and s.born > first]
+        """Instances that came to life although we were ending what their launch made already."""
+        first = self.first_terminates
+        return [s.id for s in self.servers.values() if s.born > first.get(s.claim, s.born)]
+
+    def note_terminate(self, instance_id: str) -> None:
+        """Somebody other than the user ends an instance: nothing may come of its launch now."""
+        if server := self.servers.get(instance_id):
+            self.first_terminates.setdefault(server.claim, self.now)
+
+    def _fire(self) -> None:
+        """Make the calls of the schedules that are due; each ends with its call."""
+        for each in due(self.schedules.values(), self.now):
+            del self.schedules[each.region, each.name]
+            if each.call is GuardCall.CANCEL and each.target in self.requests:
+                self.cancel(self.requests[each.target])
+            elif each.call is GuardCall.TERMINATE and each.target in self.servers:
+                self.note_terminate(each.target)
+                self.terminate(self.servers[each.target])
 
     def _new_server(self, request: Request, born: datetime) -> Server:
         order = request.order
@@ -338,9 +348,16 @@ class Ec2:
         server.disk_ids, server.ended_at = (), at
 
     def _expire(self, request: Request) -> None:
-        until = request.order.valid_until
-        if request.persistent and until is not None and self.now >= until:
-            self.cancel(request)
+        """What is stopped by its user stays so, what EC2 stopped is ended."""
+        until, before = request.order.valid_until, request.code
+        if not (request.persistent and request.cancellable and until and self.now >= until):
+            return
+        if before == "instance-stopped-by-user":
+            request.show(RequestState.CANCELLED, before, self.now)
+            return
+        self.cancel(request)
+        if before.startswith("instance-stopped"):
+            request.show(RequestState.CANCELLED, "instance-terminated-by-service", self.now)
 
     def _interrupt_now(self, request: Request) -> None:
         ends = request.notice_ends
@@ -357,6 +374,7 @@ class Ec2:
         else:
             server.become(InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED, ends + SHUTDOWN)
             server.reason = "Server.SpotInstanceTermination"
+            request.show(request.state, "instance-terminated-no-capacity", ends)
 
     def _relaunch(self, request: Request) -> None:
         due = request.relaunch_at

@@ -4,13 +4,16 @@ from pathlib import Path
 
 from tests.fakes import geography
 from tests.fakes.cloud import FakeCloud
+from tests.fakes.estate import FakeEstate
 from tests.fakes.journal import MemoryJournal
 from tests.fakes.market import FakeAccount, FakeFeeds, market
+from tests.fakes.names import FakeNames
+from tests.fakes.schedules import FakeSchedules
 from tests.fakes.talk import FakeReach, FakeTalk
 
 from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.wiring import Edges
-from spotkeeper.lifecycle.ports import Journal, Reach
+from spotkeeper.lifecycle.ports import Journal, Outside, Reach, Talk
 from spotkeeper.store.cache import Cache
 from spotkeeper.store.folders import Folders
 
@@ -36,7 +39,10 @@ def edges(
     feeds = FakeFeeds(cloud)
     return Edges(
         cloud=cloud,
+        names=FakeNames(cloud),
         account=FakeAccount(cloud),
+        schedules=FakeSchedules(cloud),
+        estate=FakeEstate(cloud),
         market=market(cloud),
         prices=feeds,
         journal=journal or MemoryJournal(),
@@ -45,9 +51,11 @@ def edges(
         folders=Folders(home / "state", home / "cache"),
         home=home,
         default_region=geography.REGION,
+        enabled_regions=cloud.regions,
         known_regions=lambda: tuple(geography.ZONES),
         caller_cidr=lambda: CIDR,
         on_demand=feeds,
+        storage=feeds,
         advisor=feeds,
         scores=feeds,
         quotas=feeds,
@@ -67,3 +75,8 @@ def keeper(
     """A keeper as a fresh process would have it."""
     made = edges(cloud, home=home, journal=journal, reach=reach)
     return Keeper(made, talk=talk or FakeTalk())
+
+
+def outside(cloud: FakeCloud, journal: Journal, talk: Talk) -> Outside:
+    """What the lifecycle alone talks to."""
+    return Outside(cloud, FakeNames(cloud), FakeSchedules(cloud), journal, cloud.clock, talk)

@@ -1,5 +1,7 @@
 """What befalls a program around its calls: it dies, or an answer is lost."""
 
+from dataclasses import dataclass
+
 from spotkeeper.errors import Unreachable
 
 
@@ -65,4 +67,39 @@ class LostAnswer(Fate):
 
     def _maybe_lose(self, call: str) -> None:
         if len(self.seen) - 1 == self._at and not call.startswith("journal"):
+            raise Unreachable(f"{call}: no answer")
+
+
+@dataclass(frozen=True)
+class Blow:
+    """What befalls the program at its n-th call or journal entry, counted from 0."""
+
+    at: int
+    kind: str  # killed or lost, before or after the call takes effect
+
+
+class Struck(Fate):
+    """One blow, or several; a process that was killed does nothing more."""
+
+    def __init__(self, *blows: Blow) -> None:
+        super().__init__()
+        self._blows = {(blow.at, blow.kind) for blow in blows}
+        self._dead = False
+
+    def before(self, call: str) -> None:
+        if self._dead:
+            raise Crash(call)
+        super().before(call)
+        self._strike(call, "before")
+
+    def after(self, call: str) -> None:
+        if not self._dead:
+            self._strike(call, "after")
+
+    def _strike(self, call: str, when: str) -> None:
+        at = len(self.seen) - 1
+        if (at, f"killed {when}") in self._blows:
+            self._dead = True
+            raise Crash(call)
+        if (at, f"lost {when}") in self._blows and not call.startswith("journal"):
             raise Unreachable(f"{call}: no answer")

@@ -71,6 +71,8 @@ ON_DEMAND: Mapping[str, Decimal] = {
     "m7g.large": Decimal("0.0816"),
 }
 
+USD_PER_GIB_MONTH: Mapping[str, Decimal] = {"gp3": Decimal("0.08")}
+
 
 def everyday_price(of: Pool) -> Decimal:
     """Two fifths of On-Demand, a tenth of a cent more in every further zone."""

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 from tests.fakes.fate import Fate
 
-from spotkeeper.errors import StoreProblem
-from spotkeeper.model.event import Event
+from spotkeeper.errors import Busy
+from spotkeeper.model.event import Event, What
 
 
 class MemoryJournal:
@@ -21,7 +21,7 @@ class MemoryJournal:
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
         if name in self._held:
-            raise StoreProblem(f"Another spot command is working on {name}")
+            raise Busy(f"Another spot command is working on {name}")
         self._held.add(name)
         try:
             yield
@@ -33,6 +33,12 @@ class MemoryJournal:
         self.fate.before(told)
         self._events[name].append(event)
         self.fate.after(told)
+
+    def damage(self, name: str, position: int) -> None:
+        """An entry that was whole cannot be read any more; it is as old as the one after it."""
+        events = self._events[name]
+        later = events[position + 1] if position + 1 < len(events) else events[position]
+        events[position] = Event(later.at, What.DAMAGED)
 
     def read(self, name: str) -> Sequence[Event]:
         return tuple(self._events.get(name, ()))

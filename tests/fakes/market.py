@@ -69,7 +69,11 @@ class FakeFeeds:
         return (of.instance_type, of.platform, usd, since, of.zone.name, of.zone.id or "")
 
     def histories(
-        self, regions: Sequence[str], globs: Sequence[str], since: datetime
+        self,
+        regions: Sequence[str],
+        globs: Sequence[str],
+        since: datetime,
+        told: Progress | None = None,
     ) -> Sequence[PriceTable]:
         return self.scan(regions, globs)
 
@@ -108,6 +112,10 @@ class FakeFeeds:
         self._answer(region)
         prices = {name: usd for name, usd in geography.ON_DEMAND.items() if name in types}
         return Dated(prices, self._ec2.now)
+
+    def storage_prices(self, region: str) -> Dated[Mapping[str, Decimal]]:
+        self._answer(region)
+        return Dated(geography.USD_PER_GIB_MONTH, self._ec2.now)
 
     def _price(self, of: Pool) -> SpotPrice:
         return SpotPrice(of, self._ec2.price(of), self._ec2.now)

@@ -3,6 +3,7 @@
 from tests.fakes.ec2 import Disk, Listed, Request, Server
 
 from spotkeeper.lifecycle.ports import Holding, Thing, ThingKind
+from spotkeeper.model import disk as model
 from spotkeeper.model.machine import ENDED, Instance, InstanceState, Volume
 from spotkeeper.model.spot_request import SpotRequest
 
@@ -48,10 +49,15 @@ def listed_request(request: Request) -> SpotRequest:
     )
 
 
+def as_priced(disk: Disk) -> model.Disk:
+    """What a launch makes: gp3 at its usual speed."""
+    return model.Disk(model.USUAL_TYPE, disk.size_gib)
+
+
 def volume(disk: Disk) -> Volume:
     """A row of DescribeVolumes."""
     state = "in-use" if disk.held else "available"
-    return Volume(disk.id, disk.region, state, disk.size_gib, dict(disk.tags))
+    return Volume(disk.id, disk.region, state, as_priced(disk), dict(disk.tags))
 
 
 def holding(kind: ThingKind, thing: Listed) -> Holding:

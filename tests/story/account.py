@@ -57,6 +57,18 @@ def volumes(sandbox: Sandbox, region: str = REGION) -> list[dict[str, Any]]:
     return found
 
 
+def schedules(sandbox: Sandbox, region: str = REGION) -> list[str]:
+    """The names of the guard's schedules."""
+    listed = sandbox.client("scheduler", region).list_schedules(GroupName="spotkeeper")
+    return [one["Name"] for one in listed["Schedules"]]
+
+
+def templates(sandbox: Sandbox, region: str = REGION) -> list[str]:
+    """The ids of all launch templates."""
+    found = sandbox.client("ec2", region).describe_launch_templates()["LaunchTemplates"]
+    return [one["LaunchTemplateId"] for one in found]
+
+
 def left(sandbox: Sandbox, *regions: str) -> list[str]:
     """Everything that costs money or was made by us; empty when all was given back."""
     found: list[str] = []
@@ -70,7 +82,28 @@ def left(sandbox: Sandbox, *regions: str) -> list[str]:
         found += [one["VolumeId"] for one in volumes(sandbox, region)]
         found += [one["GroupId"] for one in groups(sandbox, region)]
         found += [one["KeyPairId"] for one in keys(sandbox, region)]
+        found += schedules(sandbox, region)
+        found += templates(sandbox, region)
     return found
+
+
+def litter(sandbox: Sandbox, region: str = REGION) -> list[str]:
+    """What of ours is no part of a machine that `spot up` makes: snapshots, interfaces, fleets."""
+    client = sandbox.client("ec2", region)
+    at_work = {"submitted", "active", "modifying"}
+    fleets = client.describe_fleets()["Fleets"]
+    cards = client.describe_network_interfaces(Filters=[OURS])["NetworkInterfaces"]
+    snapshots = client.describe_snapshots(Filters=[OURS])["Snapshots"]
+    return [
+        *(one["FleetId"] for one in fleets if one["FleetState"] in at_work),
+        *(one["NetworkInterfaceId"] for one in cards),
+        *(one["SnapshotId"] for one in snapshots),
+    ]
+
+
+def everything_left(sandbox: Sandbox) -> list[str]:
+    """What is left of every kind that anything of ours can be of."""
+    return [*left(sandbox), *litter(sandbox)]
 
 
 def tags(thing: Mapping[str, Any], key: str = "Tags") -> dict[str, str]:

@@ -39,9 +39,11 @@ def usual_key(home: Path, name: str = "id_ed25519", seed: int = 1) -> Path:
 
 
 def as_if_aws(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same account, met as AWS is: by credentials and endpoint, not by ``--sandbox``."""
+    """The same account, met as AWS is: by credentials and endpoint, not by ``--sandbox``.
+
+    The secret and the token are those that `home` sets.
+    """
     monkeypatch.delenv("SPOT_SANDBOX")
     monkeypatch.setenv("AWS_ENDPOINT_URL", sandbox.url)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIASANDBOXSANDBOX00")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "sandbox")
     monkeypatch.setenv("AWS_REGION", "us-east-1")

@@ -10,11 +10,14 @@ from typing import Any
 
 import botocore.session
 import pytest
+from tests import canaries
 from tests.conftest import Sandbox
 from tests.story import account
+from tests.story.fault_trials import Laboratory, laboratory
 
 from spotkeeper.aws.session import AwsSession
 from spotkeeper.cli.app import run
+from spotkeeper.sandbox.options import SandboxStatus
 
 #: What most stories look into; every region more makes each of them slower.
 ENABLED = ("eu-west-1", "us-east-1", "us-west-2")
@@ -58,6 +61,8 @@ def home(tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> P
     kept = tmp_path / "spot" / "state"
     kept.mkdir(parents=True)
     (kept / "sandbox").symlink_to(sandbox.status.home, target_is_directory=True)
+    for name, secret in canaries.ALWAYS.items():
+        monkeypatch.setenv(name, secret)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("SPOT_HOME", str(tmp_path / "spot"))
     monkeypatch.setenv("SPOT_SANDBOX", "1")
@@ -92,6 +97,15 @@ def few_regions(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
         return tuple(region for region in asked(session, *arguments) if region in ENABLED)
 
     monkeypatch.setattr(AwsSession, "enabled_regions", few)
+
+
+@pytest.fixture(scope="module")
+def lab(
+    running_sandbox: SandboxStatus, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Laboratory]:
+    """The sandbox behind a proxy that answers badly when it is told to."""
+    with laboratory(Sandbox(running_sandbox), tmp_path_factory.mktemp("lab")) as found:
+        yield found
 
 
 @pytest.fixture

@@ -89,7 +89,7 @@ def test_a_damaged_journal_and_cache_stop_nothing(
     [seen] = spot(*LS).items
     assert seen["name"] == "train"
     again = spot(*UP)
-    assert (again.code, again.error["kind"]) == (1, "name-taken")
+    assert (again.code, again.error["kind"]) == (9, "name-taken")
 
     assert spot("down", "train").code == 0
     assert account.left(sandbox) == []
@@ -120,7 +120,7 @@ def test_a_second_command_on_the_same_machine_waits_for_nobody(
     [lock] = home.rglob("train.lock")
     with lock.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        told = paragraph(spot("down", "train"), 1)
+        told = paragraph(spot("down", "train"), 9)
     assert "Another spot command is working on train" in told
     assert len(account.instances(sandbox)) == 1
 

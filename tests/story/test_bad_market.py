@@ -189,9 +189,9 @@ def whole_command(*arguments: str, stderr: int) -> "subprocess.Popen[str]":
     )
 
 
-def hanging(market: PriceServer) -> tuple[Reply, threading.Barrier]:
+def hanging(market: PriceServer, *, parties: int = 3) -> tuple[Reply, threading.Barrier]:
     """A region that does not answer, and the meeting of two such calls with the test."""
-    meeting = threading.Barrier(3)
+    meeting = threading.Barrier(parties)
 
     def hang(handler: Handler) -> None:
         meeting.wait(PATIENCE)
@@ -231,6 +231,37 @@ def test_ctrl_c_before_anything_arrived_says_only_that(market: PriceServer) -> N
     assert command.returncode == 130
     assert out == ""
     assert json.loads(err)["error"]["kind"] == "interrupted"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ("find", "--max-hourly", "0.001"),
+        ("prices", "m5.large"),
+        ("prices", "m5.large", "--days", "9"),
+        ("up", "train", "--type", "m5.large", "--yes"),
+    ],
+    ids=["find", "prices", "history", "up"],
+)
+def test_ctrl_c_ends_every_look_at_the_market(market: PriceServer, line: tuple[str, ...]) -> None:
+    here, there = "us-east-1", "eu-west-1"
+    hang, stuck = hanging(market, parties=2)
+    market.tell(here, page([row("m5.large", "0.01", f"{here}b")]))
+    market.tell(there, page([row("m5.large", "0.02", f"{there}b")], "p2"))
+    market.tell(there, hang, token="p2")
+    command = whole_command(*line, "--region", here, "--region", there, stderr=subprocess.PIPE)
+    stuck.wait(PATIENCE)
+
+    command.send_signal(signal.SIGINT)
+    out, err = command.communicate(timeout=PATIENCE)
+
+    assert command.returncode == 130, err
+    assert "Traceback" not in err
+    if line[0] != "up":
+        assert f"{there}: interrupted before {there} had answered" in err
+    assert (f"{there}b" in out) == (line == ("prices", "m5.large"))
+    actions = {call.form.get("Action", "GetProducts") for call in market.calls}
+    assert all(action.startswith(("Describe", "Get")) for action in actions)
 
 
 def test_progress_is_shown_on_a_terminal_and_nowhere_else(market: PriceServer) -> None:

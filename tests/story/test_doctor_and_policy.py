@@ -15,14 +15,6 @@ from tests.story.test_bad_account import delete_default_vpc
 from spotkeeper.lifecycle.policy import COMMANDS
 
 DOCTOR = ("doctor", "--output", "json")
-SERVICES = {
-    "GetCallerIdentity": "",  # needs no permission
-    "GetProducts": "pricing",
-    "GetParameter": "ssm",
-    "GetRole": "iam",
-    "GetServiceQuota": "servicequotas",
-    "GetAWSDefaultServiceQuota": "servicequotas",
-}
 
 
 def verdicts(items: list[dict[str, Any]]) -> dict[str, str]:
@@ -162,34 +154,7 @@ def test_a_policy_has_account_region_and_partition_filled_in(spot: Spot) -> None
     assert "COMMAND" in paragraph(spot("policy", "everything"), 2)
 
 
-LIFE = (
-    ("find", "--type", "g5.xlarge"),
-    ("find", "--type", "g*.xlarge", "--score", "--quota"),
-    ("prices", "g5.xlarge"),
-    ("up", "train", "--type", "g5.xlarge", "--yes"),
-    ("ls", "--region", "us-east-1"),
-    ("show", "train", "--region", "us-east-1"),
-    ("ssh", "train", "--print"),
-    ("stop", "train"),
-    ("start", "train"),
-    ("down", "train"),
-    ("doctor", "--type", "m5.large"),
-)
-
-
-def test_the_policy_of_a_command_allows_every_call_that_the_command_makes(
-    spot: Spot, sandbox: Sandbox
-) -> None:
-    assert {line[0] for line in LIFE} == set(COMMANDS)
+def test_only_who_launches_may_launch_and_only_who_gives_back_may_end(spot: Spot) -> None:
     allowed = {verb: actions(spot, verb) for verb in COMMANDS}
-    missing = {}
-    for line in LIFE:
-        before = len(sandbox.control.calls())
-        assert spot(*line).code == 0
-        seen = {name for name, _ in sandbox.control.calls()[before:]}
-        needed = {f"{SERVICES.get(name, 'ec2')}:{name}" for name in seen} - {":GetCallerIdentity"}
-        if needed - allowed[line[0]]:
-            missing[line[0]] = needed - allowed[line[0]]
-    assert missing == {}
     assert "ec2:RunInstances" not in allowed["ls"] | allowed["find"] | allowed["down"]
     assert "ec2:TerminateInstances" not in allowed["ls"] | allowed["stop"] | allowed["start"]

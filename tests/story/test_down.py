@@ -83,7 +83,7 @@ def test_a_request_that_was_cancelled_by_hand_does_not_hide_its_instance(
     assert account.left(sandbox) == []
 
 
-def test_what_was_ended_by_hand_leaves_only_its_disk_group_and_key_to_end(
+def test_what_was_ended_by_hand_leaves_only_its_disk_name_group_and_key_to_end(
     spot: Spot, sandbox: Sandbox, machine: dict[str, Any]
 ) -> None:
     client = sandbox.client("ec2")
@@ -94,7 +94,8 @@ def test_what_was_ended_by_hand_leaves_only_its_disk_group_and_key_to_end(
 
     assert down.code == 0, down.err
     assert account.left(sandbox) == []
-    assert kinds(down.document["ended"]) == {"volume", "security-group", "key-pair"}
+    shared = {"security-group", "key-pair"}
+    assert kinds(down.document["ended"]) == {"volume", "launch-template"} | shared
 
 
 def test_the_request_is_cancelled_before_the_instance_is_terminated(
@@ -191,7 +192,8 @@ def test_the_group_and_the_key_go_with_the_last_machine(
 
     first = spot(*DOWN)
     assert first.code == 0, first.err
-    assert kinds(first.document["ended"]) == {"instance", "spot-instances-request", "volume"}
+    own = {"instance", "spot-instances-request", "volume", "launch-template"}
+    assert kinds(first.document["ended"]) == own
     assert len(account.groups(sandbox)) == 1
     assert [one["State"]["Name"] for one in account.instances(sandbox)] == ["running"]
 

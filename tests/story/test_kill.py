@@ -12,6 +12,9 @@ from tests.story import account
 from tests.story.conftest import Spot
 from tests.story.living import at_ec2s_pace, lives
 
+#: Every point of every command is in test_kill_anywhere.py.
+SOAK = pytest.mark.soak
+
 UP = ("up", "train", "--type", "g5.xlarge", "--yes")
 
 #: `python -m spotkeeper`, but the process is killed right before or after the n-th call of an
@@ -67,13 +70,13 @@ def ended_by_down(spot: Spot, sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     "point",
     [
-        "before CreateSecurityGroup 1",
-        "after CreateSecurityGroup 1",
-        "after AuthorizeSecurityGroupIngress 1",
-        "after ImportKeyPair 1",
-        "before RunInstances 1",
+        pytest.param("before CreateSecurityGroup 1", marks=SOAK),
+        pytest.param("after CreateSecurityGroup 1", marks=SOAK),
+        pytest.param("after AuthorizeSecurityGroupIngress 1", marks=SOAK),
+        pytest.param("after ImportKeyPair 1", marks=SOAK),
+        pytest.param("before RunInstances 1", marks=SOAK),
         "after RunInstances 1",
-        "after DescribeInstances 1",
+        pytest.param("after DescribeInstances 1", marks=SOAK),
     ],
 )
 def test_a_launch_that_was_killed_leaves_nothing_that_down_does_not_end(
@@ -83,7 +86,10 @@ def test_a_launch_that_was_killed_leaves_nothing_that_down_does_not_end(
     ended_by_down(spot, sandbox)
 
 
-@pytest.mark.parametrize("point", ["after RunInstances 1", "after DescribeInstances 2"])
+@pytest.mark.parametrize(
+    "point",
+    ["after RunInstances 1", pytest.param("after DescribeInstances 2", marks=SOAK)],
+)
 def test_at_ec2s_pace_a_launch_that_was_killed_before_its_ids_are_known_leaves_nothing(
     spot: Spot, sandbox: Sandbox, home: Path, point: str
 ) -> None:
@@ -109,7 +115,11 @@ def test_a_launch_that_was_killed_at_its_second_pool_leaves_nothing(
 
 @pytest.mark.parametrize(
     "point",
-    ["after CancelSpotInstanceRequests 1", "after TerminateInstances 1", "after DeleteVolume 1"],
+    [
+        pytest.param("after CancelSpotInstanceRequests 1", marks=SOAK),
+        "after TerminateInstances 1",
+        pytest.param("after DeleteVolume 1", marks=SOAK),
+    ],
 )
 def test_a_down_that_was_killed_can_be_repeated(
     spot: Spot, sandbox: Sandbox, home: Path, point: str
@@ -128,7 +138,7 @@ def test_a_launch_that_was_killed_is_told_by_ls_and_refused_by_up(
     assert listed.items == []
     assert any("spot down train" in warning for warning in listed.document["warnings"])
     again = spot(*UP)
-    assert again.code == 1
+    assert again.code == 9
     assert "spot down train" in again.err
 
     ended_by_down(spot, sandbox)

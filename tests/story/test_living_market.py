@@ -241,4 +241,5 @@ def test_the_group_waits_for_somebody_elses_last_machine(sandbox: Sandbox, spot:
 
     assert down.code == 0, down.err
     assert calls(sandbox, "DeleteSecurityGroup") > 1
+    assert spot("down", "other").code == 0  # it was ended by hand, its name is still claimed
     gone_for_good(spot, sandbox)

@@ -35,7 +35,12 @@ def test_a_box_is_launched_interrupted_restarted_stopped_started_and_given_back(
     down = spot("down", "train", "--output", "json")
     assert down.code == 0, down.err
     assert down.document["left"] == []
-    assert {"instance", "spot-instances-request", "volume", "security-group", "key-pair"} == {
-        thing["kind"] for thing in down.document["ended"]
+    assert {thing["kind"] for thing in down.document["ended"]} == {
+        "instance",
+        "spot-instances-request",
+        "volume",
+        "launch-template",  # the claim of its name
+        "security-group",
+        "key-pair",
     }
     assert spot("ls", "--output", "json").items == []

@@ -96,6 +96,26 @@ def test_prices_answer_by_region_too(spot: Spot) -> None:
 
 
 @pytest.mark.usefixtures("prices")
+def test_a_type_without_a_public_price_is_named(spot: Spot) -> None:
+    line = ("prices", "m5.large", "g5.xlarge", *EAST, "--region", "eu-west-1", *JSON)
+    told = spot(*line).document["warnings"]
+    assert "g5.xlarge@eu-west-1*: there is no public Spot price of it in this region" in told
+    assert not any("us-east-1*" in warning for warning in told)
+
+
+@pytest.mark.usefixtures("prices")
+def test_what_only_credentials_give_is_said(spot: Spot) -> None:
+    told = paragraph(spot("prices", "m5.large", *EAST, "--days", "9"), 4)
+    assert "the prices of now only, no history" in told
+    assert "aws configure sso" in told
+    assert "--from FILE" in told
+    [note] = spot("find", "--type", "m5.large", *EAST, "--score", "--quota", *JSON).document[
+        "warnings"
+    ]
+    assert "placement scores, quotas" in note
+
+
+@pytest.mark.usefixtures("prices")
 def test_the_order_by_saving_is_that_of_the_advisor(spot: Spot) -> None:
     offers = spot("find", "--vcpus", "1", *EAST, "--sort", "saving", *JSON).items
     assert [offer["saving_percent"] for offer in offers] == [71, 64]

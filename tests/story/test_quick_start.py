@@ -41,6 +41,28 @@ def test_the_help_of_a_command_imports_nothing_that_is_slow() -> None:
     assert done.stderr.strip() == "[]"
 
 
+def test_a_look_at_the_market_imports_nothing_about_machines() -> None:
+    program = (
+        "import sys; from spotkeeper.cli import find\n"
+        "from spotkeeper.keeper.keeper import Connection, Keeper\n"
+        "Keeper.connect(Connection(region='us-east-1'))\n"
+        "print(*sorted(name for name in sys.modules if name.startswith('spotkeeper')))"
+    )
+    done = python("-c", program)
+
+    assert done.returncode == 0, done.stderr
+    imported = set(done.stdout.split())
+    assert "spotkeeper.aws.feeds" in imported
+    about_machines = {
+        "lifecycle.ports",
+        "model.machine",
+        "costs.usage",
+        "aws.cloud",
+        "aws.account",
+    }
+    assert imported & {f"spotkeeper.{name}" for name in about_machines} == set()
+
+
 def test_help_lists_every_command_in_its_section(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--help"]) == 0
 

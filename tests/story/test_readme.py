@@ -21,7 +21,7 @@ FILE_OF_LANGUAGE = {"toml": "spot.toml", "json": "ec2-dev.json"}
 
 #: What differs from run to run: ids, addresses, times, prices, and the blanks around them.
 CHANGES = (
-    (r"\b(i|sir|vol|sg|key)-[0-9a-f]+", r"\1-ID"),
+    (r"\b(i|sir|vol|sg|key|lt)-[0-9a-f]+", r"\1-ID"),
     (r"\b(eu-west-1|euw1-az)[a-c1-3]", r"\1X"),  # which zone is cheapest changes with the time
     (r"ssh -i .*", "ssh -i ..."),
     (r"\d+[hms]( \d+[ms])?\b", "T"),

@@ -51,10 +51,51 @@ def test_offline_a_need_with_a_pattern_is_answered_too(
     assert {offer["instance_type"].split(".")[0] for offer in found.items} == {"g5"}
 
 
+def test_offline_prices_are_compared_and_their_age_is_told(
+    spot: Spot, request: pytest.FixtureRequest
+) -> None:
+    line = ("prices", "g5.xlarge", "--region", "us-east-1")
+    spot(*NEED)
+    online = spot(*line, *JSON)
+    request.getfixturevalue("unplugged")
+
+    offline = spot(*line, "--offline", *JSON)
+
+    keys = ("spot_usd_per_hour", "on_demand_usd_per_hour", "zone")
+    assert [[row[key] for key in keys] for row in offline.items] == [
+        [row[key] for key in keys] for row in online.items
+    ]
+    assert {source["fact"] for source in offline.items[0]["sources"]} >= set(keys[:2])
+    assert "facts: prices, On-Demand now" in spot(*line, "--offline").err
+
+
+def test_offline_there_is_no_history_and_a_file_needs_none(spot: Spot, unplugged: None) -> None:
+    answer = spot("prices", "g5.xlarge", "--days", "9", "--offline")
+    assert answer.code == 2
+    assert "--from FILE" in answer.err
+
+
+def test_offline_the_bands_of_the_sandbox_are_remembered_too(
+    spot: Spot, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SPOT_ADVISOR_URL")
+    assert spot(*NEED, *JSON).items[0]["interruption_band"]
+    request.getfixturevalue("unplugged")
+    assert spot(*NEED, "--offline", *JSON).items[0]["interruption_band"]
+
+
+def test_prices_are_asked_for_anew_on_demand(spot: Spot, sandbox: Sandbox) -> None:
+    line = ("prices", "g5.xlarge", "--region", "us-east-1")
+    for refresh, expected in (((), 1), ((), 1), (("--refresh",), 2)):
+        assert spot(*line, *refresh).code == 0
+        asked = [name for name, _ in sandbox.control.calls()]
+        assert asked.count("GetProducts") == expected
+
+
 def test_offline_what_was_never_asked_is_said(spot: Spot, unplugged: None) -> None:
     answer = spot(*NEED, "--offline")
     assert answer.code == 1
-    assert "Run the command once without --offline" in answer.err
+    assert "a look at all types is remembered" in answer.err
 
 
 def test_offline_the_last_list_of_machines_is_shown_with_its_time(

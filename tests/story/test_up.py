@@ -210,7 +210,7 @@ def test_a_name_in_use_is_refused_with_what_is_there(
 
     again = spot("up", "train", "--type", "t3.micro", "--yes", "--output", "json")
 
-    assert again.code == 1
+    assert again.code == 9
     assert again.error["kind"] == "name-taken"
     assert machine["instance_id"] in again.error["message"]
     assert "g5.xlarge in us-east-1c" in again.error["message"]

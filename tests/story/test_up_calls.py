@@ -61,10 +61,10 @@ def test_the_intent_is_on_disk_before_anything_is_made_and_the_outcome_after(
 ) -> None:
     sandbox.control.fail("CreateSecurityGroup", "UnauthorizedOperation", http_status=403)
     assert spot("up", "train", *UP).code == 4
-    assert entries(home)[:2] == ["intent", "refused"]
+    assert entries(home)[:3] == ["intent", "claimed", "refused"]
 
     assert spot("up", "other", *UP).code == 0
-    assert entries(home, "other")[:2] == ["intent", "launched"]
+    assert entries(home, "other")[:3] == ["intent", "claimed", "launched"]
 
 
 def entries(home: Path, name: str = "train") -> Sequence[str]:

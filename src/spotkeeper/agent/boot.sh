@@ -41,6 +41,7 @@ Description=Look at the spotkeeper deadline every minute
 [Timer]
 OnBootSec=60
 OnUnitActiveSec=60
+AccuracySec=1
 [Install]
 WantedBy=timers.target
 UNIT
@@ -49,8 +50,8 @@ if command -v systemctl >/dev/null; then
   systemctl daemon-reload
   systemctl enable spotkeeper-guard.timer
   systemctl start --no-block spotkeeper-guard.timer
-elif [ "$deadline" != never ]; then
-  left=$(( ($(date -u -d "$deadline" +%s) - $(date -u +%s) + 59) / 60 ))
-  shutdown -h "+$(( left > 1 ? left : 1 ))"
+else
+  # A plain `shutdown -h +N` would not hear of a deadline that is moved.
+  ( while sleep 60; do "$root/usr/local/sbin/spotkeeper-guard"; done ) </dev/null >/dev/null 2>&1 &
 fi
 exit 0

@@ -7,6 +7,7 @@ from typing import Any
 from spotkeeper.aws import parse, requests
 from spotkeeper.aws.images import ALIASES, TRUSTED_OWNERS, login_for
 from spotkeeper.aws.memory import Memory
+from spotkeeper.aws.regions import enabled_regions
 from spotkeeper.aws.session import AwsSession
 from spotkeeper.errors import BadInput, NotFound, Refused, ResourceGone, Unreachable
 from spotkeeper.lifecycle.ports import (
@@ -26,7 +27,6 @@ from spotkeeper.model.place import Zone
 #: vanished one forgets it.
 IMAGE_AGE = timedelta(days=7)
 SUBNET_AGE = timedelta(days=1)
-REGIONS_AGE = timedelta(days=1)
 
 #: EC2's answer to a DryRun that would have been allowed.
 DRY_RUN_ALLOWED = "DryRunOperation"
@@ -51,11 +51,7 @@ class Ec2Cloud:
 
     def regions(self) -> tuple[str, ...]:
         """The regions enabled for the account, remembered for a day."""
-        kept = self._memory.get("regions", self._aws.login, younger_than=REGIONS_AGE)
-        if not kept:
-            kept = list(self._aws.enabled_regions())
-            self._memory.put("regions", self._aws.login, kept)
-        return tuple(kept)
+        return enabled_regions(self._aws, self._memory)
 
     def subnets(self, region: str, subnet_id: str | None = None) -> tuple[Subnet, ...]:
         """The named subnet, or the default one of every zone; empty without a default VPC."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from spotkeeper.aws.signing import Keys
+from spotkeeper.errors import BadInput
 
 if TYPE_CHECKING:
     import ssl
@@ -116,6 +117,17 @@ def endpoint_in(environment: Mapping[str, str]) -> str | None:
     if environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
         return None
     return environment.get("AWS_ENDPOINT_URL_EC2") or environment.get("AWS_ENDPOINT_URL") or None
+
+
+def refuse_bytes(environment: Mapping[str, str]) -> None:
+    """Refuse a setting that is no text before botocore trips over it.
+
+    Raises:
+        BadInput: names the variable; its value may be a secret.
+    """
+    for name, value in environment.items():
+        if name.startswith("AWS_") and any("\udc80" <= each <= "\udcff" for each in value):
+            raise BadInput(f"{name} is not UTF-8 text", next_step=f"Set {name} again.")
 
 
 def is_plain(environment: Mapping[str, str]) -> bool:

@@ -12,6 +12,7 @@ from spotkeeper.errors import (
     CredentialsProblem,
     ExpiredCredentials,
     InUse,
+    NameTaken,
     NoCapacity,
     NoCredentials,
     NotFound,
@@ -84,9 +85,15 @@ ERROR_FOR_CODE: Mapping[str, type[SpotkeeperError]] = {
     "InvalidInstanceType": BadInput,
     "InvalidKey.Format": BadInput,
     "InvalidKeyPair.Format": BadInput,
+    # claims of names
+    "InvalidLaunchTemplateName.AlreadyExistsException": NameTaken,
+    "InvalidLaunchTemplateId.NotFound": NotFound,
+    "InvalidLaunchTemplateName.NotFoundException": NotFound,
     # later
     "DependencyViolation": InUse,
     "VolumeInUse": InUse,
+    "InvalidNetworkInterface.InUse": InUse,
+    "InvalidSnapshot.InUse": InUse,
     "RequestLimitExceeded": Throttled,
     "Throttling": Throttled,
     "ThrottlingException": Throttled,
@@ -114,6 +121,7 @@ CODES_OF_A_WRONG_CLOCK = frozenset(
 )
 TOLERANCE = timedelta(minutes=4)
 
+CONFIGURED_VALUES = "Check --endpoint-url, AWS_ENDPOINT_URL and the keys for stray characters."
 CONFIG_FILES = "Check ~/.aws/config and ~/.aws/credentials."
 
 _HTTP_SERVER_ERROR = 500
@@ -133,7 +141,8 @@ def explained(place: Place) -> Iterator[None]:
     """Turn what boto3 raises into our errors, with the operation, region and AWS's words.
 
     Raises:
-        SpotkeeperError: in place of every ``ClientError`` and ``BotoCoreError``.
+        SpotkeeperError: in place of every ``ClientError`` and ``BotoCoreError``, and of the
+            ``ValueError`` with which botocore refuses what it cannot send.
     """
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
@@ -144,6 +153,9 @@ def explained(place: Place) -> Iterator[None]:
         raise from_client_error(refusal, place) from refusal
     except (BotoCoreError, ResponseParserError) as problem:
         raise _from_botocore(problem, place) from problem
+    except ValueError as problem:  # no address, or a value that cannot be sent
+        told = f"{place.operation} in {place.region} cannot be asked: {problem}"
+        raise BadInput(told, next_step=CONFIGURED_VALUES, region=place.region) from problem
 
 
 def from_client_error(refusal: "ClientError", place: Place) -> SpotkeeperError:
@@ -215,6 +227,7 @@ def _error_for_exception() -> tuple[
         (aws.PartialCredentialsError, CredentialsProblem, None),
         (aws.NoRegionError, BadInput, "Name one with --region, AWS_REGION or `aws configure`."),
         (aws.InvalidRegionError, BadInput, "Name a region such as us-east-1 with --region."),
+        (aws.UnknownRegionError, BadInput, "Name a region such as us-east-1 with --region."),
         (aws.ParamValidationError, BadInput, None),
         (aws.ConfigNotFound, BadInput, CONFIG_FILES),
         (aws.ConfigParseError, BadInput, CONFIG_FILES),

@@ -11,7 +11,7 @@ from functools import cache, partial
 from itertools import chain
 from typing import Any, cast
 
-from spotkeeper.aws import parse, price_scan
+from spotkeeper.aws import parse_market, price_scan
 from spotkeeper.aws.memory import Memory
 from spotkeeper.aws.price_pages import FIELDS
 from spotkeeper.aws.price_scan import Question
@@ -41,7 +41,6 @@ PRICES_AGE = timedelta(days=365)
 #: A whole market is megabytes: it is not written to the disk at every look.
 KEPT_FOR = timedelta(minutes=5)
 SEPARATOR = "|"  # of what is remembered of a price
-NAMES_AGE = timedelta(days=30)
 
 #: Up to this many types the Price List is asked type by type, beyond it for the whole region.
 FEW_TYPES = 8
@@ -88,7 +87,7 @@ class Ec2Catalog:
             kept = {"at": self._now().isoformat(), "types": self._described(region, globs)}
             if kept["types"]:
                 self._memory.put("catalog", key, kept)
-        found = [parse.instance_type(row) for row in kept["types"]]
+        found = [parse_market.instance_type(row) for row in kept["types"]]
         self._refuse_unknown(region, globs, {row.name for row in found})
         return Dated(found, datetime.fromisoformat(kept["at"]))
 
@@ -107,7 +106,7 @@ class Ec2Catalog:
                 known.update({row["InstanceType"]: row for row in rows})
         if len(known) > before:
             self._memory.put("hardware", ALL_TYPES, kept)
-        types = {name: parse.instance_type(row) for name, row in known.items()}
+        types = {name: parse_market.instance_type(row) for name, row in known.items()}
         return Dated(types, datetime.fromisoformat(kept["at"]))
 
     def remembered(self) -> Dated[Mapping[str, InstanceType]] | None:
@@ -115,7 +114,7 @@ class Ec2Catalog:
         kept = self._memory.get("hardware", ALL_TYPES, younger_than=CATALOG_AGE)
         if not kept:
             return None
-        types = {name: parse.instance_type(row) for name, row in kept["types"].items()}
+        types = {name: parse_market.instance_type(row) for name, row in kept["types"].items()}
         return Dated(types, datetime.fromisoformat(kept["at"]))
 
     def refuse_unknown(self, globs: Sequence[str]) -> None:
@@ -181,7 +180,8 @@ class Ec2Prices:
     def _remembered(self, region: str, globs: Sequence[str]) -> PriceTable:
         kept = self._memory.get("prices", region, younger_than=PRICES_AGE)
         if kept is None:
-            problem = self._aws.nothing_remembered("prices", region)
+            whole = f"`spot find --region {region}` once: a look at all types is remembered"
+            problem = self._aws.nothing_remembered("prices", region, after=whole)
             return PriceTable(region, (), self._now(), problem)
         fits = _fitting(globs) if globs else None
         texts = iter(kept[1].split(SEPARATOR))
@@ -196,21 +196,25 @@ class Ec2Prices:
         named = {"InstanceTypes": sorted(types)} if len(types) <= MAX_FILTER_VALUES else {}
         rows = self._history(region, StartTime=self._now(), **named)
         newest: dict[object, SpotPrice] = {}
-        for price in (parse.spot_price(row, region) for row in rows):
+        for price in (parse_market.spot_price(row, region) for row in rows):
             known = newest.get(price.pool)
             if price.pool.instance_type in types and (not known or price.since > known.since):
                 newest[price.pool] = price
         return tuple(newest.values())
 
     def histories(
-        self, regions: Sequence[str], globs: Sequence[str], since: datetime
+        self,
+        regions: Sequence[str],
+        globs: Sequence[str],
+        since: datetime,
+        told: Progress | None = None,
     ) -> Sequence[PriceTable]:
         """Every change since a moment, of all regions side by side; asked without an end, the
         answers go on until now."""
         if self._aws.offline:
             lost = partial(self._aws.nothing_remembered, "price history")
             return [PriceTable(region, (), since, lost(region)) for region in regions]
-        tables = price_scan.scan(self._aws, regions, _question(since, globs))
+        tables = price_scan.scan(self._aws, regions, _question(since, globs), told)
         fits = _fitting(globs)
         return [replace(table, rows=list(filter(fits, table.rows))) for table in tables]
 
@@ -225,7 +229,7 @@ class Ec2Prices:
             InstanceTypes=[instance_type],
             AvailabilityZone=zone_name,
         )
-        prices = (parse.spot_price(row, region) for row in rows)
+        prices = (parse_market.spot_price(row, region) for row in rows)
         return sorted(prices, key=lambda price: price.since)
 
     def _history(self, region: str, **asked: Any) -> list[Any]:
@@ -314,22 +318,18 @@ def _hourly_price(product: str) -> tuple[str, Decimal] | None:
     try:
         document = json.loads(product)
         name = document["product"]["attributes"]["instanceType"]
-        prices = [
-            Decimal(dimension["pricePerUnit"]["USD"])
-            for term in document["terms"]["OnDemand"].values()
-            for dimension in term["priceDimensions"].values()
-            if dimension.get("unit") == "Hrs"
-        ]
+        charged = charged_usd(document, "Hrs")
     except (ValueError, KeyError, TypeError, AttributeError, InvalidOperation):
         return None
-    charged = [price for price in prices if price.is_finite() and price > 0]
     return (name, charged[0]) if charged else None
 
 
-def known_regions(session: AwsSession, memory: Memory) -> tuple[str, ...]:
-    """Every region that botocore knows; remembered, since to ask botocore is to import it."""
-    kept = memory.get("known-regions", "all", younger_than=NAMES_AGE)
-    if kept is None:
-        kept = list(session.known_regions)
-        memory.put("known-regions", "all", kept)
-    return tuple(kept)
+def charged_usd(document: Any, unit: str) -> list[Decimal]:
+    """What a product of the Price List costs On-Demand by a unit, where it costs anything."""
+    prices = (
+        Decimal(dimension["pricePerUnit"]["USD"])
+        for term in document["terms"]["OnDemand"].values()
+        for dimension in term["priceDimensions"].values()
+        if dimension.get("unit") == unit
+    )
+    return [price for price in prices if price.is_finite() and price > 0]

@@ -1,17 +1,20 @@
-"""EC2's shapes → our values, and nowhere else."""
+"""EC2's shapes of machines → our values, and nowhere else."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from spotkeeper.model.instance_type import Gpus, InstanceType
+from spotkeeper.model.disk import USUAL_TYPE, Disk
 from spotkeeper.model.machine import Instance, InstanceState, Volume
-from spotkeeper.model.offer import SpotPrice
-from spotkeeper.model.place import Zone
-from spotkeeper.model.pool import Pool
 from spotkeeper.model.spot_request import RequestState, SpotRequest
 
 Shape = Mapping[str, Any]
+
+#: Volume types whose speed is paid for, and what of it is in the price of a gp3's size
+#: (EBS pricing).
+PAID_FOR_SPEED = frozenset({"io1", "io2"})
+INCLUDED_IOPS = 3_000
+INCLUDED_MIB_PER_SECOND = 125
 
 
 def tags(described: Iterable[Shape] | None) -> dict[str, str]:
@@ -73,38 +76,16 @@ def volume(described: Shape, region: str) -> Volume:
         id=described["VolumeId"],
         region=region,
         state=described["State"],
-        size_gib=int(described["Size"]),
+        disk=disk(described),
         tags=tags(described.get("Tags")),
     )
 
 
-def instance_type(described: Shape) -> InstanceType:
-    """``InstanceTypeInfo`` of DescribeInstanceTypes."""
-    return InstanceType(
-        name=described["InstanceType"],
-        vcpus=int(described["VCpuInfo"]["DefaultVCpus"]),
-        memory_mib=int(described["MemoryInfo"]["SizeInMiB"]),
-        archs=tuple(described.get("ProcessorInfo", {}).get("SupportedArchitectures", ())),
-        gpus=_gpus(described.get("GpuInfo", {}).get("Gpus", ())),
-        spot_supported="spot" in described.get("SupportedUsageClasses", ()),
-        hibernation_supported=bool(described.get("HibernationSupported")),
-    )
-
-
-def _gpus(described: Iterable[Shape]) -> Gpus | None:
-    for gpu in described:
-        return Gpus(
-            name=gpu.get("Name", "unknown"),
-            manufacturer=gpu.get("Manufacturer", "unknown"),
-            count=int(gpu.get("Count", 0)),
-            memory_mib_each=int(gpu.get("MemoryInfo", {}).get("SizeInMiB", 0)),
-            share=float(gpu.get("GpuPartitionSize", 1)),
-        )
-    return None
-
-
-def spot_price(described: Shape, region: str) -> SpotPrice:
-    """``SpotPrice`` of DescribeSpotPriceHistory."""
-    zone = Zone(region, described["AvailabilityZone"], described.get("AvailabilityZoneId"))
-    pool = Pool(described["InstanceType"], zone, described["ProductDescription"])
-    return SpotPrice(pool, Decimal(described["SpotPrice"]), described["Timestamp"])
+def disk(described: Shape) -> Disk:
+    """What ``Volume`` of DescribeVolumes costs by. io1, io2, and gp3 beyond what is included, are
+    paid for their speed as well."""
+    kind = described.get("VolumeType", "")
+    iops, mib_per_second = described.get("Iops") or 0, described.get("Throughput") or 0
+    fast = iops > INCLUDED_IOPS or mib_per_second > INCLUDED_MIB_PER_SECOND
+    by_size_alone = kind not in PAID_FOR_SPEED and not (kind == USUAL_TYPE and fast)
+    return Disk(kind, int(described["Size"]), by_size_alone)

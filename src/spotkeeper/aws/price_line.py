@@ -5,6 +5,7 @@ market. So this is as much of HTTP as a plain page needs: a length or chunks, wh
 else is ``Unclean``, and then boto3's business.
 """
 
+import os
 import socket
 import time
 import zlib
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 from spotkeeper.aws.doors import Door, tls
 from spotkeeper.aws.price_pages import BadPage
 from spotkeeper.aws.signing import Scope, signed_headers
+from spotkeeper.aws.timeouts import USUAL_SECONDS, timeouts
 from spotkeeper.errors import Unreachable
 
 #: A region that sends nothing at all for so long is said not to answer.
@@ -70,7 +72,7 @@ class Line:
     """A connection that is kept open from page to page."""
 
     def __init__(self, door: Door, region: str) -> None:
-        self.patience_seconds = PATIENCE_SECONDS
+        self.patience_seconds = PATIENCE_SECONDS * timeouts(os.environ).read / USUAL_SECONDS
         self._door = door
         self._scope = Scope(region, "ec2")
         self._calls = 0

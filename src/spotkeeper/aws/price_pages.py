@@ -40,10 +40,10 @@ zone_id_of = itemgetter(5)
 
 #: A day that exists, and a time of it. Other years are left to expat and ``datetime``.
 DAY = (
-    r"20\d\d-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])"
-    r"|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
+    r"20\d\d-(?:0[1-9]|1[0-2])"
+    r"-(?:0[1-9]|1\d|2[0-8]|(?<!02-)(?:29|30)|(?<=(?:0[13578]|1[02])-)31)"
 )
-TIME = r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?"
+TIME = r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6}+)?"
 #: The forms of a time that every reader takes for the same moment.
 MOMENT = re.compile(rf"\d{{4}}-\d\d-\d\d{TIME}(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 from spotkeeper.aws.doors import tls
 from spotkeeper.aws.memory import Memory
-from spotkeeper.errors import Unreachable
-from spotkeeper.market.advisor import Advisor, read_advisor, read_sizes
+from spotkeeper.errors import Unreachable, without_secrets
+from spotkeeper.market.advisor import Advisor, packed, read_advisor, read_sizes, unpacked
 from spotkeeper.market.public_prices import read_prices
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.offer import Dated
@@ -49,7 +49,7 @@ class PublicAdvisor:
     def __init__(
         self, url: str, memory: Memory, now: Callable[[], datetime], *, offline: bool = False
     ) -> None:
-        kept = Kept("advisor", url, ADVISOR_AGE, _linux_of, offline=offline)
+        kept = Kept("advice", without_secrets(url), ADVISOR_AGE, _part_read, offline=offline)
         self._feed = _Feed(kept, memory, now)
 
     def advice(self, regions: Collection[str] = ()) -> Dated[Advisor]:
@@ -59,7 +59,7 @@ class PublicAdvisor:
             Unreachable: neither the feed nor a copy of it can be had.
         """
         document = self._feed.document()
-        return Dated(read_advisor(document.value, regions=regions), document.as_of)
+        return Dated(unpacked(document.value, regions), document.as_of)
 
     def sizes(self) -> Mapping[str, InstanceType]:
         """The vCPUs and the memory of each type.
@@ -76,7 +76,8 @@ class PublicPrices:
     def __init__(
         self, url: str, memory: Memory, now: Callable[[], datetime], *, offline: bool = False
     ) -> None:
-        kept = Kept("public-prices", url, PRICES_AGE, read_prices, offline=offline)
+        shown = without_secrets(url)
+        kept = Kept("public-prices", shown, PRICES_AGE, read_prices, offline=offline)
         self._feed = _Feed(kept, memory, now)
 
     def prices(self) -> Dated[Mapping[str, Mapping[str, str]]]:
@@ -163,17 +164,11 @@ class _Feed:
         return f"{self._of.kind}-failed"
 
 
-def _linux_of(document: Any) -> Any:
+def _part_read(document: Any) -> Any:
     """The part of the advisor's feed that is read, once it is known to be one; half of it is about
     Windows."""
-    read_advisor(document)
-    linux = {
-        region: {"Linux": systems.get("Linux")}
-        for region, systems in document["spot_advisor"].items()
-        if isinstance(systems, Mapping)
-    }
-    parts = {name: document.get(name) for name in ("ranges", "instance_types")}
-    return {**parts, "spot_advisor": linux}
+    advice = packed(read_advisor(document))
+    return {**advice, "instance_types": document.get("instance_types")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,10 +215,11 @@ def _asked(url: str, etag: str) -> Fetched:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise Unreachable(f"{url} is no web address")
+    host = parts.netloc.rpartition("@")[2]
     connection: HTTPConnection = (
-        HTTPSConnection(parts.netloc, timeout=PATIENCE_SECONDS, context=tls())
+        HTTPSConnection(host, timeout=PATIENCE_SECONDS, context=tls())
         if parts.scheme == "https"
-        else HTTPConnection(parts.netloc, timeout=PATIENCE_SECONDS)
+        else HTTPConnection(host, timeout=PATIENCE_SECONDS)
     )
     headers = {"accept-encoding": "gzip", "user-agent": "spotkeeper"}
     try:

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from spotkeeper.aws.account import Ec2Account
 from spotkeeper.aws.memory import Memory
 from spotkeeper.model.offer import Dated
 from spotkeeper.model.quota import QuotaFamily, SpotQuota
+
+if TYPE_CHECKING:
+    from spotkeeper.lifecycle.ports import Account
 
 #: Machines come and go, so what they leave of a quota is soon wrong.
 QUOTA_AGE = timedelta(minutes=5)
@@ -16,7 +19,7 @@ class SpotQuotas:
     """Limits by Service Quotas, use by EC2, remembered for minutes; ``login`` says whose."""
 
     def __init__(
-        self, account: Ec2Account, memory: Memory, now: Callable[[], datetime], login: str
+        self, account: "Account", memory: Memory, now: Callable[[], datetime], login: str
     ) -> None:
         self._account = account
         self._memory = memory

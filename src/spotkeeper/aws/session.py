@@ -8,13 +8,21 @@ from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from spotkeeper.aws import doors, quick_parse
+from spotkeeper.aws import doors, quick_parse, whole_answers
 from spotkeeper.aws.doors import Door
 from spotkeeper.aws.failures import CODES_OF_A_CLOSED_REGION, Place, explained
 from spotkeeper.aws.price_pages import Page
-from spotkeeper.aws.price_scan import Question
+from spotkeeper.aws.price_scan import MAX_EMPTY_PAGES, Question
 from spotkeeper.aws.signing import Keys
-from spotkeeper.errors import CredentialsProblem, RegionNotEnabled, SpotkeeperError, Unreachable
+from spotkeeper.aws.timeouts import timeouts
+from spotkeeper.errors import (
+    CredentialsProblem,
+    RegionNotEnabled,
+    SpotkeeperError,
+    Unreachable,
+    without_secrets,
+)
+from spotkeeper.model import naming
 
 if TYPE_CHECKING:
     import boto3
@@ -24,10 +32,6 @@ if TYPE_CHECKING:
 #: The Price List API answers only here (AWS.md 2.5).
 PRICING_REGION: Mapping[str, str] = {"aws-cn": "cn-northwest-1"}
 PRICING_REGION_ELSEWHERE = "us-east-1"
-
-#: A region that every account of a partition has.
-HOME_REGION: Mapping[str, str] = {"aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
-HOME_REGION_ELSEWHERE = "us-east-1"
 
 #: Called with service, operation and region before every call.
 OnCall = Callable[[str, str, str], None]
@@ -49,6 +53,8 @@ class AwsSession:
         offline: bool = False,
         on_call: OnCall | None = None,
     ) -> None:
+        if not static_credentials:
+            doors.refuse_bytes(os.environ)
         self._profile = profile
         self._named_region = region
         self._static_credentials = static_credentials
@@ -86,6 +92,7 @@ class AwsSession:
             session = boto3.Session(
                 key, secret, region_name=self._named_region, botocore_session=self._core
             )
+        whole_answers.demanded(session)
         if self._on_call is not None:
             _watch(session, self._on_call)
         return session
@@ -106,8 +113,14 @@ class AwsSession:
         )
 
     def partition(self, region: str) -> str:
-        """The partition of a region, as it stands in ARNs."""
-        return self._session.get_partition_for_region(region)
+        """The partition of a region, as it stands in ARNs.
+
+        Raises:
+            BadInput: botocore knows no partition with such a region.
+        """
+        session = self._session
+        with explained(Place("config", "Looking for the partition", region)):
+            return session.get_partition_for_region(region)
 
     def pricing_region(self, region: str) -> str:
         """Where the prices of a region are answered."""
@@ -135,7 +148,8 @@ class AwsSession:
         Raises:
             SpotkeeperError: for every refusal and every failure to get an answer.
         """
-        client = self.client(service, region, launches=operation == "RunInstances")
+        launches = operation == "RunInstances" and not parameters.get("DryRun")
+        client = self.client(service, region, launches=launches)
         with self._explained(Place(service, operation, region)):
             return getattr(client, _method(operation))(**parameters)
 
@@ -145,13 +159,19 @@ class AwsSession:
         """All items under ``key`` of all pages of a call.
 
         Raises:
-            SpotkeeperError: as ``call``; also when a page repeats its token for ever.
+            SpotkeeperError: as ``call``; also when a page repeats its token, or empty pages have
+                no end.
         """
         items: list[Any] = []
+        empty = 0
         client = self.client(service, region)
         paginator = client.get_paginator(_method(operation))
         with self._explained(Place(service, operation, region)):
             for page in paginator.paginate(**parameters):
+                empty = 0 if page.get(key) else empty + 1
+                if empty > MAX_EMPTY_PAGES:
+                    told = f"{operation} in {region}: empty pages without an end"
+                    raise Unreachable(told, region=region)
                 items += page.get(key, [])
         return items
 
@@ -162,8 +182,8 @@ class AwsSession:
 
     def home_region(self, region: str | None = None) -> str:
         """A region of the same partition that every account may use: by default, of our own."""
-        partition = self.partition(region or self.region or HOME_REGION_ELSEWHERE)
-        return HOME_REGION.get(partition, HOME_REGION_ELSEWHERE)
+        known = region or self.region
+        return naming.home_region(self.partition(known) if known else naming.AWS)
 
     def enabled_regions(self, region: str | None = None) -> tuple[str, ...]:
         """The regions of a partition that the account may use."""
@@ -215,11 +235,13 @@ class AwsSession:
                 if not token:
                     return
 
-    def nothing_remembered(self, what: str, region: str) -> SpotkeeperError:
-        """Why there is no answer with ``--offline``."""
+    def nothing_remembered(
+        self, what: str, region: str, *, after: str = "the command once without --offline"
+    ) -> SpotkeeperError:
+        """Why there is no answer with ``--offline``, and after what there is one."""
         return Unreachable(
             f"Nothing is remembered of {what} in {region}, and --offline asks nobody",
-            next_step="Run the command once without --offline.",
+            next_step=f"Run {after}.",
             region=region,
         )
 
@@ -231,8 +253,9 @@ class AwsSession:
             return "practice"
         keys = doors.keys_in(os.environ) if self._profile is None else None
         named = self._profile or os.environ.get("AWS_PROFILE") or "default"
-        who = sha256(keys.access_key.encode()).hexdigest()[:16] if keys else named
-        return f"{who} {self._endpoint_url or doors.endpoint_in(os.environ) or 'aws'}"
+        who = _digest(keys.access_key) if keys else named
+        where = self._endpoint_url or doors.endpoint_in(os.environ) or "aws"
+        return f"{who} {without_secrets(where)}"
 
     def _keys(self) -> Keys:
         if self._static_credentials:
@@ -261,6 +284,10 @@ class AwsSession:
             self._on_call("ec2", operation, region)
 
 
+def _digest(text: str) -> str:
+    return sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
+
+
 def _method(operation: str) -> str:
     """boto3's name of an operation."""
     from botocore import xform_name
@@ -273,16 +300,17 @@ def _config(*, launches: bool) -> "Config":
     with HTTP 500 and repeating it would only wait. The launch has its own loop and token."""
     from botocore.config import Config
 
+    patience = timeouts(os.environ)
     reads = Config(
         retries={"mode": "standard", "total_max_attempts": 5},
-        connect_timeout=5,
-        read_timeout=20,
+        connect_timeout=patience.connect,
+        read_timeout=patience.read,
         user_agent_extra="spotkeeper",
         max_pool_connections=16,
     )
     if not launches:
         return reads
-    return reads.merge(Config(retries={"total_max_attempts": 1}, read_timeout=60))
+    return reads.merge(Config(retries={"total_max_attempts": 1}, read_timeout=patience.launch))
 
 
 def _watch(session: "boto3.Session", on_call: OnCall) -> None:

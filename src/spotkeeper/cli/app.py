@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import importlib
+import io
 import json
 import os
 import sys
@@ -20,7 +21,7 @@ from spotkeeper.errors import BadInput, Interrupted, SpotkeeperError
 #: that `spot --help` stays quick.
 SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Market": {
-        "find": "Rank the Spot pools that fit a need, cheapest first.",
+        "find": "Rank the Spot pools that fit a need, best first.",
         "prices": "Compare On-Demand and Spot prices of instance types.",
     },
     "Machines": {
@@ -30,10 +31,12 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "ssh": "Log in to a machine, or run a command on it.",
         "stop": "Stop a box; its disk is kept, and still costs.",
         "start": "Start a stopped box again.",
+        "extend": "Move a machine's deadline later.",
         "down": "Give machines back: cancel, terminate, verify, clean up.",
     },
     "Account": {
         "doctor": "Check what a launch needs, each line with its fix.",
+        "sweep": "Find what nobody wants any more, in all regions, and end it.",
         "policy": "Print the least IAM policy that a command needs.",
     },
     "This computer": {
@@ -85,7 +88,8 @@ def spot() -> None:
 
     \b
     Exit codes: 0 ok, 1 error, 2 usage, 3 declined, 4 credentials or permission,
-    5 no capacity, 6 quota, 7 not found, 8 something is left behind, 130 interrupted.
+    5 no capacity, 6 quota, 7 not found, 8 something is left behind, 9 the name is taken,
+    130 interrupted.
     """
 
 
@@ -93,7 +97,14 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code."""
     # A hundred thousand prices are no garbage, and to look through them for some takes long.
     gc.set_threshold(MADE_BEFORE_A_LOOK)
-    code = run(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what it has no sign for is a ?, and no crash
+            stream.reconfigure(errors="replace")
+    choices = Choices()
+    try:
+        code = run(arguments, choices)
+    except Exception as problem:
+        code = _own_fault(problem, choices)
     with contextlib.suppress(OSError):
         sys.stdout.flush()
         sys.stderr.flush()
@@ -101,9 +112,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     os._exit(code)
 
 
-def run(arguments: list[str] | None = None) -> int:
+def run(arguments: list[str] | None = None, choices: Choices | None = None) -> int:
     """Run the command line; its exit code. Nothing that is explained shows a traceback."""
-    choices = Choices()
+    choices = choices or Choices()
     try:
         code = spot.main(arguments, prog_name="spot", standalone_mode=False, obj=choices)
         sys.stdout.flush()
@@ -116,6 +127,21 @@ def run(arguments: list[str] | None = None) -> int:
     finally:
         choices.close()
     return code if isinstance(code, int) else 0
+
+
+def _own_fault(problem: Exception, choices: Choices) -> int:
+    """Say where spotkeeper itself failed, but not with which values: one may be a secret."""
+    import traceback
+
+    frames = traceback.extract_tb(problem.__traceback__)
+    places = [f"{os.path.basename(each.filename)}:{each.lineno}" for each in reversed(frames)]  # noqa: PTH119 - pathlib is not needed otherwise
+    told = SpotkeeperError(
+        f"This is a fault of spotkeeper: {type(problem).__name__} at {places[0]}",
+        next_step="Please report it with what --debug says. `spot ls` shows what there is.",
+    )
+    if choices.debug:
+        click.echo(plain_text(f"debug: {' < '.join(places)}"), err=True)
+    return _told(told, choices)
 
 
 def _explained(problem: BaseException) -> SpotkeeperError:

@@ -3,6 +3,7 @@
 import click
 
 from spotkeeper.cli.choices import Choices
+from spotkeeper.cli.text import plain_text
 from spotkeeper.errors import Declined
 
 
@@ -14,5 +15,5 @@ def agreed(choices: Choices, question: str) -> None:
     """
     if not choices.interactive:
         raise Declined("There is no terminal to ask at")
-    if not click.confirm(question, err=True):
+    if not click.confirm(plain_text(question), err=True):
         raise Declined("Nothing was changed", next_step="Run the command again when ready.")

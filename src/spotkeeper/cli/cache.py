@@ -11,9 +11,9 @@ from spotkeeper.store import caches
 from spotkeeper.store.folders import Folders
 
 COLUMNS = (
-    render.field("Cache", "cache"),
+    render.field("Cache", "cache", wraps=True, folds_at=17),
     render.field("What", "kind"),
-    render.field("Of", "key", wraps=True),
+    render.field("Of", "key", wraps=True, folds_at=30),
     render.Column("Age", lambda row: render.seconds(row["age_seconds"]), right=True),
     render.Column("kB", lambda row: f"{row['size_bytes'] / 1000:.0f}", right=True),
 )
@@ -29,8 +29,9 @@ COLUMNS = (
 def command(context: click.Context) -> None:
     """Show what is remembered, with its age and size; `spot cache clear` forgets it.
 
-    Types are good for a week, On-Demand prices for a day, interruption rates for half a day.
-    Current prices are always asked for; the last ones are kept for --offline only.
+    Types are good for a week, prices of On-Demand and of disks for a day, interruption rates for
+    half a day. Scores are good for 15 minutes, quotas for 5. Current prices are always asked for;
+    the last ones are kept for --offline only.
     """
     if context.invoked_subcommand is None:
         _show(context.find_root().obj)

@@ -11,6 +11,7 @@ import click
 
 from spotkeeper.cli import suggestions
 from spotkeeper.cli.talk import TerminalTalk
+from spotkeeper.cli.text import plain_text
 
 if TYPE_CHECKING:
     from spotkeeper.keeper.keeper import Keeper
@@ -75,14 +76,14 @@ class Choices:
     def _count(self, service: str, operation: str, region: str) -> None:
         self.calls[service, operation] += 1
         if self.debug:
-            click.echo(f"debug: {service} {operation} {region}", err=True)
+            click.echo(plain_text(f"debug: {service} {operation} {region}"), err=True)
 
     def _print_calls(self) -> None:
         by_service: Counter[str] = Counter()
         for (service, _), count in self.calls.items():
             by_service[service] += count
         told = ", ".join(f"{count} {name}" for name, count in sorted(by_service.items()))
-        click.echo(f"debug: calls: {told or 'none'}", err=True)
+        click.echo(plain_text(f"debug: calls: {told or 'none'}"), err=True)
 
 
 def keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:

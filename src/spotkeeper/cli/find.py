@@ -14,7 +14,7 @@ from spotkeeper.model.offer import SortBy
 from spotkeeper.store.settings import load
 
 
-@click.command(name="find", short_help="Rank the Spot pools that fit a need, cheapest first.")
+@click.command(name="find", short_help="Rank the Spot pools that fit a need, best first.")
 @need_options
 @click.option(
     "--sort",
@@ -35,11 +35,11 @@ from spotkeeper.store.settings import load
 @global_options
 @pass_choices
 def command(choices: Choices, /, *, refresh: bool, offline: bool, **given: Any) -> int:
-    """Rank the Spot pools that fit a need, cheapest first.
+    """Rank the Spot pools that fit a need, best first.
 
-    Cheapest is what an hour of work costs that is kept: the price x (1 + interruptions per hour x
-    (restart + half of the time between checkpoints)). The [work] section of spot.toml says how
-    long these are; without it: restart = "10m", checkpoint = "30m", in a run = "24h".
+    The best is where an hour of work that is kept costs least: the price x (1 + interruptions per
+    hour x (restart + half of the time between checkpoints)). The [work] section of spot.toml says
+    how long these are; without it: restart = "10m", checkpoint = "30m", in a run = "24h".
 
     Without AWS credentials the public feeds answer, by region.
 
@@ -65,7 +65,7 @@ def command(choices: Choices, /, *, refresh: bool, offline: bool, **given: Any) 
 
         raise no_offers(ranking)
     rows = [records.offer(offer) for offer in ranking.offers]
-    explained = records.explanation(ranking.why) if ranking.why else None
+    explained = records.explanation(ranking.why, given["sort"]) if ranking.why else None
     refused = [records.refusal(refusal) for refusal in ranking.refused]
     render.emit(
         choices,

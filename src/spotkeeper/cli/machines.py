@@ -34,6 +34,7 @@ LABELS = (
     ("address", "public_ip"),
     ("launched", "launched_at"),
     ("deadline", "deadline"),
+    ("guard", "guard"),
 )
 
 
@@ -62,10 +63,27 @@ def show_one(choices: Choices, report: MachineReport, warnings: tuple[str, ...])
     render.warn(warnings)
     facts = [(label, row[key]) for label, key in LABELS if row[key] is not None]
     disks = ", ".join(row["volume_ids"]) or "none"
-    for label, value in (*facts, ("disk", disks), ("price", _price(row))):
+    facts += [("budget", _budget(row))] if row["budget_usd"] is not None else []
+    facts += [("disk", disks)]
+    facts += [("costs now", _only_disks(row))] if row["state"] == "stopped" else []
+    for label, value in (*facts, ("price", _price(row))):
         click.echo(plain_text(f"{label:<16}{value}"))
     if row["ssh"]:
         click.echo(f"\n{plain_text(row['ssh'])}")
+
+
+def _budget(row: render.Row) -> str:
+    budget = f"${render.money(row['budget_usd'], 2)} of compute"
+    spent = row["spent_usd"]
+    return budget if spent is None else f"{budget}, ${render.money(spent, 2)} spent"
+
+
+def _only_disks(row: render.Row) -> str:
+    usd = row["disk_usd_per_month"]
+    if usd is None:
+        return "only its disk (price unknown)"
+    per_hour = render.money(row["disk_usd_per_hour"])
+    return f"only its disk: ${render.money(usd, 2)}/month (${per_hour}/h)"
 
 
 def _price(row: render.Row) -> str:

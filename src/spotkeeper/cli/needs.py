@@ -14,6 +14,17 @@ from spotkeeper.model.need import Need
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+ARCHS = tuple(arch.value for arch in Arch)
+
+#: The largest numbers that mean something; a configuration file may hold any.
+MOST = {
+    "gpus": 10_000,
+    "gpu_memory": 1_000_000,
+    "vcpus": 1_000_000,
+    "memory": 1_000_000,
+    "max_interruption": 100,
+}
+
 _OPTIONS = (
     click.option(
         "--type",
@@ -35,7 +46,7 @@ _OPTIONS = (
     ),
     click.option("--vcpus", type=click.IntRange(0), metavar="N", help="At least so many vCPUs."),
     click.option("--memory", type=click.FloatRange(0), metavar="GIB", help="At least so much."),
-    click.option("--arch", type=click.Choice([a.value for a in Arch]), help="Architecture."),
+    click.option("--arch", type=click.Choice(ARCHS), help="Architecture."),
     click.option("--max-hourly", metavar="USD", help="Only pools up to this Spot price."),
     click.option(
         "--max-interruption",
@@ -57,13 +68,16 @@ def need_from(given: Mapping[str, Any], regions: tuple[str, ...]) -> Need:
     """The need that the options state.
 
     Raises:
-        BadInput: the price limit is not an amount, or a number is below 0.
+        BadInput: the price limit is not an amount, a number is below 0 or beyond all reason, or
+            there is no such architecture.
     """
-    for name in ("gpus", "gpu_memory", "vcpus", "memory", "max_interruption"):
-        if (given[name] or 0) < 0:
+    for name, most in MOST.items():
+        if not 0 <= (given[name] or 0) <= most:  # which is so for nan as well
             raise BadInput(
-                f"{name.replace('_', '-')} cannot be {given[name]}", next_step="Use 0 or more."
+                f"{name.replace('_', '-')} cannot be {given[name]}", next_step=f"Use 0 to {most}."
             )
+    if given["arch"] not in (None, *ARCHS):
+        raise BadInput(f"arch cannot be {given['arch']!r}", next_step=f"Use {' or '.join(ARCHS)}.")
     return Need(
         types=tuple(given["types"]),
         exclude=tuple(given["exclude"]),

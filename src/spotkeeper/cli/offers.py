@@ -1,8 +1,9 @@
 """How offers are shown: the table, what stands under it, and why the first is the first."""
 
+import shutil
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import click
@@ -14,16 +15,13 @@ from spotkeeper.cli.records import Record
 from spotkeeper.cli.text import plain_text
 from spotkeeper.market.feeds import Progress
 from spotkeeper.model.duration import words
-from spotkeeper.model.offer import Offer, Ranking
-
-#: A table of 80 columns has room for six figures of a price.
-PLACES = ((10, 4), (100, 3))
-FEW_PLACES = 2
+from spotkeeper.model.offer import Offer, Ranking, SortBy
 
 #: What is said under the table of each fact, in this order; younger than this it is from now.
 FACTS = {
     "spot_usd_per_hour": "prices",
     "on_demand_usd_per_hour": "On-Demand",
+    "saving_percent": "savings",
     "hardware": "types",
     "interruption_band": "bands",
     "placement_score": "scores",
@@ -35,14 +33,12 @@ NAMES = {
 }
 JUST_NOW = timedelta(minutes=1)
 
+#: What is said of a term stands beside its name, on every line.
+INDENT = " " * 13
+
 
 def _price(title: str, key: str, *, spare: int = 0) -> render.Column:
-    def cell(row: render.Row) -> str:
-        usd = row[key]
-        places = next((p for below, p in PLACES if usd is not None and usd < below), FEW_PLACES)
-        return render.money(usd, places)
-
-    return render.Column(title, cell, right=True, spare=spare)
+    return render.Column(title, lambda row: render.price(row[key]), right=True, spare=spare)
 
 
 def _number(title: str, key: str) -> render.Column:
@@ -108,26 +104,35 @@ def say_rest(ranking: Ranking) -> None:
     """Under the table, on stderr: what comes last and why, what is not shown, the facts' ages."""
     for offer in ranking.offers:
         if offer.cooling:
-            click.echo(f"{offer.pool} comes last: {offer.cooling}", err=True)
+            click.echo(plain_text(f"{offer.pool} comes last: {offer.cooling}"), err=True)
     if len(ranking.offers) < ranking.found:
-        told = f"{len(ranking.offers)} of {ranking.found} pools"
-        click.echo(f"{told}; more with --limit {ranking.found}", err=True)
+        told = f"{len(ranking.offers)} of {ranking.found:,} pools"
+        click.echo(plain_text(f"{told}; more with --limit {ranking.found}"), err=True)
+    say_facts(ranking.offers, ranking.made_at)
+
+
+def say_facts(
+    offers: Iterable[Offer], now: datetime | None, facts: Collection[str] = FACTS
+) -> None:
+    """How old the facts are, and where those come from that EC2 did not tell."""
     by_age: dict[str, list[str]] = {}
-    for fact, told in _ages(ranking.offers, ranking.made_at):
+    for fact, told in _ages(offers, now, facts):
         by_age.setdefault(told, []).append(fact)
     if by_age:
         ages = "; ".join(f"{', '.join(facts)} {told}" for told, facts in by_age.items())
-        click.echo(f"facts: {ages}", err=True)
+        click.echo(plain_text(f"facts: {ages}"), err=True)
 
 
-def _ages(offers: Iterable[Offer], now: datetime | None) -> Iterator[tuple[str, str]]:
+def _ages(
+    offers: Iterable[Offer], now: datetime | None, facts: Collection[str]
+) -> Iterator[tuple[str, str]]:
     """Each fact, with its source where that is not EC2, and the age of the oldest of its kind."""
     oldest: dict[str, tuple[datetime, str]] = {}
     for source in (source for offer in offers for source in offer.sources):
         known = oldest.get(source.fact, (source.as_of, source.origin))
         oldest[source.fact] = min(known, (source.as_of, source.origin))
     for fact, name in FACTS.items():
-        if now is not None and fact in oldest:
+        if now is not None and fact in oldest and fact in facts:
             as_of, origin = oldest[fact]
             by = f" ({NAMES[origin]})" if origin in NAMES else ""
             yield f"{name}{by}", age(now - as_of)
@@ -140,17 +145,22 @@ def age(length: timedelta) -> str:
 
 def say_why(why: Record | None, refused: Mapping[str, int]) -> None:
     """The terms of the first offer, and how many pools fell to which rule."""
-    for line in _terms(why) if why else ():
-        click.echo(plain_text(line))
+    import textwrap
+
+    for line in terms(why) if why else ():
+        for part in textwrap.wrap(plain_text(line), _width(), subsequent_indent=INDENT):
+            click.echo(plain_text(part))
     for reason, count in refused.items():
-        click.echo(f"refused {count}: {reason}")
+        click.echo(plain_text(f"refused {count:,}: {reason}"))
 
 
-def _terms(why: Record) -> Iterator[str]:
+def terms(why: Record) -> Iterator[str]:
     """price x (1 + hazard x hours lost), each with where it comes from."""
     usd, lost = why["spot_usd_per_hour"], why["lost_hours_per_interruption"]
-    yield f"Why {why['pool']} is first:"
+    yield f"Why {why['pool']} is first by {why['sorted_by']}:"
     yield f"  price      ${usd:g}/h"
+    if why["sorted_by"] == SortBy.SAVING:
+        yield f"  saving     {_saving(why)}"
     if why["interruptions_per_hour"] is None:
         yield "  risk       not known, so that the price alone counts"
         return
@@ -161,26 +171,39 @@ def _terms(why: Record) -> Iterator[str]:
         f"checkpoint every {checkpoint}"
     )
     hazard, expected = why["interruptions_per_hour"], why["ranked_by_usd_per_hour"]
-    sum_of_it = f"${usd:g} x (1 + {hazard:.4f} x {lost:.2f} h)"
-    yield f"  expected   {sum_of_it} = ${expected:.4f} for an hour of work kept"
+    sum_of_it = f"${usd:g} x (1 + {hazard:.4g} x {lost:.4g} h)"
+    yield f"  expected   {sum_of_it} = ${render.price(expected)} an hour of kept work"
+
+
+def _saving(why: Record) -> str:
+    percent, listed = why["saving_percent"], why["on_demand_usd_per_hour"]
+    if percent is None:
+        return "not known"
+    return f"{percent:.2f} % of " + (
+        f"On-Demand, ${listed:g}/h" if listed else "On-Demand, as the Spot Advisor has it"
+    )
 
 
 def _hazard(why: Record) -> str:
     """The interruptions per hour, step after step."""
     band, score, own = why["band"], why["placement_score"], why["own_experience"]
     told = [
-        f"{why['interruptions_per_hour']:.4f} interruptions/h in a run of "
-        f"{_hours(why['run_hours'])}: {why['band_interruptions_per_hour']:.4f} "
+        f"{why['interruptions_per_hour']:.4g} interruptions/h in a run of "
+        f"{_hours(why['run_hours'])}: {why['band_interruptions_per_hour']:.4g} "
         + (f"by the band {band}" if band else "since no band is known, the worst")
     ]
     if score is not None:
-        told.append(f"x {why['score_factor']:.2f} by the placement score {score} of 10")
+        told.append(f"x {why['score_factor']:.4g} by the placement score {score} of 10")
     if own is not None:
         told.append(
-            f"x {why['own_factor']:.2f} by our own {own['interruptions']:.1f} interruptions in "
+            f"x {why['own_factor']:.4g} by our own {own['interruptions']:.1f} interruptions in "
             f"{own['hours']:.0f} h (older ones count less)"
         )
     return ", ".join(told)
+
+
+def _width() -> int:
+    return shutil.get_terminal_size().columns
 
 
 def _hours(hours: float) -> str:

@@ -7,7 +7,7 @@ import click
 from spotkeeper.cli import records, render
 from spotkeeper.cli.gpus import gpu
 from spotkeeper.cli.text import plain_text
-from spotkeeper.lifecycle.plan import DEFAULT_DISK_GIB, Plan
+from spotkeeper.lifecycle.plan import Plan
 from spotkeeper.model.duration import words
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.money import plain
@@ -20,9 +20,15 @@ _AFTER_DEADLINE = {
 }
 
 
+_AFTER_GUARD = {
+    Kind.BOX: "then its request is cancelled, it is ended, and its disk costs until `spot down`",
+    Kind.ONCE: "then it is ended",
+}
+
+
 def say_plan(plan: Plan, *, dry_run: bool) -> None:
     """What, where, dollars an hour and a day, saving, risk and deadline: on stderr."""
-    click.echo(f"{'Dry run' if dry_run else 'Plan'} for {plan.wish.name}", err=True)
+    click.echo(plain_text(f"{'Dry run' if dry_run else 'Plan'} for {plan.wish.name}"), err=True)
     for label, told in _facts(plan):
         click.echo(plain_text(f"  {label:<10} {told}"), err=True)
     for warning in plan.warnings:
@@ -44,8 +50,9 @@ def _facts(plan: Plan) -> list[tuple[str, str]]:
         ("risk", _risk(offer.interruption_band)),
         ("max price", _max_price(plan)),
         ("image", plan.image),
-        ("disk", f"{wish.disk_gib or DEFAULT_DISK_GIB} GB gp3, encrypted; costs while it exists"),
+        ("disk", _disk(plan)),
         ("deadline", _deadline(plan)),
+        *_limits(plan),
     ]
 
 
@@ -72,18 +79,37 @@ def _price(plan: Plan) -> str:
     )
 
 
+def _disk(plan: Plan) -> str:
+    told, cost = f"{plan.disk.size_gib} GB {plan.disk.volume_type}, encrypted", plan.disk_cost
+    if cost is None:
+        return f"{told}; costs while it exists (price unknown)"
+    rates = f"${render.money(cost.usd_per_hour)}/h, ${render.money(cost.usd_per_month, 2)}/month"
+    return f"{told}: {rates} while it exists"
+
+
 def _max_price(plan: Plan) -> str:
     limit = plan.candidates[0].max_usd_per_hour
     return "none (EC2's default: On-Demand)" if limit is None else f"${plain(limit)}/h"
 
 
 def _deadline(plan: Plan) -> str:
-    if plan.deadline is None or plan.wish.lasting is None:
+    if plan.deadline is None or plan.lasting is None:
         return "none: it runs, and costs, until you end it"
-    return (
-        f"{_minute(plan.deadline)} (in {words(plan.wish.lasting)}), "
-        + (_AFTER_DEADLINE[plan.wish.kind])
-    )
+    after = _AFTER_GUARD if plan.wish.guard else _AFTER_DEADLINE
+    return f"{_minute(plan.deadline)} (in {words(plan.lasting)}), {after[plan.wish.kind]}"
+
+
+def _limits(plan: Plan) -> list[tuple[str, str]]:
+    """The budget and the guard that were asked for."""
+    limits = []
+    if plan.wish.budget_usd is not None:
+        told = f"${plain(plan.wish.budget_usd)} of compute at the price of the pool"
+        first = plan.deadline != plan.not_after
+        after = ", which sets the deadline" if first else "; the deadline comes first"
+        limits.append(("budget", told + after))
+    if plan.wish.guard:
+        limits.append(("guard", "EventBridge Scheduler, besides the timer on the machine"))
+    return limits
 
 
 def _minute(moment: datetime) -> str:

@@ -99,7 +99,7 @@ def draw(history: PriceHistory, path: Path, max_price: MaxPrice | None) -> None:
             next_step=f"Name up to {MAX_PANELS} types, one region at a time.",
         )
     write_whole(path, _picture(history, panels, max_price, FORMATS[path.suffix.lower()]))
-    click.echo(f"{path} is written", err=True)
+    click.echo(plain_text(f"{path} is written"), err=True)
 
 
 def _title(history: PoolHistory) -> str:

@@ -22,6 +22,7 @@ from spotkeeper.model.money import plain
 
 TITLES = ("Zone", "History", "Now", "Min", "Median", "Max", "Changes", "% OD")
 SUMMARY_TITLES = ("Type", "Zone", "Rows", "Changes", "Min", "Median", "Max", "Last")
+ROWS = SUMMARY_TITLES.index("Rows")
 NARROWEST, WIDEST = 8, 40
 RULE = "─"
 
@@ -41,7 +42,7 @@ def show(choices: Choices, history: PriceHistory, asked: Asked) -> None:
     if choices.output == "table":
         render.warn(history.warnings)
         lines = _brief(history) if asked.brief else _blocks(history, asked.max_price)
-        click.echo("\n".join(line if line.isprintable() else plain_text(line) for line in lines))
+        click.echo("\n".join(plain_text(line) for line in lines))
         return
     as_json = choices.output == "json"
     rows = (
@@ -103,13 +104,22 @@ def _pool(history: PoolHistory) -> Record:
 def _brief(history: PriceHistory) -> Iterator[str]:
     """One line per pool."""
     yield f"{history.rows:,} rows, {len(history.pools):,} pools, {_span(history)}"
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for each in history.pools:
         figures = summary(each.series)
         prices = (figures.least, figures.median, figures.greatest, figures.last)
         counts = (f"{each.rows:,}", f"{figures.changes:,}")
         rows.append((each.pool.instance_type, name_of(each), *counts, *map(_usd, prices)))
-    yield from plain_table.lines(SUMMARY_TITLES, rows, left=2, rule=_rule())
+    titles: tuple[str, ...] = SUMMARY_TITLES
+    room = _terminal_width()
+    if plain_table.least_width(titles, rows) > room:
+        titles, rows = _without_rows(titles), list(map(_without_rows, rows))
+    yield from plain_table.lines(titles, rows, left=2, rule=_rule(), room=room)
+
+
+def _without_rows(cells: Sequence[str]) -> tuple[str, ...]:
+    """The count of rows says the least of a pool."""
+    return (*cells[:ROWS], *cells[ROWS + 1 :])
 
 
 def _blocks(history: PriceHistory, max_price: MaxPrice | None) -> Iterator[str]:
@@ -133,14 +143,14 @@ def _table(history: PriceHistory, pools: Sequence[PoolHistory]) -> Iterator[str]
     cells = [_cells(each) for each in pools]
     bare = [(zone, "", *rest) for zone, *rest in cells]
     titles = (TITLES[0], "", *TITLES[2:])
-    taken = max(map(len, plain_table.lines(titles, bare, left=2)))
-    width = max(NARROWEST, min(WIDEST, _terminal_width() - taken))
+    room = _terminal_width()
+    width = max(NARROWEST, min(WIDEST, room - plain_table.width(titles, bare)))
     drawn = [means(each.series, history.begin, history.end, width) for each in pools]
     scale = sparkline.Scale.of(value for values in drawn for value in values if value is not None)
     blocks = sparkline.blocks_for(sys.stdout.encoding)
     lines = [sparkline.sparkline(values, scale, blocks=blocks) for values in drawn]
     rows = [(zone, line, *rest) for (zone, *rest), line in zip(cells, lines, strict=True)]
-    yield from plain_table.lines(TITLES, rows, left=2, rule=_rule())
+    yield from plain_table.lines(TITLES, rows, left=2, rule=_rule(), room=room)
 
 
 def _cells(history: PoolHistory) -> tuple[str, ...]:
@@ -169,7 +179,7 @@ def _span(history: PriceHistory) -> str:
 
 
 def _usd(amount: Decimal) -> str:
-    return render.money(amount)
+    return render.price(amount)
 
 
 def _percent(usd: Decimal, whole: Decimal | None) -> float | None:

@@ -5,23 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from spotkeeper.cli import render, suggestions
+from spotkeeper.cli import suggestions
 from spotkeeper.cli.choices import Choices, global_options, pass_choices
-from spotkeeper.errors import BadInput
+from spotkeeper.errors import BadInput, Interrupted
 from spotkeeper.model.max_price import MaxPrice
 from spotkeeper.model.price_table import MAX_DAYS
 
 if TYPE_CHECKING:
     from spotkeeper.keeper.price_files import PriceHistory
-
-COLUMNS = (
-    render.field("Type", "instance_type"),
-    render.field("Region", "region"),
-    render.usd("On-Demand $/h", "on_demand_usd_per_hour"),
-    render.usd("Spot $/h", "spot_usd_per_hour"),
-    render.field("Zone", "zone"),
-    render.percent("% saved", "saving_percent"),
-)
 
 
 @click.command(name="prices", short_help="Compare On-Demand and Spot prices of instance types.")
@@ -37,13 +28,17 @@ COLUMNS = (
 @click.option(
     "--from", "file", metavar="FILE", help="Read a price history dump; AWS is not asked."
 )
+@click.option("--refresh", is_flag=True, help="Ask anew for the On-Demand prices of today.")
+@click.option("--offline", is_flag=True, help="Compare what `spot find` saw last; asks nobody.")
 @global_options
 @pass_choices
-def command(choices: Choices, /, types: tuple[str, ...], **given: Any) -> None:
+def command(choices: Choices, /, types: tuple[str, ...], **given: Any) -> int:
     """Compare On-Demand and Spot prices of instance types, now or over time.
 
     The comparison shows the cheapest zone of each region; --days, --max-price and --plot show the
     history of every zone, of 90 days unless --days says otherwise.
+
+    Without AWS credentials public prices are compared, by region; they have no history.
 
     \b
     Examples:
@@ -56,8 +51,7 @@ def command(choices: Choices, /, types: tuple[str, ...], **given: Any) -> None:
     max_price = _max_price(given)
     over_time = bool(given["days"] or max_price or given["plot"])
     if not (over_time or given["file"]):
-        _compare(choices, types, zones=given["zones"])
-        return
+        return _compare(choices, types, given)
     from spotkeeper.cli.price_history import Asked, show
 
     if given["plot"]:
@@ -68,14 +62,17 @@ def command(choices: Choices, /, types: tuple[str, ...], **given: Any) -> None:
     if given["plot"]:
         plot.draw(history, Path(given["plot"]), max_price)
     show(choices, history, Asked(max_price, brief=not (over_time or types)))
+    return Interrupted.exit_code if history.interrupted else 0
 
 
-def _compare(choices: Choices, types: tuple[str, ...], *, zones: bool) -> None:
-    from spotkeeper.cli import records
+def _compare(choices: Choices, types: tuple[str, ...], given: dict[str, Any]) -> int:
+    from spotkeeper.cli import comparison, offers
 
-    comparison = choices.keeper().prices(types, choices.region, zones=zones)
-    rows = [records.price_row(row) for row in comparison.rows]
-    render.emit(choices, "prices", rows, columns=COLUMNS, warnings=comparison.warnings)
+    keeper = choices.keeper(refresh=given["refresh"], offline=given["offline"])
+    told = offers.progress(choices)
+    found = keeper.prices(types, choices.region, zones=given["zones"], told=told)
+    comparison.show(choices, found)
+    return Interrupted.exit_code if found.interrupted else 0
 
 
 def _history(choices: Choices, types: tuple[str, ...], given: dict[str, Any]) -> "PriceHistory":
@@ -83,8 +80,15 @@ def _history(choices: Choices, types: tuple[str, ...], given: dict[str, Any]) ->
         from spotkeeper.keeper.price_files import from_file
 
         return from_file(Path(given["file"]), types, choices.region, given["days"])
-    keeper = choices.keeper()
-    return keeper.price_history(types, choices.region, days=given["days"] or MAX_DAYS)
+    if given["offline"]:
+        raise BadInput(
+            "--offline has no price histories: only the last prices are remembered",
+            next_step="Keep a history with --output csv > FILE, and read it with --from FILE.",
+        )
+    from spotkeeper.cli.offers import progress
+
+    keeper, days = choices.keeper(refresh=given["refresh"]), given["days"] or MAX_DAYS
+    return keeper.price_history(types, choices.region, days=days, told=progress(choices))
 
 
 def _max_price(given: dict[str, Any]) -> MaxPrice | None:

@@ -5,19 +5,23 @@ from __future__ import annotations  # a command imports only the classes that it
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from spotkeeper.model.naming import tag_time
+from spotkeeper.model.naming import TAG_GUARD, tag_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
     from decimal import Decimal
 
+    from spotkeeper.costs.history import Chapter
     from spotkeeper.costs.report import Cost
-    from spotkeeper.keeper.answers import MachineReport, PriceRow
+    from spotkeeper.keeper.answers import Extension, MachineReport, PriceRow, Swept
     from spotkeeper.lifecycle.doctor import Check
     from spotkeeper.lifecycle.giveback import Outcome
     from spotkeeper.lifecycle.plan import Plan
     from spotkeeper.lifecycle.ports import Leftover, Thing
+    from spotkeeper.lifecycle.strangers import Stranger
+    from spotkeeper.lifecycle.sweep import Judgement
+    from spotkeeper.model.disk import DiskCost
     from spotkeeper.model.offer import Explanation, Offer, Refusal
     from spotkeeper.model.place import Zone
 
@@ -56,15 +60,20 @@ def offer(found: Offer) -> Record:
         "quota_free_vcpus": found.quota_free_vcpus,
         "quota_fits": found.fits,
         "cooling": found.cooling or None,
-        "sources": [
-            {"fact": source.fact, "origin": source.origin, "as_of": moment(source.as_of)}
-            for source in found.sources
-        ],
+        "sources": _sources(found),
     }
 
 
-def explanation(found: Explanation) -> Record:
-    """Why an offer stands where it stands: every number of the formula."""
+def _sources(found: Offer) -> list[Record]:
+    """Where each fact comes from, and of when it is."""
+    return [
+        {"fact": source.fact, "origin": source.origin, "as_of": moment(source.as_of)}
+        for source in found.sources
+    ]
+
+
+def explanation(found: Explanation, by: str) -> Record:
+    """Why an offer is the first ``by`` what was asked for: every number of the formula."""
     work, steps, own = found.work, found.steps, None
     if steps and (steps.hours or steps.interruptions):
         own = {"interruptions": steps.interruptions, "hours": steps.hours}
@@ -72,7 +81,10 @@ def explanation(found: Explanation) -> Record:
     usd = float(found.offer.spot_usd_per_hour)
     return {
         "pool": str(found.offer.pool),
+        "sorted_by": by,
         "spot_usd_per_hour": usd,
+        "on_demand_usd_per_hour": number(found.offer.on_demand_usd_per_hour),
+        "saving_percent": number(found.offer.saving_percent),
         "interruptions_per_hour": hazard,
         "band": steps.band.label if steps and steps.band else None,
         "band_interruptions_per_hour": steps.by_band if steps else None,
@@ -114,12 +126,16 @@ def price_row(row: PriceRow) -> Record:
         "zone_id": cheapest.pool.zone.id,
         "saving_percent": number(cheapest.saving_percent),
         "price_time": moment(cheapest.price.since),
+        "sources": _sources(cheapest),
     }
 
 
 def machine(report: MachineReport) -> Record:
     """One machine."""
+    from spotkeeper.lifecycle.guard import budget_of
+
     found = report.machine
+    budget = budget_of(found.tags)
     instance, request = found.instance, found.request
     return {
         "name": found.name,
@@ -138,11 +154,34 @@ def machine(report: MachineReport) -> Record:
         "ssh": report.login.line() if report.login else None,
         "launched_at": moment(instance.launched_at) if instance else None,
         "deadline": moment(found.deadline),
+        "guard": found.tags.get(TAG_GUARD),
+        "budget_usd": number(budget.usd) if budget else None,
+        "spent_usd": number(report.spent_usd),
         "spot_usd_per_hour": number(report.spot_usd_per_hour),
         "on_demand_usd_per_hour": number(report.on_demand_usd_per_hour),
         "saving_percent": number(report.saving_percent),
+        **_disk_cost(report.disks),
         "max_price_usd_per_hour": number(report.max_usd_per_hour),
         "tags": dict(found.tags),
+    }
+
+
+def _disk_cost(found: DiskCost | None) -> Record:
+    """What disks cost while they exist."""
+    return {
+        "disk_usd_per_hour": number(found.usd_per_hour if found else None),
+        "disk_usd_per_month": number(found.usd_per_month if found else None),
+    }
+
+
+def extension(found: Extension) -> Record:
+    """A machine whose deadline was moved."""
+    left = found.remaining
+    return {
+        **machine(found.report),
+        "deadline_before": moment(found.before),
+        "remaining_seconds": None if left is None else int(left.total_seconds()),
+        "usd_until_deadline": number(found.usd_until_deadline),
     }
 
 
@@ -154,8 +193,12 @@ def plan(found: Plan) -> Record:
         "on_interruption": str(found.wish.behaviour),
         "image": found.image,
         "deadline": moment(found.deadline),
+        "guard": found.wish.guard,
+        "budget_usd": number(found.wish.budget_usd),
         "valid_until": moment(found.valid_until),
         "usd_per_day": number(found.usd_per_day),
+        "disk_gib": found.disk.size_gib,
+        **_disk_cost(found.disk_cost),
         "max_price_usd_per_hour": number(found.candidates[0].max_usd_per_hour),
         "offer": offer(found.first),
         "pools": [str(candidate.offer.pool) for candidate in found.candidates],
@@ -180,6 +223,50 @@ def outcome(found: Outcome) -> Mapping[str, list[Record]]:
     }
 
 
+def swept(found: Swept) -> Mapping[str, list[Record]]:
+    """What ``sweep`` found, and ended."""
+    judged = {each.thing: each for each in found.found}
+    kept = ("kept", "spared")
+    return {
+        "ended": [thing(each) for each in found.ended],
+        "left": [_judged(each, judged.get(each.thing), found) for each in found.left],
+        "kept": [_judged(each, each, found) for each in found.found if each.verdict in kept],
+        "others": [_stranger(each, found) for each in found.others],
+    }
+
+
+def _judged(told: Leftover | Judgement, judgement: Judgement | None, found: Swept) -> Record:
+    """A thing of ours with what is known of it."""
+    possession = judgement.possession if judgement else None
+    return {
+        **thing(told.thing),
+        "reason": told.reason,
+        "name": (possession.name or None) if possession else None,
+        "verdict": str(judgement.verdict) if judgement else None,
+        "age_seconds": _age(possession.born if possession else None, found),
+        "usd_per_hour": number(possession.usd_per_hour if possession else None),
+    }
+
+
+def _stranger(other: Stranger, found: Swept) -> Record:
+    """A request of somebody else; without an instance it costs nothing."""
+    instance = other.instance
+    return {
+        **thing(other.thing),
+        "reason": other.reason,
+        "instance_id": instance.thing.id if instance else None,
+        "age_seconds": _age(other.born, found),
+        "usd_per_hour": number(instance.usd_per_hour) if instance else 0.0,
+        "command": other.command,
+    }
+
+
+def _age(born: datetime | None, found: Swept) -> int | None:
+    if born is None or found.asked_at is None:
+        return None
+    return max(0, int((found.asked_at - born).total_seconds()))
+
+
 def cost(found: Cost) -> Record:
     """An estimate."""
     return {
@@ -191,6 +278,19 @@ def cost(found: Cost) -> Record:
         "spot_usd": number(found.spot_usd),
         "on_demand_usd": number(found.on_demand_usd),
         "saving_percent": number(found.saving_percent),
+    }
+
+
+def chapter(found: Chapter) -> Record:
+    """One thing that happened to a machine; what ran and what it cost is what ended with it."""
+    stretch = found.stretch
+    return {
+        "at": moment(found.at),
+        "what": found.what,
+        "text": found.text,
+        "life": found.life,
+        "ran_seconds": int((stretch.end - stretch.begin).total_seconds()) if stretch else None,
+        "spot_usd": number(found.spot_usd),
     }
 
 

@@ -24,6 +24,11 @@ SCHEMA = 1
 
 Row = Mapping[str, Any]
 UNKNOWN = "-"
+
+#: A table of 80 columns has room for six figures of a price.
+PLACES = ((10, 4), (100, 3))
+FEW_PLACES = 2
+
 WIDEST = 10_000
 
 #: Which columns are left out, and how far apart the others stand beyond one blank: the first that
@@ -43,7 +48,8 @@ class Column:
     """A heading, how to read the cell from a record, and how it is set.
 
     Where a terminal has no room for all of them, those of ``spare`` 1 are left out first, then
-    those of 2, then those of 3, and those of 0 never.
+    those of 2, then those of 3, and those of 0 never. There, too, a cell that wraps is
+    folded at ``folds_at`` characters, within a word if need be.
     """
 
     title: str
@@ -51,6 +57,7 @@ class Column:
     right: bool = False
     wraps: bool = False
     spare: int = 0
+    folds_at: int | None = None
 
 
 def emit(
@@ -81,9 +88,15 @@ def warn(warnings: Sequence[str]) -> None:
         click.echo(plain_text(f"note: {warning}"), err=True)
 
 
-def field(title: str, key: str, *, wraps: bool = False) -> Column:
+def field(
+    title: str, key: str, *, wraps: bool = False, spare: int = 0, folds_at: int | None = None
+) -> Column:
     """A column that shows a text of the record, over several lines if it ``wraps``."""
-    return Column(title, lambda row: UNKNOWN if row[key] is None else str(row[key]), wraps=wraps)
+
+    def cell(row: Row) -> str:
+        return UNKNOWN if row[key] is None else str(row[key])
+
+    return Column(title, cell, wraps=wraps, spare=spare, folds_at=folds_at)
 
 
 def usd(title: str, key: str, places: int = 4) -> Column:
@@ -106,6 +119,12 @@ def money(amount: Decimal | float | None, places: int = 4) -> str:
         return UNKNOWN
     exact = Decimal(str(amount)).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
     return f"{exact}"
+
+
+def price(usd: Decimal | float | None) -> str:
+    """Dollars an hour to six figures at the most."""
+    places = next((p for below, p in PLACES if usd is not None and usd < below), FEW_PLACES)
+    return money(usd, places)
 
 
 def seconds(length: int) -> str:
@@ -171,6 +190,7 @@ def _table(rows: Sequence[Row], columns: Sequence[Column], layout: Layout) -> "T
             justify="right" if column.right else "left",
             overflow="fold",
             no_wrap=not column.wraps,
+            max_width=None if layout is LAYOUTS[0] else column.folds_at,
         )
     for row in rows:
         table.add_row(*(Text(plain_text(column.cell(row))) for column in shown))

@@ -12,6 +12,7 @@ import click
 
 from spotkeeper.cli import render
 from spotkeeper.cli.choices import Choices, global_options, pass_choices
+from spotkeeper.cli.text import plain_text
 from spotkeeper.errors import BadInput
 from spotkeeper.model.duration import parse_duration
 from spotkeeper.model.money import parse_usd
@@ -186,9 +187,10 @@ def bill(choices: Choices) -> None:
     extra = {"until": told["until"], "usd": float(total), "saving_percent": percent}
     render.emit(choices, "sandbox-bill", rows, columns=BILL_COLUMNS, extra=extra)
     if choices.output == "table":
-        click.echo(f"Total ${render.money(total, 2)} until {_clock_time(told['until'])} UTC.")
+        until = _clock_time(told["until"])
+        click.echo(plain_text(f"Total ${render.money(total, 2)} until {until} UTC."))
         if percent is not None:
-            click.echo(f"The Spot machines cost {percent:.0f} % less than On-Demand.")
+            click.echo(plain_text(f"The Spot machines cost {percent:.0f} % less than On-Demand."))
 
 
 @click.command(short_help="Say where a machine's metadata service is.")
@@ -253,7 +255,7 @@ def _moment_or_length(text: str | None) -> datetime | timedelta | None:
 def _say(choices: Choices, record: Mapping[str, Any], words: str) -> None:
     """One sentence, or its facts for a program."""
     if choices.output == "table":
-        click.echo(words)
+        click.echo(plain_text(words))
     else:
         render.emit(choices, "sandbox-answer", [record], columns=())
 

@@ -12,6 +12,7 @@ from spotkeeper.cli.machines import show_one
 @global_options
 @pass_choices
 def command(choices: Choices, name: str) -> None:
-    """Stop a box. Compute costs nothing from then on; the disk is kept, and still costs."""
+    """Stop a box. Compute costs nothing from then on; the disk is kept, and still costs: how much
+    is shown."""
     keeper = choices.keeper()
     show_one(choices, keeper.stop(name), keeper.warnings)

@@ -3,7 +3,9 @@
 Nobody is asked, and nothing slow is imported: whoever presses a key waits for it.
 """
 
+import contextlib
 import os
+import re
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -11,29 +13,38 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
+from spotkeeper.errors import StoreProblem
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from spotkeeper.store.folders import Folders
 
 IMAGES = ("amazon-linux", "deep-learning", "ubuntu")
 
+_HARMLESS = re.compile(r"[a-z0-9][a-z0-9._-]*")
+
 
 def machines(_: click.Context, __: click.Parameter, begun: str) -> list[CompletionItem]:
     """Machines of this computer's journal that are not gone for certain."""
-    from spotkeeper.model import event
-    from spotkeeper.store.journal import FileJournal
-
     folders = _folders()
     places = (folders.journal, folders.practice.journal)
-    journals = [FileJournal(place) for place in places]
-    return _matching(
-        begun,
-        (
-            name
-            for journal in journals
-            for name in journal.names()
-            if event.is_open(journal.read(name))
-        ),
-    )
+    return _matching(begun, (name for place in places for name in _open_names(place)))
+
+
+def _open_names(place: "Path") -> list[str]:
+    """Names that may own something; those whose record cannot be read may, too."""
+    from spotkeeper.model.event import is_open
+    from spotkeeper.store.journal import FileJournal
+
+    journal, found = FileJournal(place), []
+    with contextlib.suppress(StoreProblem):
+        for name in journal.names():
+            with contextlib.suppress(StoreProblem):
+                if not is_open(journal.read(name)):
+                    continue
+            found.append(name)
+    return found
 
 
 def types(_: click.Context, __: click.Parameter, begun: str) -> list[CompletionItem]:
@@ -62,7 +73,9 @@ def _keys_of(kind: str, part: str | None = None) -> Iterable[str]:
 
 
 def _matching(begun: str, names: Iterable[str]) -> list[CompletionItem]:
-    return [CompletionItem(name) for name in sorted(set(names)) if name.startswith(begun)]
+    """Only words that mean nothing to a shell: what is chosen ends up on its command line."""
+    plain = (name for name in set(names) if _HARMLESS.fullmatch(name))
+    return [CompletionItem(name) for name in sorted(plain) if name.startswith(begun)]
 
 
 def _folders() -> "Folders":

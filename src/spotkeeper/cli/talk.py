@@ -30,13 +30,13 @@ class TerminalTalk:
 
     def waiting(self, text: str, elapsed: timedelta) -> None:
         """Still waiting for something."""
-        line = plain_text(f"{text} ({words(elapsed)})")
+        line = f"{text} ({words(elapsed)})"
         if sys.stderr.isatty():
-            click.echo(f"{ERASE}{line}", err=True, nl=False)
+            click.echo(f"{ERASE}{plain_text(line)}", err=True, nl=False)
             self._open = True
         elif text != self._last or elapsed - self._told_at >= QUIET_FOR:
             self._told_at = elapsed
-            click.echo(line, err=True)
+            click.echo(plain_text(line), err=True)
         self._last = text
 
     def finish(self) -> None:

@@ -11,7 +11,9 @@ from spotkeeper.cli.choices import Choices, global_options, pass_choices
 from spotkeeper.cli.machines import show_one
 from spotkeeper.cli.needs import need_options
 from spotkeeper.cli.plans import PLAN_COLUMNS, say_plan
+from spotkeeper.cli.text import plain_text
 from spotkeeper.cli.wishes import wish_from
+from spotkeeper.lifecycle.guard import GUARDS
 from spotkeeper.lifecycle.plan import Plan
 from spotkeeper.store.settings import load
 
@@ -27,6 +29,9 @@ BEHAVIOURS = ("stop", "hibernate", "terminate")
 @click.option("--on-interruption", type=click.Choice(BEHAVIOURS), help="What EC2 does with it.")
 @click.option("--max-price", metavar="P", help="0.50, spot+5%, od or od-20%; none by default.")
 @click.option("--for", "lasting", metavar="8h", help="Deadline, 24h by default; `none` for never.")
+@click.option("--budget", metavar="USD", help="Deadline when so much is spent on compute.")
+@click.option("--guard", type=click.Choice(GUARDS), help="End it from outside as well.")
+@click.option("--guard-role", metavar="ROLE", help="Of that guard; spotkeeper-guard by default.")
 @click.option(
     "--image",
     metavar="IMAGE",
@@ -75,4 +80,5 @@ def command(
         return
     show_one(choices, report, report.warnings if choices.output == "json" else ())
     if choices.output == "table" and report.login:
-        click.echo(f"or: spot ssh {wish.name}\ngive it back with: spot down {wish.name}")
+        click.echo(plain_text(f"or: spot ssh {wish.name}"))
+        click.echo(plain_text(f"give it back with: spot down {wish.name}"))

@@ -3,17 +3,20 @@
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from spotkeeper.cli.needs import need_from
 from spotkeeper.errors import BadInput
+from spotkeeper.lifecycle.guard import DEFAULT_ROLE, GUARDS
 from spotkeeper.lifecycle.plan import DEFAULT_LIFE, Wish
 from spotkeeper.lifecycle.ports import OnInterruption
 from spotkeeper.lifecycle.userdata import MAX_BYTES
 from spotkeeper.model.duration import parse_duration
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.max_price import MaxPrice
+from spotkeeper.model.money import parse_usd
 from spotkeeper.model.naming import NAME_PATTERN
 from spotkeeper.model.need import Need
 from spotkeeper.store.settings import Settings
@@ -48,17 +51,27 @@ def wish_from(given: Mapping[str, Any], settings: Settings, regions: tuple[str, 
         kind=Kind.ONCE if merged["once"] else Kind.BOX,
         on_interruption=_behaviour(merged["on_interruption"]),
         max_price=_max_price(merged["max_price"]),
-        lasting=_lasting(merged["lasting"]),
+        lasting=_lasting(merged["lasting"], merged["budget"]),
         image=merged["image"],
         disk_gib=merged["disk"],
         user_script=_user_script(merged["user_data"], settings),
         tags={**label, **settings.tags, **_tags(given["tags"])},
-        key_file=Path(merged["key"]).expanduser().absolute() if merged["key"] else None,
+        key_file=_key_file(merged["key"]),
         key_name="" if merged["key"] else str(settings.get("key-name") or ""),
         subnet_id=merged["subnet"],
         group_ids=merged["groups"],
         open_to_world=bool(merged["open_to_world"]),
+        guard=_guard(merged["guard"]),
+        guard_role=str(merged["guard_role"] or DEFAULT_ROLE),
+        budget_usd=_budget(merged["budget"]),
     )
+
+
+def _key_file(text: str | None) -> Path | None:
+    try:
+        return Path(text).expanduser().absolute() if text else None
+    except (RuntimeError, OSError) as problem:
+        raise BadInput(f"--key {text}: {problem}", next_step="Type the whole path.") from problem
 
 
 def _silent(value: object) -> bool:
@@ -114,9 +127,25 @@ def _max_price(text: object) -> MaxPrice | None:
         ) from None
 
 
-def _lasting(text: str | None) -> timedelta | None:
+def _guard(text: str | None) -> str | None:
+    if text is not None and text not in GUARDS:
+        raise BadInput(f"guard cannot be {text!r}; use {', '.join(GUARDS)}")
+    return text
+
+
+def _budget(text: object) -> Decimal | None:
     if text is None:
-        return DEFAULT_LIFE
+        return None
+    try:
+        return parse_usd(str(text))
+    except ValueError as problem:
+        raise BadInput(f"--budget: {problem}", next_step="Use dollars such as 5.") from None
+
+
+def _lasting(text: str | None, budget: object) -> timedelta | None:
+    """The time that was typed; 24 hours where nothing was, unless a budget sets the deadline."""
+    if text is None:
+        return DEFAULT_LIFE if budget is None else None
     if text.strip().lower() == NO_DEADLINE:
         return None
     try:
@@ -136,9 +165,10 @@ def _user_script(path: str | None, settings: Settings) -> bytes | None:
     try:
         with Path(path).expanduser().open("rb") as file:
             script = file.read(MAX_BYTES + 1)
-    except OSError as problem:
+    except (OSError, ValueError, RuntimeError) as problem:  # no file, no path, no such user
+        told = getattr(problem, "strerror", None) or problem
         raise BadInput(
-            f"Cannot read the user data {path}: {problem.strerror}",
+            f"Cannot read the user data {path}: {told}",
             next_step="Name a readable file with --user-data.",
         ) from problem
     if len(script) > MAX_BYTES:

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from spotkeeper.model.money import saving_percent
 
 if TYPE_CHECKING:
+    from datetime import datetime, timedelta
     from decimal import Decimal
 
+    from spotkeeper.costs.history import Chapter
     from spotkeeper.costs.report import Cost
     from spotkeeper.lifecycle.giveback import Outcome
+    from spotkeeper.lifecycle.ports import Leftover, Thing
+    from spotkeeper.lifecycle.strangers import Stranger
+    from spotkeeper.lifecycle.sweep import Judgement
+    from spotkeeper.model.disk import DiskCost
     from spotkeeper.model.machine import Machine
     from spotkeeper.model.offer import Offer
     from spotkeeper.ssh.shell import Login
+
+
+SECONDS_PER_HOUR = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +43,24 @@ class PriceRow:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Prices, and what is missing from them."""
+    """Prices, and what is missing from them.
+
+    ``made_at``      when; the ages of the facts are counted from then.
+    ``interrupted``  somebody did not want to wait for the regions that are missing.
+    """
 
     rows: tuple[PriceRow, ...]
     warnings: tuple[str, ...] = ()
+    made_at: datetime | None = None
+    interrupted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class MachineReport:
-    """A machine with what it costs now and how to reach it."""
+    """A machine with what it costs now and how to reach it.
+
+    ``disks``  what its disks cost, as far as it was asked: of a stopped machine.
+    """
 
     machine: Machine
     spot_usd_per_hour: Decimal | None = None
@@ -49,6 +68,8 @@ class MachineReport:
     login: Login | None = None
     warnings: tuple[str, ...] = ()
     asked_max_usd_per_hour: Decimal | None = None
+    spent_usd: Decimal | None = None
+    disks: DiskCost | None = None
 
     @property
     def max_usd_per_hour(self) -> Decimal | None:
@@ -65,11 +86,37 @@ class MachineReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Extension:
+    """A machine whose deadline was moved; ``remaining`` is ``None`` where it has none now."""
+
+    report: MachineReport
+    before: datetime | None
+    remaining: timedelta | None
+
+    @property
+    def usd_until_deadline(self) -> Decimal | None:
+        """Compute until then at the price now; ``None`` where there is no price, or no end."""
+        usd_per_hour = self.report.spot_usd_per_hour
+        if usd_per_hour is None or self.remaining is None:
+            return None
+        return usd_per_hour * Decimal(int(self.remaining.total_seconds())) / SECONDS_PER_HOUR
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """Machines, and what could not be looked at."""
 
     reports: tuple[MachineReport, ...]
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What happened to a name; ``lives`` is how many it has had, also where fewer are told."""
+
+    name: str
+    chapters: tuple[Chapter, ...]
+    lives: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +126,20 @@ class Farewell:
     outcome: Outcome
     costs: tuple[Cost, ...] = ()
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep found, and what it ended.
+
+    ``found``   everything of ours when the sweep began, with what becomes of it.
+    ``left``    what is not wanted, or cannot be told yet, and is still there.
+    ``others``  Spot requests of somebody else that look forgotten.
+    """
+
+    found: tuple[Judgement, ...] = ()
+    ended: tuple[Thing, ...] = ()
+    left: tuple[Leftover, ...] = ()
+    others: tuple[Stranger, ...] = ()
+    warnings: tuple[str, ...] = ()
+    asked_at: datetime | None = None

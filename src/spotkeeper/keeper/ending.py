@@ -1,15 +1,18 @@
 """Giving back, with what it all cost."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 
-from spotkeeper.costs.report import Cost, on_demand_usd, spot_usd
+from spotkeeper.costs.report import Cost, on_demand_usd
 from spotkeeper.costs.usage import Interval, intervals
-from spotkeeper.errors import CredentialsProblem, Interrupted, NotFound, SpotkeeperError
+from spotkeeper.errors import Busy, CredentialsProblem, Interrupted, NotFound, SpotkeeperError
 from spotkeeper.keeper.looking import Look
-from spotkeeper.keeper.wiring import Edges
+from spotkeeper.keeper.spending import spent_usd
+from spotkeeper.keeper.wiring import Edges, outside
 from spotkeeper.lifecycle import settle
+from spotkeeper.lifecycle.claim import claim_title
 from spotkeeper.lifecycle.giveback import GiveBack, Outcome, left_behind
 from spotkeeper.lifecycle.ports import Talk
 from spotkeeper.lifecycle.presence import machines
@@ -42,12 +45,24 @@ class Ending:
         places, failed = self._look.inhabited(in_regions, name)
         closed = [each for each in failed if isinstance(each, CredentialsProblem)]
         silent = [str(each.region) for each in failed if each not in closed]
-        if not places and not self._edges.journal.read(name):
+        events = self._edges.journal.read(name)
+        if not places and not events and not self._claimed(name):
             unseen = ", ".join(str(each.region) for each in failed)
             told = f" ({unseen} did not answer)" if unseen else ", and never was on this computer"
             raise NotFound(f"There is no machine {name}{told}")
+        if event.is_damaged(events):  # it may own what is too young to be listed, anywhere
+            unlooked = {each.region for each in failed}
+            places = tuple(region for region in in_regions if region not in unlooked)
         notes = tuple(f"{each.region} was not looked at: {each.message}" for each in closed)
         return (*places, *silent), notes
+
+    def _claimed(self, name: str) -> bool:
+        """Whether a computer that this one does not know of claimed the name."""
+        names, title = self._edges.names, claim_title(self._look.owner, name)
+        try:
+            return names.holder(names.home(), title) is not None
+        except SpotkeeperError:
+            return False  # where nobody may look, nothing is claimed or ended either
 
     def end(self, name: str, places: Sequence[str]) -> tuple[Outcome, Cost | None]:
         """End all of a name in the given regions and in those that the journal remembers."""
@@ -60,13 +75,13 @@ class Ending:
             self._forget_files(name)
         return outcome, self._cost(name, intervals(seen, until=self._edges.clock.now()))
 
-    def undo(self, name: str, problem: BaseException, tokens: frozenset[str]) -> SpotkeeperError:
+    def undo(self, name: str, problem: BaseException, made: frozenset[str]) -> SpotkeeperError:
         """Give back what a failed launch made, known by its tokens, and nothing else of the name;
         the error to raise, with what is left."""
         if event.is_open(self._edges.journal.read(name)):
             self._talk.say("giving back what was begun")
             try:
-                outcome = self.giveback().end(name, (), only=tokens)
+                outcome = self.giveback().end(name, (), only=made)
             except KeyboardInterrupt:
                 return Interrupted(
                     f"Interrupted twice: what was begun for {name} may still exist",
@@ -74,7 +89,7 @@ class Ending:
                 )
             if outcome.left:
                 return left_behind(outcome, f"{str(problem) or 'Interrupted'}. ")
-            if tokens:
+            if made:
                 self._forget_files(name)
         if isinstance(problem, SpotkeeperError):
             return problem
@@ -96,22 +111,22 @@ class Ending:
         )
 
     def settle(self, looked: Sequence[str]) -> None:
-        """Close the journal of what was ended long enough ago, where all its regions answer."""
+        """Close the journal of what was ended long enough ago, where all its regions answer and
+        nobody works on it."""
         journal = self._edges.journal
         for name in settle.due(journal, self._edges.clock.now()):
             if set(event.regions(journal.read(name))) <= set(looked):
-                with journal.lock(name):
+                with suppress(Busy), journal.lock(name):
                     settle.settle((name,), journal=journal, giveback=self.giveback())
+
+    def forget_unless_ready(self, name: str) -> None:
+        """Remove the files that a machine had, unless another one of the name is wanted."""
+        if not event.ready_tokens(self._edges.journal.read(name)):
+            self._forget_files(name)
 
     def giveback(self) -> GiveBack:
         """The lifecycle's own give-back for the caller."""
-        return GiveBack(
-            owner=self._look.owner,
-            cloud=self._edges.cloud,
-            journal=self._edges.journal,
-            clock=self._edges.clock,
-            talk=self._talk,
-        )
+        return GiveBack(self._look.owner, outside(self._edges, self._talk))
 
     def _forget_files(self, name: str) -> None:
         """The key that was made for the machine, and the host key it had."""
@@ -130,7 +145,7 @@ class Ending:
         if not stretches:
             return None
         try:
-            spot = sum((self._spot_usd(one) for one in stretches), Decimal(0))
+            spot = spent_usd(stretches, self._edges.prices)
             on_demand = [self._on_demand_usd(one) for one in stretches]
         except SpotkeeperError:
             return None
@@ -145,12 +160,6 @@ class Ending:
             spot_usd=spot,
             on_demand_usd=sum(known, Decimal(0)) if len(known) == len(stretches) else None,
         )
-
-    def _spot_usd(self, one: Interval) -> Decimal:
-        history = self._edges.prices.price_history(
-            one.region, one.instance_type, one.zone_name, one.begin
-        )
-        return spot_usd(one, history)
 
     def _on_demand_usd(self, one: Interval) -> Decimal | None:
         prices = self._edges.on_demand.on_demand_prices(one.region, {one.instance_type}).value

@@ -1,7 +1,7 @@
 """Our own machines' past, read from the journal."""
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from spotkeeper.costs.usage import Interval, intervals
@@ -9,7 +9,7 @@ from spotkeeper.errors import StoreProblem
 from spotkeeper.lifecycle.ports import Journal
 from spotkeeper.market.experience import experiences, refusals
 from spotkeeper.market.risk import Experiences
-from spotkeeper.model.event import Event, What
+from spotkeeper.model.event import Event, lives
 from spotkeeper.model.odds import TypeInZone
 
 
@@ -28,16 +28,4 @@ def learnt(journal: Journal, now: datetime) -> Experiences:
 def _lives(journal: Journal) -> Iterator[Sequence[Event]]:
     for name in journal.names():
         with contextlib.suppress(StoreProblem):
-            yield from _split(journal.read(name))
-
-
-def _split(events: Iterable[Event]) -> Iterator[Sequence[Event]]:
-    """One life of a name after another; each ends when it is gone for certain."""
-    life: list[Event] = []
-    for event in events:
-        life.append(event)
-        if event.what is What.SETTLED:
-            yield life
-            life = []
-    if life:
-        yield life
+            yield from lives(journal.read(name))

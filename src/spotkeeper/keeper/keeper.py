@@ -3,6 +3,7 @@
 from __future__ import annotations  # most of these classes are imported by one verb only
 
 import os
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,14 +12,24 @@ from spotkeeper.errors import NotFound
 from spotkeeper.keeper import regions
 from spotkeeper.keeper.finding import Finding, Inquiry
 from spotkeeper.keeper.wiring import Connection, Edges, OnCall, Silence, connect
+from spotkeeper.lifecycle.forgiving import Forgiving
 from spotkeeper.model.offer import Dated
 from spotkeeper.model.price_table import MAX_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from spotkeeper.keeper.answers import Comparison, Farewell, Listing, MachineReport
+    from spotkeeper.keeper.answers import (
+        Comparison,
+        Extension,
+        Farewell,
+        History,
+        Listing,
+        MachineReport,
+        Swept,
+    )
     from spotkeeper.keeper.ending import Ending
+    from spotkeeper.keeper.guarding import Guarding
     from spotkeeper.keeper.launching import Confirm, Launching
     from spotkeeper.keeper.looking import Look
     from spotkeeper.keeper.price_files import PriceHistory
@@ -26,6 +37,7 @@ if TYPE_CHECKING:
     from spotkeeper.lifecycle.doctor import Check
     from spotkeeper.lifecycle.plan import Plan, Wish
     from spotkeeper.lifecycle.ports import Talk
+    from spotkeeper.market.feeds import Progress
     from spotkeeper.model.machine import Machine
     from spotkeeper.model.need import Need
     from spotkeeper.model.offer import Ranking
@@ -45,7 +57,9 @@ class Keeper:
 
     def __init__(self, edges: Edges, *, talk: Talk | None = None) -> None:
         self._talk = talk or Silence()
-        self._edges = edges
+        self._launch_edges = edges
+        self._journal = Forgiving(edges.journal, edges.clock)
+        self._edges = edges = replace(edges, journal=self._journal)
         self._cloud = edges.cloud
         self._finding = Finding(edges)
 
@@ -73,7 +87,7 @@ class Keeper:
     def _launching(self) -> Launching:
         from spotkeeper.keeper.launching import Launching
 
-        return Launching(self._edges, self._look, self._ending, self._talk)
+        return Launching(self._launch_edges, self._look, self._ending, self._talk)
 
     @classmethod
     def connect(
@@ -91,10 +105,17 @@ class Keeper:
         chosen = chosen or Connection()
         return cls(connect(chosen, environment=os.environ, on_call=on_call), talk=talk)
 
+    @cached_property
+    def _guarding(self) -> Guarding:
+        from spotkeeper.keeper.guarding import Guarding
+
+        return Guarding(self._edges, self._look)
+
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What must be said with every answer, such as that prices are simulated."""
-        return self._edges.warnings
+        """What must be said with every answer, such as that prices are simulated, and what was
+        found wrong with the journal so far."""
+        return (*self._edges.warnings, *self._journal.warnings)
 
     def find(self, need: Need, inquiry: Inquiry = ANYTHING) -> Ranking:
         """Rank the pools that fit a need, over all regions that it names.
@@ -105,7 +126,12 @@ class Keeper:
         return self._finding.find(need, inquiry)
 
     def prices(
-        self, types: Sequence[str], in_regions: Sequence[str] = (), *, zones: bool = False
+        self,
+        types: Sequence[str],
+        in_regions: Sequence[str] = (),
+        *,
+        zones: bool = False,
+        told: Progress | None = None,
     ) -> Comparison:
         """The cheapest zone of each type and region, in the order in which they were named; all
         zones on demand.
@@ -113,17 +139,22 @@ class Keeper:
         Raises:
             NoOffers: none of the types has a Spot price in the regions.
         """
-        return self._prices.comparison(types, in_regions, zones=zones)
+        return self._prices.comparison(types, in_regions, zones=zones, told=told)
 
     def price_history(
-        self, types: Sequence[str], in_regions: Sequence[str] = (), *, days: int = MAX_DAYS
+        self,
+        types: Sequence[str],
+        in_regions: Sequence[str] = (),
+        *,
+        days: int = MAX_DAYS,
+        told: Progress | None = None,
     ) -> PriceHistory:
         """The prices of every zone in the last days, EC2's 90 at most.
 
         Raises:
             NoOffers: none of the types has a Spot price in the regions.
         """
-        return self._prices.history(types, in_regions, days=days)
+        return self._prices.history(types, in_regions, days=days, told=told)
 
     def plan(self, wish: Wish) -> Plan:
         """What ``up`` would do, asking only what costs nothing.
@@ -147,10 +178,14 @@ class Keeper:
 
     def machines(self, in_regions: Sequence[str] = (), *, ended: bool = False) -> Listing:
         """The caller's machines, as AWS lists them now; with the ended ones on demand."""
+        from spotkeeper.keeper.answers import Listing
+
         chosen = regions.listed(in_regions, self._edges)
         listing = self._look.listing(chosen, ended=ended)
         self._ending.settle(chosen)
-        return listing
+        reports = tuple(self._guarding.watched(report) for report in listing.reports)
+        told = [warning for report in reports for warning in report.warnings]
+        return Listing(reports, (*listing.warnings, *told, *self._journal.warnings))
 
     def remember_listing(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Keep a list of machines, as it was shown, for ``last_listing``."""
@@ -171,13 +206,32 @@ class Keeper:
         return Dated(kept[1], datetime.fromisoformat(kept[0]))
 
     def machine(self, name: str, in_regions: Sequence[str] = ()) -> MachineReport:
-        """One machine.
+        """One machine; if it is stopped, with what its disks cost.
+
+        Its guard is pointed at the instance that it has now, and its deadline kept to its budget;
+        the report's warnings say so where anything was changed.
 
         Raises:
             NotFound: none of that name is in the regions.
         """
+        report = self._looked(name, in_regions)
+        kept = self._guarding.kept_to_budget(self._guarding.watched(report))
+        return self._look.with_disks(kept)
+
+    def _looked(self, name: str, in_regions: Sequence[str] = ()) -> MachineReport:
         found = self._look.present(name, regions.listed(in_regions, self._edges))
         return self._look.reports(found[:1])[0]
+
+    def history(self, name: str, *, every: bool = False) -> History:
+        """What happened to a name of this computer's journal, also to one that is gone: in its
+        last life, or in ``every`` one.
+
+        Raises:
+            NotFound: the journal has never heard of it.
+        """
+        from spotkeeper.keeper.history import history
+
+        return history(name, self._edges, every=every)
 
     def login(self, name: str) -> Login:
         """How to reach a running machine.
@@ -185,7 +239,7 @@ class Keeper:
         Raises:
             NotFound: no such machine, or it has no address now.
         """
-        report = self.machine(name)
+        report = self._looked(name)
         if report.login is None:
             raise NotFound(
                 f"{name} cannot be reached now: {report.machine.summary()}",
@@ -209,16 +263,29 @@ class Keeper:
         with self._edges.journal.lock(name):
             machine = self._settled(name)
             waiter, clock = self._launching.waiter(), self._edges.clock
-            power.start(machine, cloud=self._cloud, waiter=waiter, clock=clock)
+            renew = self._guarding.renew
+            power.start(machine, cloud=self._cloud, waiter=waiter, clock=clock, renew=renew)
+            self._launching.adopt(machine)
         return self.machine(name, (machine.region,))
+
+    def extend(self, name: str, by: timedelta | None) -> Extension:
+        """Move a machine's deadline later by a time, from now where it has passed or there was
+        none; ``None`` takes it away.
+
+        Raises:
+            NotFound: no such machine.
+            Refused: the machine is ending, or its request ends before.
+        """
+        with self._edges.journal.lock(name):
+            return self._guarding.extend(self._looked(name).machine, by)
 
     def _settled(self, name: str) -> Machine:
         """A machine once it neither starts nor stops: EC2 refuses to turn it around halfway."""
-        machine = self.machine(name).machine
+        machine = self._looked(name).machine
         if machine.instance is None or not machine.instance.passing:
             return machine
         self._launching.waiter().until_settled(machine.instance)
-        return self.machine(name, (machine.region,)).machine
+        return self._looked(name, (machine.region,)).machine
 
     def down(self, names: Sequence[str]) -> Farewell:
         """Give machines back: cancel, terminate, verify, and remove what was made for them.
@@ -231,7 +298,7 @@ class Keeper:
 
         enabled = regions.listed((), self._edges)
         places = {name: self._ending.places(name, enabled) for name in names}
-        outcome, costs, told = Outcome(), [], list(self.warnings)
+        outcome, costs, told = Outcome(), [], list[str]()
         for name, (found, unknown) in places.items():
             with self._edges.journal.lock(name):
                 ended, cost = self._ending.end(name, found)
@@ -239,7 +306,7 @@ class Keeper:
             costs += [cost] if cost else []
             told += [*unknown, *self._ending.unsure(name)]
         self._ending.settle(enabled)
-        return Farewell(outcome, tuple(costs), tuple(dict.fromkeys(told)))
+        return Farewell(outcome, tuple(costs), tuple(dict.fromkeys((*self.warnings, *told))))
 
     def everything(self) -> tuple[str, ...]:
         """Every name that may still own something: machines, disks, or open in the journal."""
@@ -257,6 +324,22 @@ class Keeper:
             if self._cloud.holdings(region):
                 farewell.outcome.add(self._ending.giveback().end_shared(region))
         return farewell
+
+    def sweep(self, *, apply: bool = False) -> Swept:
+        """Everything of the caller in all enabled regions that nobody wants any more, by AWS's
+        tags and this computer's journal; with ``apply`` it is ended.
+
+        Raises:
+            Interrupted: by Ctrl-C; what is left is found by the next sweep.
+        """
+        from spotkeeper.keeper.surveying import Surveyor
+        from spotkeeper.keeper.sweeping import Sweeping
+
+        surveyor = Surveyor(self._edges, self._look.owner)
+        sweeping = Sweeping(self._edges, surveyor, self._ending, self._talk)
+        enabled = regions.listed((), self._edges)
+        swept = sweeping.apply(enabled) if apply else sweeping.listing(enabled)
+        return replace(swept, warnings=(*self.warnings, *swept.warnings))
 
     def doctor(
         self, types: Sequence[str], *, image: str, region: str | None = None

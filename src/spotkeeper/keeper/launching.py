@@ -6,16 +6,21 @@ from dataclasses import replace
 from spotkeeper.errors import Declined, NameTaken, SpotkeeperError
 from spotkeeper.keeper import regions
 from spotkeeper.keeper.answers import MachineReport
+from spotkeeper.keeper.disks import usd_per_gib_month
 from spotkeeper.keeper.ending import Ending
+from spotkeeper.keeper.guarding import Guarding
 from spotkeeper.keeper.looking import Look
-from spotkeeper.keeper.wiring import Edges
+from spotkeeper.keeper.wiring import Edges, outside
 from spotkeeper.lifecycle.ground import Ground, GroundKeeper, no_default_vpc
+from spotkeeper.lifecycle.guard import role_arn
 from spotkeeper.lifecycle.launch import Launcher
 from spotkeeper.lifecycle.plan import Candidate, Plan, Wish, check, disk_gib, make_plan
 from spotkeeper.lifecycle.ports import Talk
+from spotkeeper.lifecycle.presence import name_taken
 from spotkeeper.lifecycle.userdata import compose, guard_values
 from spotkeeper.lifecycle.wait import Waiter
 from spotkeeper.model import event
+from spotkeeper.model.disk import USUAL_TYPE, Disk
 from spotkeeper.model.machine import Instance, Machine
 from spotkeeper.model.need import Need
 from spotkeeper.model.offer import Ranking
@@ -41,9 +46,14 @@ class Launching:
         check(wish)
         if wish.key_file is not None:
             keys.read_public_key(wish.key_file)
+        if wish.guard:
+            role = role_arn(wish.guard_role, self._cloud.caller())
+            wish = replace(wish, guard_role=role)
         need = replace(wish.need, zones=self._zone_of_subnet(wish) or wish.need.zones)
         plan = make_plan(wish, find(need), now=self._edges.clock.now())
-        return replace(plan, warnings=(*self._edges.warnings, *plan.warnings))
+        prices = usd_per_gib_month(self._edges.storage, plan.first.pool.region)
+        told = (*self._edges.warnings, *plan.warnings)
+        return replace(plan, usd_per_gib_month=prices, warnings=told)
 
     def run(self, plan: Plan, confirm: Confirm, *, dry_run: bool) -> MachineReport | None:
         """Ask the user, then EC2; with ``dry_run`` EC2 only says whether it would.
@@ -52,15 +62,17 @@ class Launching:
             SpotkeeperError: after what was begun has been given back.
         """
         launcher = self._free(plan)
-        self._check_first(plan)
+        plan = replace(plan, disk=self._check_first(plan))
         if not confirm(plan):
             raise Declined("Nothing was launched", next_step="Run the command again when ready.")
         if dry_run:
             self._ask(plan, launcher)
             return None
         with self._edges.journal.lock(plan.wish.name):
-            # The question took time: another terminal or computer may have used the name.
-            return self._launched(plan, self._free(plan))
+            # The question took time: another terminal may have used the name. Another computer may
+            # have, too: the claim that the launcher makes tells.
+            self._refuse_unfinished(plan.wish.name)
+            return self._launched(plan, launcher)
 
     def waiter(self) -> Waiter:
         """Waits for machines, saying how long it takes."""
@@ -84,12 +96,16 @@ class Launching:
         ground = self._ground_keeper(plan.wish)
         try:
             instance = launcher.launch(ground, self._edges.boot_script)
+            granted = _granted(plan, instance)
+            Guarding(self._edges, self._look).arm(plan, instance, granted)
             running = self.waiter().until_reachable(instance)
+            self._note_ready(plan.wish.name)
         except (SpotkeeperError, KeyboardInterrupt) as problem:
-            raise self._ending.undo(plan.wish.name, problem, launcher.tokens) from problem
+            if isinstance(problem, NameTaken) and not launcher.holds_name:
+                raise self._lost(launcher, problem) from problem
+            raise self._ending.undo(plan.wish.name, problem, launcher.made) from problem
         machine = Machine(running, None)
         self._look.note(machine)
-        granted = _granted(plan, running)
         return MachineReport(
             machine,
             granted.offer.spot_usd_per_hour,
@@ -98,6 +114,34 @@ class Launching:
             plan.warnings,
             granted.max_usd_per_hour,
         )
+
+    def adopt(self, machine: Machine) -> None:
+        """Take a machine whose launch was cut off for wanted after all."""
+        if machine.launch and machine.launch == event.cut_off(
+            self._edges.journal.read(machine.name)
+        ):
+            self._note_ready(machine.name)
+
+    def _note_ready(self, name: str) -> None:
+        """Write down that the launch came to its end: from now on its machine is wanted."""
+        journal = self._edges.journal
+        fields = {"token": event.last_launch(journal.read(name))}
+        journal.append(name, event.Event(self._edges.clock.now(), event.What.READY, fields))
+
+    def _lost(self, launcher: Launcher, problem: NameTaken) -> NameTaken:
+        """The error of who was not the first: with the winner's machine, if EC2 lists it.
+
+        Nothing was made, so that there is nothing to undo, and what is there is another launch's.
+        """
+        name, journal = launcher.name, self._edges.journal
+        life = event.this_life(journal.read(name))
+        if {each.get("claim") for each in life if each.what is event.What.INTENT} <= launcher.made:
+            journal.append(name, event.Event(self._edges.clock.now(), event.What.SETTLED))
+        try:
+            found = self._look.present(name, regions.listed((), self._edges))
+        except SpotkeeperError:
+            return problem
+        return name_taken(found[0])
 
     def _ask(self, plan: Plan, launcher: Launcher) -> None:
         """DryRun with what exists; a group or key that would be made is left out."""
@@ -108,14 +152,15 @@ class Launching:
         order = launcher.order(plan.candidates[0], ground, self._edges.boot_script, "dry-run")
         self._cloud.ask(order)
 
-    def _check_first(self, plan: Plan) -> None:
-        """Meet, before the question, what would stop the first candidate for certain."""
+    def _check_first(self, plan: Plan) -> Disk:
+        """Meet, before the question, what would stop the first candidate for certain; the disk
+        that it would have."""
         offer, wish = plan.first, plan.wish
         if not self._cloud.subnets(offer.pool.region, wish.subnet_id):
             raise no_default_vpc(offer.pool.region)
         image = self._cloud.image(offer.pool.region, plan.image_for(offer), offer.hardware.arch)
-        disk_gib(wish, image.root_gib)
         compose(self._edges.boot_script, guard_values(plan.deadline), wish.user_script)
+        return Disk(USUAL_TYPE, disk_gib(wish, image.root_gib))
 
     def _ground_keeper(self, wish: Wish) -> GroundKeeper:
         if not wish.key_name:
@@ -125,14 +170,7 @@ class Launching:
         return GroundKeeper(self._cloud, owner=self._look.owner, wish=wish, caller_cidr=cidr)
 
     def _launcher(self, plan: Plan) -> Launcher:
-        return Launcher(
-            plan,
-            owner=self._look.owner,
-            cloud=self._cloud,
-            journal=self._edges.journal,
-            clock=self._edges.clock,
-            talk=self._talk,
-        )
+        return Launcher(plan, owner=self._look.owner, outside=outside(self._edges, self._talk))
 
     def _key(self, wish: Wish) -> keys.Key:
         if wish.key_file is not None:
@@ -150,6 +188,13 @@ class Launching:
 
     def _refuse_unfinished(self, name: str) -> None:
         events = self._edges.journal.read(name)
+        if event.is_damaged(events):
+            raise NameTaken(
+                f"A line of the journal of {name} is damaged: the name may own what it does not "
+                "know",
+                next_step=f"Run `spot down {name}`, which looks in every region and ends all of "
+                "it, or `spot sweep` to see what there is.",
+            )
         now = self._edges.clock.now()
         young = [e for e in event.unfinished(events) if now - e.at < event.VISIBILITY_WINDOW]
         if young:

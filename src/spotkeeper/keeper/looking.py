@@ -9,15 +9,19 @@ from spotkeeper.costs.usage import sighting
 from spotkeeper.errors import NotFound, SpotkeeperError
 from spotkeeper.keeper import regions
 from spotkeeper.keeper.answers import Listing, MachineReport
+from spotkeeper.keeper.disks import together, usd_per_gib_month
 from spotkeeper.keeper.wiring import Edges
 from spotkeeper.lifecycle.ground import key_name
 from spotkeeper.lifecycle.ports import Holding, ThingKind
-from spotkeeper.lifecycle.presence import BILLED, machines
+from spotkeeper.lifecycle.presence import BILLED, is_held, machines
 from spotkeeper.model import event
-from spotkeeper.model.machine import Machine
+from spotkeeper.model.machine import InstanceState, Machine
 from spotkeeper.model.naming import TAG_NAME, TAG_OWNER, is_name
 from spotkeeper.ssh import keys
 from spotkeeper.ssh.shell import Login
+
+#: Things of a name that outlive its machine.
+KEPT = frozenset({ThingKind.VOLUME, ThingKind.TEMPLATE})
 
 
 class Look:
@@ -26,6 +30,7 @@ class Look:
     def __init__(self, edges: Edges) -> None:
         self._edges = edges
         self._cloud = edges.cloud
+        self._journal = edges.journal
 
     @property
     def owner(self) -> str:
@@ -67,13 +72,14 @@ class Look:
         return sorted(present, key=lambda machine: not machine.alive)
 
     def names(self, in_regions: Sequence[str]) -> set[str]:
-        """Names of machines that are alive and of disks that exist, also without an instance."""
+        """Names of machines that are alive, and of disks and claims that exist without one."""
 
         def look(region: str) -> set[str]:
-            billed = self._billed(region)
-            disks = {h.tags.get(TAG_NAME, "") for h in billed if h.thing.kind == ThingKind.VOLUME}
+            mine = self._mine(region)
+            kept = {h.tags.get(TAG_NAME, "") for h in mine if h.thing.kind in KEPT}
+            billed = any(holding.thing.kind in BILLED for holding in mine)
             found = machines(self._cloud, region, self.owner) if billed else []
-            return disks | {machine.name for machine in found if machine.alive}
+            return kept | {machine.name for machine in found if machine.alive}
 
         found, _ = regions.in_each(in_regions, look)
         return {name for name in set().union(*found) if is_name(name)}
@@ -111,6 +117,18 @@ class Look:
             for machine in everything
         )
 
+    def with_disks(self, report: MachineReport) -> MachineReport:
+        """With what its disks cost, where it is stopped and nothing else of it does."""
+        machine = report.machine
+        if machine.state != InstanceState.STOPPED:
+            return report
+        try:
+            volumes = self._cloud.volumes(machine.region, self.owner, machine.name)
+        except SpotkeeperError:
+            return report
+        prices = usd_per_gib_month(self._edges.storage, machine.region)
+        return replace(report, disks=together([each.disk for each in volumes], prices))
+
     def login(self, machine: Machine) -> Login | None:
         """How to reach a machine; ``None`` while it has no address, or not for long any more."""
         instance = machine.instance
@@ -144,11 +162,11 @@ class Look:
         return [machine for each in found for machine in each], [*silent, *failed]
 
     def _billed(self, region: str) -> list[Holding]:
-        return [
-            holding
-            for holding in self._cloud.holdings(region)
-            if holding.thing.kind in BILLED and holding.tags.get(TAG_OWNER) == self.owner
-        ]
+        return [holding for holding in self._mine(region) if holding.thing.kind in BILLED]
+
+    def _mine(self, region: str) -> list[Holding]:
+        everything = self._cloud.holdings(region)
+        return [holding for holding in everything if holding.tags.get(TAG_OWNER) == self.owner]
 
     def _identity(self, machine: Machine) -> Path | None:
         """The private key whose public half the instance was launched with, if it is known."""
@@ -182,12 +200,26 @@ class Look:
         return prices
 
     def _half_created(self, found: Sequence[Machine], looked: Sequence[str]) -> tuple[str, ...]:
+        """Launches that died: nobody works on their names any more."""
         alive = {machine.name for machine in found if machine.alive}
-        journal = self._edges.journal
+        told = ((name, self._half(name, alive=name in alive)) for name in self._names(looked))
         return tuple(
-            f"{name}: a launch did not finish; run `spot down {name}` to make sure"
-            for name in journal.names()
-            if name not in alive
-            and event.unfinished(journal.read(name))
-            and set(event.regions(journal.read(name))) & set(looked)
+            f"{name}: {half}" for name, half in told if half and not is_held(self._journal, name)
         )
+
+    def _names(self, looked: Sequence[str]) -> list[str]:
+        journal = self._journal
+        return [
+            name for name in journal.names() if {*event.regions(journal.read(name))} & {*looked}
+        ]
+
+    def _half(self, name: str, *, alive: bool) -> str:
+        events = self._journal.read(name)
+        if alive and event.cut_off(events):
+            return (
+                f"its launch was cut off, and `spot sweep` counts it as unwanted; keep it with "
+                f"`spot start {name}`, or end it with `spot down {name}`"
+            )
+        if not alive and event.unfinished(events):
+            return f"a launch did not finish; run `spot down {name}` to make sure"
+        return ""

@@ -24,7 +24,8 @@ _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d+")
 class PriceHistory:
     """The histories of pools from ``begin`` to ``end``, by type, region and zone.
 
-    ``rows``  how many were read, those of other pools included.
+    ``rows``         how many were read, those of other pools included.
+    ``interrupted``  somebody did not want to wait for the regions that are missing.
     """
 
     pools: tuple[PoolHistory, ...]
@@ -32,6 +33,7 @@ class PriceHistory:
     end: datetime
     rows: int
     warnings: tuple[str, ...] = ()
+    interrupted: bool = False
 
 
 def from_file(

@@ -4,12 +4,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from spotkeeper.keeper import regions
+from spotkeeper.errors import NoCredentials
+from spotkeeper.keeper import public_market, regions
 from spotkeeper.keeper.answers import Comparison, PriceRow
 from spotkeeper.keeper.finding import Finding, Inquiry
 from spotkeeper.keeper.price_files import PriceHistory, by_name, histories
 from spotkeeper.keeper.wiring import Edges
 from spotkeeper.lifecycle.plan import no_offers
+from spotkeeper.market.feeds import Progress
 from spotkeeper.market.series import PoolHistory
 from spotkeeper.model.need import Need
 from spotkeeper.model.offer import Ranking, Refusal, SortBy
@@ -29,15 +31,21 @@ class Prices:
         self._finding = finding
 
     def comparison(
-        self, types: Sequence[str], in_regions: Sequence[str], *, zones: bool
+        self,
+        types: Sequence[str],
+        in_regions: Sequence[str],
+        *,
+        zones: bool,
+        told: Progress | None = None,
     ) -> Comparison:
         """The cheapest zone of each type and region, or all its ``zones``, the cheapest first.
 
         Raises:
             NoOffers: none of the types has a Spot price in the regions.
+            Interrupted: nor had one arrived when somebody pressed Ctrl-C.
         """
         need = Need(types=tuple(types), regions=tuple(in_regions))
-        by_price = Inquiry(by=SortBy.PRICE, limit=ALL_POOLS, explain=True)
+        by_price = Inquiry(by=SortBy.PRICE, limit=ALL_POOLS, explain=True, told=told)
         ranking = self._finding.find(need, by_price)
         if not ranking.offers:
             raise no_offers(ranking)
@@ -46,11 +54,16 @@ class Prices:
             _all_zones(ranking) if zones else _cheapest(ranking),
             key=lambda row: order.get(row.instance_type, len(order)),
         )
-        told = (*self._edges.warnings, *ranking.warnings, *_lines(ranking.refused))
-        return Comparison(tuple(rows), told)
+        warnings = (*self._edges.warnings, *ranking.warnings, *_lines(ranking.refused))
+        return Comparison(tuple(rows), warnings, ranking.made_at, ranking.interrupted)
 
     def history(
-        self, types: Sequence[str], in_regions: Sequence[str], *, days: int
+        self,
+        types: Sequence[str],
+        in_regions: Sequence[str],
+        *,
+        days: int,
+        told: Progress | None = None,
     ) -> PriceHistory:
         """The prices of every zone in the last ``days``; a region that did not answer to the end
         is named and left out, since half of a history has other figures than the whole.
@@ -58,18 +71,22 @@ class Prices:
         Raises:
             BadInput: a name that is no instance type.
             NoOffers: none of the types has a Spot price in the regions.
+            Interrupted: no region had answered to the end when somebody pressed Ctrl-C.
         """
-        searched = regions.searched(in_regions, self._edges)
         now = self._edges.clock.now()
         since = now - timedelta(days=days)
-        found = self._edges.market.histories(searched, types, since)
-        told = [f"{each.region}: {each.problem.message}" for each in found.tables if each.problem]
+        try:
+            searched = regions.searched(in_regions, self._edges)
+            found = self._edges.market.histories(searched, types, since, told=told)
+        except NoCredentials as refused:
+            raise public_market.no_history(refused) from None
+        notes = [f"{each.region}: {each.problem.message}" for each in found.tables if each.problem]
         pools: list[PoolHistory] = []
         rows = 0
         for table in (each for each in found.tables if not each.problem):
             kept, lost = _kept(table)
             rows += kept.rows
-            told += [f"{table.region}: {lost:,} prices could not be read"] if lost else []
+            notes += [f"{table.region}: {lost:,} prices could not be read"] if lost else []
             pools += histories(
                 kept.dump().pools,
                 end=now.timestamp(),
@@ -77,10 +94,12 @@ class Prices:
                 region=table.region,
             )
         if not pools:
-            raise no_offers(Ranking((), found.missing, tuple(told)))
-        told += _lines(found.missing)
+            nothing = Ranking((), found.missing, tuple(notes), interrupted=found.interrupted)
+            raise no_offers(nothing)
+        notes += _lines(found.missing)
         priced = tuple(sorted(self._listed(pools), key=by_name))
-        return PriceHistory(priced, since, now, rows, (*self._edges.warnings, *told))
+        warnings = (*self._edges.warnings, *notes)
+        return PriceHistory(priced, since, now, rows, warnings, found.interrupted)
 
     def _listed(self, pools: Sequence[PoolHistory]) -> Iterator[PoolHistory]:
         """The histories with the On-Demand prices of now."""

@@ -12,15 +12,17 @@ from spotkeeper.market.feeds import PublicPriceFeed
 from spotkeeper.market.market import Sight
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.need import ANY_REGION, Need
-from spotkeeper.model.offer import Dated
+from spotkeeper.model.offer import Dated, Refusal
 from spotkeeper.model.place import Zone
 from spotkeeper.model.pool import LINUX
 from spotkeeper.model.price_table import PriceTable, Row
 
 NOTE = (
     "no AWS credentials were found: these are AWS's public prices, one for each region and type; "
-    "credentials add the price of every zone, On-Demand prices, GPUs, and the machines themselves"
+    "credentials add the price of every zone, On-Demand prices, price histories, GPUs, placement "
+    "scores, quotas, and the machines themselves"
 )
+NO_PRICE = "there is no public Spot price of it in this region"
 
 
 def look(edges: Edges, need: Need, refused: NoCredentials) -> Scene:
@@ -40,11 +42,18 @@ def look(edges: Edges, need: Need, refused: NoCredentials) -> Scene:
         PriceTable(place, _rows(place, found.value.get(place, {}), need.types, at), found.as_of)
         for place in places
     ]
-    sold = {row[0] for table in tables for row in table.rows}
-    if unsold := [name for name in exact_names(need.types) if name not in sold]:
+    sold = {(row[0], table.region) for table in tables for row in table.rows}
+    names = {name for name, _ in sold}
+    if unsold := [name for name in exact_names(need.types) if name not in names]:
         edges.market.refuse_unknown(unsold)
-    sight = Sight(tables, _hardware(edges, found))
     silent = [place for place in places if place not in found.value]
+    missing = [
+        Refusal(f"{name}@{place}*", NO_PRICE)
+        for place in places
+        for name in exact_names(need.types)
+        if (name, place) not in sold and place not in silent
+    ]
+    sight = Sight(tables, _hardware(edges, found), tuple(missing))
     told = [f"{place}: there are no public prices" for place in silent]
     return Scene(places, sight, is_public=True, notes=(NOTE, *told))
 
@@ -52,6 +61,14 @@ def look(edges: Edges, need: Need, refused: NoCredentials) -> Scene:
 def refuse_to_guess(refused: NoCredentials) -> NoCredentials:
     """The error where every type was left out because its GPUs are not known."""
     return _beyond(refused, "the public feeds know vCPUs and memory only, no GPU or architecture")
+
+
+def no_history(refused: NoCredentials) -> NoCredentials:
+    """The error where prices over time were asked for."""
+    return NoCredentials(
+        f"{refused.message}; the public feeds have the prices of now only, no history",
+        next_step=f"{refused.next_step} A history in a file is read with --from FILE.",
+    )
 
 
 def _beyond(refused: NoCredentials, told: str) -> NoCredentials:

@@ -18,7 +18,7 @@ def searched(asked: Sequence[str], edges: Edges) -> tuple[str, ...]:
         BadInput: a name that no region has, or nothing says which region is meant.
     """
     if ANY_REGION in asked:
-        return edges.cloud.regions()
+        return edges.enabled_regions()
     if asked:
         return tuple(dict.fromkeys(known(name, edges) for name in asked))
     if edges.default_region is None:
@@ -63,6 +63,7 @@ def in_each(
         try:
             return look(region)
         except SpotkeeperError as problem:
+            problem.region = region  # the one not looked at, wherever the call went (STS: home)
             return problem
 
     results = list(side_by_side.answers(attempt, regions).values())

@@ -6,11 +6,10 @@ from datetime import datetime
 from functools import cached_property
 
 from spotkeeper.errors import SpotkeeperError, Unreachable
-from spotkeeper.keeper.experience import learnt
 from spotkeeper.keeper.wiring import Edges
 from spotkeeper.market import scores
 from spotkeeper.market.advisor import Advisor
-from spotkeeper.market.risk import Known, OddsMaker, Scores
+from spotkeeper.market.risk import Experiences, Known, OddsMaker, Scores
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.odds import RegionOdds, Work
 from spotkeeper.model.price_table import PriceTable
@@ -42,13 +41,22 @@ def known_risk(edges: Edges, regions: Sequence[str], work: Work) -> Risk:
     """All that is known without a question about single pools; without the Spot Advisor's feed,
     our own experience is left, and the warning says why."""
     now = edges.clock.now()
-    experiences = learnt(edges.journal, now)
+    experiences = _own(edges, now)
     try:
         advice = edges.advisor.advice(regions)
     except Unreachable as problem:
         told = f"interruption rates are not known: {problem.message}"
         return Risk(Known(Advisor(), now, work, experiences), regions, warnings=(told,))
     return Risk(Known(advice.value, now, work, experiences), regions, advice.as_of)
+
+
+def _own(edges: Edges, now: datetime) -> Experiences:
+    """What happened to our own machines."""
+    if not edges.journal.names():
+        return {}
+    from spotkeeper.keeper.experience import learnt  # nothing to learn, nothing to import
+
+    return learnt(edges.journal, now)
 
 
 def scored(

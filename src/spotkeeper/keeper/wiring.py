@@ -1,7 +1,9 @@
 """The only place where real edges meet the core."""
 
+from __future__ import annotations  # a command imports only the edges that it uses
+
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -9,22 +11,37 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypedDict
 
 from spotkeeper.agent import boot_script
-from spotkeeper.aws.memory import Memory
-from spotkeeper.lifecycle.ports import Account, Clock, Cloud, Journal, Reach
-from spotkeeper.market.feeds import (
-    AdvisorFeed,
-    OnDemandFeed,
-    PriceFeed,
-    PublicPriceFeed,
-    QuotaFeed,
-    ScoreFeed,
-)
+from spotkeeper.keeper.late import late
 from spotkeeper.market.market import Market
 from spotkeeper.model.odds import Work
 from spotkeeper.store.folders import Folders
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from spotkeeper.aws.memory import Memory
     from spotkeeper.aws.session import AwsSession
+    from spotkeeper.lifecycle.ports import (
+        Account,
+        Clock,
+        Cloud,
+        Estate,
+        Journal,
+        Names,
+        Outside,
+        Reach,
+        Schedules,
+        Talk,
+    )
+    from spotkeeper.market.feeds import (
+        AdvisorFeed,
+        OnDemandFeed,
+        PriceFeed,
+        PublicPriceFeed,
+        QuotaFeed,
+        ScoreFeed,
+        StorageFeed,
+    )
 
 SANDBOX_VARIABLE = "SPOT_SANDBOX"
 SANDBOX_REGION = "us-east-1"
@@ -61,7 +78,10 @@ class Edges:
     """Everything outside that the façade needs, real or a model of it."""
 
     cloud: Cloud
+    names: Names
     account: Account
+    schedules: Schedules
+    estate: Estate
     market: Market
     prices: PriceFeed
     journal: Journal
@@ -70,9 +90,11 @@ class Edges:
     folders: Folders
     home: Path
     default_region: str | None
+    enabled_regions: Callable[[], tuple[str, ...]]
     known_regions: Callable[[], tuple[str, ...]]
     caller_cidr: Callable[[], str]
     on_demand: OnDemandFeed
+    storage: StorageFeed
     advisor: AdvisorFeed
     scores: ScoreFeed
     quotas: QuotaFeed
@@ -81,6 +103,14 @@ class Edges:
     work: Work = field(default_factory=Work)
     boot_script: str = field(default_factory=boot_script)
     warnings: tuple[str, ...] = ()
+
+
+def outside(edges: Edges, talk: Talk) -> Outside:
+    """What the lifecycle talks to."""
+    from spotkeeper.lifecycle.ports import Outside
+
+    schedules, journal = edges.schedules, edges.journal
+    return Outside(edges.cloud, edges.names, schedules, journal, edges.clock, talk)
 
 
 class SystemClock:
@@ -108,7 +138,7 @@ class SandboxTime(Protocol):
 class PracticeClock:
     """The sandbox's time. Nobody waits in practice: to sleep is to move that time forwards."""
 
-    def __init__(self, control: "SandboxTime") -> None:
+    def __init__(self, control: SandboxTime) -> None:
         self._control = control
 
     def now(self) -> datetime:
@@ -149,7 +179,6 @@ def connect(
     from spotkeeper.aws.address import CHECKIP_URL, CHECKIP_VARIABLE, caller_cidr
     from spotkeeper.aws.public_feeds import ADVISOR_URL, ADVISOR_VARIABLE
     from spotkeeper.aws.session import AwsSession
-    from spotkeeper.ssh.reach import SshPort
 
     url = environment.get(CHECKIP_VARIABLE, CHECKIP_URL)
     return _edges(
@@ -163,7 +192,7 @@ def connect(
         Around(
             folders,
             SystemClock(),
-            SshPort(),
+            late(_ssh_port),
             lambda: caller_cidr(url),
             environment.get(ADVISOR_VARIABLE, ADVISOR_URL),
             _prices_url(chosen, environment),
@@ -218,7 +247,7 @@ def _practice(
         PracticeClock(Control(found)) if found.running else SystemClock(),
         Simulated(),
         lambda: LOOPBACK_CIDR,
-        environment.get(ADVISOR_VARIABLE, f"{found.url}{SANDBOX_ADVISOR}"),
+        environment.get(ADVISOR_VARIABLE, f"{found.last_url}{SANDBOX_ADVISOR}"),
         work=chosen.work,
         warnings=(SANDBOX_WARNING, *found.notes),
         cache=f"sandbox-{found.options.scenario}-{found.options.seed}-{found.options.account}",
@@ -243,10 +272,9 @@ def _prices_url(chosen: Connection, environment: Mapping[str, str]) -> str:
     return environment.get(PRICES_VARIABLE, "" if elsewhere else PRICES_URL)
 
 
-def _edges(session: "AwsSession", around: Around) -> Edges:
-    from spotkeeper.aws.account import Ec2Account
-    from spotkeeper.aws.cloud import Ec2Cloud
-    from spotkeeper.aws.feeds import Ec2Catalog, Ec2Prices, PriceList, known_regions
+def _edges(session: AwsSession, around: Around) -> Edges:
+    from spotkeeper.aws.feeds import Ec2Catalog, Ec2Prices, PriceList
+    from spotkeeper.aws.regions import enabled_regions, known_regions
     from spotkeeper.store.cache import Cache
     from spotkeeper.store.journal import FileJournal
 
@@ -255,8 +283,11 @@ def _edges(session: "AwsSession", around: Around) -> Edges:
     prices = Ec2Prices(session, cache, around.clock.now)
     on_demand = PriceList(session, cache, around.clock.now)
     return Edges(
-        cloud=Ec2Cloud(session, cache),
-        account=Ec2Account(session),
+        cloud=late(lambda: _cloud(session, cache)),
+        names=late(lambda: _names(session)),
+        account=late(lambda: _account(session)),
+        schedules=late(lambda: _schedules(session)),
+        estate=late(lambda: _estate(session, cache)),
         market=Market(
             catalog=Ec2Catalog(session, cache, around.clock.now),
             prices=prices,
@@ -270,14 +301,58 @@ def _edges(session: "AwsSession", around: Around) -> Edges:
         folders=around.folders,
         home=Path.home(),
         default_region=session.region,
+        enabled_regions=partial(enabled_regions, session, cache),
         known_regions=partial(known_regions, session, cache),
         caller_cidr=around.caller_cidr,
         on_demand=on_demand,
+        storage=late(lambda: _storage(session, cache, around.clock.now)),
         memory=cache,
         work=around.work,
         warnings=around.warnings,
         **_facts(session, around, cache),
     )
+
+
+def _cloud(session: AwsSession, cache: Memory) -> Cloud:
+    from spotkeeper.aws.cloud import Ec2Cloud
+
+    return Ec2Cloud(session, cache)
+
+
+def _names(session: AwsSession) -> Names:
+    from spotkeeper.aws.names import Ec2Names
+
+    return Ec2Names(session)
+
+
+def _account(session: AwsSession) -> Account:
+    from spotkeeper.aws.account import Ec2Account
+
+    return Ec2Account(session)
+
+
+def _estate(session: AwsSession, cache: Memory) -> Estate:
+    from spotkeeper.aws.estate import Ec2Estate
+
+    return Ec2Estate(session, _cloud(session, cache))
+
+
+def _schedules(session: AwsSession) -> Schedules:
+    from spotkeeper.aws.schedules import EventBridgeSchedules
+
+    return EventBridgeSchedules(session)
+
+
+def _storage(session: AwsSession, cache: Memory, now: Callable[[], datetime]) -> StorageFeed:
+    from spotkeeper.aws.storage_prices import StoragePrices
+
+    return StoragePrices(session, cache, now)
+
+
+def _ssh_port() -> Reach:
+    from spotkeeper.ssh.reach import SshPort
+
+    return SshPort()
 
 
 class _Facts(TypedDict):
@@ -289,18 +364,23 @@ class _Facts(TypedDict):
     public_prices: PublicPriceFeed | None
 
 
-def _facts(session: "AwsSession", around: Around, cache: Memory) -> _Facts:
-    from spotkeeper.aws.account import Ec2Account
+def _facts(session: AwsSession, around: Around, cache: Memory) -> _Facts:
     from spotkeeper.aws.public_feeds import PublicAdvisor, PublicPrices
     from spotkeeper.aws.quotas import SpotQuotas
+
+    now, offline, url = around.clock.now, around.offline, around.prices_url
+    return _Facts(
+        advisor=PublicAdvisor(around.advisor_url, cache, now, offline=offline),
+        scores=late(lambda: _scores(session, around, cache)),
+        quotas=SpotQuotas(late(lambda: _account(session)), cache, now, session.login),
+        public_prices=PublicPrices(url, cache, now, offline=offline) if url else None,
+    )
+
+
+def _scores(session: AwsSession, around: Around, cache: Memory) -> ScoreFeed:
     from spotkeeper.aws.scores import PlacementScores
     from spotkeeper.store.cache import Cache
 
-    now, offline, url = around.clock.now, around.offline, around.prices_url
+    now = around.clock.now
     ledger = Cache(around.folders.cache / around.cache, now)  # counts, whatever is refreshed
-    return _Facts(
-        advisor=PublicAdvisor(around.advisor_url, cache, now, offline=offline),
-        scores=PlacementScores(session, cache, ledger, now),
-        quotas=SpotQuotas(Ec2Account(session), cache, now, session.login),
-        public_prices=PublicPrices(url, cache, now, offline=offline) if url else None,
-    )
+    return PlacementScores(session, cache, ledger, now)

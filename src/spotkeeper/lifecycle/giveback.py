@@ -9,14 +9,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from spotkeeper.errors import LeftBehind, Scope, SpotkeeperError
+from spotkeeper.lifecycle.arming import remove
+from spotkeeper.lifecycle.claim import Releasing
+from spotkeeper.lifecycle.guard import armed_launches, is_guarded
 from spotkeeper.lifecycle.patience import looks
 from spotkeeper.lifecycle.ports import (
-    Clock,
-    Cloud,
-    Journal,
     Leftover,
     Observation,
-    Talk,
+    Outside,
     Thing,
     ThingKind,
 )
@@ -24,15 +24,17 @@ from spotkeeper.model.event import (
     VISIBILITY_WINDOW,
     Event,
     What,
+    given_back,
     is_open,
     is_settling,
+    known_tokens,
     last_intent_at,
     launched_ids,
     regions,
     this_life,
 )
 from spotkeeper.model.machine import Instance, Volume, pair
-from spotkeeper.model.naming import TAG_LAUNCH, TAG_OWNER
+from spotkeeper.model.naming import TAG_CLAIM, TAG_LAUNCH, TAG_OWNER
 from spotkeeper.model.spot_request import CANCELLED_AND_RUNNING, SpotRequest
 
 #: Volumes in these states are gone or on their way without us.
@@ -109,11 +111,18 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is to be ended: a name with its journal, or only what some of its launches made."""
+    """What is to be ended: a name with its journal, or only what some of its launches made.
+
+    ``only`` holds the tokens of these launches and the nonces of their claims: two computers may
+    come to the same token, never to the same nonce. ``met`` gathers the nonces that were seen,
+    ``guarded`` the regions where schedules guard what was seen.
+    """
 
     name: str
     events: Sequence[Event]
     only: frozenset[str] | None = None
+    met: set[str] = field(default_factory=set)
+    guarded: set[str] = field(default_factory=set)
 
     @property
     def born(self) -> datetime | None:
@@ -122,7 +131,26 @@ class Target:
 
     def covers(self, tags: Mapping[str, str]) -> bool:
         """Whether a thing with these tags is meant."""
-        return self.only is None or tags.get(TAG_LAUNCH) in self.only
+        if self.only is None:
+            return True
+        same_claim = TAG_CLAIM not in tags or tags[TAG_CLAIM] in self.only
+        return same_claim and tags.get(TAG_LAUNCH, "") in self.only
+
+    @property
+    def covers_life(self) -> bool:
+        """Whether everything that EC2 gave to this life of the name is meant."""
+        life = this_life(self.events)
+        given = {each.get("token") for each in life if each.what is What.LAUNCHED}
+        return self.only is None or given <= self.only
+
+    @property
+    def spent(self) -> frozenset[str] | None:
+        """``only`` without the claims that other machines of this life live on."""
+        if self.only is None:
+            return None
+        life = this_life(self.events)
+        given = {each.get("token") for each in life if each.what is What.LAUNCHED} - self.only
+        return self.only - {each.get("claim") for each in life if each.get("token") in given}
 
     def part_of(self, seen: Observation) -> Observation:
         """The part of an observation that is meant; a request's instance goes with it."""
@@ -135,35 +163,75 @@ class Target:
 class GiveBack:
     """Ends machines of one owner and proves that they are gone."""
 
-    def __init__(
-        self, *, owner: str, cloud: Cloud, journal: Journal, clock: Clock, talk: Talk
-    ) -> None:
+    def __init__(self, owner: str, outside: Outside) -> None:
         self._owner = owner
-        self._cloud = cloud
-        self._journal = journal
-        self._clock = clock
-        self._talk = talk
+        self._outside = outside
+        self._cloud = outside.cloud
+        self._journal = outside.journal
+        self._clock = outside.clock
+        self._talk = outside.talk
 
     def end(
         self, name: str, in_regions: Sequence[str], *, only: frozenset[str] | None = None
     ) -> Outcome:
         """End everything of a name in the given regions, and what it shared if it was the last.
 
-        ``only`` limits it to what the launches with these tokens made. Never raises for what EC2
-        refuses: that is reported as left, with the reason.
+        ``only`` limits it to what the launches with these tokens and claims made. Never raises for
+        what EC2 refuses: that is reported as left, with the reason. The claim of the name goes
+        last: as long as it is there, no other computer launches the name.
         """
         events = self._journal.read(name)
         outcome = Outcome()
         began = self._clock.now()
+        target = Target(name, events, only)
+        self._begin(target)
         for region in dict.fromkeys((*in_regions, *regions(events))):
-            outcome.add(self._end_in(region, Target(name, events, only)))
-        if is_open(events) and not outcome.left:
+            outcome.add(self._end_in(region, target))
+        if not outcome.left:
+            outcome.add(self._disarm(target, (*in_regions, *regions(events))))
+        if not outcome.left:
+            outcome.add(self._release(target, in_regions))
+        if is_open(events) and target.covers_life and not outcome.left:
             # Every region had its last look after the beginning; only that time is certain of all.
             born = last_intent_at(events)
             over = born is None or began - born >= VISIBILITY_WINDOW
             what = What.SETTLED if over else What.SETTLING
             self._journal.append(name, Event(self._clock.now(), what))
         return outcome
+
+    def _disarm(self, target: Target, in_regions: Sequence[str]) -> Outcome:
+        """Remove the schedules that would end what is gone; nobody is asked who has none."""
+        outcome = Outcome()
+        for region in dict.fromkeys(in_regions):
+            known = armed_launches(target.events, region)
+            if not known and region not in target.guarded:
+                continue
+            try:
+                outcome.ended += remove(
+                    self._outside.schedules,
+                    target.name,
+                    region,
+                    owner=self._owner,
+                    known=known,
+                    only=target.only,
+                )
+            except SpotkeeperError as refusal:
+                thing = Thing(ThingKind.SCHEDULE, f"{target.name}-*", region)
+                outcome.left.append(Leftover(thing, refusal.message))
+        return outcome
+
+    def _begin(self, target: Target) -> None:
+        """Write down, before anything is changed, that the launches are not wanted any more."""
+        begun = known_tokens(this_life(target.events))
+        meant = begun if target.only is None else begun & target.only
+        if not meant <= given_back(target.events):
+            fields = {} if target.covers_life else {"only": " ".join(sorted(meant))}
+            self._journal.append(target.name, Event(self._clock.now(), What.ENDING, fields))
+
+    def _release(self, target: Target, in_regions: Sequence[str]) -> Outcome:
+        releasing = Releasing(target.name, self._owner, self._outside, target.spent, target.met)
+        releasing.release(in_regions)
+        return Outcome(releasing.ended, releasing.left)
 
     def end_shared(self, region: str) -> Outcome:
         """End the group and keys of the owner in a region, unless a machine still needs them."""
@@ -205,14 +273,18 @@ class GiveBack:
                 if refusal.scope is not Scope.TRANSIENT:
                     break
             self._talk.waiting(told, elapsed)
-        return self._given_up(region, target, problem, outcome)
+        return self._given_up(region, target, problem, outcome, awaited)
 
     def _look(self, region: str, target: Target, awaited: set[str]) -> Actions:
         seen = target.part_of(self._cloud.observe(region, self._owner, target.name))
         seen = replace(seen, requests=tuple(self._believed(each) for each in seen.requests))
+        tags = [*(each.tags for each in seen.instances), *(each.tags for each in seen.requests)]
+        target.met.update(each.get(TAG_CLAIM, "") for each in tags)
         awaited.difference_update(instance.id for instance in seen.instances)
         awaited.difference_update(request.id for request in seen.requests)
         volumes = self._cloud.volumes(region, self._owner, target.name)
+        if any(is_guarded(each) for each in (*tags, *(volume.tags for volume in volumes))):
+            target.guarded.add(region)
         return next_actions(seen, [volume for volume in volumes if target.covers(volume.tags)])
 
     def _believed(self, request: SpotRequest) -> SpotRequest:
@@ -238,11 +310,18 @@ class GiveBack:
         it would launch another one in its place."""
         return instance.request_id in unknown and not self._window_over(instance.launched_at)
 
-    def _given_up(self, region: str, target: Target, problem: str, outcome: Outcome) -> Outcome:
+    def _given_up(
+        self, region: str, target: Target, problem: str, outcome: Outcome, awaited: set[str]
+    ) -> Outcome:
+        """``awaited`` are the ids of what exists although no look has shown it."""
         try:
-            actions = self._look(region, target, set())
+            actions = self._look(region, target, awaited)
         except SpotkeeperError:
             outcome.left.append(Leftover(Thing("everything", target.name, region), problem))
+            return outcome
+        if actions.none and awaited and not self._window_over(target.born):
+            unseen = (Thing(_kind_of(id_), id_, region) for id_ in sorted(awaited))
+            outcome.left += [Leftover(thing, problem) for thing in unseen]
             return outcome
         if actions.none:
             return self._shared_left(region, problem, outcome)
@@ -301,6 +380,11 @@ class GiveBack:
     def _new(outcome: Outcome, kind: ThingKind, ids: Iterable[str], region: str) -> list[Thing]:
         things = (Thing(kind, id_, region) for id_ in ids)
         return [thing for thing in things if thing not in outcome.ended]
+
+
+def _kind_of(launched_id: str) -> ThingKind:
+    """What EC2's id of something that a launch was answered with stands for."""
+    return ThingKind.REQUEST if launched_id.startswith("sir-") else ThingKind.INSTANCE
 
 
 def left_behind(outcome: Outcome, told: str = "") -> LeftBehind:

@@ -14,17 +14,18 @@ from spotkeeper.errors import (
     StaleToken,
     Unreachable,
 )
+from spotkeeper.lifecycle.claim import Claimant
 from spotkeeper.lifecycle.ground import Ground, GroundKeeper
 from spotkeeper.lifecycle.patience import looks
 from spotkeeper.lifecycle.plan import Candidate, Plan, disk_gib
-from spotkeeper.lifecycle.ports import Clock, Cloud, Holding, Journal, LaunchOrder, Talk
+from spotkeeper.lifecycle.ports import Holding, LaunchOrder, Outside
 from spotkeeper.lifecycle.presence import machines, name_taken, refuse_taken
 from spotkeeper.lifecycle.token import client_token
 from spotkeeper.lifecycle.userdata import compose, guard_values
 from spotkeeper.model.event import VISIBILITY_WINDOW, Event, What, attempts
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.machine import Instance
-from spotkeeper.model.naming import TAG_USER, machine_tags
+from spotkeeper.model.naming import TAG_CLAIM, TAG_USER, machine_tags
 from spotkeeper.model.pool import Pool
 from spotkeeper.model.quota import quota_family
 
@@ -42,6 +43,9 @@ SPOT_QUOTA_EXCEEDED = "MaxSpotInstanceCountExceeded"
 
 #: Tokens that EC2 may remember from lives of the name that this computer has forgotten.
 MAX_STALE_TOKENS = 5
+
+#: What may come of an intent.
+EXPECTED = "spot-instances-request instance volume security-group key-pair launch-template"
 
 
 @dataclass(slots=True)
@@ -73,31 +77,34 @@ class Blocked:
 class Launcher:
     """Launches one machine of one plan."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        *,
-        owner: str,
-        cloud: Cloud,
-        journal: Journal,
-        clock: Clock,
-        talk: Talk,
-    ) -> None:
+    def __init__(self, plan: Plan, *, owner: str, outside: Outside) -> None:
         self._plan = plan
         self._owner = owner
-        self._cloud = cloud
-        self._journal = journal
-        self._clock = clock
-        self._talk = talk
-        self._attempt = attempts(journal.read(plan.wish.name)) + 1
+        self._cloud = outside.cloud
+        self._journal = outside.journal
+        self._clock = outside.clock
+        self._talk = outside.talk
+        self._attempt = 0
         self._holdings: dict[str, tuple[Holding, ...]] = {}
+        self._claimant = Claimant(plan.wish.name, owner=owner, outside=outside)
         #: Tokens of calls that may have made something; one that somebody else used is not here.
-        self.tokens: frozenset[str] = frozenset()
+        self._tokens: frozenset[str] = frozenset()
+        self._unanswered: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
         """The name of the machine to be."""
         return self._plan.wish.name
+
+    @property
+    def made(self) -> frozenset[str]:
+        """What this launch may have made goes by these tokens, and claims by these nonces."""
+        return self._tokens | self._claimant.nonces
+
+    @property
+    def holds_name(self) -> bool:
+        """Whether the name was ours at any time of this launch."""
+        return self._claimant.holds
 
     def holdings(self, region: str) -> tuple[Holding, ...]:
         """What is ours in a region, asked once, and the name refused if it is taken there.
@@ -115,9 +122,11 @@ class Launcher:
         """Walk the candidates until EC2 grants one.
 
         Raises:
+            NameTaken: another launch of the name was quicker, or its machine lives.
             NoCapacity: every pool refused; the message names them.
             SpotkeeperError: any refusal that other pools would repeat (quota, permission, ...).
         """
+        self._attempt = attempts(self._journal.read(self.name)) + 1
         blocked = Blocked()
         refusals: list[tuple[Pool, SpotkeeperError]] = []
         for candidate in self._plan.candidates:
@@ -153,10 +162,10 @@ class Launcher:
             name=self.name,
             owner=self._owner,
             launch=token,
-            deadline=plan.deadline,
+            deadline=candidate.deadline,
             kind=plan.wish.kind,
         )
-        values = guard_values(plan.deadline)
+        values = guard_values(candidate.deadline)
         return LaunchOrder(
             pool=pool,
             image=image,
@@ -168,9 +177,15 @@ class Launcher:
             disk_gib=disk_gib(plan.wish, image.root_gib),
             user_data=compose(boot_script, values, plan.wish.user_script),
             token=token,
-            tags={**tags, TAG_USER: image.login, **plan.wish.tags},
+            tags={
+                **tags,
+                **plan.own_tags,
+                TAG_USER: image.login,
+                TAG_CLAIM: self._claimant.nonce,
+                **plan.wish.tags,
+            },
             max_usd_per_hour=candidate.max_usd_per_hour,
-            valid_until=plan.valid_until,
+            valid_until=candidate.valid_until,
         )
 
     def _in_pool(self, candidate: Candidate, ground: GroundKeeper, boot_script: str) -> Instance:
@@ -182,13 +197,16 @@ class Launcher:
                 instance = self._granted(candidate, ground, boot_script, token)
             except StaleToken as stale:
                 self._conclude(What.REFUSED, region=region, token=token, code=stale.kind)
-                self.tokens -= {token}
+                self._tokens -= {token}
                 self._resolve(stale, region, token)
+                self._claimant.renounce()
                 self._attempt += 1
                 continue
             except SpotkeeperError as refusal:
                 if refusal.scope is not Scope.TRANSIENT:
                     self._conclude(What.REFUSED, region=region, token=token, code=refusal.kind)
+                    # Another computer may use the same token, and what that makes is not ours.
+                    self._tokens -= {token} - self._unanswered
                 raise
             self._conclude(
                 What.LAUNCHED,
@@ -234,14 +252,23 @@ class Launcher:
     def _asked(
         self, candidate: Candidate, ground: GroundKeeper, boot_script: str, token: str
     ) -> Instance:
-        """One call. When its answer is lost the intent is written again, before anything else: the
-        call may have taken effect until then, and EC2's window is counted from the last intent."""
+        """One call, with a name that is ours. When its answer is lost the intent is written again,
+        before anything else: the call may have taken effect until then, and EC2's window is
+        counted from the last intent."""
         pool = candidate.offer.pool
-        found = ground.ground(pool.region, self._holdings[pool.region])
-        try:
-            return self._cloud.run(self.order(candidate, found, boot_script, token))
-        except (Unreachable, KeyboardInterrupt):
+
+        def intend() -> None:
             self._intend(pool, token)
+
+        self._claimant.hold(pool.region, intend)
+        found = ground.ground(pool.region, self._holdings[pool.region])
+        order = self.order(candidate, found, boot_script, token)
+        self._claimant.hold(pool.region, intend)  # all that may have taken its time
+        try:
+            return self._cloud.run(order)
+        except (Unreachable, KeyboardInterrupt):
+            self._unanswered |= {token}
+            intend()
             raise
 
     def _intend(self, pool: Pool, token: str) -> None:
@@ -251,10 +278,13 @@ class Launcher:
             "pool": str(pool),
             "token": token,
             "attempt": str(self._attempt),
+            "guard": self._plan.wish.guard or "",
+            "claim": self._claimant.nonce,
+            "claim_region": self._claimant.region,
             "key_file": str(self._plan.wish.key_file or ""),
-            "expects": "spot-instances-request instance volume security-group key-pair",
+            "expects": EXPECTED,
         }
-        self.tokens |= {token}
+        self._tokens |= {token}
         self._journal.append(self.name, Event(self._clock.now(), What.INTENT, fields))
 
     def _token(self, pool: Pool) -> str:

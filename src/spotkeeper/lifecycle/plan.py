@@ -1,13 +1,17 @@
 """From a ranking to a plan: what will be asked of EC2, in which order, and what it costs. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from spotkeeper.errors import BadInput, NoOffers, PriceTooLow
+from spotkeeper.errors import BadInput, Interrupted, NoOffers, PriceTooLow, SpotkeeperError
+from spotkeeper.lifecycle import guard
+from spotkeeper.lifecycle.guard import DEFAULT_ROLE
 from spotkeeper.lifecycle.ports import OnInterruption
+from spotkeeper.model.disk import USUAL_TYPE, Disk, DiskCost
+from spotkeeper.model.duration import words
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.max_price import MaxPrice
 from spotkeeper.model.money import plain, usd_per_day
@@ -31,14 +35,22 @@ KEEP_AFTER_DEADLINE = timedelta(days=7)
 #: ValidUntil of a box that is to live for ever; EC2's documents disagree on the default.
 FOR_EVER = timedelta(days=3650)
 
+#: A machine needs minutes to start: less than this to its deadline is no life.
+SHORTEST_LIFE = timedelta(minutes=10)
+
 #: gp3 volumes end at 64 TiB.
 MAX_DISK_GIB = 65536
 
 #: Disk of a machine whose user did not say, unless its image needs more.
 DEFAULT_DISK_GIB = 100
+DEFAULT_DISK = Disk(USUAL_TYPE, DEFAULT_DISK_GIB)
 
 #: Pools that one launch tries before it gives up.
 MAX_POOLS = 25
+
+NOTHING_FITS = "No pool fits"
+NOTHING_YET = "Interrupted before a pool that fits had arrived"
+LOOK_AGAIN = "Run the command again for the regions that are missing."
 
 DEEP_LEARNING = "deep-learning"
 UBUNTU = "ubuntu"
@@ -51,7 +63,9 @@ OLD_GPU_FAMILIES = frozenset({"g2", "g3", "g3s", "p2", "p3", "p3dn"})
 class Wish:
     """What ``spot up`` was asked for, beyond the need for hardware.
 
-    ``lasting`` is the time to the deadline, ``None`` for never. ``public_key`` is one line of
+    ``lasting`` is the time to the deadline, ``None`` for never; a budget brings the deadline
+    forward. ``guard`` is what enforces it besides the machine's own timer, in the name of
+    ``guard_role``, a role's name or ARN. ``public_key`` is one line of
     OpenSSH, read from ``key_file`` where that is named; ``key_name`` is a key that EC2 knows
     already. ``group_ids`` replaces the group that would be made.
     """
@@ -72,6 +86,9 @@ class Wish:
     subnet_id: str | None = None
     group_ids: tuple[str, ...] = ()
     open_to_world: bool = False
+    guard: str | None = None
+    guard_role: str = DEFAULT_ROLE
+    budget_usd: Decimal | None = None
 
     @property
     def behaviour(self) -> OnInterruption:
@@ -83,26 +100,65 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A pool to try, with the maximum price to send (``None``: EC2's default, On-Demand)."""
+    """A pool to try, with the maximum price to send (``None``: EC2's default, On-Demand), and
+    until when the machine and its request live there."""
 
     offer: Offer
     max_usd_per_hour: Decimal | None = None
+    deadline: datetime | None = None
+    valid_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will be asked of EC2: the candidates are tried in order until one is granted."""
+    """What will be asked of EC2: the candidates are tried in order until one is granted.
+
+    ``not_after`` is the deadline that was typed; a budget may bring that of a pool forward.
+    ``disk`` is that of the pool that is tried first, ``usd_per_gib_month`` the prices there.
+    """
 
     wish: Wish
     candidates: tuple[Candidate, ...]
-    deadline: datetime | None
-    valid_until: datetime | None
+    not_after: datetime | None = None
+    made_at: datetime | None = None
     warnings: tuple[str, ...] = ()
+    disk: Disk = DEFAULT_DISK
+    usd_per_gib_month: Mapping[str, Decimal] = field(default_factory=dict)
+
+    @property
+    def disk_cost(self) -> DiskCost | None:
+        """What its disk costs while it exists, when that is known."""
+        return self.disk.cost(self.usd_per_gib_month)
 
     @property
     def first(self) -> Offer:
         """The offer that is tried first, the one whose price is shown."""
         return self.candidates[0].offer
+
+    @property
+    def deadline(self) -> datetime | None:
+        """When the machine ends, in the pool that is tried first."""
+        return self.candidates[0].deadline
+
+    @property
+    def valid_until(self) -> datetime | None:
+        """Until when its request lives there; ``None`` where a request does not end."""
+        return self.candidates[0].valid_until
+
+    @property
+    def lasting(self) -> timedelta | None:
+        """From the plan to the deadline; ``None`` for ever."""
+        return self.deadline - self.made_at if self.deadline and self.made_at else None
+
+    @property
+    def own_tags(self) -> Mapping[str, str]:
+        """What a computer that knows nothing of the plan must know of guard and budget."""
+        wish, tags = self.wish, dict[str, str]()
+        if wish.guard:
+            tags |= guard.guard_tags(wish.guard_role)
+        if wish.budget_usd is not None:
+            tags |= guard.budget_tags(wish.budget_usd, self.not_after)
+        return tags
 
     @property
     def usd_per_day(self) -> Decimal:
@@ -143,6 +199,11 @@ def check(wish: Wish) -> None:
             f"A deadline in {wish.lasting.days} days is too far away",
             next_step="Use --for with up to 3650d, or `none` for no deadline.",
         )
+    if wish.guard and wish.lasting is None and wish.budget_usd is None:
+        raise BadInput(
+            f"--guard {wish.guard} ends the machine at its deadline, and --for none gives it none",
+            next_step="Use --for with a time such as 8h, or leave --guard out.",
+        )
     _check_behaviour(wish)
     _check_tags(wish.tags)
 
@@ -154,7 +215,13 @@ def make_plan(wish: Wish, ranking: Ranking, *, now: datetime) -> Plan:
         NoOffers: no pool passes; the message counts the refusals by rule.
         PriceTooLow: only the maximum price stands in the way; the message has the number.
         BadInput: none of the types can hibernate.
+        Interrupted: whoever pressed Ctrl-C during the look does not want to pay for half of it.
     """
+    if ranking.interrupted:
+        raise Interrupted(
+            "Interrupted while looking at the market: nothing was begun",
+            next_step="Run the command again when ready.",
+        )
     if not ranking.offers:
         raise no_offers(ranking)
     offers = _able(wish, ranking.offers)
@@ -164,17 +231,55 @@ def make_plan(wish: Wish, ranking: Ranking, *, now: datetime) -> Plan:
     if not candidates:
         raise _price_too_low(wish, offers)
     now = now.replace(microsecond=0)  # tags and ValidUntil are in whole seconds
-    deadline = None if wish.lasting is None else now + wish.lasting
-    box = wish.kind is Kind.BOX
+    dated = tuple(_dated(wish, candidate, now) for candidate in candidates)
     return Plan(
         wish,
-        candidates[:MAX_POOLS],
-        deadline=deadline,
-        valid_until=(deadline + KEEP_AFTER_DEADLINE if deadline else now + FOR_EVER)
-        if box
-        else None,
+        _affordable(wish, dated, now)[:MAX_POOLS],
+        not_after=_not_after(wish, now),
+        made_at=now,
+        disk=Disk(USUAL_TYPE, disk_gib(wish, 0)),
         warnings=(*ranking.warnings, *_warnings(wish, candidates[0].offer)),
     )
+
+
+def _not_after(wish: Wish, now: datetime) -> datetime | None:
+    return None if wish.lasting is None else now + wish.lasting
+
+
+def _dated(wish: Wish, candidate: Candidate, now: datetime) -> Candidate:
+    """The candidate with its deadline: what was typed, or the end of the budget if that is first;
+    the pools differ in price."""
+    deadline = _not_after(wish, now)
+    if wish.budget_usd is not None:
+        usd_per_hour = candidate.offer.spot_usd_per_hour
+        spent = guard.budget_deadline(wish.budget_usd, usd_per_hour, now=now)
+        deadline = guard.earliest(deadline, spent)
+    if wish.kind is not Kind.BOX:
+        return replace(candidate, deadline=deadline)
+    valid_until = deadline + KEEP_AFTER_DEADLINE if deadline else now + FOR_EVER
+    return replace(candidate, deadline=deadline, valid_until=valid_until)
+
+
+def _affordable(
+    wish: Wish, candidates: tuple[Candidate, ...], now: datetime
+) -> tuple[Candidate, ...]:
+    """The candidates that the budget pays for long enough to be of use."""
+    if wish.budget_usd is None:
+        return candidates
+    usd = wish.budget_usd
+    found = tuple(
+        each
+        for each in candidates
+        if guard.budget_deadline(usd, each.offer.spot_usd_per_hour, now=now) - now >= SHORTEST_LIFE
+    )
+    if not found:
+        cheapest = min(each.offer.spot_usd_per_hour for each in candidates)
+        raise BadInput(
+            f"A budget of ${plain(usd)} lasts less than {words(SHORTEST_LIFE)} in every pool that "
+            f"fits; the cheapest costs ${plain(cheapest)}/h",
+            next_step="Raise --budget, or allow cheaper types.",
+        )
+    return found
 
 
 def disk_gib(wish: Wish, image_gib: int) -> int:
@@ -193,13 +298,20 @@ def disk_gib(wish: Wish, image_gib: int) -> int:
     return wish.disk_gib
 
 
-def no_offers(ranking: Ranking) -> NoOffers:
-    """The error for an empty ranking: how many pools fell to which rule."""
+def no_offers(ranking: Ranking) -> SpotkeeperError:
+    """The error for an empty ranking: how many pools fell to which rule.
+
+    Of a market that was seen in part nobody can say that nothing fits: after Ctrl-C it is
+    ``Interrupted``.
+    """
     counts = dict(ranking.refused_by_reason)
     reasons = ", ".join(f"{count} {reason}" for reason, count in counts.items())
-    told = f"No pool fits. Refused: {reasons}" if reasons else "No pool fits"
+    told = NOTHING_YET if ranking.interrupted else NOTHING_FITS
+    told += f". Refused: {reasons}" if reasons else ""
     if ranking.warnings:
         told += f" ({'; '.join(ranking.warnings)})"
+    if ranking.interrupted:
+        return Interrupted(told, next_step=LOOK_AGAIN, details={"refused": counts})
     return NoOffers(told, details={"refused": counts})
 
 

@@ -8,12 +8,14 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
+from spotkeeper.model.disk import Disk
 from spotkeeper.model.event import Event
 from spotkeeper.model.machine import Instance, Kind, Volume
-from spotkeeper.model.naming import Caller
+from spotkeeper.model.naming import TAG_CLAIM, TAG_LAUNCH, TAG_NAME, Caller, is_name
 from spotkeeper.model.place import Zone
 from spotkeeper.model.pool import Pool
 from spotkeeper.model.quota import QuotaFamily
+from spotkeeper.model.schedule import Schedule
 from spotkeeper.model.spot_request import SpotRequest
 
 
@@ -34,6 +36,10 @@ class ThingKind(StrEnum):
     GROUP = "security-group"
     KEY = "key-pair"
     INTERFACE = "network-interface"
+    SNAPSHOT = "snapshot"
+    TEMPLATE = "launch-template"
+    FLEET = "fleet"
+    SCHEDULE = "schedule"  # of EventBridge Scheduler, which EC2 does not know
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -109,6 +115,61 @@ class Observation:
     region: str
     instances: tuple[Instance, ...] = ()
     requests: tuple[SpotRequest, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Possession:
+    """Something that exists in a region and may be ours, whatever its kind.
+
+    ``born``          when it was made; ``None`` where AWS does not say.
+    ``state``         in EC2's own words.
+    ``holder``        the instance that it hangs on.
+    ``instance_type``, ``zone_name``  of an instance: what it is charged by.
+    ``disk``          of a volume: what that is charged by.
+    """
+
+    thing: Thing
+    tags: Mapping[str, str]
+    born: datetime | None = None
+    state: str = ""
+    holder: str = ""
+    instance_type: str = ""
+    zone_name: str = ""
+    disk: Disk | None = None
+    usd_per_hour: Decimal | None = None
+
+    @property
+    def name(self) -> str:
+        """The machine's name; empty where the tag holds what no launch of ours gave."""
+        name = self.tags.get(TAG_NAME, "")
+        return name if is_name(name) else ""
+
+    @property
+    def launch(self) -> str:
+        """The token of the launch that made it."""
+        return self.tags.get(TAG_LAUNCH, "")
+
+    @property
+    def claim(self) -> str:
+        """The nonce of its launch, which no other computer can come to."""
+        return self.tags.get(TAG_CLAIM, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A Spot request that is not ours, with its instance while that lives."""
+
+    request: SpotRequest
+    instance: Possession | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Everything in a region that ``sweep`` may have to do with."""
+
+    region: str
+    possessions: tuple[Possession, ...] = ()
+    foreign: tuple[Foreign, ...] = ()
 
 
 class Cloud(Protocol):
@@ -187,6 +248,74 @@ class Cloud(Protocol):
         """Delete a key pair; gone already is fine."""
 
 
+class Schedules(Protocol):
+    """The guard outside of the machine. Every method may raise a ``SpotkeeperError``."""
+
+    def arm(self, schedule: Schedule) -> None:
+        """Create a schedule, or replace the one of that name in every field."""
+
+    def find(self, region: str, name: str) -> Schedule | None:
+        """The schedule as AWS keeps it; ``None`` when there is none, or none of ours."""
+
+    def disarm(self, region: str, name: str) -> None:
+        """Delete a schedule; gone already is fine."""
+
+    def listed(self, region: str, prefix: str = "") -> tuple[Schedule, ...]:
+        """The schedules of ours, whoever the owner, whose names begin so."""
+
+
+class Estate(Protocol):
+    """All kinds of things that exist. Every method may raise a ``SpotkeeperError``."""
+
+    def survey(self, region: str, owner: str) -> Survey:
+        """What the owner has in a region, and the Spot requests of others."""
+
+    def end(self, thing: Thing) -> None:
+        """Cancel, terminate or delete one thing; gone already is fine.
+
+        Raises:
+            InUse: something still uses it.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What keeps others from launching a name: a launch template, whose name EC2 gives only once.
+
+    ``nonce`` stands for the launch that made it, ``since`` is EC2's time of its creation.
+    """
+
+    id: str
+    region: str
+    nonce: str
+    since: datetime
+
+    @property
+    def thing(self) -> Thing:
+        """The claim as something of ours on AWS."""
+        return Thing(ThingKind.TEMPLATE, self.id, self.region)
+
+
+class Names(Protocol):
+    """Claims of names. Every method may raise a ``SpotkeeperError``."""
+
+    def home(self) -> str:
+        """The one region in which all computers of the account claim names."""
+
+    def claim(self, region: str, title: str, *, token: str, tags: Mapping[str, str]) -> Claim:
+        """Claim a title; with the same token the same claim.
+
+        Raises:
+            NameTaken: somebody holds it, whether EC2 lists the claim yet or not.
+        """
+
+    def holder(self, region: str, title: str) -> Claim | None:
+        """The claim of a title, as far as EC2 lists it."""
+
+    def release(self, region: str, claim_id: str) -> bool:
+        """Delete a claim; ``False`` where EC2 does not know it (yet, or any more)."""
+
+
 class Account(Protocol):
     """What ``spot doctor`` asks that a launch does not."""
 
@@ -204,16 +333,26 @@ class Account(Protocol):
 
 
 class Journal(Protocol):
-    """Our memory on this computer: one append-only record per name."""
+    """Our memory on this computer: one append-only record per name.
+
+    Every method raises ``StoreProblem`` where this computer refuses.
+    """
 
     def lock(self, name: str) -> AbstractContextManager[None]:
-        """Keep other processes of this computer from changing the machine meanwhile."""
+        """Keep other processes of this computer from changing the machine meanwhile.
+
+        Raises:
+            Busy: one of them does so now.
+        """
 
     def append(self, name: str, event: Event) -> None:
         """Write an entry and make it durable before returning."""
 
     def read(self, name: str) -> Sequence[Event]:
-        """All entries of a name, oldest first; empty for an unknown one."""
+        """All entries of a name, oldest first; empty for an unknown one.
+
+        ``DAMAGED`` stands in place of an entry that cannot be read any more.
+        """
 
     def names(self) -> tuple[str, ...]:
         """Every name with a record."""
@@ -244,3 +383,15 @@ class Talk(Protocol):
 
     def waiting(self, text: str, elapsed: timedelta) -> None:
         """Still waiting for something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Everything that launching and ending talk to."""
+
+    cloud: Cloud
+    names: Names
+    schedules: Schedules
+    journal: Journal
+    clock: Clock
+    talk: Talk

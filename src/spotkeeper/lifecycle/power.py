@@ -1,17 +1,13 @@
 """Stop a box and start it again."""
 
-from datetime import timedelta
+from collections.abc import Callable
 
 from spotkeeper.errors import NotFound, Refused
-from spotkeeper.lifecycle.plan import DEFAULT_LIFE
+from spotkeeper.lifecycle.plan import SHORTEST_LIFE
 from spotkeeper.lifecycle.ports import Clock, Cloud
 from spotkeeper.lifecycle.wait import Waiter
 from spotkeeper.model.machine import Instance, InstanceState, Kind, Machine
-from spotkeeper.model.naming import TAG_DEADLINE, tag_time
 from spotkeeper.model.spot_request import INTERRUPTED_CODES, SpotRequest
-
-#: A box that is started with less than this to its deadline gets a new one.
-SHORTEST_LIFE = timedelta(minutes=10)
 
 
 def stop(machine: Machine, *, cloud: Cloud, waiter: Waiter) -> None:
@@ -40,10 +36,18 @@ def stop(machine: Machine, *, cloud: Cloud, waiter: Waiter) -> None:
         waiter.until_state(instance, InstanceState.STOPPED)
 
 
-def start(machine: Machine, *, cloud: Cloud, waiter: Waiter, clock: Clock) -> Instance:
+def start(
+    machine: Machine,
+    *,
+    cloud: Cloud,
+    waiter: Waiter,
+    clock: Clock,
+    renew: Callable[[Machine], None],
+) -> Instance:
     """Start a box that its user stopped, and wait until it can be reached.
 
-    A deadline that has passed, or is about to, is moved first: the guard would end it at once.
+    A deadline that has passed, or is about to, is moved first by ``renew``: the guard would end
+    the box at once.
 
     Raises:
         Refused: EC2 stopped it, and only EC2 can start it again.
@@ -59,9 +63,7 @@ def start(machine: Machine, *, cloud: Cloud, waiter: Waiter, clock: Clock) -> In
     if instance.state is InstanceState.RUNNING:
         return instance
     if machine.deadline and machine.deadline - clock.now() < SHORTEST_LIFE:
-        moved = {TAG_DEADLINE: tag_time(clock.now() + DEFAULT_LIFE)}
-        things = (instance.id, *((machine.request.id,) if machine.request else ()))
-        cloud.retag(instance.region, things, moved)
+        renew(machine)
     cloud.start(instance.region, instance.id)
     return waiter.until_reachable(instance)
 

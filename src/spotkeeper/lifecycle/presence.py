@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from spotkeeper.errors import NameTaken
-from spotkeeper.lifecycle.ports import Cloud, Holding, ThingKind
+from spotkeeper.errors import Busy, NameTaken
+from spotkeeper.lifecycle.ports import Cloud, Holding, Journal, ThingKind
 from spotkeeper.model.machine import Machine, pair
 from spotkeeper.model.naming import TAG_NAME, TAG_OWNER
 
@@ -15,6 +15,15 @@ def machines(cloud: Cloud, region: str, owner: str, name: str | None = None) -> 
     """The owner's machines in a region, ended ones included while EC2 still lists them."""
     seen = cloud.observe(region, owner, name)
     return list(pair(seen.instances, seen.requests))
+
+
+def is_held(journal: Journal, name: str) -> bool:
+    """Whether another command of this computer works on a name now."""
+    try:
+        with journal.lock(name):
+            return False
+    except Busy:
+        return True
 
 
 def refuse_taken(
@@ -40,7 +49,8 @@ def refuse_taken(
             raise name_taken(machine)
     for volume in cloud.volumes(region, owner, name):
         raise NameTaken(
-            f"A disk of an earlier {name} is left in {region}: {volume.id}, {volume.size_gib} GB",
+            f"A disk of an earlier {name} is left in {region}: {volume.id}, "
+            f"{volume.disk.size_gib} GB",
             next_step=f"Save what you need from it, then run `spot down {name}`.",
             region=region,
         )

@@ -3,14 +3,18 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from spotkeeper.lifecycle.claim import known_nonces
 from spotkeeper.lifecycle.giveback import GiveBack, Outcome
 from spotkeeper.lifecycle.ports import Journal
 from spotkeeper.model.event import (
     VISIBILITY_WINDOW,
     Event,
+    is_damaged,
     is_settling,
+    known_tokens,
     last_intent_at,
     regions,
+    this_life,
 )
 
 
@@ -20,13 +24,25 @@ def due(journal: Journal, now: datetime) -> tuple[str, ...]:
 
 
 def settle(names: Iterable[str], *, journal: Journal, giveback: GiveBack) -> Outcome:
-    """Look at each name again; whatever was born late is ended."""
+    """Look at each name again; whatever of its launches was born late is ended.
+
+    Another computer may have launched the name since, so that only what this one began is touched.
+    """
     outcome = Outcome()
     for name in names:
-        outcome.add(giveback.end(name, regions(journal.read(name))))
+        events = journal.read(name)
+        outcome.add(giveback.end(name, regions(events), only=begun(events)))
     return outcome
+
+
+def begun(events: Sequence[Event]) -> frozenset[str]:
+    """What the launches of this life go by, and their claims."""
+    life = this_life(events)
+    return known_tokens(life) | known_nonces(life)
 
 
 def _is_due(events: Sequence[Event], now: datetime) -> bool:
     born = last_intent_at(events)
+    if is_damaged(events):
+        return False  # only `down` looks in every region, and for more than is remembered
     return is_settling(events) and (born is None or now - born >= VISIBILITY_WINDOW)

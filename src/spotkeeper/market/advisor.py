@@ -7,6 +7,7 @@ not the expected shape is left out and counted, and so stays unknown.
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, TypeGuard
 
 from spotkeeper.model.instance_type import MIB_PER_GIB, InstanceType
@@ -50,10 +51,8 @@ class Advisor:
         return {name: advice.band for name, advice in self.regions.get(region, {}).items()}
 
 
-def read_advisor(
-    document: Any, *, system: str = LINUX_SYSTEM, regions: Collection[str] = ()
-) -> Advisor:
-    """The feed as JSON gave it, of the named regions; of all of them for none.
+def read_advisor(document: Any, *, system: str = LINUX_SYSTEM) -> Advisor:
+    """The feed as JSON gave it.
 
     Raises:
         NoAdvisor: it has not the feed's shape.
@@ -64,11 +63,10 @@ def read_advisor(
     by_region = document.get("spot_advisor")
     if not bands or not isinstance(by_region, Mapping):
         raise NoAdvisor("the feed has no interruption ranges or no regions")
-    chosen = {name: by_region[name] for name in regions or by_region if name in by_region}
     advised: dict[str, dict[str, Advice]] = {}
     left_out = 0
     names, advices = _TypeNames(), _Advices(bands)
-    for region, types in _types(chosen, system):
+    for region, types in _types(by_region, system):
         named = bool(REGION_NAME.fullmatch(region))
         good = {
             name: advice
@@ -80,6 +78,36 @@ def read_advisor(
             advised[region] = good
     ranges = sorted(bands.values(), key=lambda band: band.percent_max)
     return Advisor(tuple(ranges), advised, left_out)
+
+
+def packed(advisor: Advisor) -> dict[str, Any]:
+    """The same for JSON, quickly read again: of tens of thousands of rows few are different."""
+    bands = list(advisor.ranges)
+    rows = chain.from_iterable(types.values() for types in advisor.regions.values())
+    number_of = {advice: number for number, advice in enumerate(dict.fromkeys(rows))}
+    return {
+        "bands": [[band.label, band.percent_max] for band in bands],
+        "advice": [[bands.index(each.band), each.saving_percent] for each in number_of],
+        "regions": {
+            region: [" ".join(types), [number_of[advice] for advice in types.values()]]
+            for region, types in advisor.regions.items()
+        },
+        "left_out": advisor.left_out,
+    }
+
+
+def unpacked(document: Mapping[str, Any], regions: Collection[str] = ()) -> Advisor:
+    """What was packed, of the named regions; of all of them for none."""
+    bands = [Band(label, percent_max) for label, percent_max in document["bands"]]
+    advice = [Advice(bands[number], saving) for number, saving in document["advice"]]
+    rows = document["regions"]
+    advised = {
+        region: dict(zip(names.split(), map(advice.__getitem__, numbers), strict=True))
+        for region in regions or rows
+        if region in rows
+        for names, numbers in [rows[region]]
+    }
+    return Advisor(tuple(bands), advised, document["left_out"])
 
 
 def read_sizes(document: Any) -> dict[str, InstanceType]:

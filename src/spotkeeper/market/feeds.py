@@ -56,7 +56,11 @@ class PriceFeed(Protocol):
         """The price now of every pool of the named types in a region."""
 
     def histories(
-        self, regions: Sequence[str], globs: Sequence[str], since: datetime
+        self,
+        regions: Sequence[str],
+        globs: Sequence[str],
+        since: datetime,
+        told: Progress | None = None,
     ) -> Sequence[PriceTable]:
         """Every change of price of the pools whose type matches a glob, by region, from the one
         in effect at ``since`` on; a region that fails is answered with its problem."""
@@ -128,3 +132,10 @@ class OnDemandFeed(Protocol):
         self, region: str, types: Collection[str]
     ) -> Dated[Mapping[str, Decimal]]:
         """Dollars per hour by type; a type without a known price is left out."""
+
+
+class StorageFeed(Protocol):
+    """On-Demand list prices of disks, which Spot machines pay too."""
+
+    def storage_prices(self, region: str) -> Dated[Mapping[str, Decimal]]:
+        """Dollars per GiB-month by volume type; a type without a known price is left out."""

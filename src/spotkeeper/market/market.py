@@ -34,7 +34,7 @@ class Sight:
     @property
     def interrupted(self) -> bool:
         """Whether somebody did not want to wait for the rest."""
-        return any(isinstance(table.problem, Interrupted) for table in self.tables)
+        return was_interrupted(self.tables)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,11 @@ class Histories:
 
     tables: Sequence[PriceTable]
     missing: tuple[Refusal, ...] = ()
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether somebody did not want to wait for the rest."""
+        return was_interrupted(self.tables)
 
 
 class Market:
@@ -75,10 +80,16 @@ class Market:
         sold = set().union(*seen.values())
         listed = self._catalog.hardware(seen)
         hardware = {name: repaired(row) for name, row in listed.value.items() if name in sold}
-        return Sight(tables, Dated(hardware, listed.as_of), tuple(_not_offered(seen, globs)))
+        missing = tuple(_not_offered(tables, seen, globs))
+        return Sight(tables, Dated(hardware, listed.as_of), missing)
 
     def histories(
-        self, regions: Sequence[str], globs: Sequence[str], since: datetime
+        self,
+        regions: Sequence[str],
+        globs: Sequence[str],
+        since: datetime,
+        *,
+        told: Progress | None = None,
     ) -> Histories:
         """Every change of price since a moment, from the prices in effect then on.
 
@@ -86,9 +97,9 @@ class Market:
             SpotkeeperError: nobody is logged in, or no region answered at all.
             BadInput: a type name exists in no region.
         """
-        tables = self._prices.histories(regions, globs, since)
+        tables = self._prices.histories(regions, globs, since, told)
         seen = self._types_on_sale(tables, globs)
-        return Histories(tables, tuple(_not_offered(seen, globs)))
+        return Histories(tables, tuple(_not_offered(tables, seen, globs)))
 
     def _types_on_sale(
         self, tables: Sequence[PriceTable], globs: Sequence[str]
@@ -97,7 +108,8 @@ class Market:
         _refuse_silence(tables)
         seen = {table.region: set(map(type_of, table.rows)) for table in tables}
         sold = set().union(*seen.values())
-        if unsold := [name for name in exact_names(globs) if name not in sold]:
+        unsold = [name for name in exact_names(globs) if name not in sold]
+        if unsold and not was_interrupted(tables):
             self._catalog.refuse_unknown(unsold)
         return seen
 
@@ -148,9 +160,16 @@ def _refuse_silence(tables: Sequence[PriceTable]) -> None:
         raise problems[0]
 
 
-def _not_offered(seen: Mapping[str, Collection[str]], globs: Sequence[str]) -> Iterable[Refusal]:
-    """The exact names that a region does not sell."""
-    for region, names in seen.items():
+def was_interrupted(tables: Iterable[PriceTable]) -> bool:
+    """Whether somebody did not want to wait for all regions."""
+    return any(isinstance(table.problem, Interrupted) for table in tables)
+
+
+def _not_offered(
+    tables: Iterable[PriceTable], seen: Mapping[str, Collection[str]], globs: Sequence[str]
+) -> Iterable[Refusal]:
+    """The exact names that a region does not sell, as far as it answered to the end."""
+    for table in tables:
         for name in exact_names(globs):
-            if name not in names:
-                yield Refusal(f"{name}@{region}*", "not offered as Spot in this region")
+            if name not in seen[table.region] and not table.problem:
+                yield Refusal(f"{name}@{table.region}*", "not offered as Spot in this region")

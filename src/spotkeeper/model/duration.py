@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_PATTERN = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_PATTERN = re.compile("".join(rf"(?:(\d{{1,15}}){unit})?" for unit in reversed(_UNITS)))
 
 
 def parse_duration(text: str) -> timedelta:

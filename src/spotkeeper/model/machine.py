@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from spotkeeper.model.disk import Disk
 from spotkeeper.model.naming import (
     TAG_DEADLINE,
     TAG_KIND,
     TAG_LAUNCH,
     TAG_NAME,
     TAG_USER,
+    is_login,
     is_name,
     parse_tag_time,
 )
@@ -107,7 +109,7 @@ class Volume:
     id: str
     region: str
     state: str
-    size_gib: int
+    disk: Disk
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -146,7 +148,8 @@ class Machine:
     @property
     def login(self) -> str:
         """The user name of the image."""
-        return self.tags.get(TAG_USER, "ec2-user")
+        user = self.tags.get(TAG_USER, "")
+        return user if is_login(user) else "ec2-user"
 
     @property
     def deadline(self) -> datetime | None:

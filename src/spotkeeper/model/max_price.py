@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from spotkeeper.model.money import EC2_MINIMUM_MAX_PRICE, parse_usd, plain
 
-_RELATIVE = re.compile(r"(spot|od)(?:([+-])(\d+(?:\.\d+)?)%)?", re.IGNORECASE)
+_RELATIVE = re.compile(r"(spot|od)(?:([+-])(\d{1,6}(?:\.\d{1,6})?)%)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,9 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 HOURS_PER_DAY = Decimal(24)
 
+#: Beyond this many zeros no amount is meant, and to print it would take for ever.
+MAX_EXPONENT = 18
+
 #: EC2 refuses a maximum price below this (SpotMarketOptions, ``MaxPrice``).
 EC2_MINIMUM_MAX_PRICE = Decimal("0.001")
 
@@ -12,13 +15,13 @@ def parse_usd(text: str) -> Decimal:
     """Read a positive dollar amount such as ``0.50``.
 
     Raises:
-        ValueError: the text is not a finite number above zero.
+        ValueError: the text is not a finite number above zero, or one that is no amount of money.
     """
     try:
         amount = Decimal(text.strip())
     except InvalidOperation:
         raise ValueError(f"{text!r} is not a dollar amount") from None
-    if not amount.is_finite() or amount <= 0:
+    if not amount.is_finite() or amount <= 0 or abs(amount.adjusted()) > MAX_EXPONENT:
         raise ValueError(f"{text!r} is not a dollar amount above zero")
     return amount
 

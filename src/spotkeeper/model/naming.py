@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,38}")
+LOGIN_PATTERN = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 
 TAG_PREFIX = "spotkeeper:"
 TAG_MANAGED = "spotkeeper:managed"
@@ -14,6 +15,11 @@ TAG_OWNER = "spotkeeper:owner"
 TAG_LAUNCH = "spotkeeper:launch"
 TAG_DEADLINE = "spotkeeper:deadline"
 TAG_KIND = "spotkeeper:kind"
+TAG_GUARD = "spotkeeper:guard"  # what guards it besides its own timer: ``scheduler``
+TAG_GUARD_ROLE = "spotkeeper:guard-role"  # ARN of the role in whose name the Scheduler ends it
+TAG_BUDGET = "spotkeeper:budget"  # US dollars that it may cost; the deadline follows from them
+TAG_NOT_AFTER = "spotkeeper:not-after"  # the deadline that was typed, where a budget sets it
+TAG_CLAIM = "spotkeeper:claim"  # on a machine and on the claim of its name: the same launch
 TAG_USER = "spotkeeper:user"  # the login name of the image, for the ssh line
 TAG_VPC = "spotkeeper:vpc"  # on a shared group: where it can be used
 TAG_KEY = "spotkeeper:key"  # on a shared key: the name that RunInstances wants
@@ -25,10 +31,18 @@ TAG_KEY_PATTERN = re.compile(r"[A-Za-z0-9+\-=._:@]{1,127}")
 
 NEVER = "never"
 
+#: The usual partition.
+AWS = "aws"
+
 
 def is_name(text: str) -> bool:
     """Whether the text may name a machine."""
     return NAME_PATTERN.fullmatch(text) is not None
+
+
+def is_login(text: str) -> bool:
+    """Whether the text may be a user's name on a machine: ssh puts it into other commands."""
+    return LOGIN_PATTERN.fullmatch(text) is not None
 
 
 def tag_time(moment: datetime | None) -> str:
@@ -53,7 +67,7 @@ class Caller:
 
     account: str
     arn: str
-    partition: str = "aws"
+    partition: str = AWS
 
     @property
     def owner(self) -> str:
@@ -68,6 +82,11 @@ class Caller:
             role, _, login = rest.partition("/")
             rest = role if login.startswith("botocore-session-") else rest
         return f"{self.account}:{kind}/{rest}" if rest else f"{self.account}:{kind}"
+
+
+def home_region(partition: str) -> str:
+    """The region of a partition that every account has, and where all computers claim names."""
+    return {"aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}.get(partition, "us-east-1")
 
 
 def machine_tags(
@@ -88,3 +107,14 @@ def machine_tags(
 def shared_tags(owner: str) -> Mapping[str, str]:
     """The tags of what several machines of an owner share (group, key)."""
     return {TAG_MANAGED: "true", TAG_OWNER: owner, "Name": "spotkeeper"}
+
+
+def claim_tags(*, name: str, owner: str, nonce: str) -> Mapping[str, str]:
+    """The tags of the claim of a name."""
+    return {
+        TAG_MANAGED: "true",
+        TAG_NAME: name,
+        TAG_OWNER: owner,
+        TAG_CLAIM: nonce,
+        "Name": f"spotkeeper's claim of {name}",
+    }

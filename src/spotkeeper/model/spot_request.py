@@ -103,7 +103,8 @@ class SpotRequest:
 
     def words_for(self, code: str) -> str:
         """The words for a code, with the time of this request's last change."""
-        return STATUS_WORDS.get(code, code).format(at=f"{self.status_since:%H:%M}")
+        known = STATUS_WORDS.get(code)
+        return code if known is None else known.format(at=f"{self.status_since:%H:%M}")
 
     @property
     def cancellable(self) -> bool:

@@ -14,7 +14,7 @@ from spotkeeper.model.money import plain
 from spotkeeper.model.need import Need
 from spotkeeper.model.odds import UNKNOWN, RegionOdds, Work
 from spotkeeper.model.offer import Refusal, SortBy
-from spotkeeper.model.price_table import PriceTable, Row
+from spotkeeper.model.price_table import PriceTable, Row, type_of
 from spotkeeper.ranking.rules import first_refusal, type_rules
 
 MAX_USD_PER_HOUR = 100_000.0
@@ -139,20 +139,20 @@ class _Sieve:
         """All rows of a region."""
         odds = self._facts.odds.get(table.region, UNKNOWN)
         order_of, judge = self._order(odds, table.region), self._judge(odds)
-        verdicts, limit, zones, best = self._verdicts, self._limit, self._zones, self.best
+        limit, zones, best = self._limit, self._zones, self.best
+        verdicts = map(self._verdicts.__getitem__, map(type_of, table.rows))
         refused: list[tuple[Row, str]] = []
-        for row, usd in zip(table.rows, _dollars(table.rows), strict=True):
-            name = row[0]
-            if reason := verdicts[name]:
+        for row, usd, reason in zip(table.rows, _dollars(table.rows), verdicts, strict=True):
+            if reason:
                 refused.append((row, reason))
             elif zones and row[4] not in zones and row[5] not in zones:
                 refused.append((row, "zone not asked for"))
             elif not 0 < usd <= limit:
                 refused.append((row, self._too_dear if 0 < usd < MAX_USD_PER_HOUR else NO_PRICE))
-            elif judge and (reason := judge(name)):
-                refused.append((row, reason))
-            elif usd <= best.worst_usd and (order := order_of(usd, name, row[4])) <= best.worst:
-                best.keep(Chosen(order, usd, name, row[4], table.region, row))
+            elif judge and (unsafe := judge(row[0])):
+                refused.append((row, unsafe))
+            elif usd <= best.worst_usd and (order := order_of(usd, row[0], row[4])) <= best.worst:
+                best.keep(Chosen(order, usd, row[0], row[4], table.region, row))
         best.offered += len(table.rows) - len(refused)
         self._note(refused)
 

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
 from importlib.util import find_spec
@@ -75,7 +76,10 @@ def ensure(home: Path) -> SandboxStatus:
 
 def remembered(home: Path) -> SandboxStatus:
     """The sandbox as it was set up last, without asking whether it runs."""
-    return SandboxStatus(home=home, running=False, options=Home(home).options())
+    folder = Home(home)
+    return SandboxStatus(
+        home=home, running=False, options=folder.options(), port=folder.former_port()
+    )
 
 
 def stop(home: Path) -> SandboxStatus:
@@ -191,12 +195,17 @@ def _spawn(folder: Home, options: SandboxOptions, *, tied: bool) -> Process:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env={**os.environ, "PYTHONPATH": path, **REPRODUCIBLE},
+            env={**_without_login(os.environ), "PYTHONPATH": path, **REPRODUCIBLE},
             start_new_session=True,
         )
     finally:
         os.close(log)
     return _await_ready(folder, child)
+
+
+def _without_login(environment: Mapping[str, str]) -> dict[str, str]:
+    """What a process that lives for days should not know: it needs no real account."""
+    return {name: value for name, value in environment.items() if not name.startswith("AWS_")}
 
 
 def _choose_port(folder: Home, options: SandboxOptions) -> int:

@@ -77,7 +77,12 @@ class SandboxStatus:
     @property
     def url(self) -> str:
         """The endpoint for every AWS service; empty when the sandbox is not running."""
-        return f"http://127.0.0.1:{self.port}" if self.running else ""
+        return self.last_url if self.running else ""
+
+    @property
+    def last_url(self) -> str:
+        """The same, or what it was when the sandbox last ran; empty when nobody knows."""
+        return f"http://127.0.0.1:{self.port}" if self.port else ""
 
 
 def checked(given: Mapping[str, Any]) -> SandboxOptions:

@@ -42,7 +42,7 @@ def read_public_key(path: Path) -> Key:
     """
     try:
         text = path.expanduser().read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as problem:
+    except (OSError, ValueError, RuntimeError) as problem:  # no file, no text, no such user
         told = getattr(problem, "strerror", None) or "not a text file"
         raise BadInput(
             f"Cannot read the key {path}: {told}",
@@ -143,7 +143,8 @@ def _by_program(program: str, private: Path, name: str) -> None:
     )
     if done.returncode:
         raise StoreProblem(f"ssh-keygen could not write {private}: {done.stderr.strip()}")
-    private.chmod(PRIVATE_FILE)
+    for path in (private, private.with_name(f"{private.name}.pub")):
+        path.chmod(PRIVATE_FILE)
 
 
 def _by_library(private: Path, name: str) -> None:
@@ -155,12 +156,18 @@ def _by_library(private: Path, name: str) -> None:
     secret = key.private_bytes(form.Encoding.PEM, form.PrivateFormat.OpenSSH, form.NoEncryption())
     shared = key.public_key().public_bytes(form.Encoding.OpenSSH, form.PublicFormat.OpenSSH)
     try:
-        descriptor = os.open(private, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secret)
-        private.with_name(f"{name}.pub").write_bytes(shared + f" spotkeeper {name}\n".encode())
+        _write(private, secret)
+        _write(private.with_name(f"{name}.pub"), shared + f" spotkeeper {name}\n".encode())
     except OSError as problem:
         raise StoreProblem(f"Cannot write {private}: {problem.strerror}") from problem
+
+
+def _write(path: Path, data: bytes) -> None:
+    """A new file that only its owner can read and change; a public half alone is replaced."""
+    replaced = os.O_TRUNC if path.suffix else os.O_EXCL
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | replaced, PRIVATE_FILE)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
 
 
 def forget_made_key(name: str, folder: Path) -> None:

@@ -44,8 +44,8 @@ class Login:
         ]
 
     def line(self, remote: Sequence[str] = ()) -> str:
-        """The same as one line to paste into a shell."""
-        return shlex.join(self.command(remote))
+        """The same as one printable line to paste into a shell."""
+        return " ".join(map(_word, self.command(remote)))
 
 
 def run(command: Sequence[str]) -> int:
@@ -64,6 +64,22 @@ def run(command: Sequence[str]) -> int:
 
 
 def _quoted(path: Path) -> str:
-    """A path as an ssh option's value, where a blank would end it."""
-    text = os.fspath(path)
+    """A path as an ssh option's value, where a blank would end it and % begins a token."""
+    text = os.fspath(path).replace("%", "%%")
     return f'"{text}"' if any(character.isspace() for character in text) else text
+
+
+def _word(text: str) -> str:
+    """A word of a shell's line; what a terminal could act upon is written in bash's escapes."""
+    if text.isprintable():
+        return shlex.quote(text)
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"$'{''.join(map(_visible, escaped))}'"
+
+
+def _visible(character: str) -> str:
+    if character.isprintable():
+        return character
+    byte_of_a_name = "\udc80" <= character <= "\udcff"  # as Python reads what is no UTF-8
+    errors = "surrogateescape" if byte_of_a_name else "surrogatepass"
+    return "".join(f"\\x{byte:02x}" for byte in character.encode(errors=errors))

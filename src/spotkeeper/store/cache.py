@@ -93,5 +93,5 @@ class Cache:
                 yield Entry(kind, str(about["key"]), at, path.stat().st_size)
 
     def _path(self, kind: str, key: str) -> Path:
-        digest = hashlib.sha256(key.encode()).hexdigest()[:24]
+        digest = hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()[:24]
         return self._folder / f"{kind}-{digest}{SUFFIX}"

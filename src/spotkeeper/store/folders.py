@@ -1,6 +1,8 @@
 """Where things are kept: what must not be lost, and what can be fetched again."""
 
+import errno
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,11 @@ HOME_VARIABLE = "SPOT_HOME"
 
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
+
+#: A link is not followed, a pipe is not waited for, and Windows changes no line ends.
+_CAREFULLY = (
+    getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +71,13 @@ def private_folder(path: Path) -> Path:
     """Make a folder that only its owner can read, and those of its parents that are missing.
 
     Raises:
-        StoreProblem: it cannot be made.
+        StoreProblem: it cannot be made, or belongs to another user.
     """
     try:
+        if path.exists():
+            refuse_foreign(path, path.stat())
+        elif path.is_symlink():
+            raise StoreProblem(f"Cannot use {path}: it is a link that leads nowhere")
         missing = [folder for folder in (path, *path.parents) if not folder.exists()]
         for folder in (*reversed(missing), path):
             folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
@@ -76,6 +87,46 @@ def private_folder(path: Path) -> Path:
     except OSError as problem:
         raise store_problem(path, problem) from problem
     return path
+
+
+def refuse_foreign(path: Path, found: os.stat_result) -> None:
+    """Refuse what belongs to another user, who could have written anything into it.
+
+    Raises:
+        StoreProblem: it does.
+    """
+    if os.name != "nt" and found.st_uid != os.geteuid():
+        raise StoreProblem(f"Cannot use {path}: it belongs to another user (uid {found.st_uid})")
+
+
+def open_private(path: Path, flags: int) -> int:
+    """Open a plain file of the user's own; the descriptor.
+
+    Raises:
+        FileNotFoundError: there is none, and the flags do not say to make it.
+        StoreProblem: it is a link, a folder or another's, or cannot be opened.
+    """
+    try:
+        descriptor = os.open(path, flags | _CAREFULLY, PRIVATE_FILE)
+    except FileNotFoundError:
+        raise
+    except OSError as problem:
+        if problem.errno == errno.ELOOP:
+            raise StoreProblem(f"Cannot use {path}: it is a link") from problem
+        raise store_problem(path, problem) from problem
+    try:
+        found = os.fstat(descriptor)
+        _refuse_odd(path, found)
+        refuse_foreign(path, found)
+    except StoreProblem:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _refuse_odd(path: Path, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise StoreProblem(f"Cannot use {path}: it is no plain file")
 
 
 def sync_folder(folder: Path) -> None:

@@ -1,47 +1,64 @@
 """The journal: an append-only file per machine name, durable before the call it announces."""
 
 import contextlib
-import json
 import os
-import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from datetime import datetime
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
-from spotkeeper.errors import StoreProblem
-from spotkeeper.model.event import Event, What
+from spotkeeper.errors import Busy, StoreProblem
+from spotkeeper.model.event import Event
 from spotkeeper.model.naming import is_name
-from spotkeeper.store.folders import PRIVATE_FILE, private_folder, store_problem, sync_folder
+from spotkeeper.store import journal_lines, lock
+from spotkeeper.store.folders import (
+    open_private,
+    private_folder,
+    refuse_foreign,
+    store_problem,
+    sync_folder,
+)
 
 _SUFFIX = ".jsonl"
 
+#: A box that is interrupted every hour fills a hundredth of it in a year.
+MAX_BYTES = 16 * 2**20
+
+#: How many folders above the journal's may have been made by a process that died before they were
+#: durable.
+_LEVELS = 3
+
+WAY_OUT = (
+    "Make room or fix the path, then repeat the command; `spot sweep` lists what you have on AWS "
+    "without it."
+)
+UPDATE = (
+    "Update spotkeeper on this computer, then repeat the command; `spot sweep` lists what you "
+    "have on AWS without it."
+)
+
 
 class FileJournal:
-    """Lines of ``CHECKSUM JSON``. A line that does not match its checksum was cut off; it is
-    skipped, since an intent that was not written whole was never acted upon."""
+    """One file of lines per name, below a folder that only its owner can read."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._lasting = False  # whether the folders above are known to be durable
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
         """Hold the machine for this process; the system lets go of it when the process dies.
 
         Raises:
-            StoreProblem: another process holds it.
+            Busy: another process holds it.
+            StoreProblem: the file of the lock cannot be used.
         """
-        private_folder(self._folder)
         path = self._folder / f"{name}.lock"
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
-        except OSError as problem:
-            raise store_problem(path, problem) from problem
-        try:
-            _hold(descriptor, name)
+        with ExitStack() as held:
+            with _explained(path):
+                private_folder(self._folder)
+                held.enter_context(_taken(path, name))
             yield
-        finally:
-            os.close(descriptor)
 
     def append(self, name: str, event: Event) -> None:
         """Write the entry and ``fsync`` file and folder: whoever made the file may have died.
@@ -50,80 +67,111 @@ class FileJournal:
             StoreProblem: the disk is full or refuses; nothing may be created then.
         """
         path = self._path(name)
-        private_folder(self._folder)
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, PRIVATE_FILE)
+        with _explained(path):
+            private_folder(self._folder)
+            self._make_lasting()
+            descriptor = open_private(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
             try:
-                _write_whole(descriptor, _line(event))
+                _write_whole(descriptor, journal_lines.line(event))
             finally:
                 os.close(descriptor)
             sync_folder(self._folder)
-        except OSError as problem:
-            raise store_problem(path, problem) from problem
 
     def read(self, name: str) -> Sequence[Event]:
-        """All entries that were written whole, oldest first."""
+        """All entries, oldest first; ``DAMAGED`` in place of those that cannot be read.
+
+        Raises:
+            StoreProblem: the file cannot be used, or a later version wrote it.
+        """
         path = self._path(name)
+        with _explained(path):
+            if not self._exists():
+                return ()
+            try:
+                data, written = _contents(path)
+            except FileNotFoundError:
+                return ()
         try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            return ()
-        except OSError as problem:
-            raise store_problem(path, problem) from problem
-        return tuple(event for line in data.splitlines() if (event := _parse(line)))
+            return journal_lines.events(data, written=written)
+        except journal_lines.TooNew:
+            raise StoreProblem(
+                f"Cannot use {path}: a later version of spotkeeper wrote it", next_step=UPDATE
+            ) from None
 
     def names(self) -> tuple[str, ...]:
-        """Every name with a record."""
-        found = self._folder.glob(f"*{_SUFFIX}") if self._folder.is_dir() else ()
-        return tuple(sorted(path.stem for path in found if is_name(path.stem)))
+        """Every name with a record.
+
+        Raises:
+            StoreProblem: the folder cannot be read.
+        """
+        with _explained(self._folder):
+            found = list(self._folder.iterdir()) if self._exists() else []
+        stems = (path.stem for path in found if path.suffix == _SUFFIX)
+        return tuple(sorted(stem for stem in stems if is_name(stem)))
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}{_SUFFIX}"
 
+    def _exists(self) -> bool:
+        """Whether there is a journal at all. One that cannot be reached is not taken for none."""
+        try:
+            found = self._folder.stat()
+        except FileNotFoundError:
+            if self._folder.is_symlink():
+                raise
+            return False
+        refuse_foreign(self._folder, found)
+        return True
 
-def _line(event: Event) -> bytes:
-    record = {"v": 1, "at": event.at.isoformat(), "what": event.what, **dict(event.fields)}
-    text = json.dumps(record, separators=(",", ":"), sort_keys=True).encode()
-    return b"%08x %s\n" % (zlib.crc32(text), text)
+    def _make_lasting(self) -> None:
+        if self._lasting:
+            return
+        for folder in self._folder.parents[:_LEVELS]:
+            with contextlib.suppress(PermissionError):
+                sync_folder(folder)
+        self._lasting = True
 
 
-def _parse(line: bytes) -> Event | None:
-    checksum, _, text = line.partition(b" ")
-    if checksum != b"%08x" % zlib.crc32(text):
-        return None
-    with contextlib.suppress(ValueError, KeyError, TypeError):
-        record = json.loads(text)
-        del record["v"]
-        at = datetime.fromisoformat(record.pop("at"))
-        return Event(at, What(record.pop("what")), record)
-    return None
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Whatever the disk refuses, with the way to what the journal is about."""
+    try:
+        yield
+    except StoreProblem as problem:
+        raise StoreProblem(problem.message, next_step=WAY_OUT) from problem
+    except OSError as problem:
+        raise StoreProblem(store_problem(path, problem).message, next_step=WAY_OUT) from problem
+
+
+@contextmanager
+def _taken(path: Path, name: str) -> Iterator[None]:
+    try:
+        with lock.locked(path):
+            yield
+    except lock.Held as held:
+        raise Busy(f"Another spot command is working on {name}: {held}") from None
+
+
+def _contents(path: Path) -> tuple[bytes, datetime]:
+    """What is in the file, and when it was last written."""
+    descriptor = open_private(path, os.O_RDONLY)
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        if found.st_size > MAX_BYTES:
+            raise StoreProblem(
+                f"Cannot use {path}: {found.st_size / 2**20:.0f} MB are too many for a journal"
+            )
+        return file.read(MAX_BYTES), datetime.fromtimestamp(found.st_mtime, UTC)
 
 
 def _write_whole(descriptor: int, line: bytes) -> None:
-    """Append a line; begin a new one first where the last was cut off."""
+    """Append a line; mark the last one, and begin anew, where it was cut off."""
     end = os.lseek(descriptor, 0, os.SEEK_END)
     if end:
         os.lseek(descriptor, end - 1, os.SEEK_SET)
         if os.read(descriptor, 1) != b"\n":
-            line = b"\n" + line
+            line = journal_lines.CUT + b"\n" + line
     view = memoryview(line)
     while view:
         view = view[os.write(descriptor, view) :]
     os.fsync(descriptor)
-
-
-def _hold(descriptor: int, name: str) -> None:
-    try:
-        if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise StoreProblem(
-            f"Another spot command is working on {name}",
-            next_step="Wait for it to end, then repeat the command.",
-        ) from None

@@ -26,6 +26,7 @@ MEANINGS: Mapping[str, str] = {
     "price": "price",
     "instancetype": "type",
     "instance_type": "type",
+    "type": "type",
     "availabilityzone": "zone",
     "availability_zone": "zone",
     "zone": "zone",

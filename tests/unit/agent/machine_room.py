@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,7 +26,19 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="the agent runs 
 REAL = ("bash", "sed", "base64", "mkdir", "cat", "chmod", "date")
 TAG_PATH = "/latest/meta-data/tags/instance/spotkeeper:deadline"
 
+#: Calls that change nothing.
+_ASIDE = ("curl ", "wall ", "sleep ", "the end")
+
 _RECORD = '#!/bin/sh\necho "$(basename "$0") $*" >> "$CALLS"\n'
+#: Sleeps for no time at all while the file `minutes` has a line left; then it fails, and with it
+#: the loop that it is in.
+_SLEEP = (
+    _RECORD
+    + """
+[ -s "$MINUTES" ] || { echo "the end" >> "$CALLS"; exit 1; }
+sed -i 1d "$MINUTES"
+"""
+)
 _METADATA = (
     _RECORD
     + f"""
@@ -36,6 +49,7 @@ case "$url" in
 esac
 """
 )
+_STUBS = {"curl": _METADATA, "sleep": _SLEEP}
 
 
 def in_hours(hours: float) -> str:
@@ -63,10 +77,10 @@ class Room:
 
     @property
     def calls(self) -> list[str]:
-        """What the stubs were called with, in order; looking at the metadata left out."""
+        """What the stubs were called with, in order; looking and sleeping left out."""
         record = self.folder / "calls"
         lines = record.read_text().splitlines() if record.exists() else []
-        return [line for line in lines if not line.startswith(("curl ", "wall "))]
+        return [line for line in lines if not line.startswith(_ASIDE)]
 
     @property
     def looked_up(self) -> list[str]:
@@ -74,12 +88,31 @@ class Room:
         lines = (self.folder / "calls").read_text().splitlines()
         return [line for line in lines if line.startswith("curl ")]
 
+    @property
+    def slept(self) -> list[str]:
+        """The calls of sleep."""
+        lines = (self.folder / "calls").read_text().splitlines()
+        return [line for line in lines if line.startswith("sleep ")]
+
     def forget(self) -> None:
         (self.folder / "calls").unlink(missing_ok=True)
 
     def tag(self, value: str) -> None:
         """What the deadline tag of the instance says; unreadable until it is set."""
         (self.folder / "tag").write_text(value)
+
+    def let_pass(self, minutes: int) -> None:
+        """Let so many minutes pass, on a machine without systemd, from its next boot on."""
+        (self.folder / "minutes").write_text("one\n" * minutes)
+
+    def wait_for_the_end(self) -> None:
+        """Wait until all these minutes have passed; they do in the background."""
+        record = self.folder / "calls"
+        for _ in range(3_000):
+            if record.exists() and "the end" in record.read_text():
+                return
+            time.sleep(0.01)
+        raise AssertionError("nobody let the minutes pass")
 
     def boot(self, deadline: str) -> subprocess.CompletedProcess[str]:
         """Run the first part of the user data as cloud-init would."""
@@ -99,6 +132,7 @@ class Room:
             "SPOTKEEPER_ROOT": os.fspath(self.root),
             "CALLS": os.fspath(self.folder / "calls"),
             "TAG": os.fspath(self.folder / "tag"),
+            "MINUTES": os.fspath(self.folder / "minutes"),
         }
         return subprocess.run(
             [os.fspath(each) for each in command],
@@ -120,6 +154,6 @@ def furnished(folder: Path, stubs: Sequence[str]) -> Room:
     (programs / "basename").symlink_to(shutil.which("basename") or "basename")
     for name in stubs:
         stub = programs / name
-        stub.write_text(_METADATA if name == "curl" else _RECORD)
+        stub.write_text(_STUBS.get(name, _RECORD))
         stub.chmod(0o755)
     return Room(folder)

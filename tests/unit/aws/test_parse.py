@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from spotkeeper.aws import parse
+from spotkeeper.aws import parse, parse_market
+from spotkeeper.model.disk import Disk
 from spotkeeper.model.instance_type import Gpus
 from spotkeeper.model.machine import InstanceState
 from spotkeeper.model.spot_request import RequestState
@@ -114,12 +115,31 @@ def test_every_state_of_a_request_is_read(state: RequestState) -> None:
 
 
 def test_a_volume() -> None:
-    found = parse.volume({"VolumeId": "vol-1", "State": "available", "Size": 100}, REGION)
-    assert (found.id, found.state, found.size_gib, found.tags) == ("vol-1", "available", 100, {})
+    row = {"VolumeId": "vol-1", "State": "available", "Size": 100, "VolumeType": "gp3"}
+    found = parse.volume(row, REGION)
+    assert (found.id, found.state, found.tags) == ("vol-1", "available", {})
+    assert found.disk == Disk("gp3", 100)
+
+
+@pytest.mark.parametrize(
+    ("speed", "by_size_alone"),
+    [
+        ({"VolumeType": "gp3", "Iops": 3000, "Throughput": 125}, True),
+        ({"VolumeType": "gp3", "Iops": 3001, "Throughput": 125}, False),
+        ({"VolumeType": "gp3", "Iops": 3000, "Throughput": 126}, False),
+        ({"VolumeType": "gp2", "Iops": 9000}, True),
+        ({"VolumeType": "io2", "Iops": 100}, False),
+        ({"VolumeType": "standard", "Iops": None}, True),
+    ],
+)
+def test_a_volume_whose_speed_is_paid_for_is_not_priced_by_its_size(
+    speed: dict[str, object], *, by_size_alone: bool
+) -> None:
+    assert parse.disk({"Size": 8, **speed}).by_size_alone is by_size_alone
 
 
 def test_a_small_instance_type() -> None:
-    found = parse.instance_type(
+    found = parse_market.instance_type(
         {
             "InstanceType": "m5.large",
             "VCpuInfo": {"DefaultVCpus": 2},
@@ -134,7 +154,7 @@ def test_a_small_instance_type() -> None:
 
 def test_a_large_instance_type() -> None:
     gpu = {"Name": "A10G", "Manufacturer": "NVIDIA", "Count": 4, "MemoryInfo": {"SizeInMiB": 24}}
-    found = parse.instance_type(
+    found = parse_market.instance_type(
         {
             "InstanceType": "g5.12xlarge",
             "VCpuInfo": {"DefaultVCpus": 48},
@@ -152,7 +172,7 @@ def test_a_large_instance_type() -> None:
 
 
 def test_a_spot_price_is_exact() -> None:
-    found = parse.spot_price(
+    found = parse_market.spot_price(
         {
             "AvailabilityZone": "us-east-1a",
             "AvailabilityZoneId": "use1-az6",

@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.unit.model.make import NOON, hardware, offer, pool
 
 from spotkeeper.cli import offers, records, render
@@ -109,28 +111,74 @@ STEPS = HazardSteps(
 )
 
 
-def why(capsys: pytest.CaptureFixture[str], steps: HazardSteps | None, **more: Any) -> str:
-    found = records.explanation(Explanation(offer("0.4"), Work(**more), steps))
+def why(
+    capsys: pytest.CaptureFixture[str],
+    steps: HazardSteps | None,
+    by: str = "value",
+    **more: Any,
+) -> str:
+    found = records.explanation(Explanation(offer("0.4"), Work(**more), steps), by)
     offers.say_why(found, {"excluded": 3})
     return capsys.readouterr().out
 
 
-def test_the_winner_is_explained_term_by_term(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_winner_is_explained_term_by_term(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     assert why(capsys, STEPS).splitlines() == [
-        "Why g5.xlarge@us-east-1a is first:",
+        "Why g5.xlarge@us-east-1a is first by value:",
         "  price      $0.4/h",
-        "  risk       0.0300 interruptions/h in a run of 24h: 0.0200 by the band 5-10%, x 0.50 by "
-        "the placement score 8 of 10, x 3.00 by our own 1.5 interruptions in 30 h (older ones "
-        "count less)",
+        "  risk       0.03 interruptions/h in a run of 24h: 0.02 by the band 5-10%, x 0.5",
+        "             by the placement score 8 of 10, x 3 by our own 1.5 interruptions in",
+        "             30 h (older ones count less)",
         "  lost work  25m an interruption: 10m restart and half of a checkpoint every 30m",
-        "  expected   $0.4 x (1 + 0.0300 x 0.42 h) = $0.4050 for an hour of work kept",
+        "  expected   $0.4 x (1 + 0.03 x 0.4167 h) = $0.4050 an hour of kept work",
         "refused 3: excluded",
     ]
 
 
-def test_what_is_not_known_of_the_winner_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_not_known_of_the_winner_is_said(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     assert "not known, so that the price alone counts" in why(capsys, None)
     assert "since no band is known, the worst" in why(capsys, replace(STEPS, band=None))
+
+
+def test_who_is_first_by_saving_is_told_the_saving(capsys: pytest.CaptureFixture[str]) -> None:
+    told = why(capsys, STEPS, by="saving").splitlines()
+    assert told[0].endswith("is first by saving:")
+    assert told[2] == "  saving     60.24 % of On-Demand, $1.006/h"
+    assert not any("saving" in line for line in why(capsys, STEPS, by="price").splitlines())
+
+
+rates = st.floats(0.0001, 0.5)
+
+
+@given(st.floats(0.001, 500).map(lambda usd: round(usd, 4)), st.tuples(rates, rates, rates))
+def test_the_numbers_of_the_explanation_add_up(
+    usd: float, rates: tuple[float, float, float]
+) -> None:
+    steps = replace(STEPS, by_band=rates[0], by_score=rates[1], final=rates[2])
+    found = records.explanation(Explanation(offer(str(usd)), Work(), steps), "value")
+    told = "\n".join(offers.terms(found))
+
+    band, score, own, hazard = (
+        float(re.search(pattern, told)[1])  # type: ignore[index]
+        for pattern in (
+            r": (\S+) by the band",
+            r"x (\S+) by the pl",
+            r"x (\S+) by our",
+            r"k +(\S+) inter",
+        )
+    )
+    assert band * score * own == pytest.approx(hazard, rel=3e-3)
+    terms = re.search(r"\$(\S+) x \(1 \+ (\S+) x (\S+) h\) = \$(\S+) an", told)
+    assert terms is not None
+    price, rate, hours = map(float, terms.groups()[:3])
+    last_place = 10.0 ** -len(terms[4].partition(".")[2])
+    assert price * (1 + rate * hours) == pytest.approx(float(terms[4]), rel=1e-4, abs=last_place)
 
 
 def test_progress_is_for_terminals_only(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import sys
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from tests.unit.model.make import NOON, offer, pool
@@ -17,14 +18,15 @@ from spotkeeper.model.need import Need
 HOURS = timedelta(hours=8)
 
 
-def plan(*, kind: Kind = Kind.BOX, lasting: timedelta | None = HOURS) -> Plan:
+def plan(*, kind: Kind = Kind.BOX, lasting: timedelta | None = HOURS, **wished: Any) -> Plan:
     first = offer("0.4253", at=pool(zone_id="use1-az1"))
     second = offer("0.5", at=pool(zone="us-east-1b"))
+    deadline = None if lasting is None else NOON + lasting
     return Plan(
-        Wish("train", Need(gpus=1), kind=kind, lasting=lasting),
-        (Candidate(first, Decimal("0.446565")), Candidate(second)),
-        deadline=None if lasting is None else NOON + lasting,
-        valid_until=None,
+        Wish("train", Need(gpus=1), kind=kind, lasting=lasting, **wished),
+        (Candidate(first, Decimal("0.446565"), deadline), Candidate(second, deadline=deadline)),
+        not_after=deadline,
+        made_at=NOON,
     )
 
 
@@ -53,6 +55,20 @@ def test_a_plan_says_all_that_spending_needs_to_know(capsys: pytest.CaptureFixtu
         assert fact in text
 
 
+def test_a_plan_says_who_ends_the_machine_and_what_it_may_cost(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = told(capsys, plan())
+    assert "budget" not in text
+    assert "guard" not in text
+
+    text = told(capsys, plan(guard="scheduler", budget_usd=Decimal(5)))
+    assert "guard      EventBridge Scheduler" in text
+    assert "its request is cancelled" in text
+    assert "$5 of compute" in text
+    assert "the deadline comes first" in text
+
+
 def test_what_comes_after_the_deadline_depends_on_the_kind(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -71,6 +87,14 @@ def test_an_unknown_on_demand_price_is_said_to_be_unknown(
     text = told(capsys, made)
     assert "On-Demand price unknown" in text
     assert "EC2's default" in text
+
+
+def test_what_the_disk_costs_is_said_or_said_to_be_unknown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert "gp3, encrypted; costs while it exists (price unknown)" in told(capsys, plan())
+    priced = replace(plan(), usd_per_gib_month={"gp3": Decimal("0.088")})
+    assert "disk       100 GB gp3, encrypted: $0.0121/h, $8.80/month" in told(capsys, priced)
 
 
 def test_a_dry_run_and_a_warning_are_said(capsys: pytest.CaptureFixture[str]) -> None:

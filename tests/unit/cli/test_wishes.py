@@ -181,3 +181,20 @@ def test_a_behaviour_of_the_file_that_ec2_does_not_know_is_refused(tmp_path: Pat
     settings = from_file(tmp_path, '[machine]\ngpus = 1\non-interruption = "sleep"\n')
     with pytest.raises(BadInput, match="stop, hibernate, terminate"):
         wish(settings)
+
+
+def test_a_budget_takes_the_place_of_the_usual_day_but_not_of_a_time_that_was_typed() -> None:
+    assert wish(gpus=1).lasting == DEFAULT_LIFE
+    assert wish(gpus=1, budget="5").lasting is None
+    typed = wish(gpus=1, budget="5", lasting="3h")
+    assert (typed.lasting, typed.budget_usd) == (timedelta(hours=3), Decimal(5))
+    with pytest.raises(BadInput, match="--budget"):
+        wish(gpus=1, budget="-1")
+
+
+def test_a_guard_is_one_that_there_is() -> None:
+    assert wish(gpus=1).guard is None
+    named = wish(gpus=1, guard="scheduler", guard_role="ours")
+    assert (named.guard, named.guard_role) == ("scheduler", "ours")
+    with pytest.raises(BadInput, match="scheduler"):
+        wish(gpus=1, guard="dog")

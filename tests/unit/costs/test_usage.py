@@ -185,3 +185,9 @@ def test_an_end_without_a_request_ends_when_it_was_seen() -> None:
     gone = Machine(instance(state=InstanceState.TERMINATED), None)
     events = seen((running(), NOON), (gone, NOON + 3 * HOUR))
     assert stretches(events, NOON + 9 * HOUR) == [(0, 3, False)]
+
+
+def test_a_run_whose_end_nobody_saw_is_over_when_the_name_is_claimed_anew() -> None:
+    claimed = Event(NOON + 3 * HOUR, What.CLAIMED, {"claim": "another"})
+    events = [*seen((running(), NOON + HOUR)), claimed]
+    assert stretches(events, until=NOON + 90 * HOUR) == [(0, 3, False)]

@@ -12,9 +12,10 @@ from tests.fakes.cloud import FakeCloud
 from tests.fakes.edges import edges, home_with_key
 from tests.fakes.market import FakeFeeds
 
-from spotkeeper.errors import BadInput, NoOffers, Unreachable
+from spotkeeper.errors import BadInput, Interrupted, NoOffers, Unreachable
 from spotkeeper.keeper.finding import Finding
 from spotkeeper.keeper.prices import Prices
+from spotkeeper.market.feeds import Progress
 from spotkeeper.market.market import Market
 from spotkeeper.market.series import summary
 from spotkeeper.model.pool import LINUX
@@ -32,7 +33,11 @@ class Past(FakeFeeds):
         self.tables = tables
 
     def histories(
-        self, regions: Sequence[str], globs: Sequence[str], since: datetime
+        self,
+        regions: Sequence[str],
+        globs: Sequence[str],
+        since: datetime,
+        told: Progress | None = None,
     ) -> Sequence[PriceTable]:
         return self.tables
 
@@ -112,3 +117,25 @@ def test_nothing_on_sale(cloud: FakeCloud, tmp_path: Path) -> None:
 def test_a_name_that_is_no_type(cloud: FakeCloud, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"no\.such"):
         prices(cloud, tmp_path, table(cloud, HERE)).history(["no.such"], [HERE], days=10)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_ctrl_c_leaves_the_regions_that_had_answered(
+    cloud: FakeCloud,
+    tmp_path: Path,
+    whole: bool,  # noqa: FBT001
+) -> None:
+    stopped = replace(
+        table(cloud, THERE, row(cloud, "0.4", days_ago=3, zone="eu-west-1a")),
+        problem=Interrupted(f"interrupted before {THERE} had answered"),
+    )
+    if not whole:
+        with pytest.raises(Interrupted) as caught:
+            prices(cloud, tmp_path, stopped).history([TYPE], [THERE], days=9)
+        assert THERE in caught.value.message
+        return
+    answered = table(cloud, HERE, row(cloud, "0.4", days_ago=3))
+    found = prices(cloud, tmp_path, answered, stopped).history([TYPE], [HERE, THERE], days=9)
+    assert found.interrupted
+    assert [pool.pool.region for pool in found.pools] == [HERE]
+    assert found.warnings == (f"{THERE}: interrupted before {THERE} had answered",)

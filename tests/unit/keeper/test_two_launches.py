@@ -1,16 +1,27 @@
 """Two launches of one name: exactly one machine, and the loser never ends the winner's."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.fakes import geography
 from tests.fakes.cloud import FakeCloud
-from tests.fakes.edges import home_with_key, keeper
+from tests.fakes.edges import edges, home_with_key, keeper
+from tests.fakes.fate import Fate
 from tests.fakes.journal import MemoryJournal
+from tests.fakes.names import FakeNames
+from tests.fakes.talk import FakeTalk
 
-from spotkeeper.errors import NameTaken, SpotkeeperError
+from spotkeeper.errors import NameTaken, PermissionDenied, RegionNotEnabled, SpotkeeperError
+from spotkeeper.keeper.keeper import Keeper
+from spotkeeper.lifecycle.claim import LAUNCH_WITHIN, YOUNG, claim_title
 from spotkeeper.lifecycle.plan import Plan, Wish
-from spotkeeper.model.machine import InstanceState
+from spotkeeper.lifecycle.ports import Claim, Clock
+from spotkeeper.model.event import VISIBILITY_WINDOW, is_open, is_settling
+from spotkeeper.model.machine import ENDED, InstanceState
+from spotkeeper.model.naming import TAG_CLAIM, claim_tags
 from spotkeeper.model.need import Need
 
 
@@ -78,3 +89,138 @@ def test_a_second_launch_of_a_running_machine_is_refused_and_harmless(
     )
     two.win()
     two.check(two.lose("g5.xlarge", winner_comes_in_between=False))
+
+
+def test_who_gave_a_name_back_never_ends_what_another_computer_launched_since(
+    tmp_path: Path,
+) -> None:
+    two = Two(home_with_key(tmp_path), visibility_seconds=0, one_computer=False)
+    two.win()
+    keeper(two.cloud, home=two.home, journal=two.first).down(("dev",))
+    assert is_settling(two.first.read("dev"))
+    two.first, two.second = two.second, two.first
+    two.win()
+
+    two.cloud.clock.sleep(VISIBILITY_WINDOW)
+    keeper(two.cloud, home=two.home, journal=two.second).machines()
+
+    assert not is_open(two.second.read("dev"))
+    alive = [each for each in two.cloud.ec2.servers.values() if each.state not in ENDED]
+    assert len(alive) == 1
+
+
+def claimed_elsewhere(cloud: FakeCloud) -> Claim:
+    """Another computer claims the name, and has launched nothing yet."""
+    tags = claim_tags(name="dev", owner=geography.OWNER, nonce="theirs")
+    title = claim_title(geography.OWNER, "dev")
+    return FakeNames(cloud).claim(geography.REGION, title, token="theirs", tags=tags)
+
+
+def test_the_claim_of_a_launch_that_may_be_under_way_elsewhere_is_spared_and_told(
+    tmp_path: Path,
+) -> None:
+    cloud, home = FakeCloud(), home_with_key(tmp_path)
+    claim = claimed_elsewhere(cloud)
+
+    [left] = keeper(cloud, home=home).down(("dev",)).outcome.left
+    assert left.thing == claim.thing
+    assert f"{claim.since + YOUNG:%H:%M:%S}" in left.reason
+
+    cloud.clock.sleep(YOUNG)
+    gone = keeper(cloud, home=home).down(("dev",)).outcome
+    assert (gone.left, gone.ended) == ([], [claim.thing])
+    assert cloud.ec2.leftovers() == []
+
+
+def test_a_claim_whose_machine_was_seen_goes_with_it_however_young_it_is(tmp_path: Path) -> None:
+    two = Two(home_with_key(tmp_path), visibility_seconds=0, one_computer=False)
+    two.win()
+    gone = keeper(two.cloud, home=two.home, journal=two.second).down(("dev",)).outcome
+    assert gone.left == []
+    assert two.cloud.ec2.leftovers() == []
+
+
+def test_who_is_refused_learns_since_when_another_launch_is_under_way(tmp_path: Path) -> None:
+    two = Two(home_with_key(tmp_path), visibility_seconds=0, one_computer=False)
+    claim = claimed_elsewhere(two.cloud)
+    refusal = two.lose("g5.xlarge", winner_comes_in_between=False)
+    assert isinstance(refusal, NameTaken)
+    assert f"{claim.since:%H:%M:%S}" in refusal.message
+    assert "spot down dev" in refusal.next_step
+    assert two.cloud.calls.count("run") == 0
+    assert not is_open(two.second.read("dev"))
+
+
+def test_a_launch_that_takes_long_renews_its_claim_before_it_asks_for_a_machine(
+    tmp_path: Path,
+) -> None:
+    """Until then others count on the claim's age to tell that nothing will come of it."""
+    two = Two(home_with_key(tmp_path), visibility_seconds=0, one_computer=False)
+    two.cloud.fate = slow = SlowGround(two.cloud.clock)
+    two.win()
+    assert slow.seen.count("claim") == 2
+    assert slow.seen.count("run") == 1
+    [claim] = two.cloud.ec2.things.values()
+    [server] = two.cloud.ec2.servers.values()
+    assert server.born - claim.born < LAUNCH_WITHIN
+    assert server.tags[TAG_CLAIM] == claim.tags[TAG_CLAIM]
+
+
+class SlowGround(Fate):
+    """Making the group takes five minutes."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def before(self, call: str) -> None:
+        super().before(call)
+        if call == "create_group":
+            self._clock.sleep(LAUNCH_WITHIN)
+
+
+@pytest.mark.parametrize("told", [PermissionDenied("no"), RegionNotEnabled("closed")])
+def test_where_the_common_region_is_closed_the_name_is_claimed_where_it_is_launched(
+    tmp_path: Path, told: SpotkeeperError
+) -> None:
+    cloud, talk = FakeCloud(), FakeTalk()
+    journal = MemoryJournal()
+    home = home_with_key(tmp_path)
+    closed = Closed(cloud, told)
+    made = edges(cloud, home=home, journal=journal)
+    process = Keeper(replace(made, names=closed), talk=talk)
+    wish = Wish("dev", Need(types=("g5.xlarge",), regions=("eu-west-1",)))
+    assert process.up(wish, confirm=lambda plan: True) is not None
+    [claim] = cloud.ec2.things.values()
+    assert claim.region == "eu-west-1"
+    assert any("eu-west-1 instead" in said for said in talk.said)
+    assert process.down(("dev",)).outcome.left == []
+    assert cloud.ec2.leftovers() == []
+
+
+class Closed(FakeNames):
+    """The region in which names are claimed is closed to the caller."""
+
+    def __init__(self, cloud: FakeCloud, told: SpotkeeperError) -> None:
+        super().__init__(cloud)
+        self._told = told
+
+    def claim(self, region: str, title: str, *, token: str, tags: Mapping[str, str]) -> Claim:
+        if region == self.home():
+            raise self._told
+        return super().claim(region, title, token=token, tags=tags)
+
+    def holder(self, region: str, title: str) -> Claim | None:
+        if region == self.home():
+            raise self._told
+        return super().holder(region, title)
+
+
+def test_a_claim_that_cannot_be_released_is_left_and_told(tmp_path: Path) -> None:
+    two = Two(home_with_key(tmp_path), visibility_seconds=0, one_computer=True)
+    two.win()
+    two.cloud.denied.add("release")
+    outcome = keeper(two.cloud, home=two.home, journal=two.first).down(("dev",)).outcome
+    assert [left.thing.kind for left in outcome.left] == ["launch-template"]
+    assert "not authorized" in outcome.left[0].reason
+    assert is_open(two.first.read("dev"))

@@ -1,193 +1,289 @@
-"""One trial of the crash sweep: a plan, one blow of fate, a recovery, three invariants.
+"""One trial of the crash sweep: a plan, a blow of fate or two, a recovery, three invariants.
 
 The mechanism is ALICE's: every call to the cloud and every journal entry is a place to die at.
+``Theatre(home).breaches(Trial(...))`` plays one again; a failing trial is printed as such.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import ast
+import pickle
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
-from tests.fakes import geography
-from tests.fakes.clock import FakeClock
-from tests.fakes.cloud import FakeCloud
-from tests.fakes.ec2 import SHUTDOWN, Request
-from tests.fakes.edges import keeper
-from tests.fakes.fate import Crash, Fate, Killed, LostAnswer
-from tests.fakes.journal import MemoryJournal
+from tests.fakes.clock import FIRST_DAY
+from tests.fakes.fate import Blow, Crash, Fate, Struck
+from tests.unit.lifecycle.crash_stage import A_LITTLE_LONGER, NAME, Stage, World
 
 from spotkeeper.errors import NotFound, SpotkeeperError
-from spotkeeper.keeper.answers import Farewell
-from spotkeeper.keeper.keeper import Keeper
-from spotkeeper.lifecycle.plan import Wish
-from spotkeeper.lifecycle.ports import ThingKind
-from spotkeeper.model.event import VISIBILITY_WINDOW
-from spotkeeper.model.machine import Kind
-from spotkeeper.model.need import Need
+from spotkeeper.keeper.answers import Farewell, Swept
+from spotkeeper.lifecycle.guard import SCHEDULER
+from spotkeeper.lifecycle.sweep import Verdict
+from spotkeeper.model.event import What
+from spotkeeper.model.naming import TAG_GUARD
 
-NAME = "dev"
 DELAYS_SECONDS = (0, 5, 120, 300)
 MOST_DOWNS = 3
-A_LITTLE_LONGER = VISIBILITY_WINDOW + timedelta(seconds=1)
-DRY = geography.pool("g5.xlarge@us-east-1a")
+
+#: Longer than any deadline of these machines.
+PAST_THE_DEADLINE = timedelta(hours=30)
+
+KINDS = ("killed before", "killed after", "lost before", "lost after")
+
+#: Calls that change nothing: an answer lost on its way is the same as a call lost on its way.
+READS = frozenset(
+    {
+        *("caller", "regions", "holdings", "subnets", "image", "observe", "volumes", "instance"),
+        *("ask", "checks_passed", "holder", "survey", "find schedule", "listed schedule"),
+    }
+)
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What is done, how slow EC2's lists are, what befalls the program, and what the user does."""
+    """What is done, how slow EC2's lists are, what befalls the program, and what the user does.
+
+    ``blows`` fall while the plan is carried out, ``again`` while the user recovers from it.
+    """
 
     plan: str
     delay_seconds: int
     recovery: str
-    blow: str = "none"
-    at: int = 0
-    again_at: int | None = None  # a second death, counted from the beginning of the recovery
+    blows: tuple[Blow, ...] = ()
+    again: Blow | None = None
 
-    def fate(self) -> Fate:
-        """The blow of this trial."""
-        after = self.blow.endswith("after")
-        if self.blow.startswith("killed"):
-            return Killed(self.at, after=after)
-        return LostAnswer(self.at, after=after) if self.blow.startswith("lost") else Fate()
+
+def typed(line: str) -> Trial:
+    """The trial that a failure printed, read back."""
+
+    def value(node: ast.expr) -> Any:
+        if isinstance(node, ast.Tuple):
+            return tuple(map(value, node.elts))
+        if not isinstance(node, ast.Call):
+            return ast.literal_eval(node)
+        kind = {"Trial": Trial, "Blow": Blow}[ast.unparse(node.func)]
+        return kind(
+            *map(value, node.args), **{str(each.arg): value(each.value) for each in node.keywords}
+        )
+
+    trial = value(ast.parse(line, mode="eval").body)
+    assert isinstance(trial, Trial)
+    return trial
 
 
 @dataclass(frozen=True)
-class World:
-    """How EC2 differs from the usual one, most of it for mutations."""
+class Plan:
+    """Steps that nothing befalls, those that blows may fall into, and what others do then."""
 
-    untagged: tuple[ThingKind, ...] = ()
-    forgets_tokens: bool = False
-    requests_listed_after_seconds: int | None = None
-
-
-class Stage:
-    """The world of one trial, and whoever types commands in it."""
-
-    def __init__(self, trial: Trial, home: Path, world: World) -> None:
-        self.clock = FakeClock()
-        self.fate = trial.fate()
-        self.cloud = FakeCloud(
-            clock=self.clock,
-            dry=[DRY],
-            visibility=timedelta(seconds=trial.delay_seconds),
-            untagged=world.untagged,
-            forgets_tokens=world.forgets_tokens,
-            fate=self.fate,
-        )
-        if world.requests_listed_after_seconds is not None:
-            late = timedelta(seconds=world.requests_listed_after_seconds)
-            self.cloud.ec2.late = {Request: late}
-        self.cloud.open_regions = (geography.REGION,)  # one more only where a plan goes abroad
-        self.journal = MemoryJournal(self.fate)
-        self.home = home
-
-    def keeper(self) -> Keeper:
-        """A fresh process."""
-        return keeper(self.cloud, home=self.home, journal=self.journal)
-
-    def up(self) -> None:
-        self._launch(Kind.BOX)
-
-    def up_once(self) -> None:
-        self._launch(Kind.ONCE)
-
-    def up_abroad(self) -> None:
-        """The first region is dry; what was made there for the launch is not needed any more."""
-        self.cloud.open_regions = tuple(geography.ZONES)
-        self.cloud.ec2.dry = dict.fromkeys(geography.all_pools("eu-west-1"))
-        self._launch(Kind.ONCE, *geography.ZONES)
-
-    def stop(self) -> None:
-        self.keeper().stop(NAME)
-
-    def start(self) -> None:
-        self.keeper().start(NAME)
-
-    def down(self) -> None:
-        self.keeper().down((NAME,))
-
-    def end_by_hand(self) -> None:
-        """A while later somebody terminates the instance in the console, not its request."""
-        self.clock.sleep(A_LITTLE_LONGER)
-        self.cloud.ec2.catch_up()
-        for server in list(self.cloud.ec2.servers.values()):
-            self.cloud.ec2.terminate(server)
-        self.clock.sleep(SHUTDOWN)
-
-    def interrupt(self) -> None:
-        """EC2 takes the machine back, and gives it back later."""
-        self.cloud.ec2.interrupt(NAME)
-        self.clock.sleep(timedelta(minutes=3))
-
-    def suffer(self, fate: Fate) -> None:
-        """What befalls the program from now on."""
-        self.fate = self.cloud.fate = self.journal.fate = fate
-
-    def lose_the_journal(self) -> None:
-        """Another computer, or a new disk."""
-        self.journal = MemoryJournal(self.fate)
-
-    def _launch(self, kind: Kind, *regions: str) -> None:
-        wish = Wish(NAME, Need(types=("g5.xlarge",), regions=regions), kind=kind)
-        self.keeper().up(wish, confirm=lambda plan: True)
+    steps: tuple[Callable[[Stage], object], ...]
+    first: tuple[Callable[[Stage], object], ...] = ()
+    then: tuple[Callable[[Stage], object], ...] = ()
 
 
-PLANS: Mapping[str, tuple[Callable[[Stage], None], ...]] = {
-    "box": (Stage.up, Stage.down),
-    "once": (Stage.up_once, Stage.down),
-    "abroad": (Stage.up_abroad, Stage.down),
-    "stopped": (Stage.up, Stage.stop, Stage.start, Stage.down),
-    "by hand": (Stage.up, Stage.end_by_hand, Stage.down),
-    "interrupted": (Stage.up, Stage.interrupt, Stage.down),
+PLANS: Mapping[str, Plan] = {
+    "box": Plan((Stage.up, Stage.down)),
+    "once": Plan((Stage.up_once, Stage.down)),
+    "abroad": Plan((Stage.up_abroad, Stage.down)),
+    "guarded": Plan((Stage.up_guarded, Stage.extend, Stage.down)),
+    "guarded once": Plan((Stage.up_once_guarded, Stage.down)),
+    "extended": Plan((Stage.extend,), first=(Stage.up_guarded, Stage.wait)),
+    "stopped": Plan((Stage.stop, Stage.start, Stage.down), first=(Stage.up,)),
+    "by hand": Plan((Stage.down,), first=(Stage.up, Stage.end_by_hand)),
+    "interrupted": Plan((Stage.down,), first=(Stage.up, Stage.interrupt)),
+    "again": Plan((Stage.up,), first=(Stage.up, Stage.down)),
+    "held": Plan((Stage.up,), first=(Stage.claim_elsewhere,)),
+    "rival": Plan((Stage.up,), then=(Stage.up_in_another_region,)),
+    "handed over": Plan((Stage.down,), first=(Stage.up,), then=(Stage.up_in_another_region,)),
+    "sweep beside a launch": Plan((Stage.sweep,), first=(Stage.begin_elsewhere,)),
+    "sweep of a wanted one": Plan((Stage.sweep, Stage.down), first=(Stage.up_guarded, Stage.wait)),
+    "sweep of a forgotten one": Plan(
+        (Stage.sweep,), first=(Stage.up_guarded, Stage.lose_the_journal, Stage.wait, Stage.wait)
+    ),
 }
 
 
-def attempt(trial: Trial, home: Path, world: World | None = None) -> tuple[list[str], list[str]]:
-    """Run a trial: what it breached, and the calls that it saw before the recovery."""
-    stage = Stage(trial, home, world or World())
-    breaches: list[str] = []
-    try:
-        for step in PLANS[trial.plan]:
+class Theatre:
+    """Plays trials; what many of them begin with is played once and kept as it was then."""
+
+    def __init__(self, home: Path, world: World | None = None) -> None:
+        self._home = home
+        self._world = world or World()
+        self._begun: dict[tuple[str, int], bytes] = {}
+        self._last: tuple[Trial | None, bytes, list[str], list[str]] = (None, b"", [], [])
+
+    def breaches(self, trial: Trial) -> list[str]:
+        """Which invariants a trial breached, in words."""
+        stage, told, _ = self._played(trial)
+        recovery = RECOVERIES[trial.recovery]
+        told += _foreign(lambda: told.extend(recovery.prepare(stage)))
+        if trial.again is not None:
+            stage.suffer(Struck(trial.again))
+            told += _foreign(lambda: _struck(stage, recovery))
+        stage.suffer(Fate())
+        told += _foreign(lambda: told.extend(recovery.finish(stage)))
+        if stage.others_journal.names():
+            told += _foreign(lambda: told.extend(_finished(stage)))
+        return told + _remains(stage)
+
+    def seen(self, trial: Trial) -> list[str]:
+        """The calls and entries of a trial until its recovery."""
+        return self._played(trial)[2]
+
+    def seen_in_recovery(self, trial: Trial) -> list[str]:
+        """The calls and entries of the command that the user recovers with."""
+        stage, _, _ = self._played(trial)
+        recovery, fate = RECOVERIES[trial.recovery], Fate()
+        _foreign(lambda: recovery.prepare(stage))
+        stage.suffer(fate)
+        _foreign(lambda: _struck(stage, recovery))
+        return fate.seen
+
+    def world_after(self, trial: Trial) -> object:
+        """What there is an hour after a run began, whoever looks; not when it was made."""
+        stage = self._played(trial)[0]
+        stage.clock.sleep(FIRST_DAY + timedelta(days=1, hours=1) - stage.clock.now())
+        ec2 = stage.ec2
+        ec2.catch_up()
+        servers = [(s.id, s.state, s.then, sorted(s.disk_ids)) for s in ec2.servers.values()]
+        requests = [(r.id, r.state, r.code, r.instance_id) for r in ec2.requests.values()]
+        return servers, requests, sorted(ec2.leftovers()), sorted(ec2.schedules)
+
+    def _played(self, trial: Trial) -> tuple[Stage, list[str], list[str]]:
+        run = replace(trial, recovery="", again=None)
+        if self._last[0] != run:
+            stage, told, seen = self._run(run)
+            self._last = (run, pickle.dumps(stage), told, seen)
+        _, frozen, told, seen = self._last
+        return pickle.loads(frozen), list(told), seen  # noqa: S301 - made here
+
+    def _run(self, trial: Trial) -> tuple[Stage, list[str], list[str]]:
+        plan, stage = PLANS[trial.plan], self._beginning(trial)
+        stage.suffer(Struck(*trial.blows))
+
+        def go() -> None:
+            with suppress(Crash, SpotkeeperError):
+                for step in plan.steps:
+                    step(stage)
+
+        told = _foreign(go)
+        seen = list(stage.fate.seen)
+        stage.suffer(Fate())
+        for step in plan.then:
             step(stage)
-    except (Crash, SpotkeeperError):
-        pass
+        alive = {"", *(each.id for each in stage.ours())}
+        if stage.others_machine not in alive and Stage.down not in plan.steps:
+            told.append("touched: the machine of another computer")
+        return stage, told, seen
+
+    def _beginning(self, trial: Trial) -> Stage:
+        key = (trial.plan, trial.delay_seconds)
+        if key not in self._begun:
+            stage = Stage(trial.delay_seconds, self._home, self._world)
+            for step in PLANS[trial.plan].first:
+                step(stage)
+            self._begun[key] = pickle.dumps(stage)
+        stage = pickle.loads(self._begun[key])  # noqa: S301 - made here
+        assert isinstance(stage, Stage)
+        return stage
+
+
+def _foreign(act: Callable[[], object]) -> list[str]:
+    try:
+        act()
     except Exception as foreign:
-        breaches.append(f"foreign error: {foreign!r}")
-    seen = list(stage.fate.seen)
-    if trial.again_at is not None:
-        stage.suffer(Killed(trial.again_at, after=trial.blow.endswith("after")))
-        with suppress(Crash):
-            RECOVERIES[trial.recovery](stage)
-    stage.suffer(Fate())
-    RECOVERIES[trial.recovery](stage)
-    return [*breaches, *_breaches(stage)], seen
+        return [f"foreign error: {foreign!r}"]
+    return []
 
 
-def _patient(stage: Stage) -> None:
-    """The user waits for the window to be over, then runs ``down`` until nothing is left."""
-    stage.clock.sleep(A_LITTLE_LONGER)
-    _repeat(stage, lambda: stage.keeper().down((NAME,)))
+# What the user does
 
 
-def _eager(stage: Stage) -> None:
-    """The user runs ``down`` at once; once the window is over, the next command is an ``ls``."""
-    _repeat(stage, lambda: stage.keeper().down((NAME,)))
-    stage.clock.sleep(A_LITTLE_LONGER)
-    stage.keeper().machines()
+@dataclass(frozen=True)
+class Recovery:
+    """What the user waits for, the command that is typed then, in which a second blow may fall,
+    and how it is repeated until all is good; the first and the last tell what was not."""
+
+    prepare: Callable[[Stage], list[str]]
+    command: Callable[[Stage], object]
+    finish: Callable[[Stage], list[str]]
 
 
-def _forgetful(stage: Stage) -> None:
+def _struck(stage: Stage, recovery: Recovery) -> None:
+    with suppress(Crash, SpotkeeperError):
+        recovery.command(stage)
+
+
+def _at_once(_: Stage) -> list[str]:
+    return []
+
+
+def _patiently(stage: Stage) -> list[str]:
+    stage.wait()
+    return []
+
+
+def _forgetfully(stage: Stage) -> list[str]:
     """The journal is lost, only the tags are left."""
     stage.lose_the_journal()
-    stage.clock.sleep(A_LITTLE_LONGER)
+    stage.wait()
+    return []
+
+
+def _absent(stage: Stage) -> list[str]:
+    """Nobody is there before the deadline has passed; a guard that the user was told of has ended
+    the machine by then."""
+    stage.let_pass(PAST_THE_DEADLINE)
+    return _guard_failed(stage) if stage.guard_is_told else []
+
+
+def _down(stage: Stage) -> list[str]:
+    """``down`` until nothing is left."""
+    _repeat(stage, lambda: stage.keeper().down((NAME,)))
+    return []
+
+
+def _down_all(stage: Stage) -> list[str]:
     _repeat(stage, lambda: stage.keeper().down_all())
+    return []
 
 
-RECOVERIES: Mapping[str, Callable[[Stage], None]] = {
-    "patient": _patient,
-    "eager": _eager,
-    "forgetful": _forgetful,
+def _down_and_list(stage: Stage) -> list[str]:
+    """``down`` at once; once the window is over, the next command is an ``ls``."""
+    _down(stage)
+    stage.wait()
+    stage.keeper().machines()
+    return []
+
+
+def _one_sweep(stage: Stage) -> list[str]:
+    """One sweep, two where another computer had a part in it.
+
+    What is wanted stays, whole, until its deadline; its guard ends it with nobody there.
+    """
+    told = _swept(stage, passes=1 if not stage.others_journal.names() else 2)
+    stage.wait()  # EC2 may have relaunched what was ended by hand
+    kept = [each for each in stage.sweep().found if each.verdict is Verdict.KEPT]
+    if kept:
+        told += _is_whole(stage, {each.thing.id for each in kept})
+        stage.let_pass(PAST_THE_DEADLINE)
+        told += _guard_failed(stage)
+        told += _swept(stage, passes=1)
+    return told
+
+
+def _two_sweeps(stage: Stage) -> list[str]:
+    return _swept(stage, passes=2)
+
+
+RECOVERIES: Mapping[str, Recovery] = {
+    "patient": Recovery(_patiently, _down, _down),
+    "eager": Recovery(_at_once, _down_and_list, _down_and_list),
+    "forgetful": Recovery(_forgetfully, _down_all, _down_all),
+    "sweep": Recovery(_patiently, Stage.sweep, _one_sweep),
+    "sweep anew": Recovery(_forgetfully, Stage.sweep, _two_sweeps),
+    "absent": Recovery(_absent, Stage.sweep, _one_sweep),
 }
 
 
@@ -201,39 +297,107 @@ def _repeat(stage: Stage, down: Callable[[], Farewell]) -> None:
         stage.clock.sleep(A_LITTLE_LONGER)
 
 
-def _breaches(stage: Stage) -> list[str]:
-    ec2 = stage.cloud.ec2
+def _finished(stage: Stage) -> list[str]:
+    """What another computer began, and nobody here knows of, is for the sweep."""
+    stage.wait()
+    return _swept(stage, passes=2)
+
+
+def _swept(stage: Stage, *, passes: int) -> list[str]:
+    swept = Swept()
+    for number in range(passes):
+        if number:
+            stage.wait()
+        swept = stage.sweep()
+        if not swept.left:
+            return []
+    return [f"left after {passes} sweeps: {each.thing.id}, {each.reason}" for each in swept.left]
+
+
+# The invariants
+
+
+def _is_whole(stage: Stage, kept: set[str]) -> list[str]:
+    """What a sweep keeps is one machine that lives, and exactly what it needs."""
+    told = [f"left: {each}, which sweep does not know" for each in stage.leftovers() - kept]
+    servers = [each for each in stage.ours() if each.id in kept]
+    if len(servers) != 1:
+        return [*told, f"left: {len(servers)} machines kept"]
+    ends = [e.what for e in stage.journal.read(NAME) if e.what in (What.READY, What.ENDING)]
+    if servers[0].claim in stage.ec2.first_terminates or ends[-1:] != [What.READY]:
+        told.append(f"left: {servers[0].id} is kept, which was to be ended, or not for its user")
+    return told
+
+
+def _guard_failed(stage: Stage) -> list[str]:
+    """Where the deadline passed with nobody there, only disks are left of a guarded machine."""
+    alive = [each for each in stage.ours() if each.order.tags.get(TAG_GUARD) == SCHEDULER]
+    return [f"left: {each.id}, which its guard did not end" for each in alive]
+
+
+def _remains(stage: Stage) -> list[str]:
+    ec2 = stage.ec2
     found = [f"{count} {name} at once" for name, count in ec2.most_at_once.items() if count > 1]
+    left = stage.leftovers()
     for _ in range(2):
         stage.clock.sleep(timedelta(days=1))
-        left = ec2.leftovers()
-    found += [f"left: {each}" for each in left]
-    return found + [f"reborn: {each}" for each in ec2.born_after_first_terminate()]
+        left |= stage.leftovers()
+    found += [f"left: {each}" for each in sorted(left)]
+    found += [f"reborn: {each}" for each in ec2.born_after_first_terminate()]
+    if stage.state_of_foreign() != stage.foreign_state:
+        found.append("touched: what is somebody else's")
+    return found
 
 
-def trials(
-    plan: str, delay_seconds: int, recovery: str, home: Path, world: World | None = None
-) -> Iterator[Trial]:
-    """Every trial of a plan: killed and unanswered, before and after every call and entry."""
-    _, seen = attempt(Trial(plan, delay_seconds, recovery), home, world)
+# All trials
+
+
+def blows(seen: list[str], *, distinct: bool = False) -> Iterator[Blow]:
+    """Every blow at every call and entry; to ask again who is logged in is not one of its own.
+
+    ``distinct`` ones leave out those that come to the same thing: to die before a call and after
+    the one before it, to lose a question or its answer.
+    """
     for at, call in enumerate(seen):
-        for blow in ("killed before", "killed after", "lost before", "lost after"):
-            if not (blow.startswith("lost") and call.startswith("journal")):
-                yield Trial(plan, delay_seconds, recovery, blow, at)
+        if call == "caller" and seen[at - 1 : at] == ["caller"]:
+            continue
+        for kind in KINDS:
+            if kind.startswith("lost") and call.startswith("journal"):
+                continue
+            if distinct and (kind == "killed before" or (kind, call) in _SAME):
+                continue
+            yield Blow(at, kind)
 
 
-def sweep(
-    plan: str, delay_seconds: int, recovery: str, home: Path, world: World | None = None
-) -> tuple[int, dict[Trial, str]]:
-    """Every trial of a plan: how many there were, and what those that failed breached."""
-    told = {}
-    everything = [
-        Trial(plan, delay_seconds, recovery),
-        *trials(plan, delay_seconds, recovery, home, world),
-    ]
-    for trial in everything:
-        breaches, seen = attempt(trial, home, world)
-        if breaches:
-            call = seen[trial.at] if trial.at < len(seen) else "no call"
-            told[trial] = f"{trial} ({call}): {', '.join(breaches)}"
-    return len(everything), told
+_SAME = {("lost after", call) for call in READS}
+
+
+def singles(theatre: Theatre, plain: Trial) -> Iterator[Trial]:
+    """Every trial of a plan with one blow, and the one with none."""
+    yield plain
+    for blow in blows(theatre.seen(plain)):
+        yield replace(plain, blows=(blow,))
+
+
+def pairs(theatre: Theatre, plain: Trial) -> Iterator[Trial]:
+    """Every trial with two blows that differ: the second one later in the run, or while the user
+    recovers."""
+    for first in blows(theatre.seen(plain), distinct=True):
+        struck = replace(plain, blows=(first,))
+        later = theatre.seen(struck)
+        for again in blows(theatre.seen_in_recovery(struck), distinct=True):
+            yield replace(struck, again=again)
+        for second in blows(later, distinct=True):
+            if second.at > first.at and first.kind.startswith("lost"):
+                yield replace(struck, blows=(first, second))
+
+
+def failures(theatre: Theatre, trials: Iterable[Trial]) -> tuple[int, list[str]]:
+    """How many trials there were, and each one that breached something, in a line."""
+    count, told = 0, []
+    for trial in trials:
+        count += 1
+        broken = theatre.breaches(trial)
+        if broken:
+            told.append(f"{trial!r}: {', '.join(broken)}")
+    return count, told

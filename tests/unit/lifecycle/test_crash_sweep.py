@@ -1,46 +1,53 @@
-"""Killed or unanswered at every call and journal entry: nothing left, never two, none reborn."""
+"""Killed or unanswered at every call and journal entry: nothing left, never two, none reborn.
+
+A failing trial is printed as a line of Python: ``Theatre(home).breaches(Trial(...))`` repeats it.
+"""
 
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 
 import pytest
 from tests.fakes.edges import home_with_key
+from tests.fakes.fate import Blow, Crash, Fate
 from tests.fakes.threads import without_threads
+from tests.unit.lifecycle.crash_stage import Paused, Stage, World
 from tests.unit.lifecycle.crash_trials import (
     DELAYS_SECONDS,
+    KINDS,
     PLANS,
+    READS,
     RECOVERIES,
+    Theatre,
     Trial,
-    World,
-    attempt,
-    sweep,
-    trials,
+    failures,
+    pairs,
+    singles,
+    typed,
 )
 
-from spotkeeper.lifecycle import giveback
-from spotkeeper.lifecycle.giveback import Actions, GiveBack, Outcome
-from spotkeeper.lifecycle.launch import Launcher
-from spotkeeper.lifecycle.ports import ThingKind
-from spotkeeper.model.event import Event, What
-from spotkeeper.model.pool import Pool
+from spotkeeper.lifecycle.ports import Cloud, Estate, Names, Schedules
 
-#: "stopped" contains all of "box", and "abroad" all of "once".
-SWEPT = tuple(plan for plan in PLANS if plan not in ("box", "once"))
+#: The promise of docs/safety.md.
+FEWEST_TRIALS = 5_000
+FEWEST_TRIALS_OF_A_SOAK = 100_000
 
-#: Fewer would mean that the plans have become trivial.
-FEWEST_TRIALS = 150
+#: "guarded" contains all of "box", "guarded once" all of "once".
+SHORT = tuple(plan for plan in PLANS if plan not in ("box", "once"))
 
-#: At once and a full visibility window in every run of the tests, the others in `make soak`.
-DELAYS = [
-    pytest.param(each, marks=() if each in (0, 300) else pytest.mark.soak)
-    for each in DELAYS_SECONDS
-]
+#: Trials with two blows of each seed.
+DOUBLE_BLOWS = 200
 
-#: Trials with two deaths per seed.
-SECOND_DEATHS = 150
+#: Where two blows fall everywhere, with the recovery and how late EC2's lists are.
+PAIRED = (("sweep", 120), ("sweep anew", 0))
+
+#: How requests are listed where they are the last to be.
+LATE_REQUESTS = World(requests_listed_after_seconds=200)
+
+Count = Callable[[Theatre, Iterable[Trial]], None]
 
 
 @pytest.fixture
@@ -50,158 +57,190 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home_with_key(tmp_path)
 
 
-@pytest.mark.parametrize("delay_seconds", DELAYS)
+@pytest.fixture
+def holds(record_property: Callable[[str, object], None]) -> Count:
+    """Plays trials, counts them for the summary, and fails with those that breached anything."""
+
+    def play(theatre: Theatre, trials: Iterable[Trial]) -> None:
+        count, told = failures(theatre, trials)
+        record_property("crash trials", count)
+        assert count > 0
+        assert not told, f"{len(told)} of {count} trials:\n" + "\n".join(told[:5])
+
+    return play
+
+
+def of_every_run(theatre: Theatre, plan: str) -> Iterable[Trial]:
+    """Every blow of a plan twice: with late lists and a sweep, then with one of the others."""
+    yield from singles(theatre, Trial(plan, 300, "sweep"))
+    for trial, recovery in zip(singles(theatre, Trial(plan, 0, "")), cycle(RECOVERIES)):
+        yield replace(trial, recovery=recovery)
+
+
+@pytest.mark.parametrize("plan", SHORT)
+def test_a_blow_at_any_moment_leaves_nothing_behind(home: Path, plan: str, holds: Count) -> None:
+    theatre = Theatre(home)
+    holds(theatre, of_every_run(theatre, plan))
+
+
 @pytest.mark.parametrize("recovery", RECOVERIES)
-@pytest.mark.parametrize("plan", SWEPT)
-def test_a_death_at_any_moment_leaves_nothing_behind(
-    home: Path, plan: str, recovery: str, delay_seconds: int
+@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.soak
+def test_nor_does_it_with_any_delay_and_recovery(
+    home: Path, plan: str, recovery: str, holds: Count
 ) -> None:
-    count, told = sweep(plan, delay_seconds, recovery, home)
-    assert count >= FEWEST_TRIALS
-    assert not told, f"{len(told)} of {count} trials:\n" + "\n".join(list(told.values())[:5])
+    theatre = Theatre(home)
+    for delay_seconds in DELAYS_SECONDS:
+        holds(theatre, singles(theatre, Trial(plan, delay_seconds, recovery)))
 
 
-#: One way of recovering in every run of the tests, the others in `make soak`.
-SOAKED = [
-    pytest.param(name, marks=() if number == 0 else pytest.mark.soak)
-    for number, name in enumerate(RECOVERIES)
-]
-
-
-@pytest.mark.parametrize("recovery", SOAKED)
-@pytest.mark.parametrize("plan", SWEPT)
-def test_a_request_that_is_listed_long_after_its_instance_launches_no_other(
-    home: Path, plan: str, recovery: str
+@pytest.mark.parametrize(("recovery", "delay_seconds"), PAIRED)
+@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.soak
+def test_nor_do_two_blows(
+    home: Path, plan: str, recovery: str, delay_seconds: int, holds: Count
 ) -> None:
-    count, told = sweep(plan, 5, recovery, home, World(requests_listed_after_seconds=200))
-    assert count >= FEWEST_TRIALS
-    assert not told, f"{len(told)} of {count} trials:\n" + "\n".join(list(told.values())[:5])
+    theatre = Theatre(home)
+    holds(theatre, pairs(theatre, Trial(plan, delay_seconds, recovery)))
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_a_second_death_during_the_recovery_leaves_nothing_behind(home: Path, seed: int) -> None:
+def double_blows(seed: int) -> Iterable[Trial]:
+    """Some of all pairs, with any delay and recovery."""
     dice = random.Random(seed)  # noqa: S311 - the same trials every time
-    for _ in range(SECOND_DEATHS):
-        trial = Trial(
+    for _ in range(DOUBLE_BLOWS):
+        yield Trial(
             plan=dice.choice(tuple(PLANS)),
             delay_seconds=dice.choice(DELAYS_SECONDS),
             recovery=dice.choice(tuple(RECOVERIES)),
-            blow=dice.choice(("killed before", "killed after", "lost before", "lost after")),
-            at=dice.randrange(60),
-            again_at=dice.randrange(30),
+            blows=(Blow(dice.randrange(60), dice.choice(KINDS)),),
+            again=Blow(dice.randrange(30), dice.choice(KINDS)),
         )
-        breaches, _ = attempt(trial, home)
-        assert not breaches, f"seed {seed}, {trial}: {', '.join(breaches)}"
 
 
-def test_a_trial_is_the_same_every_time(home: Path) -> None:
-    trial = Trial("box", 5, "patient", "lost after", 12)
-    assert attempt(trial, home) == attempt(trial, home)
+@pytest.mark.parametrize("seed", range(4))
+def test_some_pairs_of_blows_of_all_kinds_leave_nothing_behind(
+    home: Path, seed: int, holds: Count
+) -> None:
+    holds(Theatre(home), double_blows(seed))
 
 
-# What follows removes one rule of the safe order at a time; the sweep must notice each.
-
-
-def terminate_first(patch: pytest.MonkeyPatch) -> World:
-    act = GiveBack._act
-
-    def backwards(self: GiveBack, region: str, actions: Actions, outcome: Outcome) -> None:
-        act(self, region, Actions(terminate=actions.terminate), outcome)
-        act(self, region, Actions(actions.cancel, (), actions.delete_volumes), outcome)
-
-    patch.setattr(GiveBack, "_act", backwards)
-    return World()
-
-
-def no_client_token(_: pytest.MonkeyPatch) -> World:
-    return World(forgets_tokens=True)
-
-
-def journal_after_the_call(patch: pytest.MonkeyPatch) -> World:
-    intend, conclude = Launcher._intend, Launcher._conclude
-    meant: dict[str, Pool] = {}
-
-    def later(_: Launcher, pool: Pool, token: str) -> None:
-        meant[token] = pool
-
-    def now(self: Launcher, what: What, **fields: str) -> None:
-        intend(self, meant[fields["token"]], fields["token"])
-        conclude(self, what, **fields)
-
-    patch.setattr(Launcher, "_intend", later)
-    patch.setattr(Launcher, "_conclude", now)
-    return World()
-
-
-def no_window(patch: pytest.MonkeyPatch) -> World:
-    patch.setattr(giveback, "VISIBILITY_WINDOW", timedelta(0))
-    return World()
-
-
-def no_tag_on_the_request(_: pytest.MonkeyPatch) -> World:
-    return World(untagged=(ThingKind.REQUEST,))
-
-
-def no_tag_on_the_volume(_: pytest.MonkeyPatch) -> World:
-    return World(untagged=(ThingKind.VOLUME,))
-
-
-def no_tag_on_instance_and_request(_: pytest.MonkeyPatch) -> World:
-    return World(untagged=(ThingKind.INSTANCE, ThingKind.REQUEST))
-
-
-def settled_before_it_ends(patch: pytest.MonkeyPatch) -> World:
-    end = GiveBack.end
-
-    def early(self: GiveBack, name: str, *args: object, **kwargs: object) -> Outcome:
-        self._journal.append(name, Event(self._clock.now(), What.SETTLED))
-        return end(self, name, *args, **kwargs)  # type: ignore[arg-type]
-
-    patch.setattr(GiveBack, "end", early)
-    return World()
-
-
-def volumes_are_forgotten(patch: pytest.MonkeyPatch) -> World:
-    decide = giveback.next_actions
-    patch.setattr(giveback, "next_actions", lambda seen, _: decide(seen, ()))
-    return World()
-
-
-@dataclass(frozen=True)
-class Mutation:
-    """A rule taken away, and where the sweep should stumble over it."""
-
-    rule_removed: Callable[[pytest.MonkeyPatch], World]
-    plan: str
-    delay_seconds: int
-    recovery: str
-
-
-MUTATIONS = (
-    Mutation(terminate_first, "box", 0, "patient"),
-    Mutation(no_client_token, "box", 0, "patient"),
-    Mutation(journal_after_the_call, "box", 120, "eager"),
-    Mutation(no_window, "box", 120, "eager"),
-    Mutation(no_tag_on_the_request, "by hand", 120, "eager"),
-    Mutation(no_tag_on_the_volume, "box", 0, "patient"),
-    Mutation(no_tag_on_instance_and_request, "once", 0, "patient"),
-    Mutation(settled_before_it_ends, "box", 120, "eager"),
-    Mutation(volumes_are_forgotten, "box", 0, "patient"),
+@pytest.mark.parametrize(
+    "recovery",
+    [pytest.param(r, marks=() if r == "patient" else pytest.mark.soak) for r in RECOVERIES],
 )
+@pytest.mark.parametrize("plan", ["stopped", "by hand"])
+def test_a_request_that_is_listed_long_after_its_instance_launches_no_other(
+    home: Path, plan: str, recovery: str, holds: Count
+) -> None:
+    theatre = Theatre(home, LATE_REQUESTS)
+    holds(theatre, singles(theatre, Trial(plan, 5, recovery)))
 
 
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda m: m.rule_removed.__name__)
-def test_the_sweep_notices_every_rule_that_is_taken_away(home: Path, mutation: Mutation) -> None:
-    where = (mutation.plan, mutation.delay_seconds, mutation.recovery)
-    everything = [Trial(*where), *trials(*where, home)]
-    with pytest.MonkeyPatch.context() as patch:
-        world = mutation.rule_removed(patch)
-        caught = next((trial for trial in everything if stumbles(trial, home, world)), None)
-    assert caught is not None, "the sweep is blind to this"
-    assert attempt(caught, home)[0] == []
+# What the trials are worth
 
 
-def stumbles(trial: Trial, home: Path, world: World) -> bool:
-    """Whether an invariant is breached; a mutation that only breaks the program does not count."""
-    breaches, _ = attempt(trial, home, world)
-    return any("foreign error" not in breach for breach in breaches)
+def test_every_run_has_thousands_of_trials(home: Path) -> None:
+    played = sum(1 for plan in SHORT for _ in of_every_run(Theatre(home), plan))
+    assert played >= FEWEST_TRIALS
+
+
+@pytest.mark.soak
+def test_a_soak_has_a_hundred_thousand_and_more(
+    home: Path, record_property: Callable[[str, object], None]
+) -> None:
+    theatre = Theatre(home)
+    every = [Trial(plan, d, r) for plan in PLANS for d in DELAYS_SECONDS for r in RECOVERIES]
+    single = sum(1 for each in every for _ in singles(theatre, each))
+    double = [Trial(plan, delay, recovery) for plan in PLANS for recovery, delay in PAIRED]
+    paired = sum(1 for each in double for _ in pairs(theatre, each))
+    record_property("crash trials with one blow, in all", single)
+    record_property("crash trials with two blows, in all", paired)
+    assert single + paired >= FEWEST_TRIALS_OF_A_SOAK
+
+
+def test_a_trial_is_the_same_every_time_also_when_it_is_read_back(home: Path) -> None:
+    trial = Trial("box", 5, "patient", (Blow(12, "lost after"),), Blow(7, "killed after"))
+    again = typed(repr(trial))
+    assert again == trial
+    first, second = Theatre(home), Theatre(home)
+    assert first.seen(trial) == second.seen(again)
+    assert first.seen_in_recovery(trial) == second.seen_in_recovery(again)
+    assert first.breaches(trial) == second.breaches(again)
+
+
+def test_a_failing_trial_fails_again_in_the_same_way(home: Path) -> None:
+    forgets = World(forgets_tokens=True)
+    theatre = Theatre(home, forgets)
+    _, told = failures(theatre, singles(theatre, Trial("box", 0, "patient")))
+    line, _, breaches = told[0].partition(": ")
+    assert ", ".join(Theatre(home, forgets).breaches(typed(line))) == breaches
+
+
+#: Calls to a port that no plan makes, and why.
+NOT_CALLED = {
+    "ask": "only a dry run",
+    "checks_passed": "only a machine that cannot be reached from here",
+    "home": "it asks nobody",
+}
+
+
+def test_the_plans_make_every_call_of_every_port(home: Path) -> None:
+    theatre = Theatre(home)
+    trials = [Trial(plan, delay, r) for plan in PLANS for delay in (0, 120) for r in RECOVERIES]
+    seen = {call for each in trials for call in theatre.seen(each)}
+    seen |= {call for each in trials for call in theatre.seen_in_recovery(each)}
+    wanted = {name for port in (Cloud, Names) for name in public(port)}
+    wanted |= {f"{name} schedule" for name in public(Schedules)}
+    wanted |= {"survey", "end launch-template"}
+    assert set(public(Estate)) == {"survey", "end"}
+    assert wanted - seen == set(NOT_CALLED)
+    assert seen | set(NOT_CALLED) >= READS
+
+
+def public(port: type) -> list[str]:
+    """The methods of a port."""
+    return [name for name in vars(port) if not name.startswith("_")]
+
+
+def test_to_die_before_a_call_is_to_die_after_the_one_before(home: Path) -> None:
+    theatre = Theatre(home)
+    plain = Trial("guarded", 120, "sweep")
+    for at in range(1, len(theatre.seen(plain))):
+        before = replace(plain, blows=(Blow(at, "killed before"),))
+        after = replace(plain, blows=(Blow(at - 1, "killed after"),))
+        assert theatre.world_after(before) == theatre.world_after(after), at
+
+
+def test_to_lose_a_question_that_changes_nothing_is_to_lose_its_answer(home: Path) -> None:
+    theatre = Theatre(home)
+    plain = Trial("guarded", 120, "sweep")
+    for at, call in enumerate(theatre.seen(plain)):
+        if call in READS:
+            before = replace(plain, blows=(Blow(at, "lost before"),))
+            after = replace(plain, blows=(Blow(at, "lost after"),))
+            assert theatre.world_after(before) == theatre.world_after(after), (at, call)
+
+
+def test_what_is_of_others_is_there_in_every_trial(home: Path) -> None:
+    stage = Stage(0, home, World())
+    kinds = {each.split("-")[0] for each in stage.foreign}
+    assert {"i", "sir", "vol", "sg", "key", "dev"} <= kinds
+    assert len(stage.state_of_foreign()) == len(stage.foreign)
+
+
+# What the sweep found once
+
+
+def test_ls_that_ends_a_machine_which_is_listed_late_does_not_arm_its_guard_anew(
+    home: Path,
+) -> None:
+    stage = Stage(120, home, World())
+    stage.suffer(Paused("journal launched"))
+    with suppress(Crash):
+        stage.up_guarded()
+    stage.suffer(Fate())
+    stage.down()
+    stage.wait()
+    assert stage.leftovers()
+    stage.keeper().machines()
+    assert stage.leftovers() == set()

@@ -8,6 +8,7 @@ from tests.fakes import geography, orders
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.ec2 import Request
+from tests.fakes.edges import outside
 from tests.fakes.fate import Fate
 from tests.fakes.journal import MemoryJournal
 from tests.fakes.talk import FakeTalk
@@ -64,13 +65,7 @@ class Bench:
         self.cloud.clock.sleep(VISIBILITY_WINDOW)
 
     def giveback(self) -> GiveBack:
-        return GiveBack(
-            owner=geography.OWNER,
-            cloud=self.cloud,
-            journal=self.journal,
-            clock=self.cloud.clock,
-            talk=self.talk,
-        )
+        return GiveBack(geography.OWNER, outside(self.cloud, self.journal, self.talk))
 
     def end(self, name: str = "dev") -> Outcome:
         return self.giveback().end(name, [REGION])

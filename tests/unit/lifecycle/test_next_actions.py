@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from spotkeeper.lifecycle.giveback import VOLUME_LEAVING, Actions, next_actions
 from spotkeeper.lifecycle.ports import Observation
+from spotkeeper.model.disk import Disk
 from spotkeeper.model.machine import Instance, InstanceState, Volume
 from spotkeeper.model.spot_request import RequestState, SpotRequest
 
@@ -35,7 +36,7 @@ def request(
 
 
 def volume(id_: str, state: str) -> Volume:
-    return Volume(id_, REGION, state, 100)
+    return Volume(id_, REGION, state, Disk("gp3", 100))
 
 
 def test_nothing_seen_is_nothing_to_do() -> None:

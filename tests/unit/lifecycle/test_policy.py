@@ -15,6 +15,8 @@ MADE_OR_ENDED = {
     "ec2:RunInstances",
     "ec2:CreateSecurityGroup",
     "ec2:ImportKeyPair",
+    "ec2:CreateLaunchTemplate",
+    "ec2:DeleteLaunchTemplate",
     "ec2:AuthorizeSecurityGroupIngress",
     "ec2:CreateTags",
     "ec2:StopInstances",
@@ -25,6 +27,7 @@ MADE_OR_ENDED = {
     "ec2:DeleteSecurityGroup",
     "ec2:DeleteKeyPair",
 }
+CHANGES_OURS = ("GiveBack", "GiveBackWhatFailed", "Stop", "Start", "Move", "OpenSsh")
 NEVER = ("ec2:RequestSpotInstances", "ec2:RequestSpotFleet", "iam:PassRole", "ec2:*", "*")
 
 
@@ -67,13 +70,13 @@ def test_looking_changes_nothing(command: str) -> None:
     assert all(verb.startswith(("Describe", "Get")) for verb in verbs)
 
 
-@pytest.mark.parametrize("command", ["up", "down", "stop", "start"])
+@pytest.mark.parametrize("command", ["up", "down", "stop", "start", "extend"])
 def test_what_is_changed_or_ended_carries_our_tag(command: str) -> None:
     for statement in statements(command):
         changing = actions_of(statement) & MADE_OR_ENDED
         if changing and "Condition" not in statement:
             assert statement["Sid"] in ("LaunchInputs", "MakeTagged")
-        if statement["Sid"] in ("GiveBack", "GiveBackWhatFailed", "Stop", "Start", "OpenSsh"):
+        if statement["Sid"] in CHANGES_OURS:
             assert "aws:ResourceTag/spotkeeper:managed" in str(statement["Condition"])
 
 
@@ -99,7 +102,44 @@ def test_up_may_give_back_what_failed() -> None:
     assert set(policy.GIVE_BACK) <= up
 
 
+def test_the_guard_needs_its_own_schedules_and_one_role_that_only_the_scheduler_takes_on() -> None:
+    found = {each["Sid"]: each for each in statements(policy.GUARD)}
+    assert found["GuardSchedules"]["Resource"] == (
+        f"arn:aws-cn:scheduler:{REGION}:123456789012:schedule/spotkeeper/*"
+    )
+    role = found["GuardRole"]
+    assert role["Action"] == ["iam:PassRole"]
+    assert role["Resource"] == "arn:aws-cn:iam::123456789012:role/spotkeeper-guard"
+    assert role["Condition"]["StringEquals"] == {"iam:PassedToService": "scheduler.amazonaws.com"}
+    assert "aws:ResourceTag/spotkeeper:managed" in str(found["GuardOfNewInstance"]["Condition"])
+
+
+def test_the_guards_role_ends_only_what_is_ours_and_trusts_only_the_scheduler_of_the_account() -> (
+    None
+):
+    [may] = statements(policy.GUARD_ROLE)
+    assert "aws:ResourceTag/spotkeeper:managed" in str(may["Condition"])
+    assert all(":123456789012:" in arn for arn in may["Resource"])
+    [trust] = statements(policy.GUARD_TRUST)
+    assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+
+
 def test_an_unknown_command_has_no_policy() -> None:
     with pytest.raises(BadInput) as caught:
         policy.document("fly", caller=CALLER, region=REGION)
     assert "up" in caught.value.next_step
+
+
+def test_a_name_is_claimed_and_released_in_the_common_region_and_that_of_the_launch() -> None:
+    caller = Caller("123456789012", "arn:aws:iam::123456789012:user/me")
+    document = policy.document("up", caller=caller, region="eu-west-1")
+    found = {each["Sid"]: each for each in json.loads(json.dumps(document))["Statement"]}
+    templates = [
+        f"arn:aws:ec2:{region}:123456789012:launch-template/*"
+        for region in ("us-east-1", "eu-west-1")
+    ]
+    for sid, tags in (("ClaimTagged", "RequestTag"), ("ReleaseClaim", "ResourceTag")):
+        assert found[sid]["Resource"] == templates
+        managed = {f"aws:{tags}/spotkeeper:managed": "true"}
+        assert found[sid]["Condition"] == {"StringEquals": managed}

@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 import pytest
 from tests.fakes import geography, orders
 from tests.fakes.cloud import FakeCloud
+from tests.fakes.schedules import FakeSchedules
 from tests.fakes.talk import FakeReach, FakeTalk
 
 from spotkeeper.errors import NoCapacity, NotFound, Refused
 from spotkeeper.lifecycle import power
+from spotkeeper.lifecycle.arming import Arming
 from spotkeeper.lifecycle.plan import DEFAULT_LIFE
 from spotkeeper.lifecycle.ports import LaunchOrder
 from spotkeeper.lifecycle.presence import machines
@@ -45,7 +47,16 @@ class Switch:
 
     def start(self) -> None:
         clock = self.cloud.clock
-        power.start(self.machine, cloud=self.cloud, waiter=self.waiter, clock=clock)
+        power.start(
+            self.machine, cloud=self.cloud, waiter=self.waiter, clock=clock, renew=self.renew
+        )
+
+    def renew(self, machine: Machine) -> None:
+        """Another day to live."""
+        schedules = FakeSchedules(self.cloud)
+        clock = self.cloud.clock
+        arming = Arming(geography.OWNER, schedules=schedules, cloud=self.cloud, clock=clock)
+        arming.move(machine, clock.now() + DEFAULT_LIFE)
 
     def deadline_in(self, length: timedelta) -> datetime:
         """The time to which a deadline so far ahead falls."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spotkeeper.market.advisor import NoAdvisor, read_advisor, read_sizes
+from spotkeeper.market.advisor import Advice, NoAdvisor, packed, read_advisor, read_sizes, unpacked
 from spotkeeper.model.odds import Band
 
 REAL = Path(__file__).parents[3].parent / "shared/data/aws-spot-advisor-2025-06.json.gz"
@@ -91,6 +91,7 @@ def test_the_real_feed_is_read_whole() -> None:
     if not REAL.exists():
         pytest.skip(f"{REAL.name} is not there")
     document = json.loads(gzip.decompress(REAL.read_bytes()))
+    assert unpacked(packed(read_advisor(document))) == read_advisor(document)
     linux, windows = read_advisor(document), read_advisor(document, system="Windows")
     pools = [len(types) for found in (linux, windows) for types in found.regions.values()]
     assert (sum(pools), linux.left_out, windows.left_out) == (25_323, 0, 0)
@@ -111,11 +112,16 @@ def test_truth_is_no_number_and_a_price_has_bounds(advice: Any) -> None:
     assert read_advisor(feed({"m5.large": advice})).left_out == 1
 
 
-def test_only_the_regions_that_were_asked_for_are_read() -> None:
-    document = feed({"m5.large": {"s": 1, "r": 0}})
-    document["spot_advisor"]["eu-west-1"] = document["spot_advisor"]["us-east-1"]
-    assert set(read_advisor(document).regions) == {"us-east-1", "eu-west-1"}
-    assert set(read_advisor(document, regions=["eu-west-1", "us-west-2"]).regions) == {"eu-west-1"}
+def test_what_is_packed_is_the_same_again_of_the_regions_asked_for() -> None:
+    types = {"m5.large": {"s": 1, "r": 0}, "g5.xlarge": {"s": -3, "r": 4}, "bad": None}
+    document = feed(types)
+    document["spot_advisor"]["eu-west-1"] = {"Linux": {"m5.large": {"s": 1, "r": 4}}}
+    advisor = read_advisor(document)
+    kept = json.loads(json.dumps(packed(advisor)))
+    assert unpacked(kept) == advisor
+    assert advisor.left_out == 1
+    chosen = unpacked(kept, ["eu-west-1", "us-west-2"])
+    assert chosen.regions == {"eu-west-1": {"m5.large": Advice(Band(">20%", 100), 1)}}
 
 
 def test_the_size_of_a_type_is_all_that_is_known_of_it() -> None:

@@ -69,7 +69,11 @@ class World:
         return ()
 
     def histories(
-        self, regions: Sequence[str], globs: Sequence[str], since: datetime
+        self,
+        regions: Sequence[str],
+        globs: Sequence[str],
+        since: datetime,
+        told: Progress | None = None,
     ) -> Sequence[PriceTable]:
         return self.scan(regions, globs)
 
@@ -152,6 +156,18 @@ def test_a_region_that_fails_is_reported_beside_the_others(problem: SpotkeeperEr
     sight = look(World(broken={"eu-west-1": problem}))
     assert [len(table.rows) for table in sight.tables] == [4, 0]
     assert sight.problems == (f"eu-west-1: {problem.message}",)
+
+
+def test_of_a_region_that_did_not_answer_nobody_knows_what_it_sells() -> None:
+    sight = look(World(broken={"eu-west-1": Unreachable("no answer")}), "g5.xlarge")
+    assert sight.missing == ()
+
+
+def test_after_ctrl_c_nobody_is_asked_whether_a_name_exists() -> None:
+    stopped = World(types=(), broken={"eu-west-1": Interrupted("stopped")})
+    assert look(stopped, "x9.huge").interrupted
+    with pytest.raises(BadInput):
+        look(World(types=(), broken={"eu-west-1": Unreachable("no answer")}), "x9.huge")
 
 
 @pytest.mark.parametrize("problem", [NoCredentials("who?"), ExpiredCredentials("old")])

@@ -10,14 +10,23 @@ from spotkeeper.model.event import (
     Event,
     What,
     attempts,
+    cut_off,
+    given_back,
+    is_damaged,
     is_open,
+    is_settling,
+    known_tokens,
     last_intent_at,
+    last_launch,
+    lives,
+    ready_tokens,
     regions,
     this_life,
     unfinished,
 )
 
 SETTLED = Event(NOON, What.SETTLED)
+DAMAGED = Event(NOON, What.DAMAGED)
 
 
 def intent(launch: str = "t", region: str = "us-east-1", **fields: str) -> Event:
@@ -31,6 +40,32 @@ def ended_by(what: What, launch: str = "t") -> Event:
 def test_a_life_begins_after_the_name_was_gone_for_certain() -> None:
     second = intent("two")
     assert this_life([intent("one"), SETTLED, second]) == (second,)
+
+
+def test_lives_follow_each_other_and_the_last_may_be_on() -> None:
+    first, second = intent("one"), intent("two")
+    assert list(lives([first, SETTLED, SETTLED, second])) == [
+        (first, SETTLED),
+        (SETTLED,),
+        (second,),
+    ]
+    assert list(lives([])) == []
+
+
+def test_a_damaged_line_counts_until_the_name_is_gone_for_certain() -> None:
+    events = [intent(attempt="1"), DAMAGED]
+    assert is_damaged(events)
+    assert is_open([DAMAGED])
+    assert not is_damaged([*events, SETTLED])
+    assert not is_damaged([SETTLED])
+
+
+def test_a_damaged_line_may_have_been_an_intent() -> None:
+    events = [intent(attempt="1"), Event(NOON, What.SETTLING), DAMAGED]
+    assert not is_settling(events)
+    assert last_intent_at([DAMAGED]) == NOON
+    assert attempts(events) == 2
+    assert attempts([*events, SETTLED]) == 2
 
 
 def test_a_settled_name_is_not_open() -> None:
@@ -95,3 +130,51 @@ def test_attempts_are_counted_over_all_lives() -> None:
 
 def test_a_field_that_is_missing_is_empty() -> None:
     assert Event(NOON, What.SEEN).get("region") == ""
+
+
+def launched(launch: str) -> tuple[Event, ...]:
+    """A launch that came to its end."""
+    return (intent(launch), ended_by(What.LAUNCHED, launch), ended_by(What.READY, launch))
+
+
+def ending(*only: str) -> Event:
+    return Event(NOON, What.ENDING, {"only": " ".join(only)} if only else {})
+
+
+def test_a_launch_is_ready_when_its_user_was_told_and_until_its_ending_begins() -> None:
+    assert ready_tokens(launched("a")[:2]) == frozenset()
+    assert ready_tokens(launched("a")) == {"a"}
+    assert ready_tokens([*launched("a"), ending()]) == frozenset()
+    assert ready_tokens([*launched("a"), SETTLED]) == frozenset()
+
+
+def test_an_ending_of_some_launches_leaves_the_others_ready() -> None:
+    events = [*launched("a"), *launched("b"), ending("a")]
+    assert ready_tokens(events) == {"b"}
+    assert given_back(events) == {"a"}
+
+
+def test_a_launch_after_an_ending_is_ready_again() -> None:
+    events = [*launched("a"), ending(), Event(NOON, What.SETTLING), *launched("b")]
+    assert ready_tokens(events) == {"b"}
+    assert given_back(events) == {"a"}
+
+
+def test_what_was_gone_for_certain_was_given_back_and_is_still_known() -> None:
+    events = [*launched("a"), SETTLED, intent("b")]
+    assert given_back(events) == {"a"}
+    assert known_tokens(events) == {"a", "b"}
+
+
+def test_a_ready_entry_without_a_token_means_the_last_launch() -> None:
+    events = [intent("a"), ended_by(What.LAUNCHED, "a"), Event(NOON, What.READY)]
+    assert ready_tokens(events) == {"a"}
+    assert last_launch(events) == "a"
+    assert last_launch([*events, SETTLED]) == ""
+
+
+def test_a_launch_is_cut_off_between_the_grant_and_its_end() -> None:
+    events = launched("a")
+    assert [cut_off(events[:count]) for count in (1, 2, 3)] == ["", "a", ""]
+    assert cut_off([*events[:2], ending()]) == ""
+    assert cut_off([*events[:2], SETTLED]) == ""

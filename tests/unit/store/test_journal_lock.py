@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.unit.model.make import NOON
 
-from spotkeeper.errors import StoreProblem
+from spotkeeper.errors import Busy
 from spotkeeper.model.event import Event, What
 from spotkeeper.store.folders import write_private
 from spotkeeper.store.journal import FileJournal
@@ -45,7 +45,7 @@ def test_a_machine_held_by_another_process_is_refused_and_free_when_that_is_kill
     holder: subprocess.Popen[str], tmp_path: Path
 ) -> None:
     journal = FileJournal(tmp_path / "journal")
-    with pytest.raises(StoreProblem, match="working on train") as caught, journal.lock("train"):
+    with pytest.raises(Busy, match="working on train") as caught, journal.lock("train"):
         pass
     assert "Wait" in caught.value.next_step
     with journal.lock("other"):

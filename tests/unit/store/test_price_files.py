@@ -120,6 +120,14 @@ def test_columns_may_stand_anywhere_and_others_are_passed_over(file: File) -> No
     assert list(dump.pools) == [PoolName("g5.xlarge", "", "use1-az2", "Linux/UNIX")]
 
 
+def test_plain_names_of_columns_do_too(file: File) -> None:
+    dump = read_dump(file("time,zone,type,price\n2026-01-01T00:00:00Z,us-east-1a,g5.xlarge,0.2\n"))
+
+    assert [(name.instance_type, name.zone) for name in dump.pools] == [
+        ("g5.xlarge", "us-east-1a")
+    ]
+
+
 def test_a_table_without_a_header_has_the_usual_order(file: File) -> None:
     dump = read_dump(
         file("use1-az2\tg5.xlarge\tLinux/UNIX\t0.200000\t2022-05-31T18:20:41+00:00\n" * 2)

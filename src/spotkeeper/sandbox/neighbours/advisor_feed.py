@@ -24,6 +24,7 @@ from spotkeeper.sandbox.world import World, world
 DAY, HOUR = 86_400, 3_600
 SAMPLES = 2  # of the prices of the trailing month
 LEAST_EMR_VCPUS = 4
+MOST_KEPT = 6  # files, of a megabyte each
 
 JSON = "application/json"
 
@@ -122,9 +123,9 @@ def _written(content: Any) -> bytes:
 
 
 class _Files:
-    """Each file as it was last made, with what it was made from."""
+    """The files as they were made of late, by name and what they were made from."""
 
-    made: dict[str, tuple[object, Document]] = {}  # noqa: RUF012 - one for the process
+    made: dict[tuple[str, object], Document] = {}  # noqa: RUF012 - one for the process
 
 
 #: File to its maker and for how many seconds it stays as it is.
@@ -139,26 +140,26 @@ def document(name: str) -> Document | None:
     if name not in FILES:
         return None
     make, seconds = FILES[name]
-    now = world()
-    made_from = _market(now, now.second // seconds * seconds)
-    before = _Files.made.get(name)
-    if before is None or before[0] != made_from:
+    now, made = world(), _Files.made
+    made_from = name, _market(now, now.second // seconds * seconds)
+    if made_from not in made:
         body = make(now)
-        etag = f'"{blake2b(body, digest_size=16).hexdigest()}"'
-        _Files.made[name] = before = (made_from, Document(body, etag))
-    return before[1]
+        while len(made) >= MOST_KEPT:
+            del made[next(iter(made))]
+        made[made_from] = Document(body, f'"{blake2b(body, digest_size=16).hexdigest()}"')
+    return made[made_from]
 
 
 def _market(of: World, second: int) -> object:
     """All that the files of a second are made from; another account has the same market."""
     options = of.options
     replayed = (options.replay, of.clock.begins) if options.replay else None
-    forced = [
+    forced = tuple(
         (pool, change)
         for pool, changes in of.forced_prices.items()
         for change in changes
         if change.second <= second
-    ]
+    )
     return options.seed, options.scenario, replayed, second, forced
 
 

@@ -9,7 +9,7 @@ from base64 import b32encode
 from collections.abc import Iterator, Mapping
 from functools import cache
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from spotkeeper.sandbox import catalogue
 from spotkeeper.sandbox.market.money import usd
@@ -22,6 +22,8 @@ EFFECTIVE = "2026-11-01T00:00:00Z"
 WINDOWS_VCPU_MICROS = 46_000  # Windows costs so much more for each vCPU and hour
 
 SIZES = {"nano": 0.25, "micro": 0.5, "small": 1.0, "medium": 2.0, "large": 4.0}
+
+COMPUTE_FAMILIES = ("Compute Instance", "Compute Instance (bare metal)")
 
 # First letters of the family, and what AWS calls such types; the first that fits counts.
 FAMILIES = (
@@ -92,6 +94,55 @@ class Product(NamedTuple):
         usage = f"{prefix}{self.way.usage}:{self.hardware['instanceType']}"
         return {**COMMON, **self.hardware, **self.way.attributes, "usagetype": usage}
 
+    @property
+    def family(self) -> str:
+        """Bare metal is a family of its own."""
+        return COMPUTE_FAMILIES[".metal" in self.hardware["instanceType"]]
+
+    @property
+    def unit(self) -> str:
+        """What is paid for."""
+        return "Hrs"
+
+    @property
+    def title(self) -> str:
+        """What it is, in words."""
+        attributes = self.way.attributes
+        system = attributes["operatingSystem"]
+        return f"{attributes['tenancy']} {system} {self.hardware['instanceType']} Instance Hour"
+
+    @property
+    def micros(self) -> int:
+        """The price of a unit."""
+        region, name = self.hardware["regionCode"], self.hardware["instanceType"]
+        linux = round(catalogue.on_demand(region, name) * self.way.share)
+        windows = self.way.attributes["operatingSystem"] == "Windows"
+        return linux + (WINDOWS_VCPU_MICROS * catalogue.vcpus(name) if windows else 0)
+
+
+class Priced(Protocol):
+    """Anything that has a price."""
+
+    @property
+    def attributes(self) -> Attributes:
+        """All that the price list says about it."""
+
+    @property
+    def family(self) -> str:
+        """Its ``productFamily``."""
+
+    @property
+    def unit(self) -> str:
+        """What is paid for."""
+
+    @property
+    def title(self) -> str:
+        """What it is, in words."""
+
+    @property
+    def micros(self) -> int:
+        """Micro-dollars for a unit."""
+
 
 @cache
 def hardware_of(region: str) -> tuple[Attributes, ...]:
@@ -108,18 +159,17 @@ def products(region: str, ways: tuple[Way, ...]) -> Iterator[Product]:
                 yield Product(hardware, way)
 
 
-def document(product: Product) -> dict[str, Any]:
+def document(product: Priced) -> dict[str, Any]:
     """A product with its price, as one string of PriceList spells it."""
     attributes = product.attributes
     sku = _sku(attributes)
-    amount = f"{usd(_micros(product))}0000"
+    amount = f"{usd(product.micros)}0000"
     dimension = {
         "rateCode": f"{sku}.{ON_DEMAND_TERM}.{HOURLY_RATE}",
-        "unit": "Hrs",
+        "unit": product.unit,
         "beginRange": "0",
         "endRange": "Inf",
-        "description": f"${amount} per simulated {attributes['tenancy']} "
-        f"{attributes['operatingSystem']} {attributes['instanceType']} Instance Hour",
+        "description": f"${amount} per simulated {product.title}",
         "pricePerUnit": {"USD": amount},
         "appliesTo": [],
     }
@@ -130,26 +180,13 @@ def document(product: Product) -> dict[str, Any]:
         "termAttributes": {},
         "priceDimensions": {dimension["rateCode"]: dimension},
     }
-    family = {"productFamily": product_family(attributes["instanceType"])}
     return {
-        "product": {"sku": sku, **family, "attributes": attributes},
+        "product": {"sku": sku, "productFamily": product.family, "attributes": attributes},
         "serviceCode": "AmazonEC2",
         "terms": {"OnDemand": {f"{sku}.{ON_DEMAND_TERM}": term}},
         "version": "simulated",
         "publicationDate": EFFECTIVE,
     }
-
-
-def product_family(instance_type: str) -> str:
-    """Bare metal is a family of its own."""
-    return "Compute Instance (bare metal)" if ".metal" in instance_type else "Compute Instance"
-
-
-def _micros(product: Product) -> int:
-    region, name = product.hardware["regionCode"], product.hardware["instanceType"]
-    linux = round(catalogue.on_demand(region, name) * product.way.share)
-    windows = product.way.attributes["operatingSystem"] == "Windows"
-    return linux + (WINDOWS_VCPU_MICROS * catalogue.vcpus(name) if windows else 0)
 
 
 def _sku(attributes: Attributes) -> str:

@@ -1,16 +1,18 @@
-"""The Pricing API, which moto lacks: On-Demand prices of EC2 as JSON in strings."""
+"""The Pricing API, which moto lacks: On-Demand and disk prices of EC2 as JSON in strings."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from spotkeeper.sandbox import catalogue
-from spotkeeper.sandbox.neighbours import price_list
+from spotkeeper.sandbox.neighbours.disk_prices import DISK_FIELDS, disk_products
 from spotkeeper.sandbox.neighbours.json_paging import MOST, BadToken, page
 from spotkeeper.sandbox.neighbours.price_list import (
     COMMON,
+    COMPUTE_FAMILIES,
     WAY_FIELDS,
     WAYS,
+    Priced,
     Product,
     document,
     hardware_of,
@@ -69,7 +71,7 @@ def describe_services(body: Body) -> Content:
     """The one service whose prices are here, and what its products can be filtered by."""
     if body.get("ServiceCode"):
         _check_service(body["ServiceCode"])
-    names = {"productFamily", *next(_found([])).attributes, "gpu", "gpuMemory"}
+    names = {"productFamily", *next(_found([])).attributes, "gpu", "gpuMemory", *DISK_FIELDS}
     rows = [{"ServiceCode": SERVICE, "AttributeNames": sorted(names)}]
     return {"FormatVersion": FORMAT, **page("Services", rows, body)}
 
@@ -104,8 +106,17 @@ def _check_page(body: Body) -> None:
         )
 
 
-def _found(filters: Filters) -> Iterator[Product]:
-    """What passes. Regions and ways to buy come first: there are a hundred thousand products."""
+def _found(filters: Filters) -> Iterator[Priced]:
+    """What passes: instances, then disks."""
+    by_family = [one for one in filters if one["Field"] == "productFamily"]
+    if any(_fits({"productFamily": family}, by_family) for family in COMPUTE_FAMILIES):
+        yield from _found_instances(filters)
+    for region in catalogue.ENABLED_REGIONS:
+        yield from (disk for disk in disk_products(region) if _fits(_fields(disk), filters))
+
+
+def _found_instances(filters: Filters) -> Iterator[Product]:
+    """Regions and ways to buy come first: there are a hundred thousand products."""
     by_region = [one for one in filters if one["Field"] == "regionCode"]
     by_way = [one for one in filters if one["Field"] in WAY_FIELDS]
     by_type = [one for one in filters if one["Field"] == "instanceType"]
@@ -123,16 +134,15 @@ def _values(name: str) -> Iterator[str]:
         yield from (way.attributes[name] for way in WAYS)
     elif name in COMMON:
         yield COMMON[name]
-    elif name in {"productFamily", "usagetype"}:
-        yield from (_fields(product)[name] for product in _found([]))
+    elif name in {"productFamily", "usagetype", *DISK_FIELDS}:
+        yield from (_fields(one)[name] for one in _found([]) if name in _fields(one))
     else:
         for region in catalogue.ENABLED_REGIONS:
             yield from (one[name] for one in hardware_of(region) if name in one)
 
 
-def _fields(product: Product) -> Mapping[str, str]:
-    family = price_list.product_family(product.hardware["instanceType"])
-    return {**product.attributes, "productFamily": family}
+def _fields(product: Priced) -> Mapping[str, str]:
+    return {**product.attributes, "productFamily": product.family}
 
 
 def _fits(attributes: Mapping[str, str], filters: Filters) -> bool:

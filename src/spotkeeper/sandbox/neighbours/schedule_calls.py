@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import moto.scheduler.urls
+from moto.core.exceptions import JsonRESTError
 from moto.scheduler.exceptions import ScheduleGroupNotFound, ValidationException
 from moto.scheduler.responses import EventBridgeSchedulerResponse
 
@@ -56,6 +57,13 @@ class SandboxSchedulerResponse(EventBridgeSchedulerResponse):  # type: ignore[mi
         schedules.forget(self.region, group, self._name())
         return answer
 
+    def create_schedule_group(self) -> str:
+        """moto would empty the group of that name."""
+        if self._name() in self.scheduler_backend.schedule_groups:
+            raise GroupExists(self._name())
+        answer: str = super().create_schedule_group()
+        return answer
+
     def delete_schedule_group(self) -> str:
         """With every schedule in it."""
         group = self.scheduler_backend.get_schedule_group(self._name())
@@ -95,6 +103,15 @@ class SandboxSchedulerResponse(EventBridgeSchedulerResponse):  # type: ignore[mi
             raise ValidationException(str(bad)) from None
         if isinstance(timing, Once) and timing.moment <= world().now:
             raise ValidationException(f"Invalid Schedule Expression {expression}: it is past.")
+
+
+class GroupExists(JsonRESTError):  # type: ignore[misc]
+    """A schedule group of the name exists."""
+
+    code = 409
+
+    def __init__(self, name: str) -> None:
+        super().__init__("ConflictException", f"Schedule group {name} already exists.")
 
 
 def _check_window(window: Mapping[str, Any]) -> None:

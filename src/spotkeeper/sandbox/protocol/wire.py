@@ -15,7 +15,12 @@ from xml.sax.saxutils import escape
 CREDENTIAL = re.compile(r"Credential=[^/]*/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
 RPC_PATH = re.compile(r"/service/[^/]+/operation/(?P<operation>\w+)$")
 JSON = "application/x-amz-json-1.1"
-JSON_SERVICES = {"ssm", "pricing", "servicequotas"}
+JSON_SERVICES = {"ssm", "pricing", "servicequotas", "scheduler"}
+
+#: EventBridge Scheduler names its operations by method and path alone (botocore's model of it).
+SCHEDULER_PATH = re.compile(r"/(?P<kind>schedules|schedule-groups)(?P<name>/[^/]+)?/?$")
+SCHEDULER_VERBS = {"POST": "Create", "GET": "Get", "PUT": "Update", "DELETE": "Delete"}
+SCHEDULER_NOUNS = {"schedules": "Schedule", "schedule-groups": "ScheduleGroup"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,18 @@ def read_call(environ: dict[str, Any]) -> Call:
     found = CREDENTIAL.search(signed)
     service, region = (found["service"], found["region"]) if found else ("", "us-east-1")
     kind = environ.get("CONTENT_TYPE", "")
-    return Call(service, region, _operation(environ, body), body, kind)
+    operation = _scheduler(environ) if service == "scheduler" else _operation(environ, body)
+    return Call(service, region, operation, body, kind)
+
+
+def _scheduler(environ: dict[str, Any]) -> str:
+    found = SCHEDULER_PATH.search(environ.get("PATH_INFO", ""))
+    if found is None:
+        return ""
+    noun = SCHEDULER_NOUNS[found["kind"]]
+    if found["name"] is None:
+        return f"List{noun}s"
+    return SCHEDULER_VERBS.get(environ.get("REQUEST_METHOD", ""), "") + noun
 
 
 def _operation(environ: dict[str, Any], body: bytes) -> str:

@@ -1,0 +1,70 @@
+"""``spot extend``."""
+
+from datetime import datetime, timedelta
+
+import click
+
+from spotkeeper.cli import records, render, suggestions
+from spotkeeper.cli.ask import agreed
+from spotkeeper.cli.choices import Choices, global_options, pass_choices
+from spotkeeper.cli.text import plain_text
+from spotkeeper.cli.wishes import NO_DEADLINE
+from spotkeeper.errors import BadInput
+from spotkeeper.keeper.answers import Extension
+from spotkeeper.model.duration import parse_duration, words
+
+COLUMNS = (render.field("Name", "name"), render.field("Deadline", "deadline"))
+
+
+@click.command(name="extend", short_help="Move a machine's deadline later.")
+@click.argument("name", shell_complete=suggestions.machines)
+@click.argument("by", metavar="TIME")
+@click.option("--yes", is_flag=True, help="Do not ask before a deadline is taken away.")
+@global_options
+@pass_choices
+def command(choices: Choices, /, name: str, by: str, *, yes: bool) -> None:
+    """Move a machine's deadline later by TIME (4h, 90m, 2d), or take it away with `none`.
+
+    TIME is added to the deadline; to now where it has passed or there was none. Doing it twice
+    adds it twice: what is printed is the deadline that counts. A budget sets the deadline no more.
+    The request of a box cannot be moved: it ends a week after the first deadline.
+
+    Example: spot extend train 4h
+    """
+    length = _length(by)
+    if length is None and not yes:
+        agreed(choices, f"Let {name} run, and cost, until you end it?")
+    keeper = choices.keeper()
+    found = keeper.extend(name, length)
+    warnings = (*keeper.warnings, *found.report.warnings)
+    if choices.output != "table":
+        rows = [records.extension(found)]
+        render.emit(choices, "extension", rows, columns=COLUMNS, warnings=warnings)
+        return
+    render.warn(warnings)
+    for line in _told(name, found):
+        click.echo(plain_text(line))
+
+
+def _length(text: str) -> timedelta | None:
+    if text.strip().lower() == NO_DEADLINE:
+        return None
+    try:
+        return parse_duration(text)
+    except ValueError as problem:
+        raise BadInput(str(problem), next_step="Use 4h, 90m, 2d or none.") from None
+
+
+def _told(name: str, found: Extension) -> list[str]:
+    after = found.report.machine.deadline
+    lines = [f"{name}: deadline {_moment(found.before)} -> {_moment(after)}"]
+    if after is not None and found.remaining is not None:
+        usd = found.usd_until_deadline
+        cost = "at an unknown price" if usd is None else f"${usd:.2f} of compute at today's price"
+        local = after.astimezone()
+        lines.append(f"{words(found.remaining)} from now ({local:%a %H:%M} here), {cost}")
+    return lines
+
+
+def _moment(moment: datetime | None) -> str:
+    return "none" if moment is None else f"{moment:%Y-%m-%d %H:%M} UTC"

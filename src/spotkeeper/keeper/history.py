@@ -1,0 +1,50 @@
+"""The past of one name, as this computer's journal tells it, with what each stretch cost."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from spotkeeper.costs.history import Chapter, chapters
+from spotkeeper.costs.report import spot_usd
+from spotkeeper.costs.usage import Interval
+from spotkeeper.errors import NotFound, SpotkeeperError
+from spotkeeper.keeper.answers import History
+from spotkeeper.keeper.wiring import Edges
+from spotkeeper.model.event import lives
+from spotkeeper.model.naming import is_name
+
+
+def history(name: str, edges: Edges, *, every: bool) -> History:
+    """What happened to the name in the life that is on, else in the last one; or in ``every`` one.
+
+    Raises:
+        NotFound: the journal has never heard of it.
+    """
+    found = list(lives(edges.journal.read(name))) if is_name(name) else []
+    if not found:
+        raise NotFound(
+            f"The journal of this computer knows nothing of {name!r}",
+            next_step="`spot ls` lists what AWS knows; the past is told where it was launched.",
+        )
+    shown = enumerate(found, start=1) if every else [(len(found), found[-1])]
+    now = edges.clock.now()
+    told = [chapter for number, life in shown for chapter in chapters(life, number, now=now)]
+    return History(name, _priced(told, edges), lives=len(found))
+
+
+def _priced(told: list[Chapter], edges: Edges) -> tuple[Chapter, ...]:
+    """With the cost of each stretch; unknown from the first price on that cannot be had."""
+    priced: list[Chapter] = []
+    try:
+        for chapter in told:
+            usd = _usd(chapter.stretch, edges) if chapter.stretch else None
+            priced.append(replace(chapter, spot_usd=usd))
+    except SpotkeeperError:
+        pass
+    return (*priced, *told[len(priced) :])
+
+
+def _usd(stretch: Interval, edges: Edges) -> Decimal | None:
+    prices = edges.prices.price_history(
+        stretch.region, stretch.instance_type, stretch.zone_name, stretch.begin
+    )
+    return spot_usd(stretch, prices) if prices else None

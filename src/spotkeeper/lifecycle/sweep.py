@@ -1,0 +1,256 @@
+"""What of everything that AWS lists is still wanted, and why the rest is not. Pure.
+
+Only what carries our managed tag and the caller's owner id is ever judged.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from spotkeeper.lifecycle.claim import YOUNG as CLAIM_YOUNG
+from spotkeeper.lifecycle.claim import known_nonces
+from spotkeeper.lifecycle.guard import parts_of, thing_of
+from spotkeeper.lifecycle.ports import Possession, Thing, ThingKind
+from spotkeeper.model import event
+from spotkeeper.model.event import VISIBILITY_WINDOW, Event
+from spotkeeper.model.naming import (
+    TAG_CLAIM,
+    TAG_DEADLINE,
+    TAG_LAUNCH,
+    TAG_MANAGED,
+    TAG_NAME,
+    TAG_OWNER,
+    parse_tag_time,
+)
+from spotkeeper.model.schedule import Schedule
+
+#: What runs, or may launch what runs.
+MACHINES = frozenset({ThingKind.INSTANCE, ThingKind.REQUEST})
+
+#: What several machines of an owner share in a region.
+SHARED = frozenset({ThingKind.GROUP, ThingKind.KEY})
+
+
+class Verdict(StrEnum):
+    """What becomes of a thing of ours."""
+
+    KEPT = "kept"
+    SPARED = "spared"  # a command of this computer works on it now
+    YOUNG = "young"  # a launch elsewhere may be under way
+    UNREAD = "unread"  # the journal that would tell cannot be read
+    UNWANTED = "unwanted"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A thing of ours, what becomes of it and why."""
+
+    possession: Possession
+    verdict: Verdict
+    reason: str
+
+    @property
+    def thing(self) -> Thing:
+        """The thing itself."""
+        return self.possession.thing
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What this computer remembers: the journal of every name, and who works on it now."""
+
+    journals: Mapping[str, Sequence[Event]] = field(default_factory=dict)
+    held: frozenset[str] = frozenset()
+
+    def of(self, name: str) -> Sequence[Event]:
+        """The journal of a name; empty for an unknown one."""
+        return self.journals.get(name, ())
+
+
+def is_ours(possession: Possession, owner: str) -> bool:
+    """Whether a thing carries both our tag and the owner's id; nothing else is ever touched."""
+    return {TAG_MANAGED: "true", TAG_OWNER: owner}.items() <= possession.tags.items()
+
+
+def is_remembered(possession: Possession, events: Sequence[Event]) -> bool:
+    """Whether a launch of this computer made it: another one may have come to the same token, but
+    to no claim of ours."""
+    known = possession.launch in event.known_tokens(events)
+    return known and (not possession.claim or possession.claim in known_nonces(events))
+
+
+def as_possession(schedule: Schedule, listed: Iterable[Possession]) -> Possession | None:
+    """A schedule, which has no tags, with the tags of the launch that it guards.
+
+    Its name holds the beginning of the launch's token; ``None`` where it is no name of ours.
+    """
+    parts = parts_of(schedule.name)
+    if parts is None:
+        return None
+    name, beginning, _ = parts
+    tags = {TAG_MANAGED: "true", TAG_OWNER: schedule.owner, TAG_NAME: name, TAG_LAUNCH: beginning}
+    for each in listed:
+        if each.name == name and each.launch.startswith(beginning):
+            tags |= {TAG_LAUNCH: each.launch, TAG_CLAIM: each.claim}
+    return Possession(thing_of(schedule), tags, schedule.created, usd_per_hour=Decimal(0))
+
+
+def judge(
+    possessions: Iterable[Possession], memory: Memory, *, owner: str, now: datetime
+) -> tuple[Judgement, ...]:
+    """What becomes of everything of the owner, in the order in which it was listed."""
+    ours = [each for each in possessions if is_ours(each, owner)]
+    bench = _Bench(ours, memory, now)
+    return tuple(bench.judgement(each) for each in ours)
+
+
+class _Bench:
+    """Judges one thing in the light of all the others."""
+
+    def __init__(self, ours: Sequence[Possession], memory: Memory, now: datetime) -> None:
+        self._ours = ours
+        self._memory = memory
+        self._now = now
+        self._by_id = {each.thing.id: each for each in ours}
+        self._by_launch: dict[tuple[str, str], list[Possession]] = {}
+        for each in ours:
+            self._by_launch.setdefault((each.launch, each.claim), []).append(each)
+        self._launches = {
+            each.thing: self._of_launch(each) for each in ours if not _follows_others(each)
+        }
+
+    def judgement(self, possession: Possession) -> Judgement:
+        """What becomes of a thing, and why."""
+        if possession.thing.kind in SHARED:
+            verdict, reason = self._of_shared(possession)
+        elif _is_claim(possession):
+            verdict, reason = self._of_claim(possession)
+        else:
+            verdict, reason = self._of_part(possession)
+        return Judgement(possession, verdict, reason)
+
+    def _of_part(self, possession: Possession) -> tuple[Verdict, str]:
+        """A disk on a machine that stays, stays with it, whoever made it."""
+        verdict, reason = self._launches[possession.thing]
+        holder = self._by_id.get(possession.holder)
+        if verdict is not Verdict.UNWANTED or holder is None or _follows_others(holder):
+            return verdict, reason
+        held, why = self._launches[holder.thing]
+        if held is Verdict.UNWANTED:
+            return verdict, reason
+        return held, f"attached to {holder.thing.id}: {why}"
+
+    def _of_launch(self, possession: Possession) -> tuple[Verdict, str]:
+        name = possession.name
+        events = self._memory.of(name)
+        if name in self._memory.held:
+            return Verdict.SPARED, f"another spot command is working on {name}"
+        if is_remembered(possession, events):
+            return self._of_known(possession, events)
+        born = self._birth(possession)
+        if self._is_young(born):
+            return Verdict.YOUNG, f"made a moment ago, not by this computer; {_again(born)}"
+        passed = self._passed(possession)
+        if event.is_damaged(events) and not passed:
+            told = f"the journal of {name} cannot be read; if unwanted, run `spot down {name}`"
+            return Verdict.UNREAD, told
+        return Verdict.UNWANTED, passed or "launched elsewhere, or forgotten here"
+
+    def _of_known(self, possession: Possession, events: Sequence[Event]) -> tuple[Verdict, str]:
+        """A thing of a launch that the journal tells of."""
+        launch = possession.launch
+        if launch in event.ready_tokens(events):
+            if not self._lives(possession) and not self._is_young(event.last_intent_at(events)):
+                return Verdict.UNWANTED, "its machine is gone"
+            passed = self._passed(possession)
+            if passed:
+                return Verdict.UNWANTED, passed
+            deadline = self._deadline(possession)
+            until = f"until {deadline:%Y-%m-%d %H:%M} UTC" if deadline else "without a deadline"
+            return Verdict.KEPT, f"{possession.name} is yours {until}"
+        if launch in event.given_back(events):
+            return Verdict.UNWANTED, "it was given back already"
+        return Verdict.UNWANTED, "its launch never finished"
+
+    def _of_claim(self, possession: Possession) -> tuple[Verdict, str]:
+        """The claim of a name lives as long as anything else of the name."""
+        name = possession.name
+        if name in self._memory.held:
+            return Verdict.SPARED, f"another spot command is working on {name}"
+        verdict = self._best(each for each in self._ours if each.name == name)
+        if verdict is not None:
+            return verdict, f"it holds the name {name}"
+        events = self._memory.of(name)
+        begun, limit = possession.born, CLAIM_YOUNG
+        if possession.claim in known_nonces(events):
+            ready = event.ready_tokens(events)
+            begun, limit = event.last_intent_at(events) if ready else None, VISIBILITY_WINDOW
+        if self._is_young(begun, limit):
+            return Verdict.YOUNG, f"a launch of {name} may use it; {_again(begun, limit)}"
+        return Verdict.UNWANTED, "no machine needs it"
+
+    def _of_shared(self, possession: Possession) -> tuple[Verdict, str]:
+        """A group or a key goes with the last machine of its region."""
+        region = possession.thing.region
+        here = (each for each in self._ours if each.thing.region == region)
+        verdict = self._best(each for each in here if each.thing.kind in MACHINES)
+        if verdict is not None:
+            return verdict, f"a machine in {region} uses it"
+        if any(region in event.regions(self._memory.of(name)) for name in self._memory.held):
+            return Verdict.SPARED, f"another spot command is working in {region}"
+        claims = [each for each in self._ours if _is_claim(each)]
+        if any(self._of_claim(each)[0] is Verdict.YOUNG for each in claims):
+            return Verdict.YOUNG, "a launch may be about to use it"
+        if self._is_young(possession.born):
+            return Verdict.YOUNG, f"made a moment ago; {_again(possession.born)}"
+        return Verdict.UNWANTED, "no machine needs it"
+
+    def _best(self, some: Iterable[Possession]) -> Verdict | None:
+        """The strongest reason among some things to leave what hangs on them alone."""
+        found = {self._launches[each.thing][0] for each in some if each.thing in self._launches}
+        return next((each for each in Verdict if each in found - {Verdict.UNWANTED}), None)
+
+    def _kin(self, possession: Possession) -> list[Possession]:
+        """All of the same launch, which is itself among them."""
+        launch = possession.launch, possession.claim
+        return self._by_launch[launch] if possession.launch else [possession]
+
+    def _lives(self, possession: Possession) -> bool:
+        return any(each.thing.kind in MACHINES for each in self._kin(possession))
+
+    def _deadline(self, possession: Possession) -> datetime | None:
+        """The machine's own, which is moved first; else the thing's."""
+        kin = self._kin(possession)
+        kinds = (ThingKind.INSTANCE, ThingKind.REQUEST)
+        told = next(
+            (each for kind in kinds for each in kin if each.thing.kind == kind), possession
+        )
+        return parse_tag_time(told.tags.get(TAG_DEADLINE))
+
+    def _passed(self, possession: Possession) -> str:
+        deadline = self._deadline(possession)
+        if deadline is None or deadline > self._now:
+            return ""
+        return f"its deadline passed {deadline:%Y-%m-%d %H:%M} UTC"
+
+    def _birth(self, possession: Possession) -> datetime | None:
+        """When its launch made its first thing: EC2 may have relaunched the instance since."""
+        return min((each.born for each in self._kin(possession) if each.born), default=None)
+
+    def _is_young(self, born: datetime | None, limit: timedelta = VISIBILITY_WINDOW) -> bool:
+        return born is not None and self._now - born < limit
+
+
+def _again(born: datetime | None, limit: timedelta = VISIBILITY_WINDOW) -> str:
+    return f"look again after {born + limit:%H:%M:%S} UTC" if born else "look again"
+
+
+def _is_claim(possession: Possession) -> bool:
+    return possession.thing.kind == ThingKind.TEMPLATE and TAG_CLAIM in possession.tags
+
+
+def _follows_others(possession: Possession) -> bool:
+    """Whether it has no launch of its own to be judged by."""
+    return possession.thing.kind in SHARED or _is_claim(possession)

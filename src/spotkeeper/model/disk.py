@@ -1,0 +1,46 @@
+"""A disk, and what it costs for as long as it exists, whether its machine runs or not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+#: AWS prices disks by the month, and its calculator counts 365 days of 24 hours in twelve of them
+#: (calculator.aws, "730 hours in a month").
+HOURS_PER_MONTH = Decimal(730)
+
+#: As many places as the Price List has.
+PLACES = Decimal("1E-10")
+
+#: What a launch makes.
+USUAL_TYPE = "gp3"
+
+
+@dataclass(frozen=True, slots=True)
+class DiskCost:
+    """What disks cost while they exist, in US dollars; by the hour to compare with a machine."""
+
+    usd_per_month: Decimal
+
+    @property
+    def usd_per_hour(self) -> Decimal:
+        """The share of an hour."""
+        return (self.usd_per_month / HOURS_PER_MONTH).quantize(PLACES)
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """An EBS volume as it is priced.
+
+    ``volume_type``        ``VolumeType`` of the EC2 model.
+    ``by_size_alone``      nothing is paid for its speed.
+    """
+
+    volume_type: str
+    size_gib: int
+    by_size_alone: bool = True
+
+    def cost(self, usd_per_gib_month: Mapping[str, Decimal]) -> DiskCost | None:
+        """What it costs at the prices of its region, by type; ``None`` where the size does not
+        tell, or the price is not known."""
+        usd = usd_per_gib_month.get(self.volume_type)
+        return DiskCost(self.size_gib * usd) if usd is not None and self.by_size_alone else None

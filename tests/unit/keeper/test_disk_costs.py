@@ -1,0 +1,129 @@
+"""What disks cost is told where they are; nothing fails where it is not known."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from tests.fakes import geography
+from tests.fakes.clock import FIRST_DAY
+from tests.fakes.cloud import FakeCloud
+from tests.fakes.edges import edges, home_with_key
+from tests.fakes.journal import MemoryJournal
+from tests.fakes.threads import without_threads
+
+from spotkeeper.errors import PermissionDenied
+from spotkeeper.keeper.disks import together
+from spotkeeper.keeper.keeper import Keeper
+from spotkeeper.lifecycle.plan import Plan, Wish
+from spotkeeper.lifecycle.ports import ThingKind
+from spotkeeper.model.disk import Disk, DiskCost
+from spotkeeper.model.need import Need
+from spotkeeper.model.offer import Dated
+
+WISH = Wish("dev", Need(types=("m5.large",)))
+PRICES = geography.USD_PER_GIB_MONTH
+
+
+class Prices:
+    """The price list, which counts who asks, or refuses."""
+
+    def __init__(self, *, refuses: bool = False) -> None:
+        self.refuses = refuses
+        self.asked: list[str] = []
+
+    def storage_prices(self, region: str) -> Dated[Mapping[str, Decimal]]:
+        self.asked.append(region)
+        if self.refuses:
+            raise PermissionDenied("You may not look at prices", region=region)
+        return Dated(PRICES, FIRST_DAY)
+
+
+class Stage:
+    """A keeper over an account in memory and a price list."""
+
+    def __init__(self, folder: Path, prices: Prices) -> None:
+        self.cloud = FakeCloud()
+        made = edges(self.cloud, home=home_with_key(folder), journal=MemoryJournal())
+        self.keeper = Keeper(replace(made, storage=prices))
+        self.plans: list[Plan] = []
+
+    def up(self, wish: Wish = WISH) -> None:
+        self.keeper.up(wish, confirm=self._agree)
+
+    def _agree(self, plan: Plan) -> bool:
+        self.plans.append(plan)
+        return True
+
+    def disk_usd_per_hour(self) -> Decimal | None:
+        [found] = [
+            each.possession.usd_per_hour
+            for each in self.keeper.sweep().found
+            if each.thing.kind == ThingKind.VOLUME
+        ]
+        return found
+
+
+@pytest.fixture(autouse=True)
+def region_after_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_threads(monkeypatch)
+
+
+def test_the_plan_has_the_disk_that_is_made_and_its_price(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, Prices())
+    stage.up(replace(WISH, disk_gib=250))
+    [plan] = stage.plans
+    assert plan.disk == Disk("gp3", 250)
+    assert plan.disk_cost == DiskCost(Decimal(20))
+    assert [each.size_gib for each in stage.cloud.ec2.disks.values()] == [250]
+
+
+def test_an_image_that_needs_more_is_planned_with_what_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(tmp_path, Prices())
+    resolved = stage.cloud.image
+    monkeypatch.setattr(
+        stage.cloud, "image", lambda *asked: replace(resolved(*asked), root_gib=140)
+    )
+    stage.up()
+    assert stage.plans[0].disk == Disk("gp3", 140)
+
+
+def test_only_of_a_stopped_machine_are_the_disks_asked_for(tmp_path: Path) -> None:
+    prices = Prices()
+    stage = Stage(tmp_path, prices)
+    stage.up()
+    prices.asked.clear()
+    assert stage.keeper.machine("dev").disks is None
+    assert stage.keeper.machines().reports[0].disks is None
+    assert prices.asked == []
+    assert stage.keeper.stop("dev").disks == DiskCost(Decimal(8))
+    assert prices.asked == [geography.REGION]
+
+
+def test_a_sweep_asks_once_for_each_region_with_a_disk(tmp_path: Path) -> None:
+    prices = Prices()
+    stage = Stage(tmp_path, prices)
+    stage.keeper.sweep()
+    assert prices.asked == []
+    stage.up()
+    prices.asked.clear()
+    assert stage.disk_usd_per_hour() == DiskCost(Decimal(8)).usd_per_hour
+    assert prices.asked == [geography.REGION]
+
+
+def test_where_nobody_tells_prices_they_are_unknown_and_all_goes_on(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, Prices(refuses=True))
+    stage.up()
+    assert stage.plans[0].disk_cost is None
+    assert stage.disk_usd_per_hour() is None
+    assert stage.keeper.stop("dev").disks is None
+
+
+def test_disks_are_unknown_together_if_one_of_them_is() -> None:
+    known, unknown = Disk("gp3", 50), Disk("gp9", 1)
+    assert together([known, known], PRICES) == DiskCost(Decimal(8))
+    assert together([known, unknown], PRICES) is None
+    assert together([], PRICES) is None

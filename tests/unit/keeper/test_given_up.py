@@ -1,0 +1,51 @@
+"""A give-back that fails before EC2 lists what it gave us: nothing is taken for gone."""
+
+from pathlib import Path
+
+import pytest
+from tests.fakes.threads import without_threads
+from tests.unit.keeper.sweep_stage import WINDOW, Stage
+
+from spotkeeper.errors import ExpiredCredentials
+from spotkeeper.lifecycle.ports import ThingKind
+
+
+@pytest.fixture
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """A guarded machine that no list shows yet."""
+    without_threads(monkeypatch)
+    stage = Stage(tmp_path, visibility=300)
+    expired = ExpiredCredentials("log in again", aws_code="ExpiredToken")
+    give_back = stage.cloud.volumes
+    calls = []
+
+    def once(region: str, owner: str, name: str) -> object:
+        calls.append(name)
+        if len(calls) == 1:
+            raise expired
+        return give_back(region, owner, name)
+
+    monkeypatch.setattr(stage.cloud, "volumes", once)
+    ready = stage.cloud.instance
+
+    def refused(region: str, instance_id: str) -> object:
+        raise expired
+
+    monkeypatch.setattr(stage.cloud, "instance", refused)
+    with pytest.raises(Exception, match="Left behind"):
+        stage.up(guard="scheduler")
+    monkeypatch.setattr(stage.cloud, "instance", ready)
+    return stage
+
+
+def test_what_is_not_listed_yet_keeps_its_guard_and_its_claim(stage: Stage) -> None:
+    calls = [schedule.call for schedule in stage.ec2.schedules.values()]
+    assert sorted(calls) == ["cancel", "terminate"]
+    kinds = [thing.kind for thing in stage.ec2.things.values()]
+    assert kinds == [ThingKind.TEMPLATE]
+
+
+def test_the_next_down_ends_it(stage: Stage) -> None:
+    stage.clock.sleep(WINDOW)
+    assert stage.keeper().down(("dev",)).outcome.left == []
+    assert stage.ec2.leftovers() == []

@@ -1,0 +1,293 @@
+"""The safe order with one rule taken out at a time: the crash sweep must stumble over each."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.fakes.edges import home_with_key
+from tests.fakes.estate import FakeEstate
+from tests.fakes.names import FakeNames
+from tests.fakes.threads import without_threads
+from tests.unit.lifecycle.crash_stage import SOMEBODY, World
+from tests.unit.lifecycle.crash_trials import Theatre, Trial, singles
+
+from spotkeeper.keeper.guarding import Guarding
+from spotkeeper.keeper.launching import Launching
+from spotkeeper.keeper.sweeping import Sweeping
+from spotkeeper.lifecycle import giveback, guard, launch, sweep
+from spotkeeper.lifecycle.clearing import Share
+from spotkeeper.lifecycle.giveback import Actions, GiveBack, Outcome, Target
+from spotkeeper.lifecycle.launch import Launcher
+from spotkeeper.lifecycle.ports import Claim, Survey, ThingKind
+from spotkeeper.lifecycle.token import short_hash
+from spotkeeper.model import event
+from spotkeeper.model.event import Event, What, regions
+from spotkeeper.model.machine import Instance
+from spotkeeper.model.pool import Pool
+
+Patch = pytest.MonkeyPatch
+
+#: The fewest rules that must be tried.
+FEWEST_MUTATIONS = 10
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    without_threads(monkeypatch)
+    return home_with_key(tmp_path)
+
+
+# The launch
+
+
+def journal_after_the_call(patch: Patch) -> World:
+    intend, conclude = Launcher._intend, Launcher._conclude
+    meant: dict[str, Pool] = {}
+
+    def later(self: Launcher, pool: Pool, token: str) -> None:
+        meant[token] = pool
+        self._tokens |= {token}
+
+    def now(self: Launcher, what: What, **fields: str) -> None:
+        intend(self, meant[fields["token"]], fields["token"])
+        conclude(self, what, **fields)
+
+    patch.setattr(Launcher, "_intend", later)
+    patch.setattr(Launcher, "_conclude", now)
+    return World()
+
+
+def no_client_token(_: Patch) -> World:
+    return World(forgets_tokens=True)
+
+
+def a_token_for_all_pools(patch: Patch) -> World:
+    def token(*, owner: str, name: str, attempt: int, pool: Pool) -> str:
+        return short_hash(f"{owner} {name} {attempt}")
+
+    patch.setattr(launch, "client_token", token)
+    return World()
+
+
+def no_tag_on_the_request(_: Patch) -> World:
+    return World(untagged=(ThingKind.REQUEST,))
+
+
+def no_tag_on_the_volume(_: Patch) -> World:
+    return World(untagged=(ThingKind.VOLUME,))
+
+
+def no_tag_on_instance_and_request(_: Patch) -> World:
+    return World(untagged=(ThingKind.INSTANCE, ThingKind.REQUEST))
+
+
+def no_claim(patch: Patch) -> World:
+    claimed = FakeNames.claim
+
+    def another_title(self: FakeNames, region: str, title: str, **rest: object) -> Claim:
+        return claimed(self, region, f"{title}-{rest['token']}", **rest)  # type: ignore[arg-type]
+
+    patch.setattr(FakeNames, "claim", another_title)
+    return World()
+
+
+def guard_after_the_launch_was_reported(patch: Patch) -> World:
+    arm, ready = Guarding.arm, Launching._note_ready
+    meant: list[Callable[[], None]] = []
+
+    def later(self: Guarding, *args: object) -> None:
+        meant[:] = [lambda: arm(self, *args)]  # type: ignore[arg-type]
+
+    def now(self: Launching, name: str) -> None:
+        ready(self, name)
+        meant.pop()()
+
+    patch.setattr(Guarding, "arm", later)
+    patch.setattr(Launching, "_note_ready", now)
+    return World()
+
+
+def guard_terminates_before_it_cancels(patch: Patch) -> World:
+    patch.setattr(guard, "TERMINATE_AFTER", timedelta(minutes=-2))
+    return World()
+
+
+# The end
+
+
+def terminate_first(patch: Patch) -> World:
+    act = GiveBack._act
+
+    def backwards(self: GiveBack, region: str, actions: Actions, outcome: Outcome) -> None:
+        act(self, region, Actions(terminate=actions.terminate), outcome)
+        act(self, region, Actions(actions.cancel, (), actions.delete_volumes), outcome)
+
+    patch.setattr(GiveBack, "_act", backwards)
+    return World()
+
+
+def one_look_only(patch: Patch) -> World:
+    def once(self: GiveBack, region: str, target: Target) -> Outcome:
+        outcome = Outcome()
+        self._act(region, self._look(region, target, set()), outcome)
+        self._end_shared_once(region, outcome, ending=target.name)
+        return outcome
+
+    patch.setattr(GiveBack, "_end_in", once)
+    return World()
+
+
+def no_window(patch: Patch) -> World:
+    patch.setattr(giveback, "VISIBILITY_WINDOW", timedelta(0))
+    return World()
+
+
+def not_found_is_taken_for_gone(patch: Patch) -> World:
+    def never(self: GiveBack, instance: Instance, unknown: object) -> bool:
+        return False
+
+    patch.setattr(GiveBack, "_too_early", never)
+    return World(requests_listed_after_seconds=200)
+
+
+def settled_before_it_ends(patch: Patch) -> World:
+    end = GiveBack.end
+
+    def early(self: GiveBack, name: str, *args: object, **kwargs: object) -> Outcome:
+        self._journal.append(name, Event(self._clock.now(), What.SETTLED))
+        return end(self, name, *args, **kwargs)  # type: ignore[arg-type]
+
+    patch.setattr(GiveBack, "end", early)
+    return World()
+
+
+def volumes_are_forgotten(patch: Patch) -> World:
+    decide = giveback.next_actions
+    patch.setattr(giveback, "next_actions", lambda seen, _: decide(seen, ()))
+    return World()
+
+
+def claim_is_released_first(patch: Patch) -> World:
+    end = GiveBack.end
+
+    def early(self: GiveBack, name: str, places: object, **kwargs: object) -> Outcome:
+        self._release(Target(name, self._journal.read(name)), ())
+        return end(self, name, places, **kwargs)  # type: ignore[arg-type]
+
+    patch.setattr(GiveBack, "end", early)
+    return World()
+
+
+def schedules_stay(patch: Patch) -> World:
+    patch.setattr(GiveBack, "_disarm", lambda *_: Outcome())
+    return World()
+
+
+def schedules_go_first(patch: Patch) -> World:
+    end = GiveBack.end
+
+    def unguarded(self: GiveBack, name: str, places: object, **kwargs: object) -> Outcome:
+        events = self._journal.read(name)
+        self._disarm(Target(name, events), regions(events))
+        return end(self, name, places, **kwargs)  # type: ignore[arg-type]
+
+    patch.setattr(GiveBack, "end", unguarded)
+    return World()
+
+
+# The sweep
+
+
+def sweep_does_not_ask_for_the_owner(patch: Patch) -> World:
+    survey = FakeEstate.survey
+
+    def everything(self: FakeEstate, region: str, owner: str) -> Survey:
+        found, theirs = survey(self, region, owner), survey(self, region, SOMEBODY)
+        return replace(found, possessions=(*found.possessions, *theirs.possessions))
+
+    patch.setattr(FakeEstate, "survey", everything)
+    patch.setattr(sweep, "is_ours", lambda possession, owner: True)
+    return World()
+
+
+def sweep_ends_what_is_young(patch: Patch) -> World:
+    patch.setattr(sweep._Bench, "_is_young", lambda *_: False)
+    return World()
+
+
+def sweep_takes_the_guard_first(patch: Patch) -> World:
+    end = Sweeping._end_name
+
+    def unguarded(self: Sweeping, share: Share) -> None:
+        self._end_things(t for t in share.things if t.kind == ThingKind.SCHEDULE)
+        end(self, share)
+
+    patch.setattr(Sweeping, "_end_name", unguarded)
+    return World()
+
+
+def sweep_keeps_what_was_given_back(patch: Patch) -> World:
+    patch.setattr(event, "ready_tokens", event.known_tokens)
+    return World()
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A rule taken away, where the sweep should stumble over it, and over which invariant."""
+
+    rule_removed: Callable[[Patch], World]
+    plan: str
+    delay_seconds: int
+    recovery: str
+    breach: str
+
+
+MUTATIONS = (
+    Mutation(journal_after_the_call, "box", 120, "eager", "left"),
+    Mutation(no_client_token, "box", 0, "patient", "at once"),
+    Mutation(a_token_for_all_pools, "guarded", 300, "eager", "left"),
+    Mutation(no_tag_on_the_request, "by hand", 120, "eager", "left"),
+    Mutation(no_tag_on_the_volume, "box", 0, "patient", "left"),
+    Mutation(no_tag_on_instance_and_request, "once", 0, "patient", "left"),
+    Mutation(no_claim, "rival", 0, "patient", "at once"),
+    Mutation(guard_after_the_launch_was_reported, "guarded", 0, "sweep", "left"),
+    Mutation(guard_terminates_before_it_cancels, "extended", 0, "absent", "reborn"),
+    Mutation(terminate_first, "box", 0, "patient", "reborn"),
+    Mutation(one_look_only, "box", 0, "patient", "left"),
+    Mutation(no_window, "box", 120, "eager", "left"),
+    Mutation(not_found_is_taken_for_gone, "box", 5, "eager", "reborn"),
+    Mutation(settled_before_it_ends, "box", 120, "eager", "left"),
+    Mutation(volumes_are_forgotten, "box", 0, "patient", "left"),
+    Mutation(claim_is_released_first, "handed over", 0, "patient", "at once"),
+    Mutation(schedules_stay, "guarded", 0, "patient", "left"),
+    Mutation(schedules_go_first, "guarded", 0, "absent", "left"),
+    Mutation(sweep_does_not_ask_for_the_owner, "box", 0, "sweep", "touched"),
+    Mutation(sweep_ends_what_is_young, "sweep beside a launch", 0, "patient", "touched"),
+    Mutation(sweep_takes_the_guard_first, "sweep of a forgotten one", 0, "absent", "left"),
+    Mutation(sweep_keeps_what_was_given_back, "box", 0, "sweep", "left"),
+)
+
+
+def test_many_rules_are_tried() -> None:
+    assert len({each.rule_removed for each in MUTATIONS}) >= FEWEST_MUTATIONS
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda each: each.rule_removed.__name__)
+def test_the_sweep_notices_every_rule_that_is_taken_away(home: Path, mutation: Mutation) -> None:
+    plain = Trial(mutation.plan, mutation.delay_seconds, mutation.recovery)
+    with pytest.MonkeyPatch.context() as patch:
+        world = mutation.rule_removed(patch)
+        theatre = Theatre(home, world)
+        trials = singles(theatre, plain)
+        caught = next((each for each in trials if stumbles(theatre, each, mutation.breach)), None)
+    assert caught is not None, "the sweep is blind to this"
+    assert Theatre(home, replace(world, untagged=(), forgets_tokens=False)).breaches(caught) == []
+
+
+def stumbles(theatre: Theatre, trial: Trial, breach: str) -> bool:
+    """Whether this invariant is breached; a program that only breaks does not count."""
+    return any(
+        told.startswith(breach) or told.endswith(breach) for told in theatre.breaches(trial)
+    )

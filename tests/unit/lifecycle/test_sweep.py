@@ -1,0 +1,317 @@
+"""What a sweep keeps, spares and gives up, one thing at a time and in the light of the others."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.fakes.clock import FIRST_DAY as NOW
+
+from spotkeeper.lifecycle.ports import Possession, Thing, ThingKind
+from spotkeeper.lifecycle.sweep import Judgement, Memory, Verdict, as_possession, judge
+from spotkeeper.model.event import Event, What
+from spotkeeper.model.naming import (
+    TAG_CLAIM,
+    TAG_DEADLINE,
+    TAG_LAUNCH,
+    TAG_MANAGED,
+    TAG_NAME,
+    TAG_OWNER,
+    tag_time,
+)
+from spotkeeper.model.schedule import GuardCall, Schedule
+
+ME = "123456789012:user/me"
+REGION = "us-east-1"
+LAUNCH = "0123456789abcdef"
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+LONG_AGO = NOW - 2 * HOUR
+MACHINE = (ThingKind.REQUEST, ThingKind.INSTANCE, ThingKind.VOLUME, ThingKind.INTERFACE)
+
+
+def thing(
+    kind: ThingKind = ThingKind.INSTANCE, *, born: datetime | None = LONG_AGO, **tags: str
+) -> Possession:
+    """Something of mine: a tag is named by its last word, and left out where it is empty."""
+    known = {
+        "managed": "true",
+        "owner": ME,
+        "name": "dev",
+        "launch": LAUNCH,
+        "deadline": tag_time(NOW + HOUR),
+        **tags,
+    }
+    named = {f"spotkeeper:{key}": value for key, value in known.items() if value}
+    return Possession(Thing(kind, f"{kind}-{tags.get('launch', LAUNCH)}", REGION), named, born)
+
+
+def shared(kind: ThingKind = ThingKind.GROUP, *, born: datetime | None = None) -> Possession:
+    return thing(kind, born=born, name="", launch="", deadline="")
+
+
+def claim(nonce: str, *, born: datetime = LONG_AGO) -> Possession:
+    return thing(ThingKind.TEMPLATE, born=born, launch="", deadline="", claim=nonce)
+
+
+def event(what: What, at: datetime = LONG_AGO, **fields: str) -> Event:
+    return Event(at, what, {"token": LAUNCH, "region": REGION, **fields})
+
+
+READY = (event(What.INTENT), event(What.LAUNCHED), event(What.READY))
+
+
+def remembering(*events: Event, held: Sequence[str] = ()) -> Memory:
+    return Memory({"dev": events} if events else {}, frozenset(held))
+
+
+def judged(
+    *possessions: Possession, memory: Memory | None = None, now: datetime = NOW
+) -> list[Judgement]:
+    return list(judge(possessions, memory or Memory(), owner=ME, now=now))
+
+
+def verdicts(*possessions: Possession, memory: Memory | None = None) -> list[Verdict]:
+    return [each.verdict for each in judged(*possessions, memory=memory)]
+
+
+def only(possession: Possession, memory: Memory | None = None) -> tuple[Verdict, str]:
+    [found] = judged(possession, memory=memory)
+    return found.verdict, found.reason
+
+
+# Machines
+
+
+def test_a_ready_machine_and_all_that_it_needs_are_kept() -> None:
+    everything = [*map(thing, MACHINE), shared(), shared(ThingKind.KEY), claim("mine")]
+    found = judged(*everything, memory=remembering(*READY))
+    assert {each.verdict for each in found} == {Verdict.KEPT}
+    assert "until 2026-11-23 10:00 UTC" in found[1].reason
+
+
+@pytest.mark.parametrize(
+    ("events", "reason"),
+    [
+        (READY[:1], "its launch never finished"),
+        (READY[:2], "its launch never finished"),
+        ((*READY, event(What.ENDING)), "it was given back already"),
+        ((*READY, event(What.SETTLED)), "it was given back already"),
+        ((), "launched elsewhere, or forgotten here"),
+    ],
+)
+def test_a_machine_that_nobody_waits_for_is_unwanted(
+    events: tuple[Event, ...], reason: str
+) -> None:
+    assert only(thing(), remembering(*events)) == (Verdict.UNWANTED, reason)
+
+
+def test_a_launch_that_has_the_lock_is_spared_however_old_it_is() -> None:
+    verdict, reason = only(thing(), remembering(*READY[:1], held=["dev"]))
+    assert verdict is Verdict.SPARED
+    assert "dev" in reason
+
+
+def test_a_machine_is_unwanted_once_its_deadline_has_passed() -> None:
+    late = thing(deadline=tag_time(NOW - MINUTE))
+    assert only(late, remembering(*READY)) == (
+        Verdict.UNWANTED,
+        "its deadline passed 2026-11-23 08:59 UTC",
+    )
+
+
+def test_the_deadline_of_the_instance_counts_for_all_that_hangs_on_it() -> None:
+    moved, old = thing(), thing(ThingKind.VOLUME, deadline=tag_time(NOW - MINUTE))
+    assert verdicts(moved, old, memory=remembering(*READY)) == [Verdict.KEPT] * 2
+
+
+def test_without_a_deadline_a_machine_is_kept_for_ever() -> None:
+    assert only(thing(deadline="never"), remembering(*READY))[0] is Verdict.KEPT
+
+
+def test_a_disk_whose_machine_is_gone_is_unwanted() -> None:
+    disk = thing(ThingKind.VOLUME)
+    assert only(disk, remembering(*READY)) == (Verdict.UNWANTED, "its machine is gone")
+
+
+def test_a_machine_that_was_launched_a_moment_ago_may_not_be_listed_yet() -> None:
+    young = [event(each.what, NOW - MINUTE) for each in READY]
+    assert only(thing(ThingKind.VOLUME), remembering(*young))[0] is Verdict.KEPT
+
+
+def test_what_is_young_and_unknown_here_may_be_a_launch_elsewhere() -> None:
+    verdict, reason = only(thing(born=NOW - MINUTE))
+    assert verdict is Verdict.YOUNG
+    assert "09:04:00 UTC" in reason
+
+
+def test_a_young_thing_of_a_dead_launch_of_this_computer_is_unwanted() -> None:
+    assert only(thing(born=NOW), remembering(READY[0]))[0] is Verdict.UNWANTED
+
+
+def test_an_instance_that_was_relaunched_is_as_old_as_its_request() -> None:
+    request, instance = thing(ThingKind.REQUEST), thing(born=NOW)
+    assert verdicts(request, instance) == [Verdict.UNWANTED] * 2
+
+
+def test_the_same_token_with_the_claim_of_another_computer_is_not_ours() -> None:
+    mine = event(What.INTENT, claim="mine")
+    events = remembering(mine, *READY[1:])
+    assert only(thing(claim="mine"), events)[0] is Verdict.KEPT
+    assert only(thing(claim="theirs"), events)[0] is Verdict.UNWANTED
+    assert only(thing(claim="theirs", born=NOW), events)[0] is Verdict.YOUNG
+
+
+def test_what_a_journal_that_cannot_be_read_may_want_is_left_until_its_deadline() -> None:
+    unread = remembering(Event(NOW, What.DAMAGED))
+    verdict, reason = only(thing(), unread)
+    assert verdict is Verdict.UNREAD
+    assert "the journal of dev cannot be read" in reason
+    assert "spot down dev" in reason
+    assert verdicts(thing(), shared(), claim("theirs"), memory=unread)[1:] == [Verdict.UNREAD] * 2
+    assert only(thing(deadline=tag_time(NOW)), unread)[0] is Verdict.UNWANTED
+
+
+def test_a_disk_on_a_machine_that_stays_stays_with_it() -> None:
+    machine = thing()
+    data = Possession(
+        Thing(ThingKind.VOLUME, "vol-data", REGION),
+        {TAG_MANAGED: "true", TAG_OWNER: ME},
+        LONG_AGO,
+        holder=machine.thing.id,
+    )
+    assert verdicts(machine, data, memory=remembering(*READY)) == [Verdict.KEPT] * 2
+    assert verdicts(machine, data) == [Verdict.UNWANTED] * 2
+
+
+# What is shared, and what holds a name
+
+
+def test_a_group_that_no_machine_of_its_region_needs_is_unwanted() -> None:
+    assert only(shared()) == (Verdict.UNWANTED, "no machine needs it")
+    elsewhere = Possession(Thing(ThingKind.GROUP, "sg-2", "eu-west-1"), shared().tags)
+    found = verdicts(thing(), shared(), elsewhere, memory=remembering(*READY))
+    assert found == [Verdict.KEPT, Verdict.KEPT, Verdict.UNWANTED]
+
+
+def test_a_group_waits_for_young_machines_and_for_launches_that_are_about_to_begin() -> None:
+    assert verdicts(thing(born=NOW), shared())[1] is Verdict.YOUNG
+    assert verdicts(claim("theirs", born=NOW), shared())[1] is Verdict.YOUNG
+    assert only(shared(ThingKind.KEY, born=NOW))[0] is Verdict.YOUNG
+    held = remembering(READY[0], held=["dev"])
+    assert only(shared(), held)[0] is Verdict.SPARED
+
+
+def test_a_claim_lives_as_long_as_anything_of_its_name() -> None:
+    disk = thing(ThingKind.VOLUME, born=NOW)
+    assert verdicts(disk, claim("theirs"))[1] is Verdict.YOUNG
+    assert only(claim("theirs"))[0] is Verdict.UNWANTED
+
+
+@pytest.mark.parametrize(("age", "verdict"), [(9, Verdict.YOUNG), (10, Verdict.UNWANTED)])
+def test_a_claim_that_is_unknown_here_is_left_alone_for_ten_minutes(
+    age: int, verdict: Verdict
+) -> None:
+    assert only(claim("theirs", born=NOW - age * MINUTE))[0] is verdict
+
+
+def test_a_claim_of_a_dead_launch_of_this_computer_is_unwanted_at_once() -> None:
+    dead = remembering(event(What.INTENT, NOW, claim="mine"))
+    assert only(claim("mine", born=NOW), dead)[0] is Verdict.UNWANTED
+
+
+def test_a_claim_that_a_command_works_with_is_spared() -> None:
+    held = remembering(event(What.INTENT, NOW, claim="mine"), held=["dev"])
+    assert only(claim("mine", born=NOW), held)[0] is Verdict.SPARED
+
+
+def schedule(name: str, created: datetime | None = LONG_AGO) -> Schedule:
+    at = NOW + HOUR
+    return Schedule(REGION, name, at, GuardCall.CANCEL, "sir-1", "arn:role", ME, created)
+
+
+def test_a_schedule_goes_with_the_launch_that_it_guards() -> None:
+    machine = thing(claim="mine")
+    guard = as_possession(schedule(f"dev-{LAUNCH[:12]}-cancel"), [machine])
+    assert guard is not None
+    assert (guard.launch, guard.claim) == (LAUNCH, "mine")
+    mine = remembering(event(What.INTENT, claim="mine"), *READY[1:])
+    assert verdicts(machine, guard, memory=mine) == [Verdict.KEPT] * 2
+    assert verdicts(machine, guard) == [Verdict.UNWANTED] * 2
+
+
+def test_a_schedule_of_a_launch_that_is_not_listed_yet_is_too_young_to_tell() -> None:
+    guard = as_possession(schedule(f"dev-{LAUNCH[:12]}-cancel", NOW), [])
+    assert guard is not None
+    assert only(guard)[0] is Verdict.YOUNG
+    assert as_possession(schedule("backup-every-night"), []) is None
+
+
+# What is never touched, and that time only takes away
+
+KINDS = st.sampled_from([*MACHINE, ThingKind.GROUP, ThingKind.KEY, ThingKind.TEMPLATE])
+AGES = st.one_of(st.none(), st.integers(0, 7200).map(lambda age: NOW - timedelta(seconds=age)))
+TAGS = st.fixed_dictionaries(
+    {
+        TAG_MANAGED: st.sampled_from(["true", "false", ""]),
+        TAG_OWNER: st.sampled_from([ME, "123456789012:user/you", ""]),
+        TAG_NAME: st.sampled_from(["dev", "other", "Not a name", ""]),
+        TAG_LAUNCH: st.sampled_from([LAUNCH, "theirs", ""]),
+        TAG_DEADLINE: st.sampled_from([tag_time(NOW - HOUR), tag_time(NOW + HOUR), "never", ""]),
+        TAG_CLAIM: st.sampled_from(["mine", "theirs", ""]),
+    }
+)
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> list[Possession]:
+    count = draw(st.integers(1, 6))
+    return [
+        Possession(
+            Thing(draw(KINDS), f"id-{number}", draw(st.sampled_from([REGION, "eu-west-1"]))),
+            {key: value for key, value in draw(TAGS).items() if value},
+            draw(AGES),
+            holder=draw(st.sampled_from(["", "id-0", "id-1"])),
+        )
+        for number in range(count)
+    ]
+
+
+WHATS = [What.INTENT, What.LAUNCHED, What.READY, What.ENDING, What.SETTLING, What.SETTLED]
+
+
+@st.composite
+def memories(draw: st.DrawFn) -> Memory:
+    kinds = draw(st.lists(st.sampled_from(WHATS), max_size=6))
+    held = draw(st.sampled_from([frozenset[str](), frozenset({"dev"})]))
+    return Memory({"dev": tuple(event(each, claim="mine") for each in kinds)}, held)
+
+
+@given(worlds(), memories())
+def test_what_lacks_our_tag_or_owner_is_never_judged(
+    world: list[Possession], memory: Memory
+) -> None:
+    ours = {TAG_MANAGED: "true", TAG_OWNER: ME}.items()
+    found = judge(world, memory, owner=ME, now=NOW)
+    assert [each.possession for each in found] == [w for w in world if ours <= w.tags.items()]
+
+
+@given(worlds(), memories())
+def test_what_this_computer_has_ready_is_unwanted_only_past_its_deadline(
+    world: list[Possession], memory: Memory
+) -> None:
+    machines = [thing(claim="mine"), *world]
+    mine = Memory({"dev": (event(What.INTENT, claim="mine"), *READY[1:])}, memory.held)
+    [machine, *_] = judge(machines, mine, owner=ME, now=NOW)
+    assert machine.verdict in (Verdict.KEPT, Verdict.SPARED)
+
+
+@given(worlds(), memories(), st.integers(0, 7200))
+def test_what_is_unwanted_stays_unwanted_as_time_goes_by(
+    world: list[Possession], memory: Memory, seconds: int
+) -> None:
+    now = judge(world, memory, owner=ME, now=NOW)
+    later = judge(world, memory, owner=ME, now=NOW + timedelta(seconds=seconds))
+    for before, after in zip(now, later, strict=True):
+        if before.verdict is Verdict.UNWANTED:
+            assert after.verdict is Verdict.UNWANTED
