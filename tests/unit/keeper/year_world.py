@@ -1,0 +1,208 @@
+"""An account that lives for a year in memory: time passes, EC2 and the guards do their part."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from decimal import Decimal
+from types import SimpleNamespace
+
+import pytest
+from tests.fakes import geography
+from tests.fakes.clock import FakeClock
+from tests.fakes.cloud import FakeCloud
+from tests.fakes.ec2 import BOOT, SHUTDOWN, STOP, TERMINATED_LISTED, Server
+from tests.fakes.things import Group, KeyPair
+from tests.fakes.threads import without_threads
+from tests.unit.keeper.year_weather import Weather
+
+from spotkeeper.costs.report import FREE_WHEN_INTERRUPTED_WITHIN, SHORTEST
+from spotkeeper.lifecycle import claim
+from spotkeeper.lifecycle.ports import ThingKind
+from spotkeeper.model.machine import ENDED, InstanceState, Kind
+from spotkeeper.model.naming import TAG_DEADLINE, TAG_NAME, TAG_OWNER, parse_tag_time
+from spotkeeper.model.spot_request import RequestState
+
+DELAYS_SECONDS = (0, 5, 120, 300)
+#: EC2 forgets what ended, and the client tokens with it.
+REMEMBERED = timedelta(days=2)
+#: The share of machines whose own timer does not work.
+DEAF = 0.1
+
+_PAID = frozenset({InstanceState.PENDING, InstanceState.RUNNING})
+_TAKES = {
+    InstanceState.PENDING: BOOT,
+    InstanceState.STOPPING: STOP,
+    InstanceState.SHUTTING_DOWN: SHUTDOWN,
+}
+_HOUR = Decimal(3600)
+
+
+class World:
+    """The account, its clock and its faults."""
+
+    def __init__(self, dice: random.Random, *, share: float) -> None:
+        self.dice = dice
+        self.clock = FakeClock()
+        self.weather = Weather(dice, share)
+        delay = timedelta(seconds=dice.choice(DELAYS_SECONDS))
+        self.cloud = FakeCloud(clock=self.clock, visibility=delay, fate=self.weather)
+        self.ec2 = self.cloud.ec2
+        self.changes: dict[str, list[tuple[InstanceState, datetime]]] = {}
+        self._deaf: dict[str, bool] = {}
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Write down every change of an instance meanwhile, for its bill; random tokens come from
+        the dice, so that a year can be lived again."""
+        become = Server.become
+
+        def noted(server: Server, now: InstanceState, then: InstanceState, at: datetime) -> None:
+            begins = at - _TAKES.get(now, timedelta(0))
+            self.changes.setdefault(server.id, []).append((now, begins))
+            become(server, now, then, at)
+
+        def token_hex(size: int) -> str:
+            return self.dice.randbytes(size).hex()
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Server, "become", noted)
+            patch.setattr(claim, "secrets", SimpleNamespace(token_hex=token_hex))
+            without_threads(patch)
+            yield
+
+    @property
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    @property
+    def mine(self) -> list[Server]:
+        """The caller's instances that have not ended."""
+        return [each for each in self.ec2.servers.values() if _is_mine(each.tags) and alive(each)]
+
+    def live_until(self, moment: datetime) -> None:
+        """Let time pass; what falls due in between happens at its own time."""
+        while True:
+            self.ec2.catch_up()
+            self._timers()
+            if self.now >= moment:
+                return
+            due = [each for each in self._due() if self.now < each < moment]
+            self.clock.sleep(min([*due, moment]) - self.now)
+
+    def _due(self) -> Iterator[datetime]:
+        for server in self.ec2.servers.values():
+            if server.changes_at is not None:
+                yield server.changes_at
+            if (deadline := deadline_of(server)) is not None and server.state in _PAID:
+                yield deadline
+        for request in self.ec2.requests.values():
+            yield from filter(None, (request.relaunch_at, request.notice_ends))
+        yield from (each.at for each in self.ec2.schedules.values())
+        yield from (each for each in self.ec2.dry.values() if each is not None)
+
+    def _timers(self) -> None:
+        """The timer on each machine, where it works: a box is powered off, the other kind ends."""
+        for server in self.mine:
+            deadline = deadline_of(server)
+            if server.state is not InstanceState.RUNNING or not deadline or deadline > self.now:
+                continue
+            if self._deaf.setdefault(server.id, self.dice.random() < DEAF):
+                continue
+            request = self.ec2.requests[server.request_id]
+            if server.order.kind is Kind.ONCE or request.state is not RequestState.ACTIVE:
+                self.ec2.terminate(server)
+                continue
+            server.become(InstanceState.STOPPING, InstanceState.STOPPED, self.now + STOP)
+            request.notice_ends = None
+            request.show(RequestState.DISABLED, "instance-stopped-by-user", self.now)
+
+    def forget_old(self) -> None:
+        """What ended long ago is not known any more, nor are the tokens of its launch."""
+        ec2 = self.ec2
+        gone = {
+            each.id
+            for each in ec2.servers.values()
+            if each.ended_at is not None and self.now - each.ended_at > REMEMBERED
+        }
+        named = {request.instance_id for request in ec2.requests.values() if request.cancellable}
+        for server_id in gone - named:
+            del ec2.servers[server_id]
+            self.changes.pop(server_id, None)
+        launches = self.cloud._launches
+        for token, (_, server_id) in list(launches.items()):
+            if server_id not in ec2.servers:
+                del launches[token]
+        held = {server.request_id for server in ec2.servers.values()}
+        for request in list(ec2.requests.values()):
+            old = self.now - request.since > REMEMBERED
+            if old and not request.cancellable and request.id not in held:
+                del ec2.requests[request.id]
+
+    def shows_all(self, name: str) -> bool:
+        """Whether EC2 still lists every instance that the name has had of late."""
+        ends = [each.ended_at for each in self.ec2.servers.values() if each.name == name]
+        return bool(ends) and not any(e and self.now - e >= TERMINATED_LISTED for e in ends)
+
+    def bill(self, name: str, since: datetime) -> Decimal:
+        """What AWS charges for a name's instances that were born since then."""
+        servers = self.ec2.servers.values()
+        mine = (each for each in servers if each.name == name and each.born >= since)
+        return sum((self._charged(each) for each in mine), Decimal(0))
+
+    def _charged(self, server: Server) -> Decimal:
+        usd_per_second = self.ec2.price(server.order.pool) / _HOUR
+        total = Decimal(0)
+        begin: datetime | None = server.born
+        for state, at in self.changes.get(server.id, ()):
+            if state in _PAID:
+                begin = at
+            elif begin is not None:
+                taken = server.reason.startswith("Server.")
+                free = taken and at - begin < FREE_WHEN_INTERRUPTED_WITHIN
+                seconds = 0 if free else max(at - begin, SHORTEST).total_seconds()
+                total += usd_per_second * Decimal(seconds)
+                begin = None
+        return total
+
+    def orphans(self) -> list[str]:
+        """Things of the caller that hang on nothing: their machine is gone."""
+        ec2 = self.ec2
+        names = {each.name for each in self.mine}
+        open_requests = [each for each in ec2.requests.values() if each.cancellable]
+        regions = {each.region for each in self.mine} | {each.region for each in open_requests}
+        names |= {each.order.tags.get(TAG_NAME, "") for each in open_requests}
+        claims = [t for t in ec2.things.values() if t.kind == ThingKind.TEMPLATE]
+        shared: list[Group | KeyPair] = [*ec2.groups.values(), *ec2.keys.values()]
+        return [
+            *(f"{d.id} of {_name(d.tags)}" for d in ec2.disks.values() if _lost(d.tags, names)),
+            *(f"{c.id} of {_name(c.tags)}" for c in claims if _lost(c.tags, names)),
+            *(g.id for g in shared if _is_mine(g.tags) and g.region not in regions),
+            *(s.name for s in ec2.schedules.values() if not _guards(s.name, names)),
+        ]
+
+
+def deadline_of(server: Server) -> datetime | None:
+    """The deadline in the instance's own tag."""
+    return parse_tag_time(server.tags.get(TAG_DEADLINE))
+
+
+def alive(server: Server) -> bool:
+    """Whether it runs, or may again."""
+    return server.state not in ENDED
+
+
+def _is_mine(tags: dict[str, str]) -> bool:
+    return tags.get(TAG_OWNER) == geography.OWNER
+
+
+def _name(tags: dict[str, str]) -> str:
+    return tags.get(TAG_NAME, "")
+
+
+def _lost(tags: dict[str, str], names: set[str]) -> bool:
+    return _is_mine(tags) and _name(tags) not in names
+
+
+def _guards(schedule: str, names: set[str]) -> bool:
+    return any(schedule.startswith(f"{name}-") for name in names)
