@@ -299,22 +299,27 @@ class PriceList:
         return [{**base, "instanceType": name} for name in missing]
 
     def _ask(self, region: str, wanted: Mapping[str, str]) -> dict[str, Decimal]:
-        products = self._aws.pages(
-            "GetProducts",
-            self._aws.pricing_region(region),
-            service="pricing",
-            key="PriceList",
-            ServiceCode="AmazonEC2",
-            Filters=[
-                {"Type": "TERM_MATCH", "Field": field, "Value": value}
-                for field, value in wanted.items()
-            ],
-        )
-        return dict(pair for product in products if (pair := _hourly_price(product)))
+        found = products(self._aws, region, wanted)
+        return dict(pair for product in found if (pair := _hourly_price(product)))
+
+
+def products(aws: AwsSession, region: str, wanted: Mapping[str, str]) -> list[str]:
+    """EC2's products in the Price List with these attributes, each a JSON string of its own."""
+    return aws.pages(
+        "GetProducts",
+        aws.pricing_region(region),
+        service="pricing",
+        key="PriceList",
+        ServiceCode="AmazonEC2",
+        Filters=[
+            {"Type": "TERM_MATCH", "Field": field, "Value": value}
+            for field, value in wanted.items()
+        ],
+    )
 
 
 def _hourly_price(product: str) -> tuple[str, Decimal] | None:
-    """Type and price of one product, which the Price List sends as a JSON string of its own."""
+    """Type and price of one product."""
     try:
         document = json.loads(product)
         name = document["product"]["attributes"]["instanceType"]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
-from spotkeeper.aws.feeds import charged_usd
+from spotkeeper.aws.feeds import charged_usd, products
 from spotkeeper.aws.memory import Memory
 from spotkeeper.aws.session import AwsSession
 from spotkeeper.model.offer import Dated
@@ -45,19 +45,9 @@ class StoragePrices:
         return Dated(prices, datetime.fromisoformat(kept["at"]))
 
     def _ask(self, region: str) -> dict[str, Decimal]:
-        products = self._aws.pages(
-            "GetProducts",
-            self._aws.pricing_region(region),
-            service="pricing",
-            key="PriceList",
-            ServiceCode="AmazonEC2",
-            Filters=[
-                {"Type": "TERM_MATCH", "Field": field, "Value": value}
-                for field, value in {**PRODUCT, "regionCode": region}.items()
-            ],
-        )
+        listed = products(self._aws, region, {**PRODUCT, "regionCode": region})
         found: dict[str, set[Decimal]] = {}
-        for name, usd in filter(None, map(_monthly_price, products)):
+        for name, usd in filter(None, map(_monthly_price, listed)):
             found.setdefault(name, set()).add(usd)
         return {name: usd.pop() for name, usd in found.items() if len(usd) == 1}
 

@@ -11,7 +11,7 @@ from typing import Protocol
 from spotkeeper.model.disk import Disk
 from spotkeeper.model.event import Event
 from spotkeeper.model.machine import Instance, Kind, Volume
-from spotkeeper.model.naming import TAG_CLAIM, TAG_LAUNCH, TAG_NAME, Caller, is_name
+from spotkeeper.model.naming import TAG_CLAIM, TAG_LAUNCH, Caller, tagged_name
 from spotkeeper.model.place import Zone
 from spotkeeper.model.pool import Pool
 from spotkeeper.model.quota import QuotaFamily
@@ -140,9 +140,8 @@ class Possession:
 
     @property
     def name(self) -> str:
-        """The machine's name; empty where the tag holds what no launch of ours gave."""
-        name = self.tags.get(TAG_NAME, "")
-        return name if is_name(name) else ""
+        """The name of the machine that it belongs to."""
+        return tagged_name(self.tags)
 
     @property
     def launch(self) -> str:

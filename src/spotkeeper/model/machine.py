@@ -10,11 +10,10 @@ from spotkeeper.model.naming import (
     TAG_DEADLINE,
     TAG_KIND,
     TAG_LAUNCH,
-    TAG_NAME,
     TAG_USER,
     is_login,
-    is_name,
     parse_tag_time,
+    tagged_name,
 )
 from spotkeeper.model.spot_request import (
     BEING_FULFILLED,
@@ -129,9 +128,8 @@ class Machine:
 
     @property
     def name(self) -> str:
-        """The name given at launch; empty where the tag holds what no launch of ours gave."""
-        name = self.tags.get(TAG_NAME, "")
-        return name if is_name(name) else ""
+        """The name given at launch."""
+        return tagged_name(self.tags)
 
     @property
     def launch(self) -> str:

@@ -45,6 +45,12 @@ def is_login(text: str) -> bool:
     return LOGIN_PATTERN.fullmatch(text) is not None
 
 
+def tagged_name(tags: Mapping[str, str]) -> str:
+    """The machine's name; empty where the tag holds what no launch of ours gave."""
+    name = tags.get(TAG_NAME, "")
+    return name if is_name(name) else ""
+
+
 def tag_time(moment: datetime | None) -> str:
     """A moment as a tag value; ``never`` for none."""
     return NEVER if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
