@@ -316,6 +316,8 @@ class GiveBack:
         """``awaited`` are the ids of what exists although no look has shown it."""
         try:
             actions = self._look(region, target, awaited)
+            if actions.none:  # one empty look proves nothing
+                actions = self._look(region, target, awaited)
         except SpotkeeperError:
             outcome.left.append(Leftover(Thing("everything", target.name, region), problem))
             return outcome
