@@ -53,7 +53,8 @@ STEPS = (
     ("", "sandbox advance 1h"),
     ("Give it back: cancel, terminate, verify, clean up. What did it cost?", f"down {NAME}"),
     ("What AWS would have billed, with the disk and the public address.", "sandbox bill"),
-    ("And nothing is left, in any region.", "ls"),
+    ("Its life, as this computer remembers it.", f"show {NAME} --history"),
+    ("And nothing is left, in any region.", "sweep"),
 )
 
 
