@@ -193,11 +193,12 @@ class Laboratory:
 
     def _untrue(self, row: Row, kind: Kind, answer: Answer) -> Iterator[str]:
         """What a command that ended well must have brought about. A sweep has nothing but EC2's
-        word for what is older than the time that EC2 may lag."""
+        word for what is older than the time that EC2 may lag, such as a fleet of somebody else's
+        making that is said not to exist."""
         alive = len(account.instances(self.sandbox))
         verb = row.line.partition(" ")[0]
         meant = {"up": 1, "down": 0, "sweep": 0}.get(verb, alive)
-        if (kind.name, verb) == ("stale", "sweep"):
+        if verb == "sweep" and kind.name in {"stale", "NotFound"}:
             return
         if answer.code == 0 and alive != meant:
             yield f"{row.line} ended well with {alive} instances"

@@ -203,10 +203,12 @@ class Launcher:
                 self._attempt += 1
                 continue
             except SpotkeeperError as refusal:
+                if token in self._unanswered:
+                    raise unclear(refusal) from refusal
                 if refusal.scope is not Scope.TRANSIENT:
                     self._conclude(What.REFUSED, region=region, token=token, code=refusal.kind)
                     # Another computer may use the same token, and what that makes is not ours.
-                    self._tokens -= {token} - self._unanswered
+                    self._tokens -= {token}
                 raise
             self._conclude(
                 What.LAUNCHED,
@@ -312,6 +314,18 @@ class Launcher:
             self._talk.waiting(
                 f"{self.name} was launched elsewhere; making sure that it is gone", elapsed
             )
+
+
+def unclear(refusal: SpotkeeperError) -> SpotkeeperError:
+    """What a refusal means after a call that got no answer: that one may have launched a machine,
+    so that no other pool is tried and all of it is given back."""
+    if refusal.scope not in TRY_NEXT:
+        return refusal
+    return Unreachable(
+        f"A launch got no answer, and its repeat was refused: {refusal.message}",
+        region=refusal.region,
+        aws_code=refusal.aws_code,
+    )
 
 
 def quota_reached(refusal: SpotkeeperError, hardware: InstanceType) -> SpotkeeperError:

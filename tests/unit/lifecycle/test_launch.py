@@ -204,6 +204,25 @@ def test_a_launch_that_never_answers_stays_an_open_intent() -> None:
     assert attempt.told == [What.INTENT]
 
 
+class DryAfterwards(FakeCloud):
+    """A launch takes effect without an answer; its repeat is told that the pool is dry."""
+
+    def run(self, order: object) -> Instance:
+        if self.ec2.servers:
+            self.arrives("run", ())
+            raise NoCapacity("dry now")
+        super().run(order)  # type: ignore[arg-type]
+        raise Unreachable("no answer")
+
+
+def test_a_refusal_after_a_lost_answer_proves_nothing_and_tries_no_other_pool() -> None:
+    attempt = Attempt(DryAfterwards())
+    with pytest.raises(Unreachable, match="no answer, and its repeat was refused: dry now"):
+        attempt.go(A, B)
+    assert len(attempt.cloud.ec2.servers) == 1
+    assert attempt.told == [What.INTENT]
+
+
 class GroupVanishes(FakeCloud):
     """The group goes with somebody's last machine, a moment before the launch."""
 
