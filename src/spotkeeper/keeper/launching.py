@@ -116,10 +116,10 @@ class Launching:
         )
 
     def adopt(self, machine: Machine) -> None:
-        """Take a machine whose launch was cut off for wanted after all."""
-        if machine.launch and machine.launch == event.cut_off(
-            self._edges.journal.read(machine.name)
-        ):
+        """Take a machine whose launch, or whose end, was cut off for wanted after all."""
+        events = self._edges.journal.read(machine.name)
+        doubted = {event.cut_off(events)} | event.given_back(events)
+        if machine.launch and machine.launch in doubted & {event.last_launch(events)}:
             self._note_ready(machine.name)
 
     def _note_ready(self, name: str) -> None:

@@ -180,11 +180,11 @@ class GiveBack:
         what EC2 refuses: that is reported as left, with the reason. The claim of the name goes
         last: as long as it is there, no other computer launches the name.
         """
-        events = self._journal.read(name)
         outcome = Outcome()
         began = self._clock.now()
+        self._begin(Target(name, self._journal.read(name), only))
+        events = self._journal.read(name)
         target = Target(name, events, only)
-        self._begin(target)
         for region in dict.fromkeys((*in_regions, *regions(events))):
             outcome.add(self._end_in(region, target))
         if not outcome.left:

@@ -10,6 +10,10 @@ from enum import StrEnum
 VISIBILITY_WINDOW = timedelta(seconds=300)
 
 
+#: How long a call to launch may be under way before its answer is given up.
+LONGEST_CALL = timedelta(seconds=60)
+
+
 class What(StrEnum):
     """Kinds of journal entries."""
 
@@ -119,7 +123,8 @@ def ready_tokens(events: Iterable[Event]) -> frozenset[str]:
 
 
 def given_back(events: Iterable[Event]) -> frozenset[str]:
-    """Tokens of the launches, of all lives, whose ending was begun at least."""
+    """Tokens of the launches, of all lives, whose ending was begun at least, and that were not
+    taken back since."""
     begun: set[str] = set()
     ended: set[str] = set()
     for event in events:
@@ -127,6 +132,8 @@ def given_back(events: Iterable[Event]) -> frozenset[str]:
             begun.add(event.get("token"))
         elif event.what is What.ENDING:
             ended |= set(event.get("only").split()) or begun
+        elif event.what is What.READY:
+            ended.discard(event.get("token"))
         elif event.what in (What.SETTLING, What.SETTLED):
             ended |= begun
     return frozenset(ended)
@@ -147,9 +154,16 @@ def cut_off(events: Iterable[Event]) -> str:
 
 
 def last_intent_at(events: Iterable[Event]) -> datetime | None:
-    """When something of the name may last have come into being."""
-    born = (What.INTENT, What.LAUNCHED, What.DAMAGED)
-    return max((event.at for event in events if event.what in born), default=None)
+    """When something of the name may last have come into being.
+
+    A call whose outcome nobody noted may have taken effect until the launch was given up.
+    """
+    events = tuple(events)
+    born = [e.at for e in events if e.what in (What.INTENT, What.LAUNCHED, What.DAMAGED)]
+    for intent in unfinished(events):
+        ended = (e.at for e in events if e.what is What.ENDING and e.at >= intent.at)
+        born += [min(at, intent.at + LONGEST_CALL) for at in ended]
+    return max(born, default=None)
 
 
 def attempts(events: Iterable[Event]) -> int:

@@ -17,7 +17,7 @@ from spotkeeper.errors import LeftBehind
 from spotkeeper.lifecycle import settle
 from spotkeeper.lifecycle.giveback import GiveBack, Outcome, left_behind
 from spotkeeper.lifecycle.ports import Leftover, Thing, ThingKind
-from spotkeeper.model.event import VISIBILITY_WINDOW, Event, What
+from spotkeeper.model.event import LONGEST_CALL, VISIBILITY_WINDOW, Event, What
 from spotkeeper.model.machine import ENDED, Instance, InstanceState
 from spotkeeper.model.naming import TAG_OWNER, TAG_VPC, shared_tags
 from spotkeeper.model.spot_request import RequestState
@@ -280,7 +280,7 @@ def test_what_others_own_is_never_touched() -> None:
 
 def test_every_region_that_the_journal_remembers_is_looked_at() -> None:
     bench = Bench()
-    now = bench.cloud.clock.now() - VISIBILITY_WINDOW
+    now = bench.cloud.clock.now() - VISIBILITY_WINDOW - LONGEST_CALL
     abroad = {"region": "eu-west-1", "token": "token-dev"}
     bench.journal.append("dev", Event(now, What.INTENT, abroad))
     bench.cloud.run(orders.order("g5.xlarge@eu-west-1a"))

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from tests.unit.model.make import NOON
 
 from spotkeeper.model.event import (
+    LONGEST_CALL,
     Event,
     What,
     attempts,
@@ -50,6 +51,24 @@ def test_lives_follow_each_other_and_the_last_may_be_on() -> None:
         (second,),
     ]
     assert list(lives([])) == []
+
+
+def test_what_was_started_again_after_its_end_began_is_not_given_back() -> None:
+    events = [intent("one"), ended_by(What.LAUNCHED, "one"), Event(NOON, What.ENDING)]
+    assert given_back(events) == {"one"}
+    assert given_back([*events, ended_by(What.READY, "one")]) == frozenset()
+
+
+def test_a_launch_without_an_outcome_may_have_happened_until_it_was_given_up() -> None:
+    begun = intent("one")
+
+    def given_up(after: timedelta) -> Event:
+        return Event(NOON + after, What.ENDING)
+
+    soon, late = timedelta(seconds=20), timedelta(hours=2)
+    assert last_intent_at([begun, given_up(soon)]) == NOON + soon
+    assert last_intent_at([begun, given_up(late)]) == NOON + LONGEST_CALL
+    assert last_intent_at([begun, ended_by(What.LAUNCHED, "one"), given_up(soon)]) == NOON
 
 
 def test_a_damaged_line_counts_until_the_name_is_gone_for_certain() -> None:
