@@ -69,22 +69,22 @@ def _ended_at(machine: Machine, now: datetime) -> datetime:
 
 
 def intervals(events: Iterable[Event], *, until: datetime) -> tuple[Interval, ...]:
-    """The billable stretches, oldest first; one that is still open ends at ``until``, or where the
-    name was claimed anew: nothing of an earlier launch lived then.
+    """The billable stretches, oldest first; one that is still open ends at ``until``, or where
+    nothing of the name was left, or it was claimed anew: no earlier launch lived then.
 
     A stop that nobody saw does not end a stretch, so the estimate is rather too high. Of the runs
     that began and ended between two looks only the last is known.
     """
     by_instance: dict[str, list[Event]] = {}
-    claims: list[datetime] = []
+    gone: list[datetime] = []
     for event in events:
         if event.what is What.SEEN:
             by_instance.setdefault(event.get("instance"), []).append(event)
-        elif event.what is What.CLAIMED:
-            claims.append(event.at)
+        elif event.what in (What.CLAIMED, What.SETTLING):
+            gone.append(event.at)
     found: list[Interval] = []
     for seen in by_instance.values():
-        later = (claim for claim in claims if claim > seen[-1].at)
+        later = (moment for moment in gone if moment > seen[-1].at)
         found += _of_instance(seen, min([until, *later]))
     return tuple(sorted(found, key=lambda interval: interval.begin))
 

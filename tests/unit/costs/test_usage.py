@@ -187,7 +187,9 @@ def test_an_end_without_a_request_ends_when_it_was_seen() -> None:
     assert stretches(events, NOON + 9 * HOUR) == [(0, 3, False)]
 
 
-def test_a_run_whose_end_nobody_saw_is_over_when_the_name_is_claimed_anew() -> None:
+def test_a_run_whose_end_nobody_saw_is_over_when_nothing_was_left_or_the_name_is_claimed() -> None:
     claimed = Event(NOON + 3 * HOUR, What.CLAIMED, {"claim": "another"})
-    events = [*seen((running(), NOON + HOUR)), claimed]
-    assert stretches(events, until=NOON + 90 * HOUR) == [(0, 3, False)]
+    nothing_left = Event(NOON + 3 * HOUR, What.SETTLING)
+    for over in (claimed, nothing_left):
+        events = [*seen((running(), NOON + HOUR)), over]
+        assert stretches(events, until=NOON + 90 * HOUR) == [(0, 3, False)]

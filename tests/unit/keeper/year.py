@@ -157,9 +157,11 @@ class Year:
         self.machines.pop(name, None)
 
     def _is_alone(self, name: str, computer: int) -> bool:
-        """Whether the journal tells of one launch since the name was last gone for certain."""
+        """Whether the journal tells of one launch and one instance since the name was last gone
+        for certain: of one that another computer ended the end is not known."""
         life = this_life(self.computers[computer].journal.read(name))
-        return sum(each.what is What.LAUNCHED for each in life) == 1
+        seen = {each.get("instance") for each in life if each.what is What.SEEN}
+        return sum(each.what is What.LAUNCHED for each in life) == 1 and len(seen) <= 1
 
     def use(self) -> None:
         """Look at, stop, start or extend a machine; or only look around."""
