@@ -1,5 +1,6 @@
 """What every test may use: one sandbox per pytest process, fresh for each test that asks."""
 
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -89,6 +90,12 @@ def sandbox(running_sandbox: SandboxStatus) -> Sandbox:
     found = Sandbox(running_sandbox)
     found.reset()
     return found
+
+
+def pytest_configure() -> None:
+    """Who is started in the background ignores Ctrl-C, and so would all that a story starts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
