@@ -33,13 +33,6 @@ from spotkeeper.sandbox.options import SandboxOptions
 pytestmark = pytest.mark.sandbox
 
 
-@pytest.fixture
-def ec2(sandbox: Sandbox) -> Any:
-    client = sandbox.client("ec2")
-    template(client)
-    return client
-
-
 # Maintain
 
 

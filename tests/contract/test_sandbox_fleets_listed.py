@@ -23,13 +23,6 @@ from tests.contract.fleet_calls import (
 pytestmark = pytest.mark.sandbox
 
 
-@pytest.fixture
-def ec2(sandbox: Sandbox) -> Any:
-    client = sandbox.client("ec2")
-    template(client)
-    return client
-
-
 # Describe
 
 

@@ -119,3 +119,11 @@ def spot(home: Path, capsys: pytest.CaptureFixture[str]) -> Spot:
         return Answer(code, captured.out, captured.err)
 
     return call
+
+
+@pytest.fixture
+def machine(spot: Spot) -> dict[str, Any]:
+    """A running box."""
+    up = spot("up", "train", "--type", "g5.xlarge", "--yes", "--output", "json")
+    assert up.code == 0, up.err
+    return up.items[0]

@@ -14,14 +14,6 @@ UP = ("--type", "g5.xlarge", "--yes", "--output", "json")
 DOWN = ("down", "train", "--output", "json")
 
 
-@pytest.fixture
-def machine(spot: Spot) -> dict[str, Any]:
-    """A running box."""
-    up = spot("up", "train", *UP)
-    assert up.code == 0, up.err
-    return up.items[0]
-
-
 def kinds(things: list[dict[str, str]]) -> set[str]:
     return {thing["kind"] for thing in things}
 

@@ -13,19 +13,11 @@ from tests.story.conftest import Spot
 from tests.story.living import at_ec2s_pace, lives
 from tests.story.test_kill import killed
 
-UP = ("--type", "g5.xlarge", "--yes", "--output", "json")
+UP = ("up", "train", "--type", "g5.xlarge", "--yes")
 LIST = ("sweep", "--output", "json")
 APPLY = ("sweep", "--apply", "--output", "json")
 WINDOW = timedelta(minutes=11)
 HOME = account.REGION
-
-
-@pytest.fixture
-def machine(spot: Spot) -> dict[str, Any]:
-    """A running box."""
-    up = spot("up", "train", *UP)
-    assert up.code == 0, up.err
-    return up.items[0]
 
 
 def kinds(rows: list[dict[str, Any]]) -> set[str]:
@@ -125,7 +117,7 @@ def test_at_ec2s_pace_two_passes_are_enough_and_nothing_is_born_afterwards(
     spot: Spot, sandbox: Sandbox, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_ec2s_pace(sandbox, visibility=120)
-    killed(home, "after RunInstances 1", "up", "train", *UP[:3])
+    killed(home, "after RunInstances 1", *UP)
     another_computer(home, sandbox, monkeypatch)
 
     first = spot(*APPLY)

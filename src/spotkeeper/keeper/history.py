@@ -8,6 +8,7 @@ from spotkeeper.costs.report import spot_usd
 from spotkeeper.costs.usage import Interval
 from spotkeeper.errors import NotFound, SpotkeeperError
 from spotkeeper.keeper.answers import History
+from spotkeeper.keeper.spending import prices_of
 from spotkeeper.keeper.wiring import Edges
 from spotkeeper.model.event import lives
 from spotkeeper.model.naming import is_name
@@ -44,7 +45,5 @@ def _priced(told: list[Chapter], edges: Edges) -> tuple[Chapter, ...]:
 
 
 def _usd(stretch: Interval, edges: Edges) -> Decimal | None:
-    prices = edges.prices.price_history(
-        stretch.region, stretch.instance_type, stretch.zone_name, stretch.begin
-    )
+    prices = prices_of(stretch, edges.prices)
     return spot_usd(stretch, prices) if prices else None

@@ -6,6 +6,7 @@ from decimal import Decimal
 from spotkeeper.costs.report import spot_usd
 from spotkeeper.costs.usage import Interval
 from spotkeeper.market.feeds import PriceFeed
+from spotkeeper.model.offer import SpotPrice
 
 
 def spent_usd(stretches: Sequence[Interval], prices: PriceFeed) -> Decimal:
@@ -14,9 +15,15 @@ def spent_usd(stretches: Sequence[Interval], prices: PriceFeed) -> Decimal:
     Raises:
         SpotkeeperError: the history of a price cannot be read.
     """
-    return sum((_of_one(each, prices) for each in stretches), Decimal(0))
+    return sum((spot_usd(each, prices_of(each, prices)) for each in stretches), Decimal(0))
 
 
-def _of_one(one: Interval, prices: PriceFeed) -> Decimal:
-    history = prices.price_history(one.region, one.instance_type, one.zone_name, one.begin)
-    return spot_usd(one, history)
+def prices_of(stretch: Interval, prices: PriceFeed) -> Sequence[SpotPrice]:
+    """The prices of a stretch's pool since it began; empty where nobody knows any.
+
+    Raises:
+        SpotkeeperError: they cannot be read.
+    """
+    return prices.price_history(
+        stretch.region, stretch.instance_type, stretch.zone_name, stretch.begin
+    )

@@ -1,5 +1,6 @@
 """A session that sends nothing: it checks every call against EC2's model and plays answers."""
 
+import json
 from collections import defaultdict
 from datetime import timedelta
 from typing import Any
@@ -79,3 +80,17 @@ class NoMemory:
 
     def drop(self, kind: str, key: str) -> None:
         """Nothing to forget."""
+
+
+def listed_product(attributes: dict[str, object], *prices: str, unit: str) -> str:
+    """A product as the Price List sends it: JSON in a string."""
+    dimensions = {
+        str(number): {"unit": unit, "pricePerUnit": {"USD": usd}}
+        for number, usd in enumerate(prices)
+    }
+    return json.dumps(
+        {
+            "product": {"attributes": attributes},
+            "terms": {"OnDemand": {"T": {"priceDimensions": dimensions}}},
+        }
+    )

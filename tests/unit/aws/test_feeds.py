@@ -1,13 +1,12 @@
 """Prices and types as AWS sends them, whole and broken."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from tests.unit.aws.recorder import Answer, NoMemory, RecordingSession
+from tests.unit.aws.recorder import Answer, NoMemory, RecordingSession, listed_product
 
 from spotkeeper.aws.feeds import FEW_TYPES, MAX_FILTER_VALUES, Ec2Catalog, Ec2Prices, PriceList
 from spotkeeper.aws.session import AwsSession
@@ -24,17 +23,7 @@ REGION = "us-east-1"
 
 
 def product(name: str, *prices: str, unit: str = "Hrs") -> str:
-    """A product as the Price List sends it: JSON in a string."""
-    dimensions = {
-        str(number): {"unit": unit, "pricePerUnit": {"USD": usd}}
-        for number, usd in enumerate(prices)
-    }
-    return json.dumps(
-        {
-            "product": {"attributes": {"instanceType": name}},
-            "terms": {"OnDemand": {"T": {"priceDimensions": dimensions}}},
-        }
-    )
+    return listed_product({"instanceType": name}, *prices, unit=unit)
 
 
 def price_list(*products: str) -> tuple[PriceList, RecordingSession]:

@@ -1,6 +1,5 @@
 """Prices of disks as the Price List sends them, whole and broken."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from tests.unit.aws.recorder import Answer, NoMemory, RecordingSession
+from tests.unit.aws.recorder import Answer, NoMemory, RecordingSession, listed_product
 
 from spotkeeper.aws.memory import Memory
 from spotkeeper.aws.session import AwsSession
@@ -21,16 +20,7 @@ REGION = "eu-west-1"
 
 
 def product(name: object, *prices: str, unit: str = "GB-Mo") -> str:
-    dimensions = {
-        str(number): {"unit": unit, "pricePerUnit": {"USD": usd}}
-        for number, usd in enumerate(prices)
-    }
-    return json.dumps(
-        {
-            "product": {"attributes": {"volumeApiName": name}},
-            "terms": {"OnDemand": {"T": {"priceDimensions": dimensions}}},
-        }
-    )
+    return listed_product({"volumeApiName": name}, *prices, unit=unit)
 
 
 def feed(session: RecordingSession, memory: Memory, now: datetime = NOW) -> StoragePrices:
