@@ -26,7 +26,7 @@ Top = list[list[str]]
 
 def by_spotkeeper(found: Market) -> Top:
     """As ``spot find`` ranks."""
-    gc.set_threshold(200_000)  # as cli/app.py does
+    gc.set_threshold(200_000)  # as __main__.py does
     from datetime import UTC, datetime, timedelta
 
     from spotkeeper.model.instance_type import InstanceType

@@ -4,6 +4,7 @@ Whatever happens in a region: either exactly the rows that boto3 reads, or its n
 """
 
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -32,8 +33,11 @@ from tests.fakes.price_server import (
 )
 
 from spotkeeper.aws import price_line, price_pages, price_scan
+from spotkeeper.aws.doors import Door
+from spotkeeper.aws.price_pages import Page
 from spotkeeper.aws.price_scan import Question, scan
 from spotkeeper.aws.session import AwsSession
+from spotkeeper.aws.signing import Keys
 from spotkeeper.errors import (
     CredentialsProblem,
     ExpiredCredentials,
@@ -157,6 +161,23 @@ def test_a_layout_that_only_botocore_reads_is_read_by_it(market: PriceServer) ->
     assert (*found[:3], *found[4:]) == (*row()[:3], *row()[4:])
     assert datetime.fromisoformat(found[3]) == datetime.fromisoformat(row()[3])
     assert quick_calls(market) == [True, False]
+
+
+class NamedInGerman:
+    """An endpoint whose name only boto3 can send; its pages come by boto3."""
+
+    def door(self, _: str) -> Door:
+        return Door(
+            "m\u00fcnchen.example", secure=False, keys=Keys("a", "b"), on_call=lambda: None
+        )
+
+    def price_pages(self, region: str, asked: Question, token: str) -> Iterator[Page]:
+        yield Page([row()], "")
+
+
+def test_an_endpoint_with_an_international_name_is_left_to_boto3() -> None:
+    (table,) = scan(NamedInGerman(), (REGION,), ASKED)
+    answered(table, [row()])
 
 
 def test_throttled_to_the_end_says_so(market: PriceServer) -> None:

@@ -7,12 +7,11 @@ credentials but plain keys in the environment are botocore's business.
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from spotkeeper.aws.signing import Keys
@@ -28,8 +27,7 @@ CONFIGURED = {"endpoint_url", "services", "use_fips_endpoint", "use_dualstack_en
 BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
+class Door(NamedTuple):
     """An EC2 endpoint, ``host`` with its port, and the keys to sign with.
 
     ``on_call`` hears of every call that is made through it.

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spotkeeper.errors import (
     BadInput,
@@ -127,8 +126,7 @@ CONFIG_FILES = "Check ~/.aws/config and ~/.aws/credentials."
 _HTTP_SERVER_ERROR = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a call was going, for the message."""
 
     service: str

@@ -1,6 +1,5 @@
 """The market's feeds over EC2 and the Price List."""
 
-import difflib
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -99,7 +98,7 @@ class Ec2Catalog:
         known = kept["types"]
         before = len(known)
         for region, names in seen.items():
-            missing = sorted(set(names) - set(known))
+            missing = sorted(set(names).difference(known))
             for begin in range(0, len(missing), MAX_NAMED_TYPES):
                 some = missing[begin : begin + MAX_NAMED_TYPES]
                 rows = self._rows(region, InstanceTypes=some)
@@ -135,6 +134,8 @@ class Ec2Catalog:
             return
         known = self._aws.instance_type_names(region)
         for name in sorted(exact - set(known)):
+            import difflib  # for a wrong name only
+
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
             hint = f"Did you mean {near[0]}?" if near else "Names look like g5.xlarge."
             raise BadInput(f"{name!r} is not an EC2 instance type", next_step=hint)

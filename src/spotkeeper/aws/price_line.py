@@ -122,7 +122,9 @@ class Line:
         parts = urlsplit(f"//{self._door.host}")
         host = parts.hostname or ""
         port = parts.port or (HTTPS_PORT if self._door.secure else HTTP_PORT)
-        plain = socket.create_connection((host, port), self.patience_seconds)
+        # As bytes, since a text would have the tables of international names imported first.
+        address = cast("tuple[str, int]", (host.encode("ascii"), port))
+        plain = socket.create_connection(address, self.patience_seconds)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if not self._door.secure:
             return plain

@@ -1,17 +1,15 @@
 """One page of DescribeSpotPriceHistory, read without a service model.
 
 botocore's parser is where a scan of all regions spends its time, so the usual layout of a page is
-read by one compiled pattern. The count of the page's tags proves that the pattern has seen
-everything; a page that fails it (another order of fields, an extra field, an entity) is read by
+read by one compiled pattern. That nothing stands between what it matches proves that it has seen
+everything; a page that fails (another order of fields, an extra field, an entity) is read by
 expat, which is slower and strict. What expat cannot read either is an error, never fewer rows.
 """
 
 import re
 from datetime import datetime
 from functools import cache
-from operator import itemgetter
 from typing import Any, NamedTuple
-from xml.parsers import expat
 
 from spotkeeper.model.price_table import Row
 
@@ -34,9 +32,8 @@ ITEM = [*LIST, "item"]
 NO_XML = [chr(code) for code in range(0x20) if chr(code) not in "\t\n\r"]
 UNUSUAL = ("&", "]", "\r", "\ufffe", "\uffff", *NO_XML)
 
-TAGS_PER_ROW = 12
-TAGS_OF_A_ZONE_ID = 2
-zone_id_of = itemgetter(5)
+#: ``re.split`` gives a row's fields, and before each row what stands between it and the last.
+STEP = 1 + len(FIELDS)
 
 #: A day that exists, and a time of it. Other years are left to expat and ``datetime``.
 DAY = (
@@ -45,7 +42,7 @@ DAY = (
 )
 TIME = r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6}+)?"
 #: The forms of a time that every reader takes for the same moment.
-MOMENT = re.compile(rf"\d{{4}}-\d\d-\d\d{TIME}(?:Z|[+-]\d\d:\d\d)", re.ASCII)
+MOMENT = rf"(?a)\d{{4}}-\d\d-\d\d{TIME}(?:Z|[+-]\d\d:\d\d)"
 
 
 class Page(NamedTuple):
@@ -84,8 +81,8 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
     request = rf"(?P<request><requestId>{text}</requestId>)?{space}"
     declared = r"(?:<\?xml version=\"1\.0\"(?: encoding=\"(?i:utf-8)\")?\?>)?"
     root = rf"<{ROOT}(?: xmlns=\"[^<>\"]*\")?>"
-    head = f"{declared}{space}{root}{space}{request}{token}<{SET}>"
-    item = f"<item>{gap}" + "".join(fields[:-1]) + f"(?:{fields[-1]})?</item>"
+    head = f"{declared}{space}{root}{space}{request}{token}<{SET}>{gap}"
+    item = f"<item>{gap}" + "".join(fields[:-1]) + f"(?:{fields[-1]})?</item>{gap}"
     tail = rf"</{SET}>{space}{token}{request}</{ROOT}>{space}"
     return re.compile(head), re.compile(item, re.ASCII), re.compile(tail)
 
@@ -99,17 +96,15 @@ def _by_pattern(body: bytes) -> Page | None:
     if any(sign in text for sign in UNUSUAL):
         return None
     head_pattern, item_pattern, tail_pattern = _patterns()
-    head = head_pattern.match(text)
-    end = text.rfind(f"</{SET}>")
-    tail = tail_pattern.fullmatch(text, end) if head and end > 0 else None
-    if head is None or tail is None or _told_twice(head, tail):
+    parts = item_pattern.split(text)
+    head, tail = head_pattern.fullmatch(parts[0]), tail_pattern.fullmatch(parts[-1])
+    between = parts[STEP:-1:STEP]
+    if head is None or tail is None or _told_twice(head, tail) or any(between):
         return None
-    rows = item_pattern.findall(text, head.end(), end)
-    # Every tag belongs to a row: nothing was passed over.
-    with_id = len(rows) - [*map(zone_id_of, rows)].count("")
-    tags = TAGS_PER_ROW * len(rows) + TAGS_OF_A_ZONE_ID * with_id
-    if text.count("<", head.end(), end) != tags:
-        return None
+    *columns, zone_ids = (parts[place::STEP] for place in range(1, STEP))
+    if None in zone_ids:
+        zone_ids = [zone_id or "" for zone_id in zone_ids]
+    rows: list[Row] = list(zip(*columns, zone_ids, strict=True))
     return Page(rows, head["token"] or tail["token"] or "")
 
 
@@ -190,13 +185,15 @@ def _checked(name: str, value: str) -> str:
     """A time must be one; the rest is checked where it is used."""
     if name == "timestamp":
         try:
-            datetime.fromisoformat(value if MOMENT.fullmatch(value) else "")
+            datetime.fromisoformat(value if re.fullmatch(MOMENT, value) else "")
         except ValueError:
             raise BadPage(f"{value!r} is not a time") from None
     return value
 
 
 def _by_expat(body: bytes) -> Page:
+    from xml.parsers import expat  # few pages need it
+
     reader = _Reader()
     parser = expat.ParserCreate("utf-8", NAMESPACE_END)
     parser.buffer_text = True

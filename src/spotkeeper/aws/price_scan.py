@@ -12,7 +12,6 @@ in memory.
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, Protocol
@@ -37,8 +36,7 @@ TICK_SECONDS = 1.0
 MAX_EMPTY_PAGES = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """Which prices: those in effect at ``moment``, of the types that fit a pattern (all for none).
 
     ``patterns`` are EC2's own: ``*`` and ``?`` stand for other characters.
@@ -266,7 +264,7 @@ class _Reader:
                             return
             except TimeoutError:
                 raise _too_slow(self._region, line.patience_seconds) from None
-            except (Unclean, BadPage, OSError):
+            except (Unclean, BadPage, OSError, UnicodeError):
                 pass  # boto3 goes on from here, with its retries and its words for what is wrong
         for page in self._doors.price_pages(self._region, self._asked, token):
             yield self._read(page)

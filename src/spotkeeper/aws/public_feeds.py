@@ -8,10 +8,9 @@ import json
 import threading
 import zlib
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from spotkeeper.aws.doors import tls
@@ -89,8 +88,7 @@ class PublicPrices:
         return self._feed.document()
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """A feed, and how it is kept: the part of it that is read, and for how long it is good.
 
     ``reduced`` raises ``ValueError`` for what is not the feed.
@@ -171,8 +169,7 @@ def _part_read(document: Any) -> Any:
     return {**advice, "instance_types": document.get("instance_types")}
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(NamedTuple):
     """A document, and the tag its server knows it by; ``is_same`` when it is the one of before."""
 
     document: Any

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import NamedTuple
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 FORM = "application/x-www-form-urlencoded; charset=utf-8"
@@ -24,8 +25,7 @@ class Keys:
     session_token: str = field(default="", repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """Whose call it is: a signature holds for one service in one region on one day."""
 
     region: str

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from spotkeeper.errors import BadInput
 
@@ -11,8 +11,7 @@ TIMEOUT_VARIABLE = "SPOT_TIMEOUT"
 USUAL_SECONDS = 20.0
 
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
+class Timeouts(NamedTuple):
     """Seconds to wait for a connection, for the answer of a call, and of a launch.
 
     A launch is given longer: to give one up is to look for what came of it.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import boto3
 
 #: Every answer of the query protocols is one element that is named after its operation.
-XML = re.compile(rb"\s*(<\?[^>]*\?>\s*)?<\w*Response\b([^<>]*/>|(?s:.*)Response>)\s*")
+XML = rb"\s*(<\?[^>]*\?>\s*)?<\w*Response\b([^<>]*/>|(?s:.*)Response>)\s*"
 REFUSED = 300  # and above: errors are read by botocore, which expects pages for people there
 
 
@@ -37,7 +37,7 @@ def is_whole(body: bytes, protocol: str) -> bool:
     """Whether a body is an answer from its beginning to its end; XML only by the look of it, as
     botocore refuses what is not well-formed."""
     if "json" not in protocol:
-        return bool(XML.fullmatch(body))
+        return bool(re.fullmatch(XML, body))
     try:
         return isinstance(json.loads(body), dict)
     except ValueError:

@@ -1,7 +1,6 @@
 """The group of commands, and how a command ends."""
 
 import contextlib
-import gc
 import importlib
 import io
 import json
@@ -51,9 +50,6 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
 
 CLOSED_OUTPUT = 1
 
-#: How many objects more than before are made before Python looks for garbage in cycles.
-MADE_BEFORE_A_LOOK = 200_000
-
 
 class SpotGroup(click.Group):
     """Lists commands in sections and imports one only when it is run."""
@@ -95,8 +91,6 @@ def spot() -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code."""
-    # A hundred thousand prices are no garbage, and to look through them for some takes long.
-    gc.set_threshold(MADE_BEFORE_A_LOOK)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # what it has no sign for is a ?, and no crash
             stream.reconfigure(errors="replace")

@@ -1,6 +1,5 @@
 """How offers are shown: the table, what stands under it, and why the first is the first."""
 
-import shutil
 import sys
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -203,6 +202,8 @@ def _hazard(why: Record) -> str:
 
 
 def _width() -> int:
+    import shutil  # for a table only, with the packers of archives behind it
+
     return shutil.get_terminal_size().columns
 
 

@@ -1,6 +1,5 @@
 """Tables, JSON and CSV: the only place that knows width and colour."""
 
-import csv
 import json
 import os
 import sys
@@ -136,6 +135,8 @@ def _emit_csv(rows: Sequence[Row]) -> None:
     if not rows:
         return
     flat = [{key: _flat(value) for key, value in row.items()} for row in rows]
+    import csv
+
     writer = csv.DictWriter(sys.stdout, fieldnames=list(flat[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(flat)

@@ -1,6 +1,6 @@
 """What a command sees of the market, and where it comes from."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from spotkeeper.market.market import Sight
 
@@ -14,8 +14,7 @@ QUOTAS = "service-quotas:GetServiceQuota"
 JOURNAL = "journal"
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(NamedTuple):
     """Prices and hardware of the regions that are searched.
 
     ``is_public``  no account was asked: one price for a region, and nothing of the account.

@@ -73,7 +73,7 @@ class Connection:
     work: Work = field(default_factory=Work)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Edges:
     """Everything outside that the façade needs, real or a model of it."""
 
@@ -203,7 +203,7 @@ def connect(
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Around:
     """The edges that differ between AWS and the sandbox, besides the session."""
 

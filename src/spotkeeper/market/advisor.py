@@ -8,8 +8,10 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
+from operator import attrgetter
 from typing import Any, TypeGuard
 
+from spotkeeper.market.derived import Derived
 from spotkeeper.model.instance_type import MIB_PER_GIB, InstanceType
 from spotkeeper.model.odds import Band
 
@@ -18,9 +20,12 @@ MOST_BANDS = 20
 ALL = 100  # percent
 LOWEST_SAVING = -10 * ALL
 MOST_VCPUS, MOST_GIB = 10_000, 1_000_000
-LABEL = re.compile(r"(?P<open>>)?[<=~]{0,2} ?(?:\d{1,3} ?- ?)?(?P<end>\d{1,3}) ?%")
-TYPE_NAME = re.compile(r"[a-z0-9-]{1,30}\.[a-z0-9-]{1,30}")
-REGION_NAME = re.compile(r"[a-z]{2,5}(?:-[a-z]{1,12}){1,3}-\d{1,2}")
+#: Patterns are compiled when the first is looked for: what is remembered was looked at before.
+LABEL = r"(?P<open>>)?[<=~]{0,2} ?(?:\d{1,3} ?- ?)?(?P<end>\d{1,3}) ?%"
+TYPE_NAME = r"[a-z0-9-]{1,30}\.[a-z0-9-]{1,30}"
+REGION_NAME = r"[a-z]{2,5}(?:-[a-z]{1,12}){1,3}-\d{1,2}"
+
+band_of = attrgetter("band")
 
 
 class NoAdvisor(ValueError):
@@ -48,7 +53,7 @@ class Advisor:
 
     def bands(self, region: str) -> Mapping[str, Band]:
         """The band of every type of a region that the feed knows."""
-        return {name: advice.band for name, advice in self.regions.get(region, {}).items()}
+        return Derived(self.regions.get(region, {}), band_of)
 
 
 def read_advisor(document: Any, *, system: str = LINUX_SYSTEM) -> Advisor:
@@ -67,7 +72,7 @@ def read_advisor(document: Any, *, system: str = LINUX_SYSTEM) -> Advisor:
     left_out = 0
     names, advices = _TypeNames(), _Advices(bands)
     for region, types in _types(by_region, system):
-        named = bool(REGION_NAME.fullmatch(region))
+        named = bool(re.fullmatch(REGION_NAME, region))
         good = {
             name: advice
             for name, row in types.items()
@@ -120,7 +125,7 @@ def read_sizes(document: Any) -> dict[str, InstanceType]:
 
 
 def _size(name: Any, facts: Any) -> InstanceType | None:
-    if not isinstance(name, str) or not TYPE_NAME.fullmatch(name):
+    if not isinstance(name, str) or not re.fullmatch(TYPE_NAME, name):
         return None
     if not isinstance(facts, Mapping):
         return None
@@ -150,7 +155,7 @@ def _bands(ranges: Any) -> dict[int, Band]:
 
 def _band(described: Mapping[Any, Any]) -> tuple[int, Band | None]:
     index, label, most = (described.get(name) for name in ("index", "label", "max"))
-    named = LABEL.fullmatch(label) if isinstance(label, str) else None
+    named = re.fullmatch(LABEL, label) if isinstance(label, str) else None
     if not _is_whole(index) or not _is_whole(most) or not 0 < most <= ALL or named is None:
         return -1, None
     # The feed ends "5-10%" at 11, "10-15%" at 16: whoever asks for 10 % at most means the label.
@@ -173,7 +178,7 @@ class _TypeNames(dict[Any, bool]):
     """Which names are names of types: they end on a terminal. Each is looked at once."""
 
     def __missing__(self, name: Any) -> bool:
-        self[name] = good = isinstance(name, str) and bool(TYPE_NAME.fullmatch(name))
+        self[name] = good = isinstance(name, str) and bool(re.fullmatch(TYPE_NAME, name))
         return good
 
 

@@ -107,8 +107,8 @@ class Market:
         """The types of each region's rows; refuses silence, and names that no type has."""
         _refuse_silence(tables)
         seen = {table.region: set(map(type_of, table.rows)) for table in tables}
-        sold = set().union(*seen.values())
-        unsold = [name for name in exact_names(globs) if name not in sold]
+        on_sale = seen.values()
+        unsold = [n for n in exact_names(globs) if not any(n in names for names in on_sale)]
         if unsold and not was_interrupted(tables):
             self._catalog.refuse_unknown(unsold)
         return seen

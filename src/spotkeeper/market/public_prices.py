@@ -60,13 +60,13 @@ def _region(name: Any) -> str | None:
     if not isinstance(name, str):
         return None
     name = OLD_REGION_NAMES.get(name, name)
-    return name if REGION_NAME.fullmatch(name) else None
+    return name if re.fullmatch(REGION_NAME, name) else None
 
 
 def _price(size: Mapping[Any, Any]) -> tuple[str, str] | None:
     """Type and price of one row; none where it is not sold ("N/A*"), or not to be understood."""
     name = size.get("size")
-    if not isinstance(name, str) or not TYPE_NAME.fullmatch(name):
+    if not isinstance(name, str) or not re.fullmatch(TYPE_NAME, name):
         return None
     for column in _maps(size, "valueColumns"):
         prices = column.get("prices")

@@ -17,8 +17,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from spotkeeper.market.advisor import Advisor
+from spotkeeper.market.derived import Derived
 from spotkeeper.model.odds import Band, HazardSteps, RegionOdds, TypeInZone, Work
 
 HOUR = timedelta(hours=1)
@@ -36,8 +38,7 @@ HALF_LIFE = timedelta(days=7)
 COOL_DOWN = timedelta(minutes=15)
 
 
-@dataclass(frozen=True, slots=True)
-class Experience:
+class Experience(NamedTuple):
     """What happened to our machines in one pool.
 
     ``interrupted_at``  when EC2 took one back.
@@ -142,13 +143,13 @@ class OddsMaker:
     def __init__(self, known: Known) -> None:
         self._known = known
         by_band = hazards_of_bands(known.advisor.ranges, known.work.run)
-        # By label, since a text remembers its hash, and there are tens of thousands to look up.
+        # By label, since a text remembers its hash.
         self._by_label = {band.label: hazard for band, hazard in by_band.items()}
 
     def odds(self, region: str) -> RegionOdds:
         """The odds in one region."""
         bands = self._known.advisor.bands(region)
-        hazards = {name: self._by_label[band.label] for name, band in bands.items()}
+        hazards = Derived(bands, lambda band: self._by_label[band.label])
         otherwise = max(self._by_label.values()) if hazards else None
         scores = self._known.scores.get(region, Scores())
         here = {p: e for p, e in self._known.experiences.items() if p[1].startswith(region)}

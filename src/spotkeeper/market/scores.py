@@ -17,7 +17,7 @@ MOST_TYPES = 5
 AMONG = 10
 MOST_REGIONS = 10
 
-VARIANT = re.compile(r"(?P<series>[a-z]+\d+[a-z]*?)d(?P<rest>[a-z]*[-.].+)")
+VARIANT = r"(?P<series>[a-z]+\d+[a-z]*?)d(?P<rest>[a-z]*[-.].+)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,5 +55,5 @@ def groups(regions: Sequence[str]) -> list[tuple[str, ...]]:
 
 def _without_disks(name: str) -> str:
     """g5d.xlarge as g5.xlarge: the same machine with local disks is a variant, not another."""
-    found = VARIANT.fullmatch(name)
+    found = re.fullmatch(VARIANT, name)
     return f"{found['series']}{found['rest']}" if found else name

@@ -35,9 +35,11 @@ def answers(ask: Callable[[K], V], keys: Iterable[K]) -> dict[K, V]:
             except Exception as problem:  # raised again below, where somebody hears of it
                 raised[key] = problem
 
-    threads = [Thread(target=work, daemon=True) for _ in range(min(AT_ONCE, len(asked)))]
-    for thread in threads:
-        thread.start()
+    threads: list[Thread] = []
+    # What is remembered is answered before a second thread is started.
+    while len(threads) < AT_ONCE and not waiting.empty():
+        threads.append(Thread(target=work, daemon=True))
+        threads[-1].start()
     for thread in threads:
         thread.join()
     if first := next((raised[key] for key in asked if key in raised), None):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.money import saving_percent
@@ -36,8 +36,7 @@ class Dated(Generic[T]):
     as_of: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Where a fact comes from and how old it is."""
 
     fact: str

@@ -11,7 +11,7 @@ from spotkeeper.model.need import Need
 from spotkeeper.model.price_table import PriceTable
 from spotkeeper.ranking.rules import type_rules
 
-ZONE_NAME = re.compile(r"(?P<region>[a-z]{2,5}(?:-[a-z]+)+-\d+)(?:-[a-z]{3}-\d+)?[a-z]")
+ZONE_NAME = r"(?P<region>[a-z]{2,5}(?:-[a-z]+)+-\d+)(?:-[a-z]{3}-\d+)?[a-z]"
 
 #: More than three options are seldom needed to exclude every type.
 MOST_OPTIONS = 3
@@ -32,7 +32,7 @@ def refuse_contradictions(need: Need, regions: Sequence[str]) -> None:
     """
     if need.types and need.exclude and all(_is_excluded(glob, need) for glob in need.types):
         raise _excluding(f"--type {' '.join(need.types)}", f"--exclude {' '.join(need.exclude)}")
-    places = [ZONE_NAME.fullmatch(zone) for zone in need.zones]
+    places = [re.fullmatch(ZONE_NAME, zone) for zone in need.zones]
     elsewhere = [place["region"] for place in places if place and place["region"] not in regions]
     if need.zones and len(elsewhere) == len(need.zones):
         raise BadInput(

@@ -32,6 +32,9 @@ CROWD = 8
 
 usd_text_of = itemgetter(2)
 
+#: A row, its dollars per hour, and the rule that its type falls to, "" for none.
+Judged = tuple[Row, float, str]
+
 #: From dollars per hour, type and zone.
 Order = Callable[[float, str, str], float]
 
@@ -60,8 +63,7 @@ class Facts:
     work: Work = field(default_factory=Work)
 
 
-@dataclass(frozen=True)
-class Shortlist:
+class Shortlist(NamedTuple):
     """The best pools, and how many fell to which rule."""
 
     chosen: Sequence[Chosen]
@@ -70,8 +72,7 @@ class Shortlist:
     refused: tuple[Refusal, ...] = ()
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(NamedTuple):
     """The need, the order, and how many pools are shown; ``explain`` keeps every refusal."""
 
     need: Need
@@ -140,9 +141,8 @@ class _Sieve:
         odds = self._facts.odds.get(table.region, UNKNOWN)
         order_of, judge = self._order(odds, table.region), self._judge(odds)
         limit, zones, best = self._limit, self._zones, self.best
-        verdicts = map(self._verdicts.__getitem__, map(type_of, table.rows))
         refused: list[tuple[Row, str]] = []
-        for row, usd, reason in zip(table.rows, _dollars(table.rows), verdicts, strict=True):
+        for row, usd, reason in self._questionable(table.rows, narrow=not (zones or judge)):
             if reason:
                 refused.append((row, reason))
             elif zones and row[4] not in zones and row[5] not in zones:
@@ -155,6 +155,16 @@ class _Sieve:
                 best.keep(Chosen(order, usd, row[0], row[4], table.region, row))
         best.offered += len(table.rows) - len(refused)
         self._note(refused)
+
+    def _questionable(self, rows: Sequence[Row], *, narrow: bool) -> Iterable[Judged]:
+        """The rows that may be chosen or refused; where their type and price alone decide that,
+        without the many that are merely dearer than the best."""
+        verdicts = map(self._verdicts.__getitem__, map(type_of, rows))
+        judged = zip(rows, _dollars(rows), verdicts, strict=True)
+        if not narrow:
+            return judged
+        worst, limit = self.best.worst_usd, self._limit
+        return [each for each in judged if each[2] or not worst < each[1] <= limit]
 
     def _note(self, refused: Sequence[tuple[Row, str]]) -> None:
         self.counts.update([reason for _, reason in refused])

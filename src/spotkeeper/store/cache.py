@@ -4,10 +4,9 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from spotkeeper.errors import StoreProblem
 from spotkeeper.store.folders import write_private
@@ -17,8 +16,7 @@ LAYOUT = 2
 SUFFIX = ".cache"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One file of the cache: what it is about, since when, and its size on disk."""
 
     kind: str

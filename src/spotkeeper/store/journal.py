@@ -10,7 +10,7 @@ from pathlib import Path
 from spotkeeper.errors import Busy, StoreProblem
 from spotkeeper.model.event import Event
 from spotkeeper.model.naming import is_name
-from spotkeeper.store import journal_lines, lock
+from spotkeeper.store import journal_lines
 from spotkeeper.store.folders import (
     open_private,
     private_folder,
@@ -145,6 +145,8 @@ def _explained(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _taken(path: Path, name: str) -> Iterator[None]:
+    from spotkeeper.store import lock  # whoever only looks holds nothing
+
     try:
         with lock.locked(path):
             yield
