@@ -1,6 +1,6 @@
 """When a machine was billable, from what the journal saw of it. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -75,9 +75,10 @@ def intervals(events: Iterable[Event], *, until: datetime) -> tuple[Interval, ..
     A stop that nobody saw does not end a stretch, so the estimate is rather too high. Of the runs
     that began and ended between two looks only the last is known.
     """
+    life = tuple(events)
     by_instance: dict[str, list[Event]] = {}
     gone: list[datetime] = []
-    for event in events:
+    for event in life:
         if event.what is What.SEEN:
             by_instance.setdefault(event.get("instance"), []).append(event)
         elif event.what in (What.CLAIMED, What.SETTLING):
@@ -85,8 +86,21 @@ def intervals(events: Iterable[Event], *, until: datetime) -> tuple[Interval, ..
     found: list[Interval] = []
     for seen in by_instance.values():
         later = (moment for moment in gone if moment > seen[-1].at)
+        found += _over_when_first_seen(seen[0], life)
         found += _of_instance(seen, min([until, *later]))
     return tuple(sorted(found, key=lambda interval: interval.begin))
+
+
+def _over_when_first_seen(first: Event, life: Sequence[Event]) -> list[Interval]:
+    """The run that nobody saw, since the launch was cut off: an instance of this life that had
+    stopped or ended before its first sighting. EC2 lists those of earlier lives for an hour."""
+    if first.get("state") == RUNNING or not first.get("launched"):
+        return []
+    begin, end, instance = _time(first, "launched"), _time(first, "since"), first.get("instance")
+    granted = any(e.what is What.LAUNCHED and e.get("instance") == instance for e in life)
+    if begin >= end or (begin < life[0].at and not granted):
+        return []
+    return [_stretch(first, begin, end, interrupted=first.get("by") == BY_EC2)]
 
 
 def _of_instance(seen: list[Event], until: datetime) -> list[Interval]:

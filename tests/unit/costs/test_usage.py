@@ -141,6 +141,25 @@ def test_a_once_machine_ends_two_minutes_after_its_status_says_so() -> None:
     assert early == [(0, 1, True)]
 
 
+def launched(at: datetime, instance_id: str = "i-1") -> Event:
+    return Event(at, What.LAUNCHED, {"instance": instance_id})
+
+
+@pytest.mark.parametrize("behind_seconds", [0, 90])
+def test_a_run_that_was_over_before_its_first_sighting_counts(behind_seconds: int) -> None:
+    """Its launch was killed before it wrote a sighting; this computer's clock may be wrong."""
+    clock = NOON + timedelta(seconds=behind_seconds)
+    events = [launched(clock), *seen((stopped(NOON + 2 * HOUR), NOON + 9 * HOUR))]
+    assert stretches(events, NOON + 10 * HOUR) == [(0, 2, False)]
+
+
+def test_a_run_of_an_earlier_life_that_ec2_still_lists_does_not_count() -> None:
+    later = NOON + HOUR
+    old = ended(later + timedelta(minutes=5))
+    events = [launched(later, "i-2"), *seen((old, later + timedelta(minutes=9)))]
+    assert stretches(events, later + HOUR) == []
+
+
 def test_what_never_ran_costs_nothing() -> None:
     assert stretches(seen((stopped(NOON), NOON)), NOON + HOUR) == []
 
