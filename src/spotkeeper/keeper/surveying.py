@@ -5,7 +5,12 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cache, partial
 
-from spotkeeper.errors import CredentialsProblem, SpotkeeperError
+from spotkeeper.errors import (
+    CredentialsProblem,
+    PermissionDenied,
+    RegionNotEnabled,
+    SpotkeeperError,
+)
 from spotkeeper.keeper import regions
 from spotkeeper.keeper.disks import usd_per_gib_month
 from spotkeeper.keeper.wiring import Edges
@@ -67,10 +72,11 @@ class Surveyor:
         now = self._edges.clock.now()
         silent = frozenset(str(each.region) for each in listed.failed)
         sight = Sight(now, tuple(each.region for each in listed.surveys), silent)
-        judged = judge(self._priced(listed.possessions), memory, owner=self._owner, now=now)
+        priced, unseen = self._priced(listed.possessions), _unseen(listed, memory)
+        judged = judge(priced, memory, owner=self._owner, now=now, unseen=unseen)
         foreign = (each for one in listed.surveys for each in one.foreign)
         others = [stranger for each in foreign if (stranger := forgotten(each)) is not None]
-        left, notes = _unseen(listed, memory)
+        left, notes = _told(listed, memory)
         return View(sight, memory, judged, self._priced_others(others), left, notes)
 
     def _listed(self, in_regions: Sequence[str]) -> Listed:
@@ -146,19 +152,31 @@ def _is_charged(possession: Possession) -> bool:
     return possession.thing.kind == ThingKind.INSTANCE and possession.usd_per_hour is None
 
 
-def _unseen(listed: Listed, memory: Memory) -> tuple[tuple[Leftover, ...], tuple[str, ...]]:
+def _is_known(region: str, memory: Memory) -> bool:
+    return any(region in event.regions(events) for events in memory.journals.values())
+
+
+def _unseen(listed: Listed, memory: Memory) -> frozenset[str]:
+    """Regions that may have a machine although none was listed; of those that are closed to the
+    caller only what the journal remembers."""
+    closed = (PermissionDenied, RegionNotEnabled)
+    return frozenset(
+        str(each.region)
+        for each in listed.failed
+        if not isinstance(each, closed) or _is_known(str(each.region), memory)
+    )
+
+
+def _told(listed: Listed, memory: Memory) -> tuple[tuple[Leftover, ...], tuple[str, ...]]:
     """Regions that did not answer may have something; those that the caller may not look into are
     only told of, unless the journal remembers them."""
-
-    def is_known(region: str) -> bool:
-        return any(region in event.regions(events) for events in memory.journals.values())
 
     def is_guarded(region: str) -> bool:
         return any(armed_launches(events, region) for events in memory.journals.values())
 
     left, notes = [], []
     for what, problems, remembers in (
-        ("region", listed.failed, is_known),
+        ("region", listed.failed, partial(_is_known, memory=memory)),
         ("schedules", listed.unguarded, is_guarded),
     ):
         for problem in problems:

@@ -139,11 +139,14 @@ class Sweeping:
             self._edges.estate.end(thing)
 
     def _told(self, before: View, after: View) -> Swept:
-        """What became of everything, by what both looks saw."""
+        """What became of everything, by what both looks saw. The second sees only a part of the
+        account, so that what the first did not give up stays as it was judged then."""
         again = set(after.sight.seen)
+        stays = {e.thing: e for e in before.judgements if e.verdict is not Verdict.UNWANTED}
+        seen = [stays.get(each.thing, each) for each in after.judgements]
         elsewhere = [each for each in before.judgements if each.thing.region not in again]
-        still = _unsettled((*after.judgements, *elsewhere))
-        there = {each.thing for each in (*after.judgements, *elsewhere)}
+        still = _unsettled((*seen, *elsewhere))
+        there = {each.thing for each in (*seen, *elsewhere)}
         missing = [each.thing for each in _unwanted(before.judgements) if each.thing not in there]
         ended = [thing for thing in self._outcome.ended if thing not in there]
         refused = [

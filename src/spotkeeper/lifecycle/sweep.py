@@ -39,7 +39,7 @@ class Verdict(StrEnum):
     KEPT = "kept"
     SPARED = "spared"  # a command of this computer works on it now
     YOUNG = "young"  # a launch elsewhere may be under way
-    UNREAD = "unread"  # the journal that would tell cannot be read
+    UNREAD = "unread"  # what would tell, the journal or a region, cannot be read
     UNWANTED = "unwanted"
 
 
@@ -98,21 +98,32 @@ def as_possession(schedule: Schedule, listed: Iterable[Possession]) -> Possessio
 
 
 def judge(
-    possessions: Iterable[Possession], memory: Memory, *, owner: str, now: datetime
+    possessions: Iterable[Possession],
+    memory: Memory,
+    *,
+    owner: str,
+    now: datetime,
+    unseen: frozenset[str] = frozenset(),
 ) -> tuple[Judgement, ...]:
-    """What becomes of everything of the owner, in the order in which it was listed."""
+    """What becomes of everything of the owner, in the order in which it was listed.
+
+    ``unseen`` are regions that may have more of it, but did not answer.
+    """
     ours = [each for each in possessions if is_ours(each, owner)]
-    bench = _Bench(ours, memory, now)
+    bench = _Bench(ours, memory, now, unseen)
     return tuple(bench.judgement(each) for each in ours)
 
 
 class _Bench:
     """Judges one thing in the light of all the others."""
 
-    def __init__(self, ours: Sequence[Possession], memory: Memory, now: datetime) -> None:
+    def __init__(
+        self, ours: Sequence[Possession], memory: Memory, now: datetime, unseen: frozenset[str]
+    ) -> None:
         self._ours = ours
         self._memory = memory
         self._now = now
+        self._unseen = unseen
         self._by_id = {each.thing.id: each for each in ours}
         self._by_launch: dict[tuple[str, str], list[Possession]] = {}
         for each in ours:
@@ -189,7 +200,21 @@ class _Bench:
             begun, limit = event.last_intent_at(events) if ready else None, VISIBILITY_WINDOW
         if self._is_young(begun, limit):
             return Verdict.YOUNG, f"a launch of {name} may use it; {_again(begun, limit)}"
+        hidden = self._may_hide(possession)
+        if hidden:
+            return Verdict.UNREAD, f"{name} may be in {', '.join(hidden)}, which did not answer"
         return Verdict.UNWANTED, "no machine needs it"
+
+    def _may_hide(self, claim: Possession) -> list[str]:
+        """Regions without an answer that may have the machine of a claim, unless it is listed: of
+        one that is not this computer's nobody knows where it was launched."""
+        mine = (each for each in self._ours if each.claim == claim.claim)
+        if any(each.thing.kind in MACHINES for each in mine):
+            return []
+        events = self._memory.of(claim.name)
+        if claim.claim in known_nonces(events) and not event.is_damaged(events):
+            return sorted(self._unseen.intersection(event.regions(events)))
+        return sorted(self._unseen)
 
     def _of_shared(self, possession: Possession) -> tuple[Verdict, str]:
         """A group or a key goes with the last machine of its region."""
