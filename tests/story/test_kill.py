@@ -59,11 +59,16 @@ def killed(home: Path, point: str, *line: str) -> None:
 
 
 def ended_by_down(spot: Spot, sandbox: Sandbox) -> None:
-    """The next command of a user who saw the process die."""
+    """The next command of a user who saw the process die; where nobody knows yet whether a call
+    to launch arrived, the name stays claimed until the `ls` of which that command tells."""
     down = spot("down", "train", "--output", "json")
     if down.code == 7:
         down = spot("down", "--all", "--yes", "--output", "json")
     assert down.code == 0, down.err
+    if any("run `spot ls` after" in warning for warning in down.document["warnings"]):
+        assert [each for each in account.left(sandbox) if not each.startswith("lt-")] == []
+        sandbox.control.advance(timedelta(minutes=7))
+        assert spot("ls").code == 0
     assert account.left(sandbox) == []
 
 

@@ -1,6 +1,6 @@
 """Giving back, with what it all cost."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
@@ -75,13 +75,19 @@ class Ending:
             self._forget_files(name)
         return outcome, self._cost(name, intervals(seen, until=self._edges.clock.now()))
 
-    def undo(self, name: str, problem: BaseException, made: frozenset[str]) -> SpotkeeperError:
-        """Give back what a failed launch made, known by its tokens, and nothing else of the name;
-        the error to raise, with what is left."""
+    def undo(
+        self,
+        name: str,
+        problem: BaseException,
+        made: frozenset[str],
+        given: Mapping[str, frozenset[str]],
+    ) -> SpotkeeperError:
+        """Give back what a failed launch made, known by its tokens and by the ids that EC2 gave it
+        in each region, and nothing else of the name; the error to raise, with what is left."""
         if event.is_open(self._edges.journal.read(name)):
             self._talk.say("giving back what was begun")
             try:
-                outcome = self.giveback().end(name, (), only=made)
+                outcome = self.giveback().end(name, (), only=made, given=given)
             except KeyboardInterrupt:
                 return Interrupted(
                     f"Interrupted twice: what was begun for {name} may still exist",
@@ -101,8 +107,8 @@ class Ending:
     def unsure(self, name: str) -> tuple[str, ...]:
         """What to do about a launch whose outcome nobody knows yet; empty when all is known."""
         events = self._edges.journal.read(name)
-        unknown = event.unfinished(events)
-        until = max((e.at + event.VISIBILITY_WINDOW for e in unknown), default=None)
+        born = event.last_intent_at(events) if event.unfinished(events) else None
+        until = born + event.VISIBILITY_WINDOW if born else None
         if until is None or until <= self._edges.clock.now():
             return ()
         return (

@@ -103,7 +103,8 @@ class Launching:
         except (SpotkeeperError, KeyboardInterrupt) as problem:
             if isinstance(problem, NameTaken) and not launcher.holds_name:
                 raise self._lost(launcher, problem) from problem
-            raise self._ending.undo(plan.wish.name, problem, launcher.made) from problem
+            made, given = launcher.made, launcher.given
+            raise self._ending.undo(plan.wish.name, problem, made, given) from problem
         machine = Machine(running, None)
         self._look.note(machine)
         return MachineReport(
@@ -196,11 +197,10 @@ class Launching:
                 "it, or `spot sweep` to see what there is.",
             )
         now = self._edges.clock.now()
-        young = [e for e in event.unfinished(events) if now - e.at < event.VISIBILITY_WINDOW]
-        if young:
-            free_at = young[-1].at + event.VISIBILITY_WINDOW
+        shown = {event.shown_by(each, events): each for each in event.unfinished(events)}
+        if shown and now < (free_at := max(shown)):
             raise NameTaken(
-                f"An earlier launch of {name} in {young[-1].get('region')} did not finish",
+                f"An earlier launch of {name} in {shown[free_at].get('region')} did not finish",
                 next_step=f"Run `spot down {name}`, which ends whatever came of it; the name is "
                 f"free again at {free_at:%H:%M:%S} UTC, when EC2 is sure to show everything.",
             )

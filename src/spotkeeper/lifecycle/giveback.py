@@ -13,13 +13,8 @@ from spotkeeper.lifecycle.arming import remove
 from spotkeeper.lifecycle.claim import Releasing
 from spotkeeper.lifecycle.guard import armed_launches, is_guarded
 from spotkeeper.lifecycle.patience import looks
-from spotkeeper.lifecycle.ports import (
-    Leftover,
-    Observation,
-    Outside,
-    Thing,
-    ThingKind,
-)
+from spotkeeper.lifecycle.ports import Leftover, Observation, Outside, Thing, ThingKind
+from spotkeeper.lifecycle.target import Target
 from spotkeeper.model.event import (
     VISIBILITY_WINDOW,
     Event,
@@ -29,12 +24,11 @@ from spotkeeper.model.event import (
     is_settling,
     known_tokens,
     last_intent_at,
-    launched_ids,
     regions,
     this_life,
 )
 from spotkeeper.model.machine import Instance, Volume, pair
-from spotkeeper.model.naming import TAG_CLAIM, TAG_LAUNCH, TAG_OWNER
+from spotkeeper.model.naming import TAG_CLAIM, TAG_OWNER
 from spotkeeper.model.spot_request import CANCELLED_AND_RUNNING, SpotRequest
 
 #: Volumes in these states are gone or on their way without us.
@@ -109,57 +103,6 @@ class Outcome:
         self.left += [leftover for leftover in other.left if leftover not in self.left]
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What is to be ended: a name with its journal, or only what some of its launches made.
-
-    ``only`` holds the tokens of these launches and the nonces of their claims: two computers may
-    come to the same token, never to the same nonce. ``met`` gathers the nonces that were seen,
-    ``guarded`` the regions where schedules guard what was seen.
-    """
-
-    name: str
-    events: Sequence[Event]
-    only: frozenset[str] | None = None
-    met: set[str] = field(default_factory=set)
-    guarded: set[str] = field(default_factory=set)
-
-    @property
-    def born(self) -> datetime | None:
-        """When something of the name may last have come into being."""
-        return last_intent_at(self.events)
-
-    def covers(self, tags: Mapping[str, str]) -> bool:
-        """Whether a thing with these tags is meant."""
-        if self.only is None:
-            return True
-        same_claim = TAG_CLAIM not in tags or tags[TAG_CLAIM] in self.only
-        return same_claim and tags.get(TAG_LAUNCH, "") in self.only
-
-    @property
-    def covers_life(self) -> bool:
-        """Whether everything that EC2 gave to this life of the name is meant."""
-        life = this_life(self.events)
-        given = {each.get("token") for each in life if each.what is What.LAUNCHED}
-        return self.only is None or given <= self.only
-
-    @property
-    def spent(self) -> frozenset[str] | None:
-        """``only`` without the claims that other machines of this life live on."""
-        if self.only is None:
-            return None
-        life = this_life(self.events)
-        given = {each.get("token") for each in life if each.what is What.LAUNCHED} - self.only
-        return self.only - {each.get("claim") for each in life if each.get("token") in given}
-
-    def part_of(self, seen: Observation) -> Observation:
-        """The part of an observation that is meant; a request's instance goes with it."""
-        requests = tuple(request for request in seen.requests if self.covers(request.tags))
-        ids = {request.id for request in requests}
-        instances = tuple(i for i in seen.instances if self.covers(i.tags) or i.request_id in ids)
-        return replace(seen, instances=instances, requests=requests)
-
-
 class GiveBack:
     """Ends machines of one owner and proves that they are gone."""
 
@@ -172,24 +115,30 @@ class GiveBack:
         self._talk = outside.talk
 
     def end(
-        self, name: str, in_regions: Sequence[str], *, only: frozenset[str] | None = None
+        self,
+        name: str,
+        in_regions: Sequence[str],
+        *,
+        only: frozenset[str] | None = None,
+        given: Mapping[str, frozenset[str]] | None = None,
     ) -> Outcome:
         """End everything of a name in the given regions, and what it shared if it was the last.
 
-        ``only`` limits it to what the launches with these tokens and claims made. Never raises for
-        what EC2 refuses: that is reported as left, with the reason. The claim of the name goes
+        ``only`` limits it to what the launches with these tokens and claims made; ``given`` are
+        ids, by region, that are waited for although the journal may not know them. Never raises
+        for what EC2 refuses: that is reported as left, with the reason. The claim of the name goes
         last: as long as it is there, no other computer launches the name.
         """
         outcome = Outcome()
         began = self._clock.now()
         self._begin(Target(name, self._journal.read(name), only))
         events = self._journal.read(name)
-        target = Target(name, events, only)
+        target = Target(name, events, only, given or {})
         for region in dict.fromkeys((*in_regions, *regions(events))):
             outcome.add(self._end_in(region, target))
         if not outcome.left:
             outcome.add(self._disarm(target, (*in_regions, *regions(events))))
-        if not outcome.left:
+        if not outcome.left and not target.may_come(began):
             outcome.add(self._release(target, in_regions))
         if is_open(events) and target.covers_life and not outcome.left:
             # Every region had its last look after the beginning; only that time is certain of all.
@@ -251,7 +200,7 @@ class GiveBack:
 
     def _end_in(self, region: str, target: Target) -> Outcome:
         outcome = Outcome()
-        awaited = set(launched_ids(target.events, region))
+        awaited = set(target.exists(region))
         settled = self._window_over(target.born)
         empty_looks = 0
         problem, told = "EC2 still lists it", f"ending {target.name} in {region}"

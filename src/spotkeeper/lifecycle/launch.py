@@ -90,6 +90,8 @@ class Launcher:
         #: Tokens of calls that may have made something; one that somebody else used is not here.
         self._tokens: frozenset[str] = frozenset()
         self._unanswered: frozenset[str] = frozenset()
+        #: Ids that EC2 gave us, by region: the journal may have no room for them.
+        self.given: dict[str, frozenset[str]] = {}
 
     @property
     def name(self) -> str:
@@ -210,6 +212,8 @@ class Launcher:
                     # Another computer may use the same token, and what that makes is not ours.
                     self._tokens -= {token}
                 raise
+            ids = frozenset({instance.id, instance.request_id or ""}) - {""}
+            self.given[region] = ids
             self._conclude(
                 What.LAUNCHED,
                 region=region,
@@ -266,6 +270,7 @@ class Launcher:
         found = ground.ground(pool.region, self._holdings[pool.region])
         order = self.order(candidate, found, boot_script, token)
         self._claimant.hold(pool.region, intend)  # all that may have taken its time
+        self._tokens |= {token}
         try:
             return self._cloud.run(order)
         except (Unreachable, KeyboardInterrupt):
@@ -286,7 +291,6 @@ class Launcher:
             "key_file": str(self._plan.wish.key_file or ""),
             "expects": EXPECTED,
         }
-        self._tokens |= {token}
         self._journal.append(self.name, Event(self._clock.now(), What.INTENT, fields))
 
     def _token(self, pool: Pool) -> str:

@@ -160,10 +160,21 @@ def last_intent_at(events: Iterable[Event]) -> datetime | None:
     """
     events = tuple(events)
     born = [e.at for e in events if e.what in (What.INTENT, What.LAUNCHED, What.DAMAGED)]
-    for intent in unfinished(events):
-        ended = (e.at for e in events if e.what is What.ENDING and e.at >= intent.at)
-        born += [min(at, intent.at + LONGEST_CALL) for at in ended]
+    endings = [e.at for e in events if e.what is What.ENDING]
+    given_up = (e for e in unfinished(events) if endings and endings[-1] >= e.at)
+    born += [_over_by(intent, events) for intent in given_up]
     return max(born, default=None)
+
+
+def shown_by(intent: Event, events: Iterable[Event]) -> datetime:
+    """When EC2 shows for certain what came of an intent whose outcome nobody noted."""
+    return _over_by(intent, events) + VISIBILITY_WINDOW
+
+
+def _over_by(intent: Event, events: Iterable[Event]) -> datetime:
+    """When the call of an intent was over: its launch was given up, or no call takes longer."""
+    ended = (e.at for e in events if e.what is What.ENDING and e.at >= intent.at)
+    return min([intent.at + LONGEST_CALL, *ended])
 
 
 def attempts(events: Iterable[Event]) -> int:

@@ -5,7 +5,7 @@ are used in turn and lost. Everything is drawn from a seed, so that a year can b
 """
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -22,7 +22,7 @@ from spotkeeper.errors import SpotkeeperError
 from spotkeeper.keeper.answers import Farewell, MachineReport, Swept
 from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.lifecycle.plan import Wish
-from spotkeeper.model.event import What, this_life
+from spotkeeper.model.event import Event, What, this_life
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.naming import Caller
 from spotkeeper.model.need import Need
@@ -58,7 +58,6 @@ class Machine:
     while nothing befell it that nobody saw."""
 
     computer: int
-    began: datetime
     request_id: str | None
     firm: bool = True
     plain: bool = True
@@ -131,14 +130,14 @@ class Year:
             lasting=timedelta(hours=dice.choice(HOURS)),
             guard="scheduler" if dice.random() < GUARDED else None,
         )
-        began, known = self.world.now, name in self.machines
+        known = name in self.machines
         report = self.command(
             f"up {name}", lambda keeper: keeper.up(wish, confirm=lambda plan: True), computer
         )
         if isinstance(report, MachineReport):
             request_id = report.machine.instance.request_id if report.machine.instance else None
             plain = not self.world.weather.faults
-            self.machines[name] = Machine(computer, began, request_id, plain=plain)
+            self.machines[name] = Machine(computer, request_id, plain=plain)
         elif not known and dice.random() > GIVES_UP:
             self.down(name)
 
@@ -148,20 +147,14 @@ class Year:
         computer = machine.computer if machine else self._computer()
         if machine:
             machine.firm = False
-        shown = self.world.shows_all(name) and self._is_alone(name, computer)
+        life = this_life(self.computers[computer].journal.read(name))
+        shown = _is_alone(life) and self.world.shows_all(name, life[0].at)
         answer = self.command(f"down {name}", lambda keeper: keeper.down((name,)), computer)
         if not isinstance(answer, Farewell) or answer.outcome.left:
             return
         if machine and machine.plain and shown and not self.world.weather.faults:
-            self._compare(name, machine, answer)
+            self._compare(name, life[0].at, answer)
         self.machines.pop(name, None)
-
-    def _is_alone(self, name: str, computer: int) -> bool:
-        """Whether the journal tells of one launch and one instance since the name was last gone
-        for certain: of one that another computer ended the end is not known."""
-        life = this_life(self.computers[computer].journal.read(name))
-        seen = {each.get("instance") for each in life if each.what is What.SEEN}
-        return sum(each.what is What.LAUNCHED for each in life) == 1 and len(seen) <= 1
 
     def use(self) -> None:
         """Look at, stop, start or extend a machine; or only look around."""
@@ -330,7 +323,7 @@ class Year:
         self.world.live_until(self.world.now + WINDOW)
         self.command("sweep", lambda keeper: keeper.sweep(apply=True))
         self.world.live_until(self.world.now + 30 * DAY)
-        left = [*(each.id for each in self.world.mine), *self.world.orphans()]
+        left = [*(each.id for each in self.world.mine), *self.world.orphans(self.world.now)]
         self.wrong(*(f"left: {each}" for each in left))
 
     # What must be true
@@ -354,10 +347,10 @@ class Year:
         """After a sweep that left nothing: no machine past its deadline, and no orphan."""
         late = [each for each in self.world.mine if (deadline_of(each) or began) < began]
         self.wrong(*(f"{each.id} of {each.name} outlived its deadline" for each in late))
-        self.wrong(*(f"{each} survived a sweep" for each in self.world.orphans()))
+        self.wrong(*(f"{each} survived a sweep" for each in self.world.orphans(began)))
 
-    def _compare(self, name: str, machine: Machine, told: Farewell) -> None:
-        true = self.world.bill(name, machine.began)
+    def _compare(self, name: str, since: datetime, told: Farewell) -> None:
+        true = self.world.bill(name, since)
         estimate = sum((cost.spot_usd for cost in told.costs), Decimal(0))
         self.lived.bills += 1
         if not true - A_CENT <= estimate <= true * (1 + ONE_PERCENT) + A_CENT:
@@ -390,6 +383,13 @@ class Year:
     def _untouched(self, before: list[object]) -> None:
         if self._others() != before:
             self.wrong("something of somebody else was touched")
+
+
+def _is_alone(life: Sequence[Event]) -> bool:
+    """Whether a journal tells of one launch and one instance since the name was last gone for
+    certain: of one that another computer ended the end is not known."""
+    seen = {each.get("instance") for each in life if each.what is What.SEEN}
+    return sum(each.what is What.LAUNCHED for each in life) == 1 and len(seen) <= 1
 
 
 def lived(seed: int, home: Path, days: int) -> Lived:

@@ -11,8 +11,8 @@ import pytest
 from tests.fakes import geography
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import FakeCloud
-from tests.fakes.ec2 import BOOT, SHUTDOWN, STOP, TERMINATED_LISTED, Server
-from tests.fakes.things import Group, KeyPair
+from tests.fakes.ec2 import BOOT, SHUTDOWN, STOP, TERMINATED_LISTED, Disk, Server
+from tests.fakes.things import Group, KeyPair, Tagged
 from tests.fakes.threads import without_threads
 from tests.unit.keeper.year_weather import Weather
 
@@ -50,6 +50,7 @@ class World:
         self.ec2 = self.cloud.ec2
         self.changes: dict[str, list[tuple[InstanceState, datetime]]] = {}
         self._deaf: dict[str, bool] = {}
+        self._forgotten: dict[str, datetime] = {}  # the last birth of a name's instances
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -127,7 +128,10 @@ class World:
         }
         named = {request.instance_id for request in ec2.requests.values() if request.cancellable}
         for server_id in gone - named:
-            del ec2.servers[server_id]
+            server = ec2.servers.pop(server_id)
+            self._forgotten[server.name] = max(
+                server.born, self._forgotten.get(server.name, server.born)
+            )
             self.changes.pop(server_id, None)
         launches = self.cloud._launches
         for token, (_, server_id) in list(launches.items()):
@@ -139,10 +143,13 @@ class World:
             if old and not request.cancellable and request.id not in held:
                 del ec2.requests[request.id]
 
-    def shows_all(self, name: str) -> bool:
-        """Whether EC2 still lists every instance that the name has had of late."""
-        ends = [each.ended_at for each in self.ec2.servers.values() if each.name == name]
-        return bool(ends) and not any(e and self.now - e >= TERMINATED_LISTED for e in ends)
+    def shows_all(self, name: str, since: datetime) -> bool:
+        """Whether EC2 still lists every instance of a name that was born since then."""
+        servers = [s for s in self.ec2.servers.values() if s.name == name and s.born >= since]
+        ends = (each.ended_at for each in servers)
+        forgotten = name in self._forgotten and self._forgotten[name] >= since
+        hidden = any(e is not None and self.now - e >= TERMINATED_LISTED for e in ends)
+        return bool(servers) and not forgotten and not hidden
 
     def bill(self, name: str, since: datetime) -> Decimal:
         """What AWS charges for a name's instances that were born since then."""
@@ -165,19 +172,23 @@ class World:
                 begin = None
         return total
 
-    def orphans(self) -> list[str]:
-        """Things of the caller that hang on nothing: their machine is gone."""
+    def orphans(self, listed_at: datetime) -> list[str]:
+        """Things of the caller that hang on nothing, since their machine is gone, and that EC2
+        listed then: what another computer made a moment ago nobody can know."""
         ec2 = self.ec2
+        born_by = listed_at - ec2.visibility
         names = {each.name for each in self.mine}
         open_requests = [each for each in ec2.requests.values() if each.cancellable]
         regions = {each.region for each in self.mine} | {each.region for each in open_requests}
         names |= {each.order.tags.get(TAG_NAME, "") for each in open_requests}
         claims = [t for t in ec2.things.values() if t.kind == ThingKind.TEMPLATE]
+        billed: list[Disk | Tagged] = [*ec2.disks.values(), *claims]
+        lost = [each for each in billed if _lost(each.tags, names)]
         shared: list[Group | KeyPair] = [*ec2.groups.values(), *ec2.keys.values()]
+        unneeded = [g for g in shared if _is_mine(g.tags) and g.region not in regions]
         return [
-            *(f"{d.id} of {_name(d.tags)}" for d in ec2.disks.values() if _lost(d.tags, names)),
-            *(f"{c.id} of {_name(c.tags)}" for c in claims if _lost(c.tags, names)),
-            *(g.id for g in shared if _is_mine(g.tags) and g.region not in regions),
+            *(f"{each.id} of {_name(each.tags)}" for each in lost if each.born <= born_by),
+            *(g.id for g in unneeded if g.born <= born_by),
             *(s.name for s in ec2.schedules.values() if not _guards(s.name, names)),
         ]
 

@@ -21,7 +21,7 @@ from spotkeeper.errors import NotFound, SpotkeeperError
 from spotkeeper.keeper.answers import Farewell, Swept
 from spotkeeper.lifecycle.guard import SCHEDULER
 from spotkeeper.lifecycle.sweep import Verdict
-from spotkeeper.model.event import What
+from spotkeeper.model.event import LONGEST_CALL, What
 from spotkeeper.model.naming import TAG_GUARD
 
 DELAYS_SECONDS = (0, 5, 120, 300)
@@ -220,6 +220,7 @@ def _at_once(_: Stage) -> list[str]:
 
 
 def _patiently(stage: Stage) -> list[str]:
+    stage.clock.sleep(LONGEST_CALL)  # the blow may have fallen on a call that took effect
     stage.wait()
     return []
 

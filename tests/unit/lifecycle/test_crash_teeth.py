@@ -18,9 +18,10 @@ from spotkeeper.keeper.launching import Launching
 from spotkeeper.keeper.sweeping import Sweeping
 from spotkeeper.lifecycle import giveback, guard, launch, sweep
 from spotkeeper.lifecycle.clearing import Share
-from spotkeeper.lifecycle.giveback import Actions, GiveBack, Outcome, Target
+from spotkeeper.lifecycle.giveback import Actions, GiveBack, Outcome
 from spotkeeper.lifecycle.launch import Launcher
 from spotkeeper.lifecycle.ports import Claim, Survey, ThingKind
+from spotkeeper.lifecycle.target import Target
 from spotkeeper.lifecycle.token import short_hash
 from spotkeeper.model import event
 from spotkeeper.model.event import Event, What, regions

@@ -1,0 +1,81 @@
+"""What is to be given back: all of a name, or what some of its launches made."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from spotkeeper.lifecycle.ports import Observation
+from spotkeeper.model.event import (
+    VISIBILITY_WINDOW,
+    Event,
+    What,
+    last_intent_at,
+    launched_ids,
+    this_life,
+    unfinished,
+)
+from spotkeeper.model.naming import TAG_CLAIM, TAG_LAUNCH
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is to be ended: a name with its journal, or only what some of its launches made.
+
+    ``only`` holds the tokens of these launches and the nonces of their claims: two computers may
+    come to the same token, never to the same nonce. ``given`` are ids that EC2 gave us, by region,
+    whether the journal could take them or not. ``met`` gathers the nonces that were seen,
+    ``guarded`` the regions where schedules guard what was seen.
+    """
+
+    name: str
+    events: Sequence[Event]
+    only: frozenset[str] | None = None
+    given: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    met: set[str] = field(default_factory=set)
+    guarded: set[str] = field(default_factory=set)
+
+    @property
+    def born(self) -> datetime | None:
+        """When something of the name may last have come into being."""
+        return last_intent_at(self.events)
+
+    def exists(self, region: str) -> frozenset[str]:
+        """Instances and requests that EC2 gave us in a region, listed or not."""
+        return launched_ids(self.events, region) | self.given.get(region, frozenset())
+
+    def may_come(self, now: datetime) -> bool:
+        """Whether EC2 may have made what no list shows yet: a call to launch was sent a moment
+        ago, nobody knows its answer, and nothing of it has been seen."""
+        unknown = (each for each in unfinished(self.events) if each.get("claim") not in self.met)
+        sent = any(self.only is None or each.get("token") in self.only for each in unknown)
+        return sent and self.born is not None and now - self.born < VISIBILITY_WINDOW
+
+    def covers(self, tags: Mapping[str, str]) -> bool:
+        """Whether a thing with these tags is meant."""
+        if self.only is None:
+            return True
+        same_claim = TAG_CLAIM not in tags or tags[TAG_CLAIM] in self.only
+        return same_claim and tags.get(TAG_LAUNCH, "") in self.only
+
+    @property
+    def covers_life(self) -> bool:
+        """Whether everything that EC2 gave to this life of the name is meant."""
+        life = this_life(self.events)
+        given = {each.get("token") for each in life if each.what is What.LAUNCHED}
+        return self.only is None or given <= self.only
+
+    @property
+    def spent(self) -> frozenset[str] | None:
+        """``only`` without the claims that other machines of this life live on."""
+        if self.only is None:
+            return None
+        life = this_life(self.events)
+        given = {each.get("token") for each in life if each.what is What.LAUNCHED} - self.only
+        return self.only - {each.get("claim") for each in life if each.get("token") in given}
+
+    def part_of(self, seen: Observation) -> Observation:
+        """The part of an observation that is meant; a request's instance goes with it."""
+        requests = tuple(request for request in seen.requests if self.covers(request.tags))
+        ids = {request.id for request in requests}
+        instances = tuple(i for i in seen.instances if self.covers(i.tags) or i.request_id in ids)
+        return replace(seen, instances=instances, requests=requests)
