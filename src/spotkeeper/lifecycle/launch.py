@@ -207,9 +207,10 @@ class Launcher:
             except SpotkeeperError as refusal:
                 if token in self._unanswered:
                     raise unclear(refusal) from refusal
-                if refusal.scope is not Scope.TRANSIENT:
+                if refusal.scope is not Scope.TRANSIENT or token not in self._tokens:
                     self._conclude(What.REFUSED, region=region, token=token, code=refusal.kind)
-                    # Another computer may use the same token, and what that makes is not ours.
+                    # Or the call was never sent. Another computer may use the same token, and what
+                    # that makes is not ours.
                     self._tokens -= {token}
                 raise
             ids = frozenset({instance.id, instance.request_id or ""}) - {""}

@@ -10,10 +10,10 @@ from tests.fakes.journal import MemoryJournal
 from tests.fakes.threads import without_threads
 from tests.unit.keeper.sweep_stage import Stage, killed
 
-from spotkeeper.errors import NameTaken, SpotkeeperError, StoreProblem
+from spotkeeper.errors import NameTaken, SpotkeeperError, StoreProblem, Throttled, Unreachable
 from spotkeeper.lifecycle.plan import Wish
 from spotkeeper.lifecycle.ports import Clock
-from spotkeeper.model.event import VISIBILITY_WINDOW
+from spotkeeper.model.event import VISIBILITY_WINDOW, unfinished
 from spotkeeper.model.machine import ENDED
 from spotkeeper.model.need import Need
 
@@ -107,6 +107,15 @@ def test_a_launch_that_was_stopped_before_its_call_gives_the_name_back_at_once(
     struck(stage, Struck("import_key", KeyboardInterrupt()))
     elsewhere(stage)
     assert alive(stage) == 1
+
+
+@pytest.mark.parametrize("trouble", [Throttled("slow down"), Unreachable("no answer")])
+def test_a_launch_that_failed_before_its_call_made_nothing_for_certain(
+    stage: Stage, trouble: SpotkeeperError
+) -> None:
+    """Else the next `down` would leave the claim, and no `ls` ends one of another computer."""
+    struck(stage, Struck("import_key", trouble))
+    assert [*unfinished(stage.journal.read("dev"))] == []
 
 
 @pytest.mark.parametrize("seconds", [1, 301])
