@@ -40,10 +40,10 @@ demo: $(VENV)/.demo
 	@$(BIN)/spot tour
 
 test: setup
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 soak: setup
-	$(BIN)/python -m pytest -n 2 -m soak
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m soak
 
 matrix: setup
 	$(BIN)/python -m tests.story.fault_matrix

@@ -9,6 +9,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -54,7 +55,13 @@ def signed_headers(
 
 
 def _signature(secret_key: str, credential: str, told: str) -> str:
+    return hmac.digest(_signing_key(secret_key, credential), told.encode(), "sha256").hex()
+
+
+@cache
+def _signing_key(secret_key: str, credential: str) -> bytes:
+    """The key of a day, a region and a service."""
     key = f"AWS4{secret_key}".encode()
     for part in credential.split("/"):
         key = hmac.digest(key, part.encode(), "sha256")
-    return hmac.digest(key, told.encode(), "sha256").hex()
+    return key
