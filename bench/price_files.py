@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from decimal import Decimal
 from pathlib import Path
 
 ROUNDS = 5
@@ -22,9 +23,8 @@ DATA = Path(__file__).parents[1] / "../shared/data" / NAME
 MOST_CPU = 1.0
 MOST_MEMORY_MB = 80.0
 
-#: Type, zone and six figures; the last digit shown may be rounded either way.
+#: Type, zone and six figures.
 CELLS = 8
-ROUNDING = 1.01e-4
 
 #: The same summary, with a median weighted by time, as vectors.
 PANDAS = """
@@ -68,13 +68,13 @@ def measured(command: list[str], environment: dict[str, str]) -> tuple[float, fl
         return used.ru_utime + used.ru_stime, peak, printed.read()
 
 
-def figures(printed: str, delimiter: str) -> dict[tuple[str, str], list[float]]:
+def figures(printed: str, delimiter: str) -> dict[tuple[str, str], list[Decimal]]:
     """The figures of every pool of a table, by type and zone."""
     found = {}
     for line in printed.splitlines():
         cells = re.split(delimiter, line.strip())
         if len(cells) == CELLS and re.fullmatch(r"[\d,]+", cells[2]):
-            found[cells[0], cells[1]] = [float(cell.replace(",", "")) for cell in cells[2:]]
+            found[cells[0], cells[1]] = [Decimal(cell.replace(",", "")) for cell in cells[2:]]
     return found
 
 
@@ -86,8 +86,14 @@ def differing(ours: str, theirs: str) -> list[tuple[str, str]]:
     return [
         pool
         for pool, found in mine.items()
-        if any(abs(a - b) > ROUNDING for a, b in zip(found, other[pool], strict=True))
+        if any(differ(a, b) for a, b in zip(found, other[pool], strict=True))
     ]
+
+
+def differ(shown: Decimal, exact: Decimal) -> bool:
+    """Whether a figure is another one; the last digit of a fraction may be rounded either way."""
+    places = -int(shown.as_tuple().exponent)
+    return abs(shown - exact) > (Decimal("1.01").scaleb(-places) if places else 0)
 
 
 def main() -> int:
