@@ -208,9 +208,9 @@ class Launcher:
                 if token in self._unanswered:
                     raise unclear(refusal) from refusal
                 if refusal.scope is not Scope.TRANSIENT or token not in self._tokens:
+                    # EC2 said no for certain, or was never asked.
                     self._conclude(What.REFUSED, region=region, token=token, code=refusal.kind)
-                    # Or the call was never sent. Another computer may use the same token, and what
-                    # that makes is not ours.
+                    # Another computer may use the same token, and what that makes is not ours.
                     self._tokens -= {token}
                 raise
             ids = frozenset({instance.id, instance.request_id or ""}) - {""}
