@@ -1,7 +1,7 @@
 """The simulated account as plain boto3 sees it: the stories' second opinion."""
 
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from email import message_from_string
 from typing import Any
 
@@ -140,6 +140,22 @@ def pools(sandbox: Sandbox, instance_type: str, region: str = REGION) -> list[st
     )["SpotPriceHistory"]
     rows = sorted(history, key=lambda row: float(row["SpotPrice"]))
     return [f"{instance_type}@{row['AvailabilityZone']}" for row in rows]
+
+
+def launch_by_hand(sandbox: Sandbox, tags: Sequence[Mapping[str, str]]) -> str:
+    """A Spot Instance that somebody launched without spotkeeper; its id."""
+    launched = sandbox.client("ec2").run_instances(
+        ImageId=amazon_image(sandbox),
+        InstanceType="t3.micro",
+        MinCount=1,
+        MaxCount=1,
+        InstanceMarketOptions={"MarketType": "spot"},
+        TagSpecifications=[
+            {"ResourceType": kind, "Tags": tags}
+            for kind in ("instance", "volume", "spot-instances-request")
+        ],
+    )
+    return str(launched["Instances"][0]["InstanceId"])
 
 
 def amazon_image(sandbox: Sandbox, arch: str = "x86_64", region: str = REGION) -> str:

@@ -203,17 +203,7 @@ def test_what_belongs_to_somebody_else_is_neither_seen_nor_touched(
         "spotkeeper:owner": "123456789012:user/somebody",
     }
     tagged = [{"Key": key, "Value": value} for key, value in theirs.items()]
-    kept = client.run_instances(
-        ImageId=account.amazon_image(sandbox),
-        InstanceType="t3.micro",
-        MinCount=1,
-        MaxCount=1,
-        InstanceMarketOptions={"MarketType": "spot"},
-        TagSpecifications=[
-            {"ResourceType": kind, "Tags": tagged}
-            for kind in ("instance", "volume", "spot-instances-request")
-        ],
-    )["Instances"][0]["InstanceId"]
+    kept = account.launch_by_hand(sandbox, tagged)
     group_id = client.create_security_group(
         GroupName="theirs",
         Description="theirs",

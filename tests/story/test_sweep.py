@@ -159,17 +159,7 @@ def test_what_belongs_to_others_or_carries_no_tag_is_the_same_before_and_after(
         {"Key": "spotkeeper:owner", "Value": "123456789012:user/you"},
     ]
     for tags in (theirs, [{"Key": "Name", "Value": "train"}]):
-        ec2.run_instances(
-            ImageId=account.amazon_image(sandbox),
-            InstanceType="t3.micro",
-            MinCount=1,
-            MaxCount=1,
-            InstanceMarketOptions={"MarketType": "spot"},
-            TagSpecifications=[
-                {"ResourceType": kind, "Tags": tags}
-                for kind in ("instance", "volume", "spot-instances-request")
-            ],
-        )
+        account.launch_by_hand(sandbox, tags)
     ec2.create_security_group(GroupName="mine", Description="untagged")
     sandbox.control.advance(timedelta(hours=25))
     mine = {machine["instance_id"], machine["request_id"], *machine["volume_ids"]}

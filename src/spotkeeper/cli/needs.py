@@ -89,15 +89,16 @@ def need_from(given: Mapping[str, Any], regions: tuple[str, ...]) -> Need:
         vcpus=given["vcpus"] or 0,
         memory_gib=given["memory"] or 0,
         arch=given["arch"],
-        max_usd_per_hour=_usd(given["max_hourly"]),
+        max_usd_per_hour=dollars(given["max_hourly"], "--max-hourly", "Use a number like 0.50."),
         max_interruption_percent=given["max_interruption"],
     )
 
 
-def _usd(text: object) -> Decimal | None:
+def dollars(text: object, option: str, hint: str) -> Decimal | None:
+    """The amount that an option was given, if it was."""
     if text is None:
         return None
     try:
         return parse_usd(str(text))
     except ValueError as problem:
-        raise BadInput(f"--max-hourly: {problem}", next_step="Use a number like 0.50.") from None
+        raise BadInput(f"{option}: {problem}", next_step=hint) from None

@@ -3,11 +3,10 @@
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from spotkeeper.cli.needs import need_from
+from spotkeeper.cli.needs import dollars, need_from
 from spotkeeper.errors import BadInput
 from spotkeeper.lifecycle.guard import DEFAULT_ROLE, GUARDS
 from spotkeeper.lifecycle.plan import DEFAULT_LIFE, Wish
@@ -16,7 +15,6 @@ from spotkeeper.lifecycle.userdata import MAX_BYTES
 from spotkeeper.model.duration import parse_duration
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.max_price import MaxPrice
-from spotkeeper.model.money import parse_usd
 from spotkeeper.model.naming import NAME_PATTERN
 from spotkeeper.model.need import Need
 from spotkeeper.store.settings import Settings
@@ -63,7 +61,7 @@ def wish_from(given: Mapping[str, Any], settings: Settings, regions: tuple[str, 
         open_to_world=bool(merged["open_to_world"]),
         guard=_guard(merged["guard"]),
         guard_role=str(merged["guard_role"] or DEFAULT_ROLE),
-        budget_usd=_budget(merged["budget"]),
+        budget_usd=dollars(merged["budget"], "--budget", "Use dollars such as 5."),
     )
 
 
@@ -131,15 +129,6 @@ def _guard(text: str | None) -> str | None:
     if text is not None and text not in GUARDS:
         raise BadInput(f"guard cannot be {text!r}; use {', '.join(GUARDS)}")
     return text
-
-
-def _budget(text: object) -> Decimal | None:
-    if text is None:
-        return None
-    try:
-        return parse_usd(str(text))
-    except ValueError as problem:
-        raise BadInput(f"--budget: {problem}", next_step="Use dollars such as 5.") from None
 
 
 def _lasting(text: str | None, budget: object) -> timedelta | None:
