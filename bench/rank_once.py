@@ -31,8 +31,8 @@ def by_spotkeeper(found: Market) -> Top:
 
     from spotkeeper.model.instance_type import InstanceType
     from spotkeeper.model.need import Need
-    from spotkeeper.model.odds import RegionOdds, Work
     from spotkeeper.model.price_table import PriceTable
+    from spotkeeper.model.risk import RegionOdds, Work
     from spotkeeper.ranking.ranking import Facts, Wanted, shortlist
 
     rows, hardware, hazards = found

@@ -23,9 +23,9 @@ from spotkeeper.aws.cloud import Ec2Cloud
 from spotkeeper.aws.session import AwsSession
 from spotkeeper.lifecycle.ports import Cloud, Image, LaunchOrder, OnInterruption
 from spotkeeper.model.machine import Instance, Kind
-from spotkeeper.model.naming import TAG_KEY, TAG_VPC, machine_tags, shared_tags
 from spotkeeper.model.place import Zone
 from spotkeeper.model.pool import Pool
+from spotkeeper.model.tags import TAG_KEY, TAG_VPC, machine_tags, shared_tags
 from spotkeeper.store.cache import Cache
 
 REGION = "us-east-1"

@@ -20,7 +20,7 @@ from spotkeeper.errors import (
 from spotkeeper.lifecycle.ports import ThingKind
 from spotkeeper.model.disk import Disk
 from spotkeeper.model.machine import InstanceState
-from spotkeeper.model.naming import TAG_DEADLINE, TAG_NAME, TAG_OWNER
+from spotkeeper.model.tags import TAG_DEADLINE, TAG_NAME, TAG_OWNER
 
 pytestmark = pytest.mark.sandbox
 

@@ -12,10 +12,10 @@ from tests.fakes.estate import FakeEstate
 from tests.fakes.things import Tagged
 
 from spotkeeper.aws.cloud import Ec2Cloud
-from spotkeeper.aws.estate import Ec2Estate
+from spotkeeper.aws.inventory import Ec2Estate
 from spotkeeper.errors import InUse
 from spotkeeper.lifecycle.ports import Estate, Possession, Survey, Thing, ThingKind
-from spotkeeper.model.naming import TAG_LAUNCH, TAG_NAME, TAG_OWNER, machine_tags
+from spotkeeper.model.tags import TAG_LAUNCH, TAG_NAME, TAG_OWNER, machine_tags
 from spotkeeper.store.cache import Cache
 
 pytestmark = pytest.mark.sandbox

@@ -8,7 +8,7 @@ from tests.fakes.journal import MemoryJournal
 
 from spotkeeper.errors import Busy
 from spotkeeper.lifecycle.ports import Journal
-from spotkeeper.model.event import Event, What
+from spotkeeper.model.journal_entry import Event, What
 from spotkeeper.store.journal import FileJournal
 
 AT = datetime(2026, 11, 23, 9, 0, 0, 123456, tzinfo=UTC)

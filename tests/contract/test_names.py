@@ -10,10 +10,10 @@ from tests.conftest import Sandbox
 from tests.contract.conftest import REGION, InMemory, OverHttp, World, _session
 from tests.fakes.names import FakeNames
 
-from spotkeeper.aws.names import Ec2Names
+from spotkeeper.aws.name_claims import Ec2Names
 from spotkeeper.errors import NameTaken
 from spotkeeper.lifecycle.ports import Claim, Names
-from spotkeeper.model.naming import claim_tags
+from spotkeeper.model.tags import claim_tags
 
 pytestmark = pytest.mark.sandbox
 

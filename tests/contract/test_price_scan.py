@@ -33,7 +33,7 @@ from tests.fakes.price_server import (
 )
 
 from spotkeeper.aws import price_line, price_pages, price_scan
-from spotkeeper.aws.doors import Door
+from spotkeeper.aws.endpoint import Door
 from spotkeeper.aws.price_pages import Page
 from spotkeeper.aws.price_scan import Question, scan
 from spotkeeper.aws.session import AwsSession

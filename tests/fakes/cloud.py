@@ -39,9 +39,9 @@ from spotkeeper.lifecycle.ports import (
     ThingKind,
 )
 from spotkeeper.model.machine import ENDED, Instance, InstanceState, Volume
-from spotkeeper.model.naming import TAG_NAME, TAG_OWNER, TAG_PREFIX, Caller
 from spotkeeper.model.pool import Pool
 from spotkeeper.model.spot_request import RequestState
+from spotkeeper.model.tags import TAG_NAME, TAG_OWNER, TAG_PREFIX, Caller
 
 P = ParamSpec("P")
 R = TypeVar("R")

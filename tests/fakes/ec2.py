@@ -14,11 +14,11 @@ from tests.fakes.things import Group, KeyPair, Tagged, due
 
 from spotkeeper.lifecycle.ports import Clock, LaunchOrder, ThingKind
 from spotkeeper.model.machine import ENDED, InstanceState, Kind
-from spotkeeper.model.naming import TAG_CLAIM, TAG_NAME
 from spotkeeper.model.pool import Pool
 from spotkeeper.model.quota import quota_family
 from spotkeeper.model.schedule import GuardCall, Schedule
 from spotkeeper.model.spot_request import CANCELLABLE, RequestState
+from spotkeeper.model.tags import TAG_CLAIM, TAG_NAME
 
 BOOT = timedelta(seconds=10)
 STOP = timedelta(seconds=10)

@@ -10,8 +10,8 @@ from tests.fakes.views import as_priced, listed_request
 
 from spotkeeper.lifecycle.ports import Foreign, Possession, Survey, Thing, ThingKind
 from spotkeeper.model.machine import ENDED, InstanceState
-from spotkeeper.model.naming import TAG_MANAGED, TAG_OWNER
 from spotkeeper.model.spot_request import CANCELLED_AND_RUNNING
+from spotkeeper.model.tags import TAG_MANAGED, TAG_OWNER
 
 T = TypeVar("T", Server, Disk, Request, Group, KeyPair, Tagged)
 

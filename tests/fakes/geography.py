@@ -6,9 +6,9 @@ from decimal import Decimal
 
 from spotkeeper.lifecycle.ports import Image, Subnet
 from spotkeeper.model.instance_type import Gpus, InstanceType
-from spotkeeper.model.naming import Caller
 from spotkeeper.model.place import Zone
 from spotkeeper.model.pool import Pool
+from spotkeeper.model.tags import Caller
 
 CALLER = Caller("123456789012", "arn:aws:iam::123456789012:user/me")
 OWNER = CALLER.owner

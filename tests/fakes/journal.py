@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from tests.fakes.fate import Fate
 
 from spotkeeper.errors import Busy
-from spotkeeper.model.event import Event, What
+from spotkeeper.model.journal_entry import Event, What
 
 
 class MemoryJournal:

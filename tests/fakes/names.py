@@ -8,7 +8,7 @@ from tests.fakes.things import Tagged
 
 from spotkeeper.errors import NameTaken
 from spotkeeper.lifecycle.ports import Claim, ThingKind
-from spotkeeper.model.naming import TAG_CLAIM
+from spotkeeper.model.tags import TAG_CLAIM
 
 
 class FakeNames:

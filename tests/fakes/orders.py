@@ -10,9 +10,9 @@ from tests.fakes.clock import FIRST_DAY
 from spotkeeper.lifecycle.plan import KEEP_AFTER_DEADLINE, Plan, Wish, make_plan
 from spotkeeper.lifecycle.ports import LaunchOrder, OnInterruption
 from spotkeeper.model.machine import Kind
-from spotkeeper.model.naming import TAG_KIND, machine_tags
 from spotkeeper.model.need import Need
 from spotkeeper.model.offer import Offer, Ranking, SpotPrice
+from spotkeeper.model.tags import TAG_KIND, machine_tags
 
 UNTIL = FIRST_DAY + timedelta(days=8)
 

@@ -16,9 +16,9 @@ from tests.story import account
 from tests.story.fault_kinds import KINDS, Kind
 from tests.story.fault_trials import Laboratory, Result, Row, laboratory
 
-from spotkeeper.aws.requests import tag_list
-from spotkeeper.lifecycle.claim import claim_title
-from spotkeeper.model.naming import TAG_CLAIM, TAG_MANAGED, TAG_NAME, TAG_OWNER, Caller
+from spotkeeper.aws.shapes import tag_list
+from spotkeeper.lifecycle.name_claim import claim_title
+from spotkeeper.model.tags import TAG_CLAIM, TAG_MANAGED, TAG_NAME, TAG_OWNER, Caller
 from spotkeeper.sandbox import daemon
 
 UP = "up train --type g5.xlarge --yes"

@@ -12,7 +12,7 @@ from tests.story.conftest import Spot
 from tests.story.living import calls, lives
 from tests.story.test_kill import ended_by_down, killed
 
-from spotkeeper.model.naming import TAG_DEADLINE
+from spotkeeper.model.tags import TAG_DEADLINE
 
 SOAK = pytest.mark.soak
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)

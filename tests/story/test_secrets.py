@@ -20,7 +20,7 @@ from tests.story.computer import as_if_aws, usual_key
 from tests.story.conftest import Answer, Spot
 
 from spotkeeper.cli import app
-from spotkeeper.cli.choices import Choices
+from spotkeeper.cli.context import Choices
 from spotkeeper.sandbox import daemon
 
 KEY_ID = "AKIASANDBOXSANDBOX00"

@@ -12,7 +12,7 @@ from tests.conftest import Sandbox
 from tests.story import account
 from tests.story.conftest import Spot
 
-from spotkeeper.lifecycle.claim import YOUNG
+from spotkeeper.lifecycle.name_claim import YOUNG
 
 UP = ("up", "train", "--type", "g5.xlarge", "--yes")
 ABROAD = ("up", "train", "--type", "m5.large", "--region", "eu-west-1", "--yes")

@@ -10,7 +10,7 @@ from tests.story import account
 from tests.story.computer import another_computer, journal
 from tests.story.conftest import Spot
 
-from spotkeeper.cli.choices import Choices
+from spotkeeper.cli.context import Choices
 
 
 def test_without_a_terminal_the_plan_is_shown_and_nothing_is_launched(

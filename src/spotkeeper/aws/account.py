@@ -1,12 +1,12 @@
 """What ``spot doctor`` asks of an account."""
 
-from spotkeeper.aws import requests
+from spotkeeper.aws import shapes
 from spotkeeper.aws.cloud import DRY_RUN_ALLOWED
 from spotkeeper.aws.session import AwsSession
 from spotkeeper.errors import Refused, SpotkeeperError
 from spotkeeper.lifecycle.ports import Image
-from spotkeeper.model.naming import TAG_MANAGED
 from spotkeeper.model.quota import QuotaFamily, quota_family
+from spotkeeper.model.tags import TAG_MANAGED
 
 SPOT_ROLE = "AWSServiceRoleForEC2Spot"
 
@@ -77,8 +77,8 @@ class Ec2Account:
                 ImageId=image.id,
                 InstanceType=instance_type,
                 InstanceMarketOptions={"MarketType": "spot"},
-                TagSpecifications=requests.tag_specifications(
-                    {TAG_MANAGED: "true"}, *requests.TAGGED_AT_LAUNCH
+                TagSpecifications=shapes.tag_specifications(
+                    {TAG_MANAGED: "true"}, *shapes.TAGGED_AT_LAUNCH
                 ),
             )
         except Refused as refusal:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from typing import Any
 
-from spotkeeper.aws import parse, requests
+from spotkeeper.aws import parse, shapes
 from spotkeeper.aws.images import ALIASES, TRUSTED_OWNERS, login_for
 from spotkeeper.aws.memory import Memory
 from spotkeeper.aws.regions import enabled_regions
@@ -20,8 +20,8 @@ from spotkeeper.lifecycle.ports import (
     ThingKind,
 )
 from spotkeeper.model.machine import Instance, Volume
-from spotkeeper.model.naming import TAG_PREFIX, Caller
 from spotkeeper.model.place import Zone
+from spotkeeper.model.tags import TAG_PREFIX, Caller
 
 #: An image never changes under its id; default subnets hardly ever do, and a launch that meets a
 #: vanished one forgets it.
@@ -131,7 +131,7 @@ class Ec2Cloud:
 
     def observe(self, region: str, owner: str, name: str | None = None) -> Observation:
         """Instances and requests by tag, and instances that only our requests know of."""
-        filters = requests.tag_filters(owner, name)
+        filters = shapes.tag_filters(owner, name)
         spot_requests = tuple(
             parse.spot_request(row, region)
             for row in self._aws.pages(
@@ -151,7 +151,7 @@ class Ec2Cloud:
 
     def volumes(self, region: str, owner: str, name: str) -> tuple[Volume, ...]:
         """Volumes of one machine that exist."""
-        filters = requests.tag_filters(owner, name)
+        filters = shapes.tag_filters(owner, name)
         found = self._aws.pages("DescribeVolumes", region, key="Volumes", Filters=filters)
         return tuple(parse.volume(row, region) for row in found)
 
@@ -162,9 +162,9 @@ class Ec2Cloud:
                 "CreateSecurityGroup",
                 region,
                 GroupName=name,
-                Description=requests.GROUP_DESCRIPTION,
+                Description=shapes.GROUP_DESCRIPTION,
                 VpcId=vpc_id,
-                TagSpecifications=requests.tag_specifications(tags, ThingKind.GROUP),
+                TagSpecifications=shapes.tag_specifications(tags, ThingKind.GROUP),
             )
         except Refused as refusal:
             if refusal.aws_code != "InvalidGroup.Duplicate":
@@ -193,7 +193,7 @@ class Ec2Cloud:
                 "AuthorizeSecurityGroupIngress",
                 region,
                 GroupId=group_id,
-                IpPermissions=requests.ssh_rule(cidr),
+                IpPermissions=shapes.ssh_rule(cidr),
             ),
         )
 
@@ -208,7 +208,7 @@ class Ec2Cloud:
                 region,
                 KeyName=name,
                 PublicKeyMaterial=public_key.encode(),
-                TagSpecifications=requests.tag_specifications(tags, ThingKind.KEY),
+                TagSpecifications=shapes.tag_specifications(tags, ThingKind.KEY),
             ),
         )
 
@@ -216,7 +216,7 @@ class Ec2Cloud:
         """Launch one Spot instance; with the same token the same instance."""
         region = order.pool.region
         try:
-            answer = self._aws.call("RunInstances", region, **requests.run_instances(order))
+            answer = self._aws.call("RunInstances", region, **shapes.run_instances(order))
         except ResourceGone:
             self._memory.drop("subnets", f"{self.caller().account} {region}")
             raise
@@ -224,7 +224,7 @@ class Ec2Cloud:
 
     def ask(self, order: LaunchOrder) -> None:
         """Ask EC2 whether the order would be allowed; changes nothing."""
-        body = requests.run_instances(order)
+        body = shapes.run_instances(order)
         _unless(
             DRY_RUN_ALLOWED,
             lambda: self._aws.call("RunInstances", order.pool.region, **body, DryRun=True),
@@ -271,7 +271,7 @@ class Ec2Cloud:
 
     def retag(self, region: str, ids: Collection[str], tags: Mapping[str, str]) -> None:
         """Change tags of existing things."""
-        self._aws.call("CreateTags", region, Resources=list(ids), Tags=requests.tag_list(tags))
+        self._aws.call("CreateTags", region, Resources=list(ids), Tags=shapes.tag_list(tags))
 
     def delete_volume(self, region: str, volume_id: str) -> None:
         """Delete a volume; gone already is fine."""
@@ -294,7 +294,7 @@ class Ec2Cloud:
         except ResourceGone:
             return
 
-    def _instances(self, region: str, filters: list[requests.Body]) -> tuple[Instance, ...]:
+    def _instances(self, region: str, filters: list[shapes.Body]) -> tuple[Instance, ...]:
         reservations = self._aws.pages(
             "DescribeInstances", region, key="Reservations", Filters=filters
         )
@@ -315,7 +315,7 @@ class Ec2Cloud:
         known = self._memory.get("image", key, younger_than=IMAGE_AGE)
         if known is not None:
             return dict(known)
-        owners: requests.Body = {} if trusted else {"Owners": list(TRUSTED_OWNERS)}
+        owners: shapes.Body = {} if trusted else {"Owners": list(TRUSTED_OWNERS)}
         try:
             answer = self._aws.call("DescribeImages", region, ImageIds=[image_id], **owners)
         except NotFound as refusal:
@@ -333,7 +333,7 @@ class Ec2Cloud:
 
     def _each(self, operation: str, region: str, key: str, ids: Collection[str]) -> frozenset[str]:
         """Gives the ids that EC2 does not know."""
-        asked: requests.Body = {key: list(ids)}
+        asked: shapes.Body = {key: list(ids)}
         try:
             self._aws.call(operation, region, **asked)
         except NotFound:

@@ -14,7 +14,7 @@ from io import BufferedReader
 from typing import NamedTuple, Self, cast
 from urllib.parse import urlsplit
 
-from spotkeeper.aws.doors import Door, tls
+from spotkeeper.aws.endpoint import Door, tls
 from spotkeeper.aws.price_pages import BadPage
 from spotkeeper.aws.signing import Scope, signed_headers
 from spotkeeper.aws.timeouts import USUAL_SECONDS, timeouts

@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlencode
 
-from spotkeeper.aws.doors import Door
+from spotkeeper.aws.endpoint import Door
 from spotkeeper.aws.price_line import Answer, Line, Unclean
 from spotkeeper.aws.price_pages import BadPage, Page, read_page
 from spotkeeper.errors import Interrupted, SpotkeeperError, Unreachable

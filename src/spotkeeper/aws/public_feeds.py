@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from spotkeeper.aws.doors import tls
+from spotkeeper.aws.endpoint import tls
 from spotkeeper.aws.memory import Memory
 from spotkeeper.errors import Unreachable, without_secrets
 from spotkeeper.market.advisor import Advisor, packed, read_advisor, read_sizes, unpacked

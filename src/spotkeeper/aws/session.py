@@ -8,8 +8,8 @@ from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from spotkeeper.aws import doors, quick_parse, whole_answers
-from spotkeeper.aws.doors import Door
+from spotkeeper.aws import endpoint, response_hooks, whole_answers
+from spotkeeper.aws.endpoint import Door
 from spotkeeper.aws.failures import CODES_OF_A_CLOSED_REGION, Place, explained
 from spotkeeper.aws.price_pages import Page
 from spotkeeper.aws.price_scan import MAX_EMPTY_PAGES, Question
@@ -22,7 +22,7 @@ from spotkeeper.errors import (
     Unreachable,
     without_secrets,
 )
-from spotkeeper.model import naming
+from spotkeeper.model import tags
 
 if TYPE_CHECKING:
     import boto3
@@ -54,7 +54,7 @@ class AwsSession:
         on_call: OnCall | None = None,
     ) -> None:
         if not static_credentials:
-            doors.refuse_bytes(os.environ)
+            endpoint.refuse_bytes(os.environ)
         self._profile = profile
         self._named_region = region
         self._static_credentials = static_credentials
@@ -183,7 +183,7 @@ class AwsSession:
     def home_region(self, region: str | None = None) -> str:
         """A region of the same partition that every account may use: by default, of our own."""
         known = region or self.region
-        return naming.home_region(self.partition(known) if known else naming.AWS)
+        return tags.home_region(self.partition(known) if known else tags.AWS)
 
     def enabled_regions(self, region: str | None = None) -> tuple[str, ...]:
         """The regions of a partition that the account may use."""
@@ -214,18 +214,20 @@ class AwsSession:
         Raises:
             CredentialsProblem: nobody is logged in.
         """
-        if not doors.is_plain(os.environ):
+        if not endpoint.is_plain(os.environ):
             return None
         keys = self._keys()
-        url = self._endpoint_url or doors.endpoint_in(os.environ) or self._usual_address(region)
+        url = self._endpoint_url or endpoint.endpoint_in(os.environ) or self._usual_address(region)
         if url is None:
             return None
-        return doors.door_to(url, keys, lambda: self._tell_of("DescribeSpotPriceHistory", region))
+        return endpoint.door_to(
+            url, keys, lambda: self._tell_of("DescribeSpotPriceHistory", region)
+        )
 
     def price_pages(self, region: str, asked: Question, token: str) -> Iterator[Page]:
         """The pages of a price history from a token on, with botocore's retries and errors."""
         client = self.client("ec2", region)
-        take_page = quick_parse.installed(client)
+        take_page = response_hooks.installed(client)
         with self._explained(Place("ec2", "DescribeSpotPriceHistory", region)):
             while True:
                 answer = client.describe_spot_price_history(**asked.parameters(token))
@@ -251,16 +253,16 @@ class AwsSession:
         what is remembered."""
         if self._static_credentials:
             return "practice"
-        keys = doors.keys_in(os.environ) if self._profile is None else None
+        keys = endpoint.keys_in(os.environ) if self._profile is None else None
         named = self._profile or os.environ.get("AWS_PROFILE") or "default"
         who = _digest(keys.access_key) if keys else named
-        where = self._endpoint_url or doors.endpoint_in(os.environ) or "aws"
+        where = self._endpoint_url or endpoint.endpoint_in(os.environ) or "aws"
         return f"{who} {without_secrets(where)}"
 
     def _keys(self) -> Keys:
         if self._static_credentials:
             return Keys(*self._static_credentials)
-        if self._profile is None and (plain := doors.keys_in(os.environ)):
+        if self._profile is None and (plain := endpoint.keys_in(os.environ)):
             return plain
         with explained(Place("sts", "Looking for credentials", self.region or "no region")):
             from botocore.exceptions import NoCredentialsError
@@ -273,11 +275,11 @@ class AwsSession:
 
     def _usual_address(self, region: str) -> str | None:
         """EC2's address by botocore's data; ``None`` when the configuration names another."""
-        if doors.may_be_configured(os.environ):
+        if endpoint.may_be_configured(os.environ):
             with explained(Place("config", "Reading the AWS configuration", region)):
-                if doors.CONFIGURED & self._core.get_scoped_config().keys():
+                if endpoint.CONFIGURED & self._core.get_scoped_config().keys():
                     return None
-        return doors.usual_address(region)
+        return endpoint.usual_address(region)
 
     def _tell_of(self, operation: str, region: str) -> None:
         if self._on_call is not None:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from spotkeeper import __version__
-from spotkeeper.cli.choices import Choices, global_options
+from spotkeeper.cli.context import Choices, global_options
 from spotkeeper.cli.text import plain_text
 from spotkeeper.errors import BadInput, Interrupted, SpotkeeperError
 

@@ -2,7 +2,7 @@
 
 import click
 
-from spotkeeper.cli.choices import Choices
+from spotkeeper.cli.context import Choices
 from spotkeeper.cli.text import plain_text
 from spotkeeper.errors import Declined
 

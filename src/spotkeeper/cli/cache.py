@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import click
 
 from spotkeeper.cli import render
-from spotkeeper.cli.choices import Choices, global_options, pass_choices
+from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.store import caches
 from spotkeeper.store.folders import Folders
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from spotkeeper.cli import offers, records, render
 
 if TYPE_CHECKING:
-    from spotkeeper.cli.choices import Choices
-    from spotkeeper.keeper.answers import Comparison
+    from spotkeeper.cli.context import Choices
+    from spotkeeper.keeper.results import Comparison
 
 PRICES = ("spot_usd_per_hour", "on_demand_usd_per_hour", "saving_percent")
 

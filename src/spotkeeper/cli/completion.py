@@ -3,7 +3,7 @@
 import click
 from click.shell_completion import get_completion_class
 
-from spotkeeper.cli.choices import global_options
+from spotkeeper.cli.context import global_options
 
 SHELLS = ("bash", "zsh", "fish")
 

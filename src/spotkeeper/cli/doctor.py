@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import click
 
 from spotkeeper.cli import records, render
-from spotkeeper.cli.choices import Choices, global_options, pass_choices
+from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.cli.text import plain_text
 from spotkeeper.lifecycle.doctor import Verdict
 

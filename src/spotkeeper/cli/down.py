@@ -4,10 +4,10 @@ import click
 
 from spotkeeper.cli import records, render, suggestions
 from spotkeeper.cli.ask import agreed
-from spotkeeper.cli.choices import Choices, global_options, pass_choices
+from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.errors import BadInput
-from spotkeeper.keeper.answers import Farewell
-from spotkeeper.lifecycle.giveback import left_behind
+from spotkeeper.keeper.results import Farewell
+from spotkeeper.lifecycle.teardown import left_behind
 
 ENDED = (
     render.field("Ended", "kind"),

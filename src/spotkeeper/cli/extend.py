@@ -6,11 +6,11 @@ import click
 
 from spotkeeper.cli import records, render, suggestions
 from spotkeeper.cli.ask import agreed
-from spotkeeper.cli.choices import Choices, global_options, pass_choices
+from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.cli.text import plain_text
 from spotkeeper.cli.wishes import NO_DEADLINE
 from spotkeeper.errors import BadInput
-from spotkeeper.keeper.answers import Extension
+from spotkeeper.keeper.results import Extension
 from spotkeeper.model.duration import parse_duration, words
 
 COLUMNS = (render.field("Name", "name"), render.field("Deadline", "deadline"))

@@ -6,10 +6,10 @@ from typing import Any
 import click
 
 from spotkeeper.cli import offers, records, render
-from spotkeeper.cli.choices import Choices, global_options, pass_choices
-from spotkeeper.cli.needs import need_from, need_options
+from spotkeeper.cli.context import Choices, global_options, pass_choices
+from spotkeeper.cli.options import need_from, need_options
 from spotkeeper.errors import Interrupted
-from spotkeeper.keeper.finding import Inquiry
+from spotkeeper.keeper.find import Inquiry
 from spotkeeper.model.offer import SortBy
 from spotkeeper.store.settings import load
 

@@ -3,9 +3,9 @@
 import click
 
 from spotkeeper.cli import records, render
-from spotkeeper.cli.choices import Choices
+from spotkeeper.cli.context import Choices
 from spotkeeper.cli.text import plain_text
-from spotkeeper.keeper.answers import History
+from spotkeeper.keeper.results import History
 
 
 def _time(row: render.Row) -> str:

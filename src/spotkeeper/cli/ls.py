@@ -2,7 +2,7 @@
 
 import click
 
-from spotkeeper.cli.choices import Choices, global_options, pass_choices
+from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.cli.machines import show_list, show_remembered
 
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import click
 
 from spotkeeper.cli import records, render
-from spotkeeper.cli.choices import Choices
+from spotkeeper.cli.context import Choices
 from spotkeeper.cli.text import plain_text
-from spotkeeper.keeper.answers import Listing, MachineReport
 from spotkeeper.keeper.keeper import Keeper
+from spotkeeper.keeper.results import Listing, MachineReport
 from spotkeeper.model.offer import Dated
 
 COLUMNS = (

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import click
 
 from spotkeeper.cli import render
-from spotkeeper.cli.choices import Choices
+from spotkeeper.cli.context import Choices
 from spotkeeper.cli.gpus import gpu
 from spotkeeper.cli.records import Record
 from spotkeeper.cli.text import plain_text

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from spotkeeper.cli.choices import Choices, global_options, pass_choices
+from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.errors import BadInput
 from spotkeeper.lifecycle.policy import COMMANDS, GUARD, GUARD_ROLE, GUARD_TRUST
 

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from spotkeeper.cli import plain_table, price_advice, render, sparkline
-from spotkeeper.cli.choices import Choices
+from spotkeeper.cli.context import Choices
 from spotkeeper.cli.price_advice import Trial, name_of
 from spotkeeper.cli.text import plain_text
 from spotkeeper.keeper.price_files import PriceHistory

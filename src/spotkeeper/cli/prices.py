@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spotkeeper.cli import suggestions
-from spotkeeper.cli.choices import Choices, global_options, pass_choices
+from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.errors import BadInput, Interrupted
 from spotkeeper.model.max_price import MaxPrice
 from spotkeeper.model.price_table import MAX_DAYS
@@ -55,12 +55,12 @@ def command(choices: Choices, /, types: tuple[str, ...], **given: Any) -> int:
     from spotkeeper.cli.price_history import Asked, show
 
     if given["plot"]:
-        from spotkeeper.cli import plot
+        from spotkeeper.cli import price_plot
 
-        plot.check(Path(given["plot"]))
+        price_plot.check(Path(given["plot"]))
     history = _history(choices, types, given)
     if given["plot"]:
-        plot.draw(history, Path(given["plot"]), max_price)
+        price_plot.draw(history, Path(given["plot"]), max_price)
     show(choices, history, Asked(max_price, brief=not (over_time or types)))
     return Interrupted.exit_code if history.interrupted else 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations  # a command imports only the classes that it
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from spotkeeper.model.naming import TAG_GUARD, tag_time
+from spotkeeper.model.tags import TAG_GUARD, tag_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
     from spotkeeper.costs.history import Chapter
     from spotkeeper.costs.report import Cost
-    from spotkeeper.keeper.answers import Extension, MachineReport, PriceRow, Swept
+    from spotkeeper.keeper.results import Extension, MachineReport, PriceRow, Swept
     from spotkeeper.lifecycle.doctor import Check
-    from spotkeeper.lifecycle.giveback import Outcome
     from spotkeeper.lifecycle.plan import Plan
     from spotkeeper.lifecycle.ports import Leftover, Thing
     from spotkeeper.lifecycle.strangers import Stranger
     from spotkeeper.lifecycle.sweep import Judgement
+    from spotkeeper.lifecycle.teardown import Outcome
     from spotkeeper.model.disk import DiskCost
     from spotkeeper.model.offer import Explanation, Offer, Refusal
     from spotkeeper.model.place import Zone

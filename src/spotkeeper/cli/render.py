@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from spotkeeper.cli.choices import Choices
+from spotkeeper.cli.context import Choices
 from spotkeeper.cli.text import plain_text
 from spotkeeper.model.duration import words
 

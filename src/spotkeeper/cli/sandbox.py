@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from spotkeeper.cli import render, sandbox_verbs
-from spotkeeper.cli.choices import Choices, global_options, pass_choices
+from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.cli.sandbox_verbs import home, seconds_of
 from spotkeeper.errors import BadInput
 from spotkeeper.sandbox import daemon

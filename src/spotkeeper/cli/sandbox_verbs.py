@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from spotkeeper.cli import render
-from spotkeeper.cli.choices import Choices, global_options, pass_choices
+from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.cli.text import plain_text
 from spotkeeper.errors import BadInput
 from spotkeeper.model.duration import parse_duration

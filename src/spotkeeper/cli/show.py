@@ -3,7 +3,7 @@
 import click
 
 from spotkeeper.cli import history, suggestions
-from spotkeeper.cli.choices import Choices, global_options, pass_choices
+from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.cli.machines import show_one
 from spotkeeper.errors import BadInput
 

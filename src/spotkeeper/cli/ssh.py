@@ -3,7 +3,7 @@
 import click
 
 from spotkeeper.cli import suggestions
-from spotkeeper.cli.choices import Choices, global_options, pass_choices
+from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.errors import SandboxProblem
 from spotkeeper.ssh import shell
 from spotkeeper.store.folders import private_folder

@@ -34,7 +34,7 @@ def machines(_: click.Context, __: click.Parameter, begun: str) -> list[Completi
 
 def _open_names(place: "Path") -> list[str]:
     """Names that may own something; those whose record cannot be read may, too."""
-    from spotkeeper.model.event import is_open
+    from spotkeeper.model.journal_entry import is_open
     from spotkeeper.store.journal import FileJournal
 
     journal, found = FileJournal(place), []

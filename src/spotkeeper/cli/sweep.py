@@ -3,7 +3,7 @@
 import click
 
 from spotkeeper.cli import sweepings
-from spotkeeper.cli.choices import Choices, global_options, pass_choices
+from spotkeeper.cli.context import Choices, global_options, pass_choices
 
 
 @click.command(

@@ -6,10 +6,10 @@ from decimal import Decimal
 import click
 
 from spotkeeper.cli import records, render
-from spotkeeper.cli.choices import Choices
+from spotkeeper.cli.context import Choices
 from spotkeeper.cli.text import plain_text
 from spotkeeper.errors import LeftBehind
-from spotkeeper.keeper.answers import Swept
+from spotkeeper.keeper.results import Swept
 from spotkeeper.lifecycle.sweep import Verdict
 from spotkeeper.model.money import usd_per_day
 

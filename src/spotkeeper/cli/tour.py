@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from spotkeeper.cli.choices import global_options
+from spotkeeper.cli.context import global_options
 from spotkeeper.errors import SandboxProblem
 from spotkeeper.sandbox import daemon
 from spotkeeper.store.folders import HOME_VARIABLE, Folders

@@ -7,9 +7,9 @@ import click
 
 from spotkeeper.cli import records, render, suggestions
 from spotkeeper.cli.ask import agreed
-from spotkeeper.cli.choices import Choices, global_options, pass_choices
+from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.cli.machines import show_one
-from spotkeeper.cli.needs import need_options
+from spotkeeper.cli.options import need_options
 from spotkeeper.cli.plans import PLAN_COLUMNS, say_plan
 from spotkeeper.cli.text import plain_text
 from spotkeeper.cli.wishes import wish_from

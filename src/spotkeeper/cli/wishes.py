@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from spotkeeper.cli.needs import dollars, need_from
+from spotkeeper.cli.options import dollars, need_from
 from spotkeeper.errors import BadInput
 from spotkeeper.lifecycle.guard import DEFAULT_ROLE, GUARDS
 from spotkeeper.lifecycle.plan import DEFAULT_LIFE, Wish
@@ -15,8 +15,8 @@ from spotkeeper.lifecycle.userdata import MAX_BYTES
 from spotkeeper.model.duration import parse_duration
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.max_price import MaxPrice
-from spotkeeper.model.naming import NAME_PATTERN
 from spotkeeper.model.need import Need
+from spotkeeper.model.tags import NAME_PATTERN
 from spotkeeper.store.settings import Settings
 
 NO_DEADLINE = "none"

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from spotkeeper.costs.usage import BY_EC2, ENDED, RUNNING, Interval, intervals
 from spotkeeper.model.duration import words
-from spotkeeper.model.event import Event, What
-from spotkeeper.model.naming import parse_tag_time
+from spotkeeper.model.journal_entry import Event, What
+from spotkeeper.model.tags import parse_tag_time
 
 #: Kinds of chapters besides the journal's own.
 INTERRUPTED, STOPPED, NOW = "interrupted", "stopped", "now"

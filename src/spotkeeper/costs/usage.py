@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from spotkeeper.model.event import Event, What
+from spotkeeper.model.journal_entry import Event, What
 from spotkeeper.model.machine import InstanceState, Machine
 from spotkeeper.model.spot_request import INTERRUPTED_CODES, LIVING_CODES, TAKEN_AT_NOTICE
 

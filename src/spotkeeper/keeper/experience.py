@@ -9,8 +9,8 @@ from spotkeeper.errors import StoreProblem
 from spotkeeper.lifecycle.ports import Journal
 from spotkeeper.market.experience import experiences, refusals
 from spotkeeper.market.risk import Experiences
-from spotkeeper.model.event import Event, lives
-from spotkeeper.model.odds import TypeInZone
+from spotkeeper.model.journal_entry import Event, lives
+from spotkeeper.model.risk import TypeInZone
 
 
 def learnt(journal: Journal, now: datetime) -> Experiences:

@@ -7,11 +7,11 @@ from spotkeeper.costs.history import Chapter, chapters
 from spotkeeper.costs.report import spot_usd
 from spotkeeper.costs.usage import Interval
 from spotkeeper.errors import NotFound, SpotkeeperError
-from spotkeeper.keeper.answers import History
+from spotkeeper.keeper.results import History
 from spotkeeper.keeper.spending import prices_of
 from spotkeeper.keeper.wiring import Edges
-from spotkeeper.model.event import lives
-from spotkeeper.model.naming import is_name
+from spotkeeper.model.journal_entry import lives
+from spotkeeper.model.tags import is_name
 
 
 def history(name: str, edges: Edges, *, every: bool) -> History:

@@ -10,16 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from spotkeeper.errors import NotFound
 from spotkeeper.keeper import regions
-from spotkeeper.keeper.finding import Finding, Inquiry
+from spotkeeper.keeper.find import Finding, Inquiry
 from spotkeeper.keeper.wiring import Connection, Edges, OnCall, Silence, connect
-from spotkeeper.lifecycle.forgiving import Forgiving
+from spotkeeper.lifecycle.journal_fallback import Forgiving
 from spotkeeper.model.offer import Dated
 from spotkeeper.model.price_table import MAX_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from spotkeeper.keeper.answers import (
+    from spotkeeper.keeper.deadline import Guarding
+    from spotkeeper.keeper.down import Ending
+    from spotkeeper.keeper.machines import Look
+    from spotkeeper.keeper.price_files import PriceHistory
+    from spotkeeper.keeper.prices import Prices
+    from spotkeeper.keeper.results import (
         Comparison,
         Extension,
         Farewell,
@@ -28,12 +33,7 @@ if TYPE_CHECKING:
         MachineReport,
         Swept,
     )
-    from spotkeeper.keeper.ending import Ending
-    from spotkeeper.keeper.guarding import Guarding
-    from spotkeeper.keeper.launching import Confirm, Launching
-    from spotkeeper.keeper.looking import Look
-    from spotkeeper.keeper.price_files import PriceHistory
-    from spotkeeper.keeper.prices import Prices
+    from spotkeeper.keeper.up import Confirm, Launching
     from spotkeeper.lifecycle.doctor import Check
     from spotkeeper.lifecycle.plan import Plan, Wish
     from spotkeeper.lifecycle.ports import Talk
@@ -67,13 +67,13 @@ class Keeper:
 
     @cached_property
     def _look(self) -> Look:
-        from spotkeeper.keeper.looking import Look
+        from spotkeeper.keeper.machines import Look
 
         return Look(self._edges)
 
     @cached_property
     def _ending(self) -> Ending:
-        from spotkeeper.keeper.ending import Ending
+        from spotkeeper.keeper.down import Ending
 
         return Ending(self._edges, self._look, self._talk)
 
@@ -85,7 +85,7 @@ class Keeper:
 
     @cached_property
     def _launching(self) -> Launching:
-        from spotkeeper.keeper.launching import Launching
+        from spotkeeper.keeper.up import Launching
 
         return Launching(self._launch_edges, self._look, self._ending, self._talk)
 
@@ -107,7 +107,7 @@ class Keeper:
 
     @cached_property
     def _guarding(self) -> Guarding:
-        from spotkeeper.keeper.guarding import Guarding
+        from spotkeeper.keeper.deadline import Guarding
 
         return Guarding(self._edges, self._look)
 
@@ -178,7 +178,7 @@ class Keeper:
 
     def machines(self, in_regions: Sequence[str] = (), *, ended: bool = False) -> Listing:
         """The caller's machines, as AWS lists them now; with the ended ones on demand."""
-        from spotkeeper.keeper.answers import Listing
+        from spotkeeper.keeper.results import Listing
 
         chosen = regions.listed(in_regions, self._edges)
         listing = self._look.listing(chosen, ended=ended)
@@ -293,8 +293,8 @@ class Keeper:
         Raises:
             NotFound: a name that neither AWS nor the journal knows.
         """
-        from spotkeeper.keeper.answers import Farewell
-        from spotkeeper.lifecycle.giveback import Outcome
+        from spotkeeper.keeper.results import Farewell
+        from spotkeeper.lifecycle.teardown import Outcome
 
         enabled = regions.listed((), self._edges)
         places = {name: self._ending.places(name, enabled) for name in names}
@@ -310,11 +310,11 @@ class Keeper:
 
     def everything(self) -> tuple[str, ...]:
         """Every name that may still own something: machines, disks, or open in the journal."""
-        from spotkeeper.model import event
+        from spotkeeper.model import journal_entry
 
         listed = self._look.names(regions.listed((), self._edges))
         journal = self._edges.journal
-        unsettled = {name for name in journal.names() if event.is_open(journal.read(name))}
+        unsettled = {name for name in journal.names() if journal_entry.is_open(journal.read(name))}
         return tuple(sorted(listed | unsettled))
 
     def down_all(self) -> Farewell:
@@ -332,8 +332,8 @@ class Keeper:
         Raises:
             Interrupted: by Ctrl-C; what is left is found by the next sweep.
         """
-        from spotkeeper.keeper.surveying import Surveyor
-        from spotkeeper.keeper.sweeping import Sweeping
+        from spotkeeper.keeper.survey import Surveyor
+        from spotkeeper.keeper.sweep import Sweeping
 
         surveyor = Surveyor(self._edges, self._look.owner)
         sweeping = Sweeping(self._edges, surveyor, self._ending, self._talk)

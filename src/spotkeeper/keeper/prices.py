@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from spotkeeper.errors import NoCredentials
 from spotkeeper.keeper import public_market, regions
-from spotkeeper.keeper.answers import Comparison, PriceRow
-from spotkeeper.keeper.finding import Finding, Inquiry
+from spotkeeper.keeper.find import Finding, Inquiry
 from spotkeeper.keeper.price_files import PriceHistory, by_name, histories
+from spotkeeper.keeper.results import Comparison, PriceRow
 from spotkeeper.keeper.wiring import Edges
 from spotkeeper.lifecycle.plan import no_offers
 from spotkeeper.market.feeds import Progress

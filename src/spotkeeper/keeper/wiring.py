@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, TypedDict
 from spotkeeper.agent import boot_script
 from spotkeeper.keeper.late import late
 from spotkeeper.market.market import Market
-from spotkeeper.model.odds import Work
+from spotkeeper.model.risk import Work
 from spotkeeper.store.folders import Folders
 
 if TYPE_CHECKING:
@@ -265,7 +265,7 @@ def _region(chosen: Connection, environment: Mapping[str, str]) -> str | None:
 
 def _prices_url(chosen: Connection, environment: Mapping[str, str]) -> str:
     """Where prices are public; nowhere by default, where another server is asked than AWS."""
-    from spotkeeper.aws.doors import endpoint_in
+    from spotkeeper.aws.endpoint import endpoint_in
     from spotkeeper.aws.public_feeds import PRICES_URL, PRICES_VARIABLE
 
     elsewhere = chosen.endpoint_url or endpoint_in(environment)
@@ -320,7 +320,7 @@ def _cloud(session: AwsSession, cache: Memory) -> Cloud:
 
 
 def _names(session: AwsSession) -> Names:
-    from spotkeeper.aws.names import Ec2Names
+    from spotkeeper.aws.name_claims import Ec2Names
 
     return Ec2Names(session)
 
@@ -332,7 +332,7 @@ def _account(session: AwsSession) -> Account:
 
 
 def _estate(session: AwsSession, cache: Memory) -> Estate:
-    from spotkeeper.aws.estate import Ec2Estate
+    from spotkeeper.aws.inventory import Ec2Estate
 
     return Ec2Estate(session, _cloud(session, cache))
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from spotkeeper.errors import NoCredentials, NoOffers, RegionNotEnabled, SpotkeeperError
-from spotkeeper.lifecycle.ground import no_default_vpc
 from spotkeeper.lifecycle.ports import Account, Cloud, Image
+from spotkeeper.lifecycle.prerequisites import no_default_vpc
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.quota import quota_family
 

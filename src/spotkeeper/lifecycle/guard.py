@@ -13,10 +13,11 @@ from decimal import ROUND_DOWN, Decimal
 from spotkeeper.errors import BadInput, Refused
 from spotkeeper.lifecycle.ports import Thing, ThingKind
 from spotkeeper.model.duration import words
-from spotkeeper.model.event import Event, What, this_life
+from spotkeeper.model.journal_entry import Event, What, this_life
 from spotkeeper.model.machine import Machine
 from spotkeeper.model.money import parse_usd, plain
-from spotkeeper.model.naming import (
+from spotkeeper.model.schedule import GuardCall, Schedule
+from spotkeeper.model.tags import (
     NAME_PATTERN,
     TAG_BUDGET,
     TAG_GUARD,
@@ -27,7 +28,6 @@ from spotkeeper.model.naming import (
     parse_tag_time,
     tag_time,
 )
-from spotkeeper.model.schedule import GuardCall, Schedule
 
 #: The guard that is outside of the machine: EventBridge Scheduler.
 SCHEDULER = "scheduler"

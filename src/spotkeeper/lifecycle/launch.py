@@ -14,20 +14,20 @@ from spotkeeper.errors import (
     StaleToken,
     Unreachable,
 )
-from spotkeeper.lifecycle.claim import Claimant
-from spotkeeper.lifecycle.ground import Ground, GroundKeeper
+from spotkeeper.lifecycle.name_claim import Claimant
 from spotkeeper.lifecycle.patience import looks
 from spotkeeper.lifecycle.plan import Candidate, Plan, disk_gib
 from spotkeeper.lifecycle.ports import Holding, LaunchOrder, Outside
+from spotkeeper.lifecycle.prerequisites import Ground, GroundKeeper
 from spotkeeper.lifecycle.presence import machines, name_taken, refuse_taken
 from spotkeeper.lifecycle.token import client_token
 from spotkeeper.lifecycle.userdata import compose, guard_values
-from spotkeeper.model.event import VISIBILITY_WINDOW, Event, What, attempts
 from spotkeeper.model.instance_type import InstanceType
+from spotkeeper.model.journal_entry import VISIBILITY_WINDOW, Event, What, attempts
 from spotkeeper.model.machine import Instance
-from spotkeeper.model.naming import TAG_CLAIM, TAG_USER, machine_tags
 from spotkeeper.model.pool import Pool
 from spotkeeper.model.quota import quota_family
+from spotkeeper.model.tags import TAG_CLAIM, TAG_USER, machine_tags
 
 #: A refusal with one of these scopes leaves other pools worth a try; all others stop the launch.
 TRY_NEXT = frozenset({Scope.ZONE, Scope.TYPE_IN_REGION, Scope.REGION})

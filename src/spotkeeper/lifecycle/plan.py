@@ -15,15 +15,15 @@ from spotkeeper.model.duration import words
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.max_price import MaxPrice
 from spotkeeper.model.money import plain, usd_per_day
-from spotkeeper.model.naming import (
+from spotkeeper.model.need import Need
+from spotkeeper.model.offer import Offer, Ranking
+from spotkeeper.model.tags import (
     MAX_TAG_VALUE_LENGTH,
     MAX_TAGS,
     TAG_KEY_PATTERN,
     TAG_PREFIX,
     is_name,
 )
-from spotkeeper.model.need import Need
-from spotkeeper.model.offer import Offer, Ranking
 
 #: How long a machine lives unless told otherwise: a forgotten one costs a day at the most.
 DEFAULT_LIFE = timedelta(hours=24)

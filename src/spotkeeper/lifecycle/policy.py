@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from spotkeeper.errors import BadInput
 from spotkeeper.lifecycle.guard import DEFAULT_ROLE
-from spotkeeper.model.naming import TAG_MANAGED, Caller, home_region
+from spotkeeper.model.tags import TAG_MANAGED, Caller, home_region
 
 MARKET = (
     "ec2:DescribeRegions",

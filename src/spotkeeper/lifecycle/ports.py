@@ -9,14 +9,14 @@ from enum import StrEnum
 from typing import Protocol
 
 from spotkeeper.model.disk import Disk
-from spotkeeper.model.event import Event
+from spotkeeper.model.journal_entry import Event
 from spotkeeper.model.machine import Instance, Kind, Volume
-from spotkeeper.model.naming import TAG_CLAIM, TAG_LAUNCH, Caller, tagged_name
 from spotkeeper.model.place import Zone
 from spotkeeper.model.pool import Pool
 from spotkeeper.model.quota import QuotaFamily
 from spotkeeper.model.schedule import Schedule
 from spotkeeper.model.spot_request import SpotRequest
+from spotkeeper.model.tags import TAG_CLAIM, TAG_LAUNCH, Caller, tagged_name
 
 
 class OnInterruption(StrEnum):

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from spotkeeper.errors import Busy, NameTaken
 from spotkeeper.lifecycle.ports import Cloud, Holding, Journal, ThingKind
 from spotkeeper.model.machine import Machine, pair
-from spotkeeper.model.naming import TAG_NAME, TAG_OWNER
+from spotkeeper.model.tags import TAG_NAME, TAG_OWNER
 
 #: Kinds of things that cost money.
 BILLED = frozenset({ThingKind.REQUEST, ThingKind.INSTANCE, ThingKind.VOLUME})

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from spotkeeper.lifecycle.claim import known_nonces
-from spotkeeper.lifecycle.giveback import GiveBack, Outcome
+from spotkeeper.lifecycle.name_claim import known_nonces
 from spotkeeper.lifecycle.ports import Journal
-from spotkeeper.model.event import (
+from spotkeeper.lifecycle.teardown import GiveBack, Outcome
+from spotkeeper.model.journal_entry import (
     VISIBILITY_WINDOW,
     Event,
     is_damaged,

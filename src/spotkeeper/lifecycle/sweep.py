@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from spotkeeper.lifecycle.claim import YOUNG as CLAIM_YOUNG
-from spotkeeper.lifecycle.claim import known_nonces
 from spotkeeper.lifecycle.guard import parts_of, thing_of
+from spotkeeper.lifecycle.name_claim import YOUNG as CLAIM_YOUNG
+from spotkeeper.lifecycle.name_claim import known_nonces
 from spotkeeper.lifecycle.ports import Possession, Thing, ThingKind
-from spotkeeper.model import event
-from spotkeeper.model.event import VISIBILITY_WINDOW, Event
-from spotkeeper.model.naming import (
+from spotkeeper.model import journal_entry
+from spotkeeper.model.journal_entry import VISIBILITY_WINDOW, Event
+from spotkeeper.model.schedule import Schedule
+from spotkeeper.model.tags import (
     TAG_CLAIM,
     TAG_DEADLINE,
     TAG_LAUNCH,
@@ -24,7 +25,6 @@ from spotkeeper.model.naming import (
     TAG_OWNER,
     parse_tag_time,
 )
-from spotkeeper.model.schedule import Schedule
 
 #: What runs, or may launch what runs.
 MACHINES = frozenset({ThingKind.INSTANCE, ThingKind.REQUEST})
@@ -77,7 +77,7 @@ def is_ours(possession: Possession, owner: str) -> bool:
 def is_remembered(possession: Possession, events: Sequence[Event]) -> bool:
     """Whether a launch of this computer made it: another one may have come to the same token, but
     to no claim of ours."""
-    known = possession.launch in event.known_tokens(events)
+    known = possession.launch in journal_entry.known_tokens(events)
     return known and (not possession.claim or possession.claim in known_nonces(events))
 
 
@@ -164,7 +164,7 @@ class _Bench:
         if self._is_young(born):
             return Verdict.YOUNG, f"made a moment ago, not by this computer; {_again(born)}"
         passed = self._passed(possession)
-        if event.is_damaged(events) and not passed:
+        if journal_entry.is_damaged(events) and not passed:
             told = f"the journal of {name} cannot be read; if unwanted, run `spot down {name}`"
             return Verdict.UNREAD, told
         return Verdict.UNWANTED, passed or "launched elsewhere, or forgotten here"
@@ -172,8 +172,10 @@ class _Bench:
     def _of_known(self, possession: Possession, events: Sequence[Event]) -> tuple[Verdict, str]:
         """A thing of a launch that the journal tells of."""
         launch = possession.launch
-        if launch in event.ready_tokens(events):
-            if not self._lives(possession) and not self._is_young(event.last_intent_at(events)):
+        if launch in journal_entry.ready_tokens(events):
+            if not self._lives(possession) and not self._is_young(
+                journal_entry.last_intent_at(events)
+            ):
                 return Verdict.UNWANTED, "its machine is gone"
             passed = self._passed(possession)
             if passed:
@@ -181,7 +183,7 @@ class _Bench:
             deadline = self._deadline(possession)
             until = f"until {deadline:%Y-%m-%d %H:%M} UTC" if deadline else "without a deadline"
             return Verdict.KEPT, f"{possession.name} is yours {until}"
-        if launch in event.given_back(events):
+        if launch in journal_entry.given_back(events):
             return Verdict.UNWANTED, "it was given back already"
         return Verdict.UNWANTED, "its launch never finished"
 
@@ -196,8 +198,11 @@ class _Bench:
         events = self._memory.of(name)
         begun, limit = possession.born, CLAIM_YOUNG
         if possession.claim in known_nonces(events):
-            ready = event.ready_tokens(events)
-            begun, limit = event.last_intent_at(events) if ready else None, VISIBILITY_WINDOW
+            ready = journal_entry.ready_tokens(events)
+            begun, limit = (
+                journal_entry.last_intent_at(events) if ready else None,
+                VISIBILITY_WINDOW,
+            )
         if self._is_young(begun, limit):
             return Verdict.YOUNG, f"a launch of {name} may use it; {_again(begun, limit)}"
         hidden = self._may_hide(possession)
@@ -212,8 +217,8 @@ class _Bench:
         if any(each.thing.kind in MACHINES for each in mine):
             return []
         events = self._memory.of(claim.name)
-        if claim.claim in known_nonces(events) and not event.is_damaged(events):
-            return sorted(self._unseen.intersection(event.regions(events)))
+        if claim.claim in known_nonces(events) and not journal_entry.is_damaged(events):
+            return sorted(self._unseen.intersection(journal_entry.regions(events)))
         return sorted(self._unseen)
 
     def _of_shared(self, possession: Possession) -> tuple[Verdict, str]:
@@ -223,7 +228,9 @@ class _Bench:
         verdict = self._best(each for each in here if each.thing.kind in MACHINES)
         if verdict is not None:
             return verdict, f"a machine in {region} uses it"
-        if any(region in event.regions(self._memory.of(name)) for name in self._memory.held):
+        if any(
+            region in journal_entry.regions(self._memory.of(name)) for name in self._memory.held
+        ):
             return Verdict.SPARED, f"another spot command is working in {region}"
         claims = [each for each in self._ours if _is_claim(each)]
         if any(self._of_claim(each)[0] is Verdict.YOUNG for each in claims):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from spotkeeper.lifecycle.ports import Observation
-from spotkeeper.model.event import (
+from spotkeeper.model.journal_entry import (
     VISIBILITY_WINDOW,
     Event,
     What,
@@ -14,7 +14,7 @@ from spotkeeper.model.event import (
     this_life,
     unfinished,
 )
-from spotkeeper.model.naming import TAG_CLAIM, TAG_LAUNCH
+from spotkeeper.model.tags import TAG_CLAIM, TAG_LAUNCH
 
 
 @dataclass(frozen=True, slots=True)

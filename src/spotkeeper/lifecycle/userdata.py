@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from spotkeeper.errors import BadInput
-from spotkeeper.model.naming import tag_time
+from spotkeeper.model.tags import tag_time
 
 #: EC2's limit on user data before base64 encoding.
 MAX_BYTES = 16 * 1024

@@ -13,7 +13,7 @@ from typing import Any, TypeGuard
 
 from spotkeeper.market.derived import Derived
 from spotkeeper.model.instance_type import MIB_PER_GIB, InstanceType
-from spotkeeper.model.odds import Band
+from spotkeeper.model.risk import Band
 
 LINUX_SYSTEM = "Linux"
 MOST_BANDS = 20

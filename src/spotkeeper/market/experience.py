@@ -11,8 +11,8 @@ from typing import Protocol
 
 from spotkeeper.errors import NoCapacity
 from spotkeeper.market.risk import Experience, Experiences, faded_hours
-from spotkeeper.model.event import Event, What
-from spotkeeper.model.odds import TypeInZone
+from spotkeeper.model.journal_entry import Event, What
+from spotkeeper.model.risk import TypeInZone
 
 
 class Stretch(Protocol):

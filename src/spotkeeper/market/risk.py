@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from spotkeeper.market.advisor import Advisor
 from spotkeeper.market.derived import Derived
-from spotkeeper.model.odds import Band, HazardSteps, RegionOdds, TypeInZone, Work
+from spotkeeper.model.risk import Band, HazardSteps, RegionOdds, TypeInZone, Work
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)

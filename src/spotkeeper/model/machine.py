@@ -6,15 +6,6 @@ from datetime import datetime
 from enum import StrEnum
 
 from spotkeeper.model.disk import Disk
-from spotkeeper.model.naming import (
-    TAG_DEADLINE,
-    TAG_KIND,
-    TAG_LAUNCH,
-    TAG_USER,
-    is_login,
-    parse_tag_time,
-    tagged_name,
-)
 from spotkeeper.model.spot_request import (
     BEING_FULFILLED,
     ENDED_BY_USER,
@@ -23,6 +14,15 @@ from spotkeeper.model.spot_request import (
     TAKEN_AT_NOTICE,
     RequestState,
     SpotRequest,
+)
+from spotkeeper.model.tags import (
+    TAG_DEADLINE,
+    TAG_KIND,
+    TAG_LAUNCH,
+    TAG_USER,
+    is_login,
+    parse_tag_time,
+    tagged_name,
 )
 
 

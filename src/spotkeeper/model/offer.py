@@ -9,8 +9,8 @@ from typing import Generic, NamedTuple, TypeVar
 
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.money import saving_percent
-from spotkeeper.model.odds import HazardSteps, Work
 from spotkeeper.model.pool import Pool
+from spotkeeper.model.risk import HazardSteps, Work
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from typing import NamedTuple
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.money import plain
 from spotkeeper.model.need import Need
-from spotkeeper.model.odds import UNKNOWN, RegionOdds, Work
 from spotkeeper.model.offer import Refusal, SortBy
 from spotkeeper.model.price_table import PriceTable, Row, type_of
+from spotkeeper.model.risk import UNKNOWN, RegionOdds, Work
 from spotkeeper.ranking.rules import first_refusal, type_rules
 
 MAX_USD_PER_HOUR = 100_000.0

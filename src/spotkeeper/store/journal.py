@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from spotkeeper.errors import Busy, StoreProblem
-from spotkeeper.model.event import Event
-from spotkeeper.model.naming import is_name
+from spotkeeper.model.journal_entry import Event
+from spotkeeper.model.tags import is_name
 from spotkeeper.store import journal_lines
 from spotkeeper.store.folders import (
     open_private,

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from spotkeeper.model.event import Event, What
+from spotkeeper.model.journal_entry import Event, What
 
 #: 1 had no READY: whatever it launched was taken for ready.
 VERSION = 2

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from spotkeeper.errors import BadInput
 from spotkeeper.model.duration import parse_duration
-from spotkeeper.model.odds import Work
+from spotkeeper.model.risk import Work
 
 DEFAULT_FILE = "spot.toml"
 

@@ -19,7 +19,7 @@ import pytest
 
 from spotkeeper.agent import boot_script
 from spotkeeper.lifecycle.userdata import compose
-from spotkeeper.model.naming import tag_time
+from spotkeeper.model.tags import tag_time
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="the agent runs on Linux only")
 

@@ -8,10 +8,10 @@ import pytest
 from tests.unit.model.make import NOON
 
 from spotkeeper.cli import history
-from spotkeeper.cli.choices import Choices
+from spotkeeper.cli.context import Choices
 from spotkeeper.costs.history import Chapter
 from spotkeeper.costs.usage import Interval
-from spotkeeper.keeper.answers import History
+from spotkeeper.keeper.results import History
 
 RAN = Interval(
     "us-east-1", "us-east-1a", "g5.xlarge", NOON - timedelta(hours=2), NOON, interrupted=True

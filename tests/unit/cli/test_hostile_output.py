@@ -27,14 +27,14 @@ from spotkeeper.cli import (
     render,
     sandbox_verbs,
 )
-from spotkeeper.cli.choices import Choices
+from spotkeeper.cli.context import Choices
 from spotkeeper.cli.machines import show_list, show_one
-from spotkeeper.cli.talk import TerminalTalk
+from spotkeeper.cli.terminal import TerminalTalk
 from spotkeeper.cli.text import plain_text
 from spotkeeper.errors import SpotkeeperError, without_secrets
-from spotkeeper.keeper.answers import Listing, MachineReport
 from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.price_files import PriceHistory
+from spotkeeper.keeper.results import Listing, MachineReport
 from spotkeeper.lifecycle.plan import Candidate, Plan, Wish
 from spotkeeper.market.series import PoolHistory, series
 from spotkeeper.model.instance_type import Gpus

@@ -10,9 +10,9 @@ from rich.console import Console
 from tests.unit.model.make import offer, pool
 
 from spotkeeper.cli import cache, comparison, price_history, render
-from spotkeeper.cli.choices import Choices
-from spotkeeper.keeper.answers import Comparison, PriceRow
+from spotkeeper.cli.context import Choices
 from spotkeeper.keeper.price_files import PriceHistory
+from spotkeeper.keeper.results import Comparison, PriceRow
 from spotkeeper.market.series import PoolHistory, series
 from spotkeeper.model.max_price import MaxPrice
 from spotkeeper.model.place import Zone

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from tests.unit.model.make import NOON, hardware, offer, pool
 
 from spotkeeper.cli import offers, records, render
-from spotkeeper.cli.choices import Choices
-from spotkeeper.model.odds import Band, HazardSteps, Work
+from spotkeeper.cli.context import Choices
 from spotkeeper.model.offer import Explanation, Offer, Ranking, Source
+from spotkeeper.model.risk import Band, HazardSteps, Work
 
 LONG = replace(
     offer("12.3456", on_demand="43.9296", at=pool("c7i-flex.metal-24x", "ap-southeast-1a")),

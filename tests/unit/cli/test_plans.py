@@ -10,7 +10,7 @@ import pytest
 from tests.unit.model.make import NOON, offer, pool
 
 from spotkeeper.cli.plans import say_plan
-from spotkeeper.cli.talk import TerminalTalk
+from spotkeeper.cli.terminal import TerminalTalk
 from spotkeeper.lifecycle.plan import Candidate, Plan, Wish
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.need import Need

@@ -10,10 +10,10 @@ from tests.unit.model.make import A10G, NOON, hardware, instance, offer, pool, r
 
 from spotkeeper.cli import records
 from spotkeeper.costs.report import Cost
-from spotkeeper.keeper.answers import MachineReport, PriceRow
+from spotkeeper.keeper.results import MachineReport, PriceRow
 from spotkeeper.lifecycle.doctor import Check, Verdict
-from spotkeeper.lifecycle.giveback import Outcome
 from spotkeeper.lifecycle.ports import Leftover, Thing, ThingKind
+from spotkeeper.lifecycle.teardown import Outcome
 from spotkeeper.model.machine import Machine
 from spotkeeper.model.offer import Refusal
 from spotkeeper.ssh.shell import Login

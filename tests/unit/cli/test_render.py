@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from spotkeeper.cli import render
-from spotkeeper.cli.choices import Choices
+from spotkeeper.cli.context import Choices
 
 HOSTILE = "\x1b[31mred\x07\u202e"
 ROWS: list[dict[str, Any]] = [

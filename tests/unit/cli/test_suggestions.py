@@ -7,7 +7,7 @@ import pytest
 from tests.unit.model.make import NOON
 
 from spotkeeper.cli import suggestions
-from spotkeeper.model.event import Event, What
+from spotkeeper.model.journal_entry import Event, What
 from spotkeeper.store.folders import Folders
 from spotkeeper.store.journal import FileJournal
 

@@ -12,8 +12,8 @@ from tests.fakes.clock import FIRST_DAY as NOW
 from tests.unit.lifecycle.test_sweep import REGION, thing
 
 from spotkeeper.cli import sweepings
-from spotkeeper.cli.choices import Choices
-from spotkeeper.keeper.answers import Swept
+from spotkeeper.cli.context import Choices
+from spotkeeper.keeper.results import Swept
 from spotkeeper.lifecycle.ports import Leftover, Possession, Thing, ThingKind
 from spotkeeper.lifecycle.strangers import Stranger
 from spotkeeper.lifecycle.sweep import Judgement, Verdict

@@ -6,7 +6,7 @@ import pytest
 from tests.unit.model.make import NOON
 
 from spotkeeper.costs.history import Chapter, chapters
-from spotkeeper.model.event import Event, What
+from spotkeeper.model.journal_entry import Event, What
 
 NOW = NOON + timedelta(days=1)
 POOL = {"region": "us-east-1", "zone": "us-east-1a", "type": "g5.xlarge", "instance": "i-1"}

@@ -8,7 +8,7 @@ import pytest
 from tests.unit.model.make import NOON, instance, request
 
 from spotkeeper.costs.usage import Interval, intervals, sighting
-from spotkeeper.model.event import Event, What
+from spotkeeper.model.journal_entry import Event, What
 from spotkeeper.model.machine import Instance, InstanceState, Machine
 
 HOUR = timedelta(hours=1)

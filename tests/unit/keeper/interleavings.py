@@ -15,9 +15,9 @@ from tests.fakes.fate import Crash, Fate
 from tests.fakes.journal import MemoryJournal
 
 from spotkeeper.errors import Busy, NotFound, SpotkeeperError
-from spotkeeper.keeper.answers import MachineReport
 from spotkeeper.keeper.keeper import Keeper
-from spotkeeper.lifecycle.claim import YOUNG
+from spotkeeper.keeper.results import MachineReport
+from spotkeeper.lifecycle.name_claim import YOUNG
 from spotkeeper.lifecycle.plan import Wish
 from spotkeeper.model.machine import ENDED, Kind
 from spotkeeper.model.need import Need

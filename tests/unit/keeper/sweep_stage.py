@@ -13,13 +13,13 @@ from tests.fakes.journal import MemoryJournal
 from tests.fakes.things import Tagged
 
 from spotkeeper.errors import SpotkeeperError
-from spotkeeper.keeper.answers import Swept
 from spotkeeper.keeper.keeper import Keeper
+from spotkeeper.keeper.results import Swept
 from spotkeeper.lifecycle.plan import Wish
 from spotkeeper.lifecycle.ports import ThingKind
 from spotkeeper.lifecycle.sweep import Verdict
-from spotkeeper.model.naming import machine_tags
 from spotkeeper.model.need import Need
+from spotkeeper.model.tags import machine_tags
 
 REGION = geography.REGION
 WINDOW = timedelta(minutes=5, seconds=1)

@@ -7,7 +7,7 @@ from tests.fakes.journal import MemoryJournal
 from tests.unit.model.make import NOON
 
 from spotkeeper.keeper.experience import learnt
-from spotkeeper.model.event import Event, What
+from spotkeeper.model.journal_entry import Event, What
 
 POOL = ("g5.xlarge", "us-east-1a")
 HOUR = timedelta(hours=1)

@@ -12,7 +12,7 @@ from tests.fakes.journal import MemoryJournal
 from spotkeeper.errors import NameTaken, StoreProblem
 from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.lifecycle.plan import Wish
-from spotkeeper.model.event import Event, What
+from spotkeeper.model.journal_entry import Event, What
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.need import Need
 

@@ -10,9 +10,9 @@ from tests.fakes.cloud import FakeCloud
 from tests.fakes.journal import MemoryJournal
 
 from spotkeeper.errors import NotFound, Unreachable
-from spotkeeper.keeper.answers import History
 from spotkeeper.keeper.keeper import Keeper
-from spotkeeper.model.event import Event, What
+from spotkeeper.keeper.results import History
+from spotkeeper.model.journal_entry import Event, What
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from tests.fakes.threads import without_threads
 from tests.unit.keeper.interleavings import DELAYS_SECONDS, Command, Play, Stage, breaches
 
 from spotkeeper.errors import NameTaken
-from spotkeeper.keeper.answers import MachineReport
-from spotkeeper.lifecycle.claim import Claimant, known_nonces
+from spotkeeper.keeper.results import MachineReport
+from spotkeeper.lifecycle.name_claim import Claimant, known_nonces
 from spotkeeper.lifecycle.ports import Claim
 
 VERBS = (

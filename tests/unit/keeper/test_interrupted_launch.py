@@ -14,8 +14,8 @@ from tests.fakes.journal import MemoryJournal
 
 from spotkeeper.errors import Interrupted, LeftBehind, SpotkeeperError, Unreachable
 from spotkeeper.lifecycle.plan import Wish
-from spotkeeper.model.naming import TAG_VPC, shared_tags
 from spotkeeper.model.need import Need
+from spotkeeper.model.tags import TAG_VPC, shared_tags
 
 LIFE = ("i-", "sir-", "vol-")
 

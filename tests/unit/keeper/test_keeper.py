@@ -21,13 +21,13 @@ from spotkeeper.errors import (
     SpotkeeperError,
     Unreachable,
 )
-from spotkeeper.keeper.answers import MachineReport
 from spotkeeper.keeper.keeper import Keeper
+from spotkeeper.keeper.results import MachineReport
 from spotkeeper.lifecycle.plan import Wish
-from spotkeeper.model.event import What
+from spotkeeper.model.journal_entry import What
 from spotkeeper.model.machine import InstanceState
-from spotkeeper.model.naming import TAG_OWNER
 from spotkeeper.model.need import Need
+from spotkeeper.model.tags import TAG_OWNER
 
 REGION = geography.REGION
 CHANGING = {"run", "create_group", "import_key", "open_ssh", "retag", "terminate", "cancel"}

@@ -18,9 +18,9 @@ from tests.unit.keeper.histories import NAME, Life
 
 from spotkeeper.lifecycle.plan import Wish
 from spotkeeper.model.machine import ENDED
-from spotkeeper.model.naming import TAG_NAME
 from spotkeeper.model.need import Need
 from spotkeeper.model.spot_request import RequestState
+from spotkeeper.model.tags import TAG_NAME
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tests.fakes.edges import edges, home_with_key
 from tests.fakes.market import FakeFeeds
 
 from spotkeeper.errors import BadInput, Interrupted, NoOffers, Unreachable
-from spotkeeper.keeper.finding import Finding
+from spotkeeper.keeper.find import Finding
 from spotkeeper.keeper.prices import Prices
 from spotkeeper.market.feeds import Progress
 from spotkeeper.market.market import Market

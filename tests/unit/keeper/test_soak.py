@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from tests.unit.keeper.year import lived
 
-from spotkeeper.keeper.sweeping import Sweeping
-from spotkeeper.lifecycle.giveback import GiveBack
+from spotkeeper.keeper.sweep import Sweeping
+from spotkeeper.lifecycle.teardown import GiveBack
 
 WEEK, SPRING, YEAR = 7, 120, 365
 SEEDS, SEEDS_OF_A_SHARD = 1000, 25

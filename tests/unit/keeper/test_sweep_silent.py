@@ -9,12 +9,12 @@ from tests.fakes.threads import without_threads
 from tests.unit.keeper.sweep_stage import WINDOW, Stage, verdicts
 
 from spotkeeper.errors import NameTaken, PermissionDenied, Refused, SpotkeeperError
-from spotkeeper.keeper.answers import Swept
+from spotkeeper.keeper.results import Swept
 from spotkeeper.lifecycle.plan import Wish
 from spotkeeper.lifecycle.ports import Survey, ThingKind
 from spotkeeper.lifecycle.sweep import Verdict
-from spotkeeper.model.naming import TAG_NAME
 from spotkeeper.model.need import Need
+from spotkeeper.model.tags import TAG_NAME
 
 FAR = "eu-west-1"
 

@@ -16,13 +16,13 @@ from tests.fakes.talk import FakeTalk
 
 from spotkeeper.errors import NameTaken, PermissionDenied, RegionNotEnabled, SpotkeeperError
 from spotkeeper.keeper.keeper import Keeper
-from spotkeeper.lifecycle.claim import LAUNCH_WITHIN, YOUNG, claim_title
+from spotkeeper.lifecycle.name_claim import LAUNCH_WITHIN, YOUNG, claim_title
 from spotkeeper.lifecycle.plan import Plan, Wish
 from spotkeeper.lifecycle.ports import Claim, Clock
-from spotkeeper.model.event import VISIBILITY_WINDOW, is_open, is_settling
+from spotkeeper.model.journal_entry import VISIBILITY_WINDOW, is_open, is_settling
 from spotkeeper.model.machine import ENDED, InstanceState
-from spotkeeper.model.naming import TAG_CLAIM, claim_tags
 from spotkeeper.model.need import Need
+from spotkeeper.model.tags import TAG_CLAIM, claim_tags
 
 
 class Two:

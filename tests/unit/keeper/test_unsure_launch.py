@@ -13,7 +13,7 @@ from tests.unit.keeper.sweep_stage import Stage, killed
 from spotkeeper.errors import NameTaken, SpotkeeperError, StoreProblem, Throttled, Unreachable
 from spotkeeper.lifecycle.plan import Wish
 from spotkeeper.lifecycle.ports import Clock
-from spotkeeper.model.event import VISIBILITY_WINDOW, unfinished
+from spotkeeper.model.journal_entry import VISIBILITY_WINDOW, unfinished
 from spotkeeper.model.machine import ENDED
 from spotkeeper.model.need import Need
 

@@ -19,13 +19,13 @@ from tests.fakes.journal import MemoryJournal
 from tests.unit.keeper.year_world import World, alive, deadline_of
 
 from spotkeeper.errors import SpotkeeperError
-from spotkeeper.keeper.answers import Farewell, MachineReport, Swept
 from spotkeeper.keeper.keeper import Keeper
+from spotkeeper.keeper.results import Farewell, MachineReport, Swept
 from spotkeeper.lifecycle.plan import Wish
-from spotkeeper.model.event import Event, What, this_life
+from spotkeeper.model.journal_entry import Event, What, this_life
 from spotkeeper.model.machine import Kind
-from spotkeeper.model.naming import Caller
 from spotkeeper.model.need import Need
+from spotkeeper.model.tags import Caller
 
 FAULTY = 0.02
 DAY, WINDOW = timedelta(days=1), timedelta(minutes=11)

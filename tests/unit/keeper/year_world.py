@@ -17,11 +17,11 @@ from tests.fakes.threads import without_threads
 from tests.unit.keeper.year_weather import Weather
 
 from spotkeeper.costs.report import FREE_WHEN_INTERRUPTED_WITHIN, SHORTEST
-from spotkeeper.lifecycle import claim
+from spotkeeper.lifecycle import name_claim
 from spotkeeper.lifecycle.ports import ThingKind
 from spotkeeper.model.machine import ENDED, InstanceState, Kind
-from spotkeeper.model.naming import TAG_DEADLINE, TAG_NAME, TAG_OWNER, parse_tag_time
 from spotkeeper.model.spot_request import RequestState
+from spotkeeper.model.tags import TAG_DEADLINE, TAG_NAME, TAG_OWNER, parse_tag_time
 
 DELAYS_SECONDS = (0, 5, 120, 300)
 #: EC2 forgets what ended, and the client tokens with it.
@@ -68,7 +68,7 @@ class World:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Server, "become", noted)
-            patch.setattr(claim, "secrets", SimpleNamespace(token_hex=token_hex))
+            patch.setattr(name_claim, "secrets", SimpleNamespace(token_hex=token_hex))
             without_threads(patch)
             yield
 

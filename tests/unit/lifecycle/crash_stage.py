@@ -15,16 +15,16 @@ from tests.fakes.journal import MemoryJournal
 from tests.fakes.things import Tagged
 
 from spotkeeper.errors import SpotkeeperError
-from spotkeeper.keeper.answers import Swept
 from spotkeeper.keeper.keeper import Keeper
+from spotkeeper.keeper.results import Swept
 from spotkeeper.lifecycle.guard import SCHEDULER
 from spotkeeper.lifecycle.plan import Wish
 from spotkeeper.lifecycle.ports import ThingKind
-from spotkeeper.model.event import VISIBILITY_WINDOW
+from spotkeeper.model.journal_entry import VISIBILITY_WINDOW
 from spotkeeper.model.machine import ENDED, Kind
-from spotkeeper.model.naming import TAG_NAME, TAG_OWNER
 from spotkeeper.model.need import Need
 from spotkeeper.model.schedule import GuardCall, Schedule
+from spotkeeper.model.tags import TAG_NAME, TAG_OWNER
 
 NAME = "dev"
 A_LITTLE_LONGER = VISIBILITY_WINDOW + timedelta(seconds=1)

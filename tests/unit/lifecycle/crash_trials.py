@@ -18,11 +18,11 @@ from tests.fakes.fate import Blow, Crash, Fate, Struck
 from tests.unit.lifecycle.crash_stage import A_LITTLE_LONGER, NAME, Stage, World
 
 from spotkeeper.errors import NotFound, SpotkeeperError
-from spotkeeper.keeper.answers import Farewell, Swept
+from spotkeeper.keeper.results import Farewell, Swept
 from spotkeeper.lifecycle.guard import SCHEDULER
 from spotkeeper.lifecycle.sweep import Verdict
-from spotkeeper.model.event import LONGEST_CALL, What
-from spotkeeper.model.naming import TAG_GUARD
+from spotkeeper.model.journal_entry import LONGEST_CALL, What
+from spotkeeper.model.tags import TAG_GUARD
 
 DELAYS_SECONDS = (0, 5, 120, 300)
 MOST_DOWNS = 3

@@ -13,18 +13,18 @@ from tests.fakes.threads import without_threads
 from tests.unit.lifecycle.crash_stage import SOMEBODY, World
 from tests.unit.lifecycle.crash_trials import Theatre, Trial, singles
 
-from spotkeeper.keeper.guarding import Guarding
-from spotkeeper.keeper.launching import Launching
-from spotkeeper.keeper.sweeping import Sweeping
-from spotkeeper.lifecycle import giveback, guard, launch, sweep
-from spotkeeper.lifecycle.clearing import Share
-from spotkeeper.lifecycle.giveback import Actions, GiveBack, Outcome
+from spotkeeper.keeper.deadline import Guarding
+from spotkeeper.keeper.sweep import Sweeping
+from spotkeeper.keeper.up import Launching
+from spotkeeper.lifecycle import guard, launch, sweep, teardown
 from spotkeeper.lifecycle.launch import Launcher
 from spotkeeper.lifecycle.ports import Claim, Survey, ThingKind
+from spotkeeper.lifecycle.sweep_order import Share
 from spotkeeper.lifecycle.target import Target
+from spotkeeper.lifecycle.teardown import Actions, GiveBack, Outcome
 from spotkeeper.lifecycle.token import short_hash
-from spotkeeper.model import event
-from spotkeeper.model.event import Event, What, regions
+from spotkeeper.model import journal_entry
+from spotkeeper.model.journal_entry import Event, What, regions
 from spotkeeper.model.machine import Instance
 from spotkeeper.model.pool import Pool
 
@@ -141,7 +141,7 @@ def one_look_only(patch: Patch) -> World:
 
 
 def no_window(patch: Patch) -> World:
-    patch.setattr(giveback, "VISIBILITY_WINDOW", timedelta(0))
+    patch.setattr(teardown, "VISIBILITY_WINDOW", timedelta(0))
     return World()
 
 
@@ -165,8 +165,8 @@ def settled_before_it_ends(patch: Patch) -> World:
 
 
 def volumes_are_forgotten(patch: Patch) -> World:
-    decide = giveback.next_actions
-    patch.setattr(giveback, "next_actions", lambda seen, _: decide(seen, ()))
+    decide = teardown.next_actions
+    patch.setattr(teardown, "next_actions", lambda seen, _: decide(seen, ()))
     return World()
 
 
@@ -230,7 +230,7 @@ def sweep_takes_the_guard_first(patch: Patch) -> World:
 
 
 def sweep_keeps_what_was_given_back(patch: Patch) -> World:
-    patch.setattr(event, "ready_tokens", event.known_tokens)
+    patch.setattr(journal_entry, "ready_tokens", journal_entry.known_tokens)
     return World()
 
 

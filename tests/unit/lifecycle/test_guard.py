@@ -11,9 +11,10 @@ from tests.unit.model.make import NOON, instance, request
 from spotkeeper.errors import BadInput, Refused
 from spotkeeper.lifecycle import guard
 from spotkeeper.lifecycle.guard import Guarded
-from spotkeeper.model.event import Event, What
+from spotkeeper.model.journal_entry import Event, What
 from spotkeeper.model.machine import Machine
-from spotkeeper.model.naming import (
+from spotkeeper.model.schedule import GuardCall
+from spotkeeper.model.tags import (
     TAG_BUDGET,
     TAG_DEADLINE,
     TAG_LAUNCH,
@@ -21,7 +22,6 @@ from spotkeeper.model.naming import (
     Caller,
     tag_time,
 )
-from spotkeeper.model.schedule import GuardCall
 
 HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
 TOKEN = "0123456789abcdef0123456789abcdef01234567"

@@ -29,16 +29,16 @@ from spotkeeper.errors import (
     StaleToken,
     Unreachable,
 )
-from spotkeeper.lifecycle.ground import GroundKeeper
 from spotkeeper.lifecycle.launch import Launcher
 from spotkeeper.lifecycle.plan import Wish
 from spotkeeper.lifecycle.ports import ThingKind
+from spotkeeper.lifecycle.prerequisites import GroundKeeper
 from spotkeeper.lifecycle.token import client_token
-from spotkeeper.model.event import What
+from spotkeeper.model.journal_entry import What
 from spotkeeper.model.machine import Instance, Kind
 from spotkeeper.model.max_price import MaxPrice
-from spotkeeper.model.naming import TAG_DEADLINE, TAG_LAUNCH, TAG_MANAGED, TAG_NAME, TAG_OWNER
 from spotkeeper.model.need import Need
+from spotkeeper.model.tags import TAG_DEADLINE, TAG_LAUNCH, TAG_MANAGED, TAG_NAME, TAG_OWNER
 
 A, B, C = (f"g5.xlarge@us-east-1{letter}" for letter in "abc")
 OTHER_TYPE = "g6.xlarge@us-east-1a"

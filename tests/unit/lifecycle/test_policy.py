@@ -7,7 +7,7 @@ import pytest
 
 from spotkeeper.errors import BadInput
 from spotkeeper.lifecycle import policy
-from spotkeeper.model.naming import Caller
+from spotkeeper.model.tags import Caller
 
 CALLER = Caller("123456789012", "arn:aws-cn:iam::123456789012:user/me", "aws-cn")
 REGION = "cn-north-1"

@@ -11,13 +11,13 @@ from tests.fakes.talk import FakeReach, FakeTalk
 
 from spotkeeper.errors import NoCapacity, NotFound, Refused
 from spotkeeper.lifecycle import power
-from spotkeeper.lifecycle.arming import Arming
+from spotkeeper.lifecycle.guard_schedules import Arming
 from spotkeeper.lifecycle.plan import DEFAULT_LIFE
 from spotkeeper.lifecycle.ports import LaunchOrder
 from spotkeeper.lifecycle.presence import machines
 from spotkeeper.lifecycle.wait import Waiter
 from spotkeeper.model.machine import InstanceState, Machine
-from spotkeeper.model.naming import TAG_DEADLINE
+from spotkeeper.model.tags import TAG_DEADLINE
 
 REGION = geography.REGION
 MINUTE = timedelta(minutes=1)

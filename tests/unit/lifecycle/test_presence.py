@@ -10,7 +10,7 @@ from tests.fakes.cloud import FakeCloud
 from spotkeeper.errors import NameTaken
 from spotkeeper.lifecycle.presence import machines, refuse_taken
 from spotkeeper.model.machine import Instance
-from spotkeeper.model.naming import TAG_OWNER
+from spotkeeper.model.tags import TAG_OWNER
 
 REGION = geography.REGION
 

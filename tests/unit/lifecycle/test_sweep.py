@@ -10,8 +10,9 @@ from tests.fakes.clock import FIRST_DAY as NOW
 
 from spotkeeper.lifecycle.ports import Possession, Thing, ThingKind
 from spotkeeper.lifecycle.sweep import Judgement, Memory, Verdict, as_possession, judge
-from spotkeeper.model.event import Event, What
-from spotkeeper.model.naming import (
+from spotkeeper.model.journal_entry import Event, What
+from spotkeeper.model.schedule import GuardCall, Schedule
+from spotkeeper.model.tags import (
     TAG_CLAIM,
     TAG_DEADLINE,
     TAG_LAUNCH,
@@ -20,7 +21,6 @@ from spotkeeper.model.naming import (
     TAG_OWNER,
     tag_time,
 )
-from spotkeeper.model.schedule import GuardCall, Schedule
 
 ME = "123456789012:user/me"
 REGION = "us-east-1"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spotkeeper.market.advisor import Advice, NoAdvisor, packed, read_advisor, read_sizes, unpacked
-from spotkeeper.model.odds import Band
+from spotkeeper.model.risk import Band
 
 REAL = Path(__file__).parents[3].parent / "shared/data/aws-spot-advisor-2025-06.json.gz"
 RANGES = [

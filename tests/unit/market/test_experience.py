@@ -7,7 +7,7 @@ import pytest
 from tests.unit.model.make import NOON
 
 from spotkeeper.market.experience import experiences, refusals
-from spotkeeper.model.event import Event, What
+from spotkeeper.model.journal_entry import Event, What
 
 A, B = ("g5.xlarge", "us-east-1a"), ("g5.xlarge", "us-east-1b")
 HOUR = timedelta(hours=1)

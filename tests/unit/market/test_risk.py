@@ -24,7 +24,7 @@ from spotkeeper.market.risk import (
     of_experience,
     of_score,
 )
-from spotkeeper.model.odds import Band, Work
+from spotkeeper.model.risk import Band, Work
 
 BANDS = (Band("<5%", 5), Band("5-10%", 11), Band("10-15%", 16), Band(">20%", 100))
 DAY = timedelta(days=1)

@@ -14,9 +14,9 @@ from tests.unit.model.make import NOON, hardware
 from spotkeeper.market.advisor import read_advisor
 from spotkeeper.market.risk import Experience, Known, OddsMaker, Scores
 from spotkeeper.model.need import Need
-from spotkeeper.model.odds import Band, RegionOdds, Work
 from spotkeeper.model.offer import SortBy
 from spotkeeper.model.price_table import PriceTable, Row
+from spotkeeper.model.risk import Band, RegionOdds, Work
 from spotkeeper.ranking.ranking import Facts, Shortlist, Wanted, shortlist
 
 REGION = "us-east-1"

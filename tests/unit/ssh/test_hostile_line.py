@@ -11,7 +11,7 @@ from tests import hostile
 from tests.unit.model.make import instance
 
 from spotkeeper.model.machine import Machine
-from spotkeeper.model.naming import TAG_USER
+from spotkeeper.model.tags import TAG_USER
 from spotkeeper.ssh import shell
 from spotkeeper.ssh.shell import Login
 

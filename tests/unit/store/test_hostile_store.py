@@ -10,7 +10,7 @@ from tests import hostile
 from tests.unit.model.make import NOON
 
 from spotkeeper.errors import BadInput
-from spotkeeper.model.event import Event, What
+from spotkeeper.model.journal_entry import Event, What
 from spotkeeper.store.cache import Cache
 from spotkeeper.store.journal import FileJournal
 from spotkeeper.store.price_files import read_dump

@@ -14,7 +14,7 @@ import pytest
 from tests.unit.model.make import NOON
 
 from spotkeeper.errors import StoreProblem
-from spotkeeper.model.event import Event, What
+from spotkeeper.model.journal_entry import Event, What
 from spotkeeper.store.journal import MAX_BYTES, FileJournal
 
 FIRST = Event(NOON, What.INTENT, {"token": "t1", "region": "us-east-1"})

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from tests.unit.model.make import NOON
 
-from spotkeeper.model.event import Event, What
+from spotkeeper.model.journal_entry import Event, What
 from spotkeeper.store.journal_lines import CUT, VERSION, TooNew, events, line
 
 FIRST = Event(NOON, What.INTENT, {"token": "t1", "region": "us-east-1"})

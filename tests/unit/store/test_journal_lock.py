@@ -11,7 +11,7 @@ import pytest
 from tests.unit.model.make import NOON
 
 from spotkeeper.errors import Busy
-from spotkeeper.model.event import Event, What
+from spotkeeper.model.journal_entry import Event, What
 from spotkeeper.store.folders import write_private
 from spotkeeper.store.journal import FileJournal
 

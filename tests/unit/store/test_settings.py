@@ -8,7 +8,7 @@ import pytest
 
 from spotkeeper.cli.up import command
 from spotkeeper.errors import BadInput
-from spotkeeper.model.odds import Work
+from spotkeeper.model.risk import Work
 from spotkeeper.store.settings import MACHINE_KEYS, Settings, load
 
 FULL = """

@@ -1,0 +1,173 @@
+"""Giving back, with what it all cost."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from decimal import Decimal
+
+from spotkeeper.costs.report import Cost, on_demand_usd
+from spotkeeper.costs.usage import Interval, intervals
+from spotkeeper.errors import Busy, CredentialsProblem, Interrupted, NotFound, SpotkeeperError
+from spotkeeper.keeper.machines import Look
+from spotkeeper.keeper.spending import spent_usd
+from spotkeeper.keeper.wiring import Edges, outside
+from spotkeeper.lifecycle import settle
+from spotkeeper.lifecycle.name_claim import claim_title
+from spotkeeper.lifecycle.ports import Talk
+from spotkeeper.lifecycle.presence import machines
+from spotkeeper.lifecycle.teardown import GiveBack, Outcome, left_behind
+from spotkeeper.model import journal_entry
+from spotkeeper.model.tags import is_name
+from spotkeeper.ssh import keys
+
+
+class Ending:
+    """Ends machines wherever they are and says what they cost."""
+
+    def __init__(self, edges: Edges, look: Look, talk: Talk) -> None:
+        self._edges = edges
+        self._look = look
+        self._talk = talk
+
+    def places(
+        self, name: str, in_regions: Sequence[str]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The regions where the name may have anything, and what to say of the closed ones.
+
+        A region that does not answer may have something. One that the caller may not look into
+        is only told of, unless the journal remembers it: many an account has such regions.
+
+        Raises:
+            NotFound: AWS lists nothing of the name and the journal has never heard of it.
+        """
+        if not is_name(name):
+            raise NotFound(f"{name!r} cannot be a machine's name")
+        places, failed = self._look.inhabited(in_regions, name)
+        closed = [each for each in failed if isinstance(each, CredentialsProblem)]
+        silent = [str(each.region) for each in failed if each not in closed]
+        events = self._edges.journal.read(name)
+        if not places and not events and not self._claimed(name):
+            unseen = ", ".join(str(each.region) for each in failed)
+            told = f" ({unseen} did not answer)" if unseen else ", and never was on this computer"
+            raise NotFound(f"There is no machine {name}{told}")
+        if journal_entry.is_damaged(events):  # it may own what is too young to be listed, anywhere
+            unlooked = {each.region for each in failed}
+            places = tuple(region for region in in_regions if region not in unlooked)
+        notes = tuple(f"{each.region} was not looked at: {each.message}" for each in closed)
+        return (*places, *silent), notes
+
+    def _claimed(self, name: str) -> bool:
+        """Whether a computer that this one does not know of claimed the name."""
+        names, title = self._edges.names, claim_title(self._look.owner, name)
+        try:
+            return names.holder(names.home(), title) is not None
+        except SpotkeeperError:
+            return False  # where nobody may look, nothing is claimed or ended either
+
+    def end(self, name: str, places: Sequence[str]) -> tuple[Outcome, Cost | None]:
+        """End all of a name in the given regions and in those that the journal remembers."""
+        journal = self._edges.journal
+        remembered = journal_entry.regions(journal.read(name))
+        self._take_note(name, (*places, *remembered))
+        seen = journal_entry.this_life(journal.read(name))
+        outcome = self.giveback().end(name, places)
+        if not outcome.left:
+            self._forget_files(name)
+        return outcome, self._cost(name, intervals(seen, until=self._edges.clock.now()))
+
+    def undo(
+        self,
+        name: str,
+        problem: BaseException,
+        made: frozenset[str],
+        given: Mapping[str, frozenset[str]],
+    ) -> SpotkeeperError:
+        """Give back what a failed launch made, known by its tokens and by the ids that EC2 gave it
+        in each region, and nothing else of the name; the error to raise, with what is left."""
+        if journal_entry.is_open(self._edges.journal.read(name)):
+            self._talk.say("giving back what was begun")
+            try:
+                outcome = self.giveback().end(name, (), only=made, given=given)
+            except KeyboardInterrupt:
+                return Interrupted(
+                    f"Interrupted twice: what was begun for {name} may still exist",
+                    next_step=f"Run `spot down {name}` to end it.",
+                )
+            if outcome.left:
+                return left_behind(outcome, f"{str(problem) or 'Interrupted'}. ")
+            if made:
+                self._forget_files(name)
+        if isinstance(problem, SpotkeeperError):
+            return problem
+        return Interrupted(
+            f"Interrupted; everything that EC2 lists of {name} was given back",
+            next_step=" ".join(self.unsure(name)) or "Nothing is left of it.",
+        )
+
+    def unsure(self, name: str) -> tuple[str, ...]:
+        """What to do about a launch whose outcome nobody knows yet; empty when all is known."""
+        events = self._edges.journal.read(name)
+        born = journal_entry.last_intent_at(events) if journal_entry.unfinished(events) else None
+        until = born + journal_entry.VISIBILITY_WINDOW if born else None
+        if until is None or until <= self._edges.clock.now():
+            return ()
+        return (
+            f"EC2 may still show what came of an unfinished launch of {name}: run `spot ls` after "
+            f"{until:%H:%M:%S} UTC, which ends it.",
+        )
+
+    def settle(self, looked: Sequence[str]) -> None:
+        """Close the journal of what was ended long enough ago, where all its regions answer and
+        nobody works on it."""
+        journal = self._edges.journal
+        for name in settle.due(journal, self._edges.clock.now()):
+            if set(journal_entry.regions(journal.read(name))) <= set(looked):
+                with suppress(Busy), journal.lock(name):
+                    settle.settle((name,), journal=journal, giveback=self.giveback())
+
+    def forget_unless_ready(self, name: str) -> None:
+        """Remove the files that a machine had, unless another one of the name is wanted."""
+        if not journal_entry.ready_tokens(self._edges.journal.read(name)):
+            self._forget_files(name)
+
+    def giveback(self) -> GiveBack:
+        """The lifecycle's own give-back for the caller."""
+        return GiveBack(self._look.owner, outside(self._edges, self._talk))
+
+    def _forget_files(self, name: str) -> None:
+        """The key that was made for the machine, and the host key it had."""
+        keys.forget_made_key(name, self._edges.folders.keys)
+        (self._edges.folders.known_hosts / name).unlink(missing_ok=True)
+
+    def _take_note(self, name: str, places: Sequence[str]) -> None:
+        for region in dict.fromkeys(places):
+            try:
+                for machine in machines(self._edges.cloud, region, self._look.owner, name):
+                    self._look.note(machine)
+            except SpotkeeperError:
+                continue  # the note is for the cost estimate only; ending comes first
+
+    def _cost(self, name: str, stretches: Sequence[Interval]) -> Cost | None:
+        if not stretches:
+            return None
+        try:
+            spot = spent_usd(stretches, self._edges.prices)
+            on_demand = [self._on_demand_usd(one) for one in stretches]
+        except SpotkeeperError:
+            return None
+        known = [usd for usd in on_demand if usd is not None]
+        last = stretches[-1]
+        return Cost(
+            name=name,
+            instance_type=last.instance_type,
+            zone_name=last.zone_name,
+            ran=sum((one.end - one.begin for one in stretches), timedelta(0)),
+            interruptions=sum(one.interrupted for one in stretches),
+            spot_usd=spot,
+            on_demand_usd=sum(known, Decimal(0)) if len(known) == len(stretches) else None,
+        )
+
+    def _on_demand_usd(self, one: Interval) -> Decimal | None:
+        prices = self._edges.on_demand.on_demand_prices(one.region, {one.instance_type}).value
+        usd_per_hour = prices.get(one.instance_type)
+        return None if usd_per_hour is None else on_demand_usd(one, usd_per_hour)

@@ -1,0 +1,229 @@
+"""What the caller has: machines as AWS lists them, with their price and login."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+from spotkeeper.costs.usage import sighting
+from spotkeeper.errors import NotFound, SpotkeeperError
+from spotkeeper.keeper import regions
+from spotkeeper.keeper.disks import together, usd_per_gib_month
+from spotkeeper.keeper.results import Listing, MachineReport
+from spotkeeper.keeper.wiring import Edges
+from spotkeeper.lifecycle.ports import Holding, ThingKind
+from spotkeeper.lifecycle.prerequisites import key_name
+from spotkeeper.lifecycle.presence import BILLED, is_held, machines
+from spotkeeper.model import journal_entry
+from spotkeeper.model.machine import InstanceState, Machine
+from spotkeeper.model.tags import TAG_NAME, TAG_OWNER, is_name
+from spotkeeper.ssh import keys
+from spotkeeper.ssh.shell import Login
+
+#: Things of a name that outlive its machine.
+KEPT = frozenset({ThingKind.VOLUME, ThingKind.TEMPLATE})
+
+
+class Look:
+    """Reads AWS by tags, never local memory alone; what it sees goes to the journal."""
+
+    def __init__(self, edges: Edges) -> None:
+        self._edges = edges
+        self._cloud = edges.cloud
+        self._journal = edges.journal
+
+    @property
+    def owner(self) -> str:
+        """The caller's owner id."""
+        return self._cloud.caller().owner
+
+    def listing(self, in_regions: Sequence[str], *, ended: bool) -> Listing:
+        """All machines of the caller in the regions, and what could not be looked at.
+
+        Those that ended are left out unless ``ended`` is asked for.
+        """
+        found, failed = self._machines(in_regions)
+        for machine in found:
+            self.note(machine)
+        shown = [machine for machine in found if machine.name and (ended or machine.present)]
+        told = (f"{each.region}: {each.message}" for each in failed)
+        return Listing(
+            self.reports(shown),
+            (*self._edges.warnings, *told, *self._half_created(found, in_regions)),
+        )
+
+    def present(self, name: str, in_regions: Sequence[str]) -> list[Machine]:
+        """Machines of a name that are there, those that are alive first; usually one.
+
+        Raises:
+            NotFound: none.
+        """
+        if not is_name(name):
+            raise NotFound(f"{name!r} cannot be a machine's name")
+        found, failed = self._machines(in_regions, name)
+        for machine in found:
+            self.note(machine)
+        present = [machine for machine in found if machine.present]
+        if not present:
+            silent = ", ".join(str(each.region) for each in failed)
+            raise NotFound(
+                f"There is no machine {name}" + (f" ({silent} did not answer)" if silent else "")
+            )
+        return sorted(present, key=lambda machine: not machine.alive)
+
+    def names(self, in_regions: Sequence[str]) -> set[str]:
+        """Names of machines that are alive, and of disks and claims that exist without one."""
+
+        def look(region: str) -> set[str]:
+            mine = self._mine(region)
+            kept = {h.tags.get(TAG_NAME, "") for h in mine if h.thing.kind in KEPT}
+            billed = any(holding.thing.kind in BILLED for holding in mine)
+            found = machines(self._cloud, region, self.owner) if billed else []
+            return kept | {machine.name for machine in found if machine.alive}
+
+        found, _ = regions.in_each(in_regions, look)
+        return {name for name in set().union(*found) if is_name(name)}
+
+    def inhabited(
+        self, in_regions: Sequence[str], name: str | None = None
+    ) -> tuple[tuple[str, ...], list[SpotkeeperError]]:
+        """The regions where the caller has, or had a moment ago, anything that is billed.
+
+        One call for each region, by tags. A region that the journal remembers counts too, since a
+        thing may be too young to be listed.
+        """
+
+        def look(region: str) -> str:
+            mine = self._billed(region)
+            return region if any(name in (None, h.tags.get(TAG_NAME)) for h in mine) else ""
+
+        found, failed = regions.in_each(in_regions, look)
+        journal = self._edges.journal
+        names = journal.names() if name is None else (name,)
+        remembered = {
+            region for each in names for region in journal_entry.regions(journal.read(each))
+        }
+        known = {region for region in found if region} | (remembered & set(in_regions))
+        return tuple(sorted(known)), failed
+
+    def reports(self, found: Iterable[Machine]) -> tuple[MachineReport, ...]:
+        """The machines with today's prices; a price that cannot be read is unknown."""
+        everything = tuple(found)
+        prices = self._prices(everything)
+        return tuple(
+            replace(
+                MachineReport(machine, login=self.login(machine)),
+                spot_usd_per_hour=prices.get((machine.zone_name, machine.instance_type)),
+                on_demand_usd_per_hour=prices.get((machine.region, machine.instance_type)),
+            )
+            for machine in everything
+        )
+
+    def with_disks(self, report: MachineReport) -> MachineReport:
+        """With what its disks cost, where it is stopped and nothing else of it does."""
+        machine = report.machine
+        if machine.state != InstanceState.STOPPED:
+            return report
+        try:
+            volumes = self._cloud.volumes(machine.region, self.owner, machine.name)
+        except SpotkeeperError:
+            return report
+        prices = usd_per_gib_month(self._edges.storage, machine.region)
+        return replace(report, disks=together([each.disk for each in volumes], prices))
+
+    def login(self, machine: Machine) -> Login | None:
+        """How to reach a machine; ``None`` while it has no address, or not for long any more."""
+        instance = machine.instance
+        if instance is None or instance.ended or instance.public_ip is None:
+            return None
+        return Login(
+            address=instance.public_ip,
+            user=machine.login,
+            instance_id=instance.id,
+            known_hosts=self._edges.folders.known_hosts / machine.name,
+            identity=self._identity(machine),
+        )
+
+    def note(self, machine: Machine) -> None:
+        """Write down that a machine of this computer changed its state."""
+        journal = self._edges.journal
+        events = journal.read(machine.name) if is_name(machine.name) else ()
+        if not journal_entry.is_open(events):
+            return
+        seen = sighting(machine, events, self._edges.clock.now())
+        if seen is not None:
+            journal.append(machine.name, seen)
+
+    def _machines(
+        self, in_regions: Sequence[str], name: str | None = None
+    ) -> tuple[list[Machine], list[SpotkeeperError]]:
+        places, silent = self.inhabited(in_regions, name)
+        found, failed = regions.in_each(
+            places, lambda region: machines(self._cloud, region, self.owner, name)
+        )
+        return [machine for each in found for machine in each], [*silent, *failed]
+
+    def _billed(self, region: str) -> list[Holding]:
+        return [holding for holding in self._mine(region) if holding.thing.kind in BILLED]
+
+    def _mine(self, region: str) -> list[Holding]:
+        everything = self._cloud.holdings(region)
+        return [holding for holding in everything if holding.tags.get(TAG_OWNER) == self.owner]
+
+    def _identity(self, machine: Machine) -> Path | None:
+        """The private key whose public half the instance was launched with, if it is known."""
+        events = self._edges.journal.read(machine.name)
+        named = (Path(each.get("key_file")) for each in events if each.get("key_file"))
+        files = (
+            self._edges.folders.keys / f"{machine.name}.pub",
+            *named,
+            *keys.usual_files(self._edges.home),
+        )
+        wanted = machine.instance.key_name if machine.instance else None
+        for key in keys.readable(files):
+            if key_name(self.owner, key.public_line) == wanted:
+                return key.private_file
+        return None
+
+    def _prices(self, found: Sequence[Machine]) -> dict[tuple[str | None, str | None], Decimal]:
+        """Spot prices by zone and type, On-Demand prices by region and type."""
+        prices: dict[tuple[str | None, str | None], Decimal] = {}
+        for region in {machine.region for machine in found}:
+            types = {m.instance_type for m in found if m.region == region and m.instance_type}
+            try:
+                for price in self._edges.prices.current_prices(region, types):
+                    pool = price.pool
+                    prices[pool.zone.name, pool.instance_type] = price.usd_per_hour
+                listed = self._edges.on_demand.on_demand_prices(region, types)
+                for name, usd in listed.value.items():
+                    prices[region, name] = usd
+            except SpotkeeperError:
+                continue
+        return prices
+
+    def _half_created(self, found: Sequence[Machine], looked: Sequence[str]) -> tuple[str, ...]:
+        """Launches that died: nobody works on their names any more."""
+        alive = {machine.name for machine in found if machine.alive}
+        told = ((name, self._half(name, alive=name in alive)) for name in self._names(looked))
+        return tuple(
+            f"{name}: {half}" for name, half in told if half and not is_held(self._journal, name)
+        )
+
+    def _names(self, looked: Sequence[str]) -> list[str]:
+        journal = self._journal
+        return [
+            name
+            for name in journal.names()
+            if {*journal_entry.regions(journal.read(name))} & {*looked}
+        ]
+
+    def _half(self, name: str, *, alive: bool) -> str:
+        events = self._journal.read(name)
+        if alive and journal_entry.cut_off(events):
+            return (
+                f"its launch was cut off, and `spot sweep` counts it as unwanted; keep it with "
+                f"`spot start {name}`, or end it with `spot down {name}`"
+            )
+        if not alive and journal_entry.unfinished(events):
+            return f"a launch did not finish; run `spot down {name}` to make sure"
+        return ""

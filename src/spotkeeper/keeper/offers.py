@@ -1,0 +1,96 @@
+"""From a chosen pool to an offer: all that is known of it, each fact with source and age."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from functools import cached_property
+
+from spotkeeper.keeper import sight as origin
+from spotkeeper.keeper.facts import Risk
+from spotkeeper.keeper.quota_facts import Quotas
+from spotkeeper.keeper.sight import Scene
+from spotkeeper.market.market import OnDemand
+from spotkeeper.model.offer import SHOWN, Explanation, Offer, Source
+from spotkeeper.model.price_table import spot_price
+from spotkeeper.model.risk import UNKNOWN, RegionOdds, Work
+from spotkeeper.ranking.ranking import Chosen
+
+
+@dataclass(frozen=True)
+class Dresser:
+    """All that is known of the pools that are shown."""
+
+    scene: Scene
+    risk: Risk
+    listed: OnDemand
+    quotas: Quotas = field(default_factory=Quotas)
+
+    @cached_property
+    def _priced_at(self) -> Mapping[str, datetime]:
+        """When each region told its prices."""
+        return {table.region: table.as_of for table in self.scene.sight.tables}
+
+    def offer(self, chosen: Chosen) -> Offer:
+        """A pool as an offer."""
+        name, zone, region = chosen.instance_type, chosen.zone_name, chosen.region
+        odds = self.risk.odds.get(region, UNKNOWN)
+        price = spot_price(chosen.row, region)
+        band, quota = odds.bands.get(name), self.quotas.of(name, region)
+        listed = self.listed.get(region)
+        return Offer(
+            hardware=self.scene.sight.hardware.value[name],
+            price=price,
+            on_demand_usd_per_hour=listed.value.get(name) if listed else None,
+            sources=tuple(self._sources(chosen, odds)),
+            interruption_band=band.label if band else None,
+            interruption_percent_max=band.percent_max if band else None,
+            placement_score=odds.score(name, zone),
+            expected_usd_per_useful_hour=_expected(
+                price.usd_per_hour, odds.hazard(name, zone), self.risk.known.work
+            ),
+            cooling=odds.cooling.get((name, zone), ""),
+            quota_free_vcpus=quota.value.free_vcpus if quota else None,
+            advised_saving_percent=self._advised_saving(name, region),
+        )
+
+    def explanation(self, chosen: Chosen) -> Explanation:
+        """Why a pool stands where it stands."""
+        pool = (chosen.instance_type, chosen.zone_name)
+        steps = self.risk.maker.steps(chosen.region, pool)
+        return Explanation(self.offer(chosen), self.risk.known.work, steps)
+
+    def _advised_saving(self, name: str, region: str) -> Decimal | None:
+        """The advisor's saving, where nobody can tell the On-Demand price."""
+        if not self.scene.is_public:
+            return None
+        advice = self.risk.known.advisor.regions.get(region, {}).get(name)
+        return None if advice is None else Decimal(advice.saving_percent)
+
+    def _sources(self, chosen: Chosen, odds: RegionOdds) -> list[Source]:
+        name, zone, region = chosen.instance_type, chosen.zone_name, chosen.region
+        scene, risk = self.scene, self.risk
+        listed, quota = self.listed.get(region), self.quotas.of(name, region)
+        hardware = scene.sight.hardware
+        partial = hardware.value[name].partial
+        types = origin.ADVISOR if partial else origin.EC2_TYPES
+        learnt = (name, zone) in risk.known.experiences
+        facts = (
+            ("spot_usd_per_hour", scene.prices_origin, self._priced_at[region]),
+            ("hardware", types, risk.advised_at if partial else hardware.as_of),
+            ("on_demand_usd_per_hour", origin.PRICE_LIST, listed.as_of if listed else None),
+            ("saving_percent", origin.ADVISOR, risk.advised_at if scene.is_public else None),
+            ("interruption_band", origin.ADVISOR, risk.advised_at if name in odds.bands else None),
+            ("placement_score", origin.SCORES, risk.scored_at if odds.score(name, zone) else None),
+            ("quota_free_vcpus", origin.QUOTAS, quota.as_of if quota else None),
+            ("own_experience", origin.JOURNAL, risk.known.now if learnt else None),
+        )
+        return [Source(fact, who, at) for fact, who, at in facts if at is not None]
+
+
+def _expected(usd_per_hour: Decimal, hazard: float | None, work: Work) -> Decimal | None:
+    """Dollars for an hour of work that is kept; unknown where the risk is."""
+    if hazard is None:
+        return None
+    exact = usd_per_hour * (1 + Decimal(hazard) * Decimal(work.lost_hours))
+    return exact.quantize(SHOWN)

@@ -1,0 +1,190 @@
+"""Everything of the account in all regions, judged by what this computer remembers."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from functools import cache, partial
+
+from spotkeeper.errors import (
+    CredentialsProblem,
+    PermissionDenied,
+    RegionNotEnabled,
+    SpotkeeperError,
+)
+from spotkeeper.keeper import regions
+from spotkeeper.keeper.disks import usd_per_gib_month
+from spotkeeper.keeper.wiring import Edges
+from spotkeeper.lifecycle.guard import armed_launches
+from spotkeeper.lifecycle.ports import Leftover, Possession, Survey, Thing, ThingKind
+from spotkeeper.lifecycle.presence import is_held
+from spotkeeper.lifecycle.strangers import Stranger, forgotten
+from spotkeeper.lifecycle.sweep import Judgement, Memory, as_possession, judge
+from spotkeeper.lifecycle.sweep_order import Sight
+from spotkeeper.market import side_by_side
+from spotkeeper.model import journal_entry
+from spotkeeper.model.schedule import Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The account at one moment. ``left`` are regions that did not answer, ``notes`` those that
+    the caller may not look into."""
+
+    sight: Sight
+    memory: Memory
+    judgements: tuple[Judgement, ...]
+    others: tuple[Stranger, ...] = ()
+    left: tuple[Leftover, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Listed:
+    """What the regions answered, and the problems of those, or of their guards, that did not."""
+
+    surveys: list[Survey] = field(default_factory=list)
+    schedules: list[Possession] = field(default_factory=list)
+    failed: list[SpotkeeperError] = field(default_factory=list)
+    unguarded: list[SpotkeeperError] = field(default_factory=list)
+
+    @property
+    def possessions(self) -> list[Possession]:
+        """Everything of ours."""
+        return [*(each for one in self.surveys for each in one.possessions), *self.schedules]
+
+
+class Surveyor:
+    """Asks the cloud first, then the journal: what was launched in between is remembered."""
+
+    def __init__(self, edges: Edges, owner: str) -> None:
+        self._edges = edges
+        self._journal = edges.journal
+        self._owner = owner
+
+    def view(self, in_regions: Sequence[str]) -> View:
+        """Everything in some regions.
+
+        Raises:
+            SpotkeeperError: nobody is logged in, or no region answered at all.
+        """
+        listed = self._listed(in_regions) if in_regions else Listed()
+        memory = self._memory({each.name for each in listed.possessions} - {""})
+        now = self._edges.clock.now()
+        silent = frozenset(str(each.region) for each in listed.failed)
+        sight = Sight(now, tuple(each.region for each in listed.surveys), silent)
+        priced, unseen = self._priced(listed.possessions), _unseen(listed, memory)
+        judged = judge(priced, memory, owner=self._owner, now=now, unseen=unseen)
+        foreign = (each for one in listed.surveys for each in one.foreign)
+        others = [stranger for each in foreign if (stranger := forgotten(each)) is not None]
+        left, notes = _told(listed, memory)
+        return View(sight, memory, judged, self._priced_others(others), left, notes)
+
+    def _listed(self, in_regions: Sequence[str]) -> Listed:
+        estate = self._edges.estate
+        surveys, failed = regions.in_each(
+            in_regions, lambda region: estate.survey(region, self._owner)
+        )
+        found = Listed(surveys, failed=failed)
+        launched = found.possessions
+        places = [each.region for each in surveys]
+        for answer in side_by_side.answers(self._schedules, places).values():
+            if isinstance(answer, SpotkeeperError):
+                found.unguarded.append(answer)
+                continue
+            things = (as_possession(each, launched) for each in answer)
+            found.schedules += [each for each in things if each is not None]
+        return found
+
+    def _schedules(self, region: str) -> list[Schedule] | SpotkeeperError:
+        try:
+            listed = self._edges.schedules.listed(region)
+        except SpotkeeperError as problem:
+            return problem
+        return [each for each in listed if each.owner == self._owner]
+
+    def _memory(self, names: set[str]) -> Memory:
+        """Whoever holds a name is asked before its journal is read: a launch that ends in between
+        has written that it is ready."""
+        recorded = set(self._journal.names())
+        still_open = {name for name in recorded if journal_entry.is_open(self._journal.read(name))}
+        held = frozenset(name for name in names | still_open if is_held(self._journal, name))
+        return Memory({name: self._journal.read(name) for name in sorted(names | recorded)}, held)
+
+    def _priced(self, possessions: Iterable[Possession]) -> list[Possession]:
+        """With today's prices of what runs, and of disks; what cannot be read stays unknown."""
+        found = [*self._with_disks(possessions)]
+        prices = self._prices([each for each in found if _is_charged(each)])
+        return [
+            replace(each, usd_per_hour=prices.get((each.zone_name, each.instance_type)))
+            if _is_charged(each)
+            else each
+            for each in found
+        ]
+
+    def _with_disks(self, possessions: Iterable[Possession]) -> Iterator[Possession]:
+        """The prices of a region are read at its first disk."""
+        prices = cache(partial(usd_per_gib_month, self._edges.storage))
+        for each in possessions:
+            cost = each.disk.cost(prices(each.thing.region)) if each.disk else None
+            yield replace(each, usd_per_hour=cost.usd_per_hour) if cost else each
+
+    def _priced_others(self, others: Sequence[Stranger]) -> tuple[Stranger, ...]:
+        priced = iter(self._priced(each.instance for each in others if each.instance))
+        return tuple(
+            replace(each, instance=next(priced)) if each.instance else each for each in others
+        )
+
+    def _prices(self, charged: Sequence[Possession]) -> Mapping[tuple[str, str], Decimal]:
+        """By zone and type."""
+        prices: dict[tuple[str, str], Decimal] = {}
+        for region in dict.fromkeys(each.thing.region for each in charged):
+            types = {each.instance_type for each in charged if each.thing.region == region}
+            try:
+                for price in self._edges.prices.current_prices(region, types):
+                    pool = price.pool
+                    prices[pool.zone.name, pool.instance_type] = price.usd_per_hour
+            except SpotkeeperError:
+                continue
+        return prices
+
+
+def _is_charged(possession: Possession) -> bool:
+    return possession.thing.kind == ThingKind.INSTANCE and possession.usd_per_hour is None
+
+
+def _is_known(region: str, memory: Memory) -> bool:
+    return any(region in journal_entry.regions(events) for events in memory.journals.values())
+
+
+def _unseen(listed: Listed, memory: Memory) -> frozenset[str]:
+    """Regions that may have a machine although none was listed; of those that are closed to the
+    caller only what the journal remembers."""
+    closed = (PermissionDenied, RegionNotEnabled)
+    return frozenset(
+        str(each.region)
+        for each in listed.failed
+        if not isinstance(each, closed) or _is_known(str(each.region), memory)
+    )
+
+
+def _told(listed: Listed, memory: Memory) -> tuple[tuple[Leftover, ...], tuple[str, ...]]:
+    """Regions that did not answer may have something; those that the caller may not look into are
+    only told of, unless the journal remembers them."""
+
+    def is_guarded(region: str) -> bool:
+        return any(armed_launches(events, region) for events in memory.journals.values())
+
+    left, notes = [], []
+    for what, problems, remembers in (
+        ("region", listed.failed, partial(_is_known, memory=memory)),
+        ("schedules", listed.unguarded, is_guarded),
+    ):
+        for problem in problems:
+            region = str(problem.region)
+            if isinstance(problem, CredentialsProblem) and not remembers(region):
+                place = region if what == "region" else f"the schedules in {region}"
+                verb = "was" if what == "region" else "were"
+                notes.append(f"{place} {verb} not looked at: {problem.message}")
+            else:
+                left.append(Leftover(Thing(what, region, region), problem.message))
+    return tuple(left), tuple(notes)

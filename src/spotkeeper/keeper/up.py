@@ -1,0 +1,224 @@
+"""From a wish to a machine that answers."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from spotkeeper.errors import Declined, NameTaken, SpotkeeperError
+from spotkeeper.keeper import regions
+from spotkeeper.keeper.deadline import Guarding
+from spotkeeper.keeper.disks import usd_per_gib_month
+from spotkeeper.keeper.down import Ending
+from spotkeeper.keeper.machines import Look
+from spotkeeper.keeper.results import MachineReport
+from spotkeeper.keeper.wiring import Edges, outside
+from spotkeeper.lifecycle.guard import role_arn
+from spotkeeper.lifecycle.launch import Launcher
+from spotkeeper.lifecycle.plan import Candidate, Plan, Wish, check, disk_gib, make_plan
+from spotkeeper.lifecycle.ports import Talk
+from spotkeeper.lifecycle.prerequisites import Ground, GroundKeeper, no_default_vpc
+from spotkeeper.lifecycle.presence import name_taken
+from spotkeeper.lifecycle.userdata import compose, guard_values
+from spotkeeper.lifecycle.wait import Waiter
+from spotkeeper.model import journal_entry
+from spotkeeper.model.disk import USUAL_TYPE, Disk
+from spotkeeper.model.machine import Instance, Machine
+from spotkeeper.model.need import Need
+from spotkeeper.model.offer import Ranking
+from spotkeeper.ssh import keys
+
+#: Shown to the user before money is spent; a ``False`` stops the launch.
+Confirm = Callable[[Plan], bool]
+Find = Callable[[Need], Ranking]
+
+
+class Launching:
+    """Plans and launches; whatever goes wrong, what was begun is given back."""
+
+    def __init__(self, edges: Edges, look: Look, ending: Ending, talk: Talk) -> None:
+        self._edges = edges
+        self._cloud = edges.cloud
+        self._look = look
+        self._ending = ending
+        self._talk = talk
+
+    def plan(self, wish: Wish, find: Find) -> Plan:
+        """Decide what a launch would do; asks only what costs nothing."""
+        check(wish)
+        if wish.key_file is not None:
+            keys.read_public_key(wish.key_file)
+        if wish.guard:
+            role = role_arn(wish.guard_role, self._cloud.caller())
+            wish = replace(wish, guard_role=role)
+        need = replace(wish.need, zones=self._zone_of_subnet(wish) or wish.need.zones)
+        plan = make_plan(wish, find(need), now=self._edges.clock.now())
+        prices = usd_per_gib_month(self._edges.storage, plan.first.pool.region)
+        told = (*self._edges.warnings, *plan.warnings)
+        return replace(plan, usd_per_gib_month=prices, warnings=told)
+
+    def run(self, plan: Plan, confirm: Confirm, *, dry_run: bool) -> MachineReport | None:
+        """Ask the user, then EC2; with ``dry_run`` EC2 only says whether it would.
+
+        Raises:
+            SpotkeeperError: after what was begun has been given back.
+        """
+        launcher = self._free(plan)
+        plan = replace(plan, disk=self._check_first(plan))
+        if not confirm(plan):
+            raise Declined("Nothing was launched", next_step="Run the command again when ready.")
+        if dry_run:
+            self._ask(plan, launcher)
+            return None
+        with self._edges.journal.lock(plan.wish.name):
+            # The question took time: another terminal may have used the name. Another computer may
+            # have, too: the claim that the launcher makes tells.
+            self._refuse_unfinished(plan.wish.name)
+            return self._launched(plan, launcher)
+
+    def waiter(self) -> Waiter:
+        """Waits for machines, saying how long it takes."""
+        edges = self._edges
+        return Waiter(cloud=self._cloud, clock=edges.clock, talk=self._talk, reach=edges.reach)
+
+    def _free(self, plan: Plan) -> Launcher:
+        """A launcher for a name that is free now.
+
+        Raises:
+            NameTaken: with what is there.
+        """
+        self._refuse_unfinished(plan.wish.name)
+        launcher = self._launcher(plan)
+        remembered = journal_entry.regions(self._edges.journal.read(plan.wish.name))
+        for region in dict.fromkeys((plan.first.pool.region, *remembered)):
+            launcher.holdings(region)
+        return launcher
+
+    def _launched(self, plan: Plan, launcher: Launcher) -> MachineReport:
+        ground = self._ground_keeper(plan.wish)
+        try:
+            instance = launcher.launch(ground, self._edges.boot_script)
+            granted = _granted(plan, instance)
+            Guarding(self._edges, self._look).arm(plan, instance, granted)
+            running = self.waiter().until_reachable(instance)
+            self._note_ready(plan.wish.name)
+        except (SpotkeeperError, KeyboardInterrupt) as problem:
+            if isinstance(problem, NameTaken) and not launcher.holds_name:
+                raise self._lost(launcher, problem) from problem
+            made, given = launcher.made, launcher.given
+            raise self._ending.undo(plan.wish.name, problem, made, given) from problem
+        machine = Machine(running, None)
+        self._look.note(machine)
+        return MachineReport(
+            machine,
+            granted.offer.spot_usd_per_hour,
+            granted.offer.on_demand_usd_per_hour,
+            self._look.login(machine),
+            plan.warnings,
+            granted.max_usd_per_hour,
+        )
+
+    def adopt(self, machine: Machine) -> None:
+        """Take a machine whose launch, or whose end, was cut off for wanted after all."""
+        events = self._edges.journal.read(machine.name)
+        doubted = {journal_entry.cut_off(events)} | journal_entry.given_back(events)
+        if machine.launch and machine.launch in doubted & {journal_entry.last_launch(events)}:
+            self._note_ready(machine.name)
+
+    def _note_ready(self, name: str) -> None:
+        """Write down that the launch came to its end: from now on its machine is wanted."""
+        journal = self._edges.journal
+        fields = {"token": journal_entry.last_launch(journal.read(name))}
+        journal.append(
+            name, journal_entry.Event(self._edges.clock.now(), journal_entry.What.READY, fields)
+        )
+
+    def _lost(self, launcher: Launcher, problem: NameTaken) -> NameTaken:
+        """The error of who was not the first: with the winner's machine, if EC2 lists it.
+
+        Nothing was made, so that there is nothing to undo, and what is there is another launch's.
+        """
+        name, journal = launcher.name, self._edges.journal
+        life = journal_entry.this_life(journal.read(name))
+        if {
+            each.get("claim") for each in life if each.what is journal_entry.What.INTENT
+        } <= launcher.made:
+            journal.append(
+                name, journal_entry.Event(self._edges.clock.now(), journal_entry.What.SETTLED)
+            )
+        try:
+            found = self._look.present(name, regions.listed((), self._edges))
+        except SpotkeeperError:
+            return problem
+        return name_taken(found[0])
+
+    def _ask(self, plan: Plan, launcher: Launcher) -> None:
+        """DryRun with what exists; a group or key that would be made is left out."""
+        wish = plan.wish
+        region = plan.first.pool.region
+        subnets = self._cloud.subnets(region, wish.subnet_id)
+        ground = Ground({each.zone.name: each for each in subnets}, wish.group_ids, wish.key_name)
+        order = launcher.order(plan.candidates[0], ground, self._edges.boot_script, "dry-run")
+        self._cloud.ask(order)
+
+    def _check_first(self, plan: Plan) -> Disk:
+        """Meet, before the question, what would stop the first candidate for certain; the disk
+        that it would have."""
+        offer, wish = plan.first, plan.wish
+        if not self._cloud.subnets(offer.pool.region, wish.subnet_id):
+            raise no_default_vpc(offer.pool.region)
+        image = self._cloud.image(offer.pool.region, plan.image_for(offer), offer.hardware.arch)
+        compose(self._edges.boot_script, guard_values(plan.deadline), wish.user_script)
+        return Disk(USUAL_TYPE, disk_gib(wish, image.root_gib))
+
+    def _ground_keeper(self, wish: Wish) -> GroundKeeper:
+        if not wish.key_name:
+            wish = replace(wish, public_key=self._key(wish).public_line)
+        needs_address = not wish.group_ids and not wish.open_to_world
+        cidr = self._edges.caller_cidr() if needs_address else ""
+        return GroundKeeper(self._cloud, owner=self._look.owner, wish=wish, caller_cidr=cidr)
+
+    def _launcher(self, plan: Plan) -> Launcher:
+        return Launcher(plan, owner=self._look.owner, outside=outside(self._edges, self._talk))
+
+    def _key(self, wish: Wish) -> keys.Key:
+        if wish.key_file is not None:
+            return keys.read_public_key(wish.key_file)
+        usual = keys.usual_key(self._edges.home)
+        return usual or keys.made_key(wish.name, self._edges.folders.private_keys())
+
+    def _zone_of_subnet(self, wish: Wish) -> tuple[str, ...]:
+        """The zone of the subnet that was named: the machine cannot be elsewhere."""
+        if wish.subnet_id is None:
+            return ()
+        searched = regions.searched(wish.need.regions, self._edges)
+        found = self._cloud.subnets(searched[0], wish.subnet_id)
+        return tuple(subnet.zone.name for subnet in found)
+
+    def _refuse_unfinished(self, name: str) -> None:
+        events = self._edges.journal.read(name)
+        if journal_entry.is_damaged(events):
+            raise NameTaken(
+                f"A line of the journal of {name} is damaged: the name may own what it does not "
+                "know",
+                next_step=f"Run `spot down {name}`, which looks in every region and ends all of "
+                "it, or `spot sweep` to see what there is.",
+            )
+        now = self._edges.clock.now()
+        shown = {
+            journal_entry.shown_by(each, events): each for each in journal_entry.unfinished(events)
+        }
+        if shown and now < (free_at := max(shown)):
+            raise NameTaken(
+                f"An earlier launch of {name} in {shown[free_at].get('region')} did not finish",
+                next_step=f"Run `spot down {name}`, which ends whatever came of it; the name is "
+                f"free again at {free_at:%H:%M:%S} UTC, when EC2 is sure to show everything.",
+            )
+
+
+def _granted(plan: Plan, instance: Instance) -> Candidate:
+    """The candidate whose pool EC2 granted."""
+    pool = (instance.instance_type, instance.zone_name)
+    return next(
+        candidate
+        for candidate in plan.candidates
+        if (candidate.offer.pool.instance_type, candidate.offer.pool.zone.name) == pool
+    )

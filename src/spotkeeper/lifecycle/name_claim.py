@@ -1,0 +1,280 @@
+"""The claim of a name, which keeps two computers from launching the same name.
+
+EC2's lists are late, so that looking whether a name is free proves nothing. A launch template
+costs nothing, and EC2 lets one have a name in a region at once and for everybody: the launch whose
+CreateLaunchTemplate succeeds has the name, in one fixed region of the partition. The claim lives
+as long as anything of the name does.
+"""
+
+import secrets
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from spotkeeper.errors import (
+    NameTaken,
+    PermissionDenied,
+    RegionNotEnabled,
+    SpotkeeperError,
+    Unreachable,
+)
+from spotkeeper.lifecycle.patience import looks
+from spotkeeper.lifecycle.ports import Claim, Leftover, Outside, Thing, ThingKind
+from spotkeeper.lifecycle.presence import machines, name_taken
+from spotkeeper.lifecycle.token import short_hash
+from spotkeeper.model.journal_entry import (
+    VISIBILITY_WINDOW,
+    Event,
+    What,
+    last_intent_at,
+    launched_ids,
+    regions,
+    this_life,
+)
+from spotkeeper.model.tags import claim_tags
+
+#: How old a claim may be when a launch is asked for; the answer may take a minute to be given up.
+LAUNCH_WITHIN = VISIBILITY_WINDOW - timedelta(seconds=60)
+
+#: Until then nobody can tell whether a claim's launch is still to come, or not yet listed.
+YOUNG = 2 * VISIBILITY_WINDOW
+
+
+def claim_title(owner: str, name: str) -> str:
+    """The name of the launch template that claims a name."""
+    digest = short_hash(f"{owner}\n{name}")
+    return f"spotkeeper-{digest}"
+
+
+def known_nonces(events: Iterable[Event]) -> frozenset[str]:
+    """Every claim that launches of this computer began to make."""
+    return frozenset(event.get("claim") for event in events) - {""}
+
+
+def claim_regions(events: Iterable[Event], nonces: Collection[str]) -> tuple[str, ...]:
+    """Where these claims were made, or may have been."""
+    told = [event for event in events if event.get("claim") in nonces]
+    made = {event.get("claim") for event in told if event.what is What.CLAIMED}
+    found = (e for e in told if e.what is What.CLAIMED or e.get("claim") not in made)
+    return tuple(dict.fromkeys(event.get("claim_region") for event in found))
+
+
+def surely_released(claim: Claim, outside: Outside) -> bool:
+    """Delete a claim and be certain of it; ``False`` where somebody else had deleted it.
+
+    EC2 may not know yet what was made a moment ago.
+    """
+    for elapsed in looks(outside.clock):
+        if outside.names.release(claim.region, claim.id):
+            return True
+        if outside.clock.now() - claim.since >= VISIBILITY_WINDOW:
+            break
+        outside.talk.waiting("giving the name back", elapsed)
+    return False
+
+
+class Claimant:
+    """One launch, and the claim that it holds."""
+
+    def __init__(self, name: str, *, owner: str, outside: Outside) -> None:
+        self._name = name
+        self._owner = owner
+        self._outside = outside
+        self._title = claim_title(owner, name)
+        self._claim: Claim | None = None
+        self._asked_at: datetime | None = None
+        self.region = outside.names.home()
+        self.nonce = secrets.token_hex(16)
+        #: All nonces of claims that may have been made.
+        self.nonces: frozenset[str] = frozenset()
+        self._token = secrets.token_hex(16)
+        self._is_taken = False
+
+    @property
+    def holds(self) -> bool:
+        """Whether the name was ours at any time of this launch."""
+        return self._claim is not None
+
+    def hold(self, launch_region: str, intend: Callable[[], None]) -> None:
+        """Have a claim that is fresh enough to launch with; ``intend`` writes where it is made.
+
+        Raises:
+            NameTaken: another launch of the name lives, or its machine does.
+        """
+        now = self._outside.clock.now()
+        if self._asked_at is not None and now - self._asked_at >= LAUNCH_WITHIN:
+            self._let_go()
+        if self._claim is None or self._asked_at is None:
+            self._take(launch_region, intend)
+
+    def renounce(self) -> None:
+        """Become another launch, as one machine was ended already: whoever did that may have
+        released the claim with it."""
+        self._let_go()
+        self.nonce = secrets.token_hex(16)
+
+    def _let_go(self) -> None:
+        if self._claim is not None and self._asked_at is not None:
+            surely_released(self._claim, self._outside)
+            self._note(What.RELEASED, self._claim)
+        self._asked_at = None
+        self._token = secrets.token_hex(16)
+
+    def _take(self, launch_region: str, intend: Callable[[], None]) -> None:
+        try:
+            claim = self._created()
+        except (Unreachable, KeyboardInterrupt):
+            intend()  # it may have been made until now
+            raise
+        except (PermissionDenied, RegionNotEnabled) as closed:
+            if self._is_taken or self.region == launch_region:
+                raise
+            self._outside.talk.say(
+                f"{closed.message}: the name is claimed in {launch_region} instead, where "
+                "computers that launch elsewhere do not look"
+            )
+            self.region = launch_region
+            intend()
+            claim = self._created()
+        self._claim = claim
+        self._note(What.CLAIMED, claim)
+
+    def _created(self) -> Claim:
+        try:
+            return self._asked()
+        except NameTaken:
+            self._is_taken = True  # whatever is refused from here on, the region is not closed
+            names = self._outside.names
+            holder = names.holder(self.region, self._title)
+            if holder is None or not self._may_replace(holder):
+                raise self._taken(holder) from None
+            surely_released(holder, self._outside)
+        try:
+            return self._asked()
+        except NameTaken:
+            raise self._taken(None) from None
+
+    def _asked(self) -> Claim:
+        if self._asked_at is None:
+            self._asked_at = self._outside.clock.now()
+        self.nonces |= {self.nonce}
+        tags = claim_tags(name=self._name, owner=self._owner, nonce=self.nonce)
+        return self._outside.names.claim(self.region, self._title, token=self._token, tags=tags)
+
+    def _may_replace(self, holder: Claim) -> bool:
+        """Whether the claim is of an earlier launch of this computer, whose lock we hold, and
+        nothing came of it or all of it is gone.
+
+        Raises:
+            NameTaken: its machine is alive, or may be.
+        """
+        events = self._outside.journal.read(self._name)
+        before = [event for event in this_life(events) if event.get("claim") not in self.nonces]
+        if holder.nonce not in known_nonces(events):
+            return False
+        for region in regions(before):
+            awaited = set(launched_ids(before, region))
+            for machine in machines(self._outside.cloud, region, self._owner, self._name):
+                if machine.alive:
+                    raise name_taken(machine)
+                awaited -= {each.id for each in (machine.instance, machine.request) if each}
+            born = last_intent_at(before)
+            if awaited and born and self._outside.clock.now() - born < VISIBILITY_WINDOW:
+                return False
+        return True
+
+    def _taken(self, holder: Claim | None) -> NameTaken:
+        since = f" since {holder.since:%H:%M:%S} UTC" if holder else ""
+        return NameTaken(
+            f"Another launch holds the name {self._name}{since}: it is under way, or its machine "
+            "is there",
+            next_step=f"See `spot ls`; `spot down {self._name}` ends whatever there is, or pick "
+            "another name.",
+            region=self.region,
+        )
+
+    def _note(self, what: What, claim: Claim) -> None:
+        fields = {"claim_id": claim.id}
+        if what is What.CLAIMED:
+            fields |= {"claim": claim.nonce, "claim_region": claim.region}
+        now = self._outside.clock.now()
+        self._outside.journal.append(self._name, Event(now, what, fields))
+
+
+@dataclass(slots=True)
+class Releasing:
+    """Ends the claim of a name of which nothing else is left.
+
+    ``only`` limits it to the claims with these nonces; ``met`` are those of machines that were
+    seen while the name was ended: their launches have made what they were to make.
+    """
+
+    name: str
+    owner: str
+    outside: Outside
+    only: frozenset[str] | None = None
+    met: Collection[str] = ()
+    ended: list[Thing] = field(default_factory=list)
+    left: list[Leftover] = field(default_factory=list)
+
+    def release(self, in_regions: Sequence[str]) -> None:
+        """Release it wherever it may be; what cannot be ended is in ``left``."""
+        events = self.outside.journal.read(self.name)
+        known = known_nonces(events)
+        ours = known if self.only is None else known & self.only
+        journalled = claim_regions(this_life(events), ours)
+        elsewhere = (self.outside.names.home(), *in_regions) if self.only is None else ()
+        for region in dict.fromkeys((*journalled, *elsewhere)):
+            try:
+                self._release_in(region, events, ours)
+            except SpotkeeperError as refusal:
+                if region in journalled:
+                    thing = Thing(ThingKind.TEMPLATE, claim_title(self.owner, self.name), region)
+                    self.left.append(Leftover(thing, refusal.message))
+                else:
+                    self.outside.talk.say(
+                        f"whether another computer claimed {self.name} cannot be seen in "
+                        f"{region}: {refusal.message}"
+                    )
+
+    def _release_in(self, region: str, events: Sequence[Event], ours: Collection[str]) -> None:
+        claim = _last_claim(events, region)
+        if claim is not None and claim.nonce in ours and self._ended(claim):
+            return
+        holder = self.outside.names.holder(region, claim_title(self.owner, self.name))
+        if holder is None:
+            return
+        if holder.nonce in ours or (self.only is None and self._is_over(holder)):
+            self._ended(holder)
+        elif self.only is None:
+            self.left.append(Leftover(holder.thing, self._told(holder)))
+
+    def _ended(self, claim: Claim) -> bool:
+        known = surely_released(claim, self.outside)
+        if known:
+            self.ended.append(claim.thing)
+        released = Event(self.outside.clock.now(), What.RELEASED, {"claim_id": claim.id})
+        self.outside.journal.append(self.name, released)
+        return known
+
+    def _is_over(self, claim: Claim) -> bool:
+        """Whether nothing can come of the claim any more that this look did not find."""
+        return claim.nonce in self.met or self.outside.clock.now() - claim.since >= YOUNG
+
+    def _told(self, claim: Claim) -> str:
+        return (
+            f"another computer began to launch {self.name} at {claim.since:%H:%M:%S} UTC; run "
+            f"`spot down {self.name}` again after {claim.since + YOUNG:%H:%M:%S} UTC if it is not "
+            "wanted"
+        )
+
+
+def _last_claim(events: Iterable[Event], region: str) -> Claim | None:
+    """The last claim that this life of the name was given in a region, unless it was released."""
+    last: Claim | None = None
+    for event in this_life(events):
+        if event.what is What.CLAIMED and event.get("claim_region") == region:
+            last = Claim(event.get("claim_id"), region, event.get("claim"), event.at)
+        elif event.what is What.RELEASED and last and event.get("claim_id") == last.id:
+            last = None
+    return last

@@ -1,0 +1,125 @@
+"""What a machine stands on: made once, found again, never opened to the world by itself."""
+
+import pytest
+from tests.fakes import geography
+from tests.fakes.cloud import FakeCloud
+from tests.fakes.edges import CIDR, PUBLIC_KEY
+
+from spotkeeper.errors import NoSubnet, Refused, Scope
+from spotkeeper.lifecycle.plan import Wish
+from spotkeeper.lifecycle.prerequisites import (
+    EVERYWHERE,
+    Ground,
+    GroundKeeper,
+    key_name,
+    no_default_vpc,
+)
+from spotkeeper.model.need import Need
+from spotkeeper.model.tags import TAG_KEY, TAG_OWNER, TAG_VPC
+
+REGION = geography.REGION
+
+
+def keeper(cloud: FakeCloud, cidr: str = CIDR, **wish: object) -> GroundKeeper:
+    asked = Wish("dev", Need(), **{"public_key": PUBLIC_KEY, **wish})  # type: ignore[arg-type]
+    return GroundKeeper(cloud, owner=geography.OWNER, wish=asked, caller_cidr=cidr)
+
+
+def prepared(cloud: FakeCloud, **wish: object) -> Ground:
+    return keeper(cloud, CIDR, **wish).ground(REGION, cloud.holdings(REGION))
+
+
+def test_group_and_key_are_made_and_tagged_for_their_owner() -> None:
+    cloud = FakeCloud()
+    ground = prepared(cloud)
+    [group] = cloud.ec2.groups.values()
+    [key] = cloud.ec2.keys.values()
+    assert ground.group_ids == (group.id,)
+    assert ground.key_name == key.name
+    assert group.tags[TAG_OWNER] == key.tags[TAG_OWNER] == geography.OWNER
+    assert group.tags[TAG_VPC] == geography.HOME_VPC
+    assert key.tags[TAG_KEY] == key.name
+    assert set(ground.subnets) == {f"{REGION}{letter}" for letter in "abc"}
+
+
+def test_ssh_is_open_to_the_caller_alone() -> None:
+    cloud = FakeCloud()
+    prepared(cloud)
+    [group] = cloud.ec2.groups.values()
+    assert group.cidrs == {CIDR}
+
+
+def test_the_world_is_let_in_only_when_asked_for() -> None:
+    cloud = FakeCloud()
+    prepared(cloud, open_to_world=True)
+    [group] = cloud.ec2.groups.values()
+    assert group.cidrs == {EVERYWHERE}
+
+
+def test_what_exists_is_used_again_and_opened_to_the_new_address() -> None:
+    cloud = FakeCloud()
+    first = prepared(cloud)
+    second = keeper(cloud, "192.0.2.9/32").ground(REGION, cloud.holdings(REGION))
+    assert second == first
+    [group] = cloud.ec2.groups.values()
+    assert group.cidrs == {CIDR, "192.0.2.9/32"}
+    assert cloud.calls.count("create_group") == cloud.calls.count("import_key") == 1
+
+
+def test_somebody_elses_group_is_not_used() -> None:
+    cloud = FakeCloud()
+    theirs = {TAG_OWNER: "somebody", TAG_VPC: geography.HOME_VPC}
+    other = cloud.ec2.new_group(REGION, "theirs", vpc_id=geography.HOME_VPC, tags=theirs)
+    assert other.id not in prepared(cloud).group_ids
+
+
+def test_a_group_of_another_network_is_not_used() -> None:
+    cloud = FakeCloud()
+    elsewhere = {TAG_OWNER: geography.OWNER, TAG_VPC: "vpc-other"}
+    other = cloud.ec2.new_group(REGION, "old", vpc_id="vpc-other", tags=elsewhere)
+    assert other.id not in prepared(cloud).group_ids
+
+
+def test_named_groups_and_keys_are_used_as_they_are() -> None:
+    cloud = FakeCloud()
+    ground = prepared(cloud, group_ids=("sg-mine",), key_name="mine")
+    assert (ground.group_ids, ground.key_name) == (("sg-mine",), "mine")
+    assert (cloud.ec2.groups, cloud.ec2.keys) == ({}, {})
+
+
+def test_a_region_is_prepared_once_until_it_is_forgotten() -> None:
+    cloud = FakeCloud()
+    ready = keeper(cloud)
+    first = ready.ground(REGION, ())
+    calls = len(cloud.calls)
+    assert ready.ground(REGION, ()) is first
+    assert len(cloud.calls) == calls
+    ready.forget(REGION)
+    assert ready.ground(REGION, ()) == first
+    assert len(cloud.calls) > calls
+
+
+def test_a_named_subnet_is_the_only_one() -> None:
+    ground = prepared(FakeCloud(), subnet_id=f"subnet-{REGION}b")
+    assert set(ground.subnets) == {f"{REGION}b"}
+    with pytest.raises(NoSubnet) as caught:
+        ground.subnet_in(f"{REGION}a")
+    assert caught.value.scope is Scope.ZONE
+
+
+def test_an_account_without_a_default_network_is_told_how_to_make_one() -> None:
+    cloud = FakeCloud()
+    cloud.no_network.add(REGION)
+    with pytest.raises(Refused) as caught:
+        prepared(cloud)
+    assert "create-default-vpc" in caught.value.next_step
+    assert no_default_vpc(REGION).region == REGION
+    assert cloud.ec2.groups == {}
+
+
+def test_a_key_is_named_after_its_material_and_owner_not_its_comment() -> None:
+    name = key_name("me", PUBLIC_KEY)
+    assert name == key_name("me", PUBLIC_KEY.replace("me@here", "elsewhere"))
+    assert name != key_name("you", PUBLIC_KEY)
+    assert name != key_name("me", PUBLIC_KEY.replace("AAAAIE2f", "AAAAIE2g"))
+    assert len(name) <= 255

@@ -1,0 +1,362 @@
+"""Giving back: the order, the two looks, the window, and what is left with its reason."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from tests.fakes import geography, orders
+from tests.fakes.clock import FakeClock
+from tests.fakes.cloud import FakeCloud
+from tests.fakes.ec2 import Request
+from tests.fakes.edges import outside
+from tests.fakes.fate import Fate
+from tests.fakes.journal import MemoryJournal
+from tests.fakes.talk import FakeTalk
+
+from spotkeeper.errors import LeftBehind
+from spotkeeper.lifecycle import settle
+from spotkeeper.lifecycle.ports import Leftover, Thing, ThingKind
+from spotkeeper.lifecycle.teardown import GiveBack, Outcome, left_behind
+from spotkeeper.model.journal_entry import LONGEST_CALL, VISIBILITY_WINDOW, Event, What
+from spotkeeper.model.machine import ENDED, Instance, InstanceState
+from spotkeeper.model.spot_request import RequestState
+from spotkeeper.model.tags import TAG_OWNER, TAG_VPC, shared_tags
+
+REGION = geography.REGION
+GROUP_TAGS = {**shared_tags(geography.OWNER), TAG_VPC: geography.HOME_VPC}
+
+
+class Bench:
+    """A region with ground, machines upon it, and whoever gives them back."""
+
+    def __init__(self, cloud: FakeCloud | None = None) -> None:
+        self.cloud = cloud or FakeCloud()
+        self.ec2 = self.cloud.ec2
+        self.journal = MemoryJournal()
+        self.talk = FakeTalk()
+        self.group = self.ec2.new_group(REGION, "g", vpc_id=geography.HOME_VPC, tags=GROUP_TAGS)
+        self.key = self.ec2.new_key(REGION, "k", tags=shared_tags(geography.OWNER))
+
+    @property
+    def told(self) -> list[What]:
+        return [event.what for event in self.journal.read("dev")]
+
+    def launched(self, name: str = "dev", *, once: bool = False) -> Instance:
+        """A running machine that this computer launched, long ago."""
+        instance = self.just_launched(name, once=once)
+        self.wait_for_the_window()
+        return instance
+
+    def just_launched(self, name: str = "dev", *, once: bool = False) -> Instance:
+        """A machine that this computer launched a moment ago."""
+        fate, self.cloud.fate = self.cloud.fate, Fate()
+        order = orders.order(name=name)
+        order = replace(order, group_ids=(self.group.id,), key_name="k")
+        token = {"region": REGION, "token": order.token}
+        self.journal.append(name, Event(self.cloud.clock.now(), What.INTENT, token))
+        instance = self.cloud.run(orders.once(order) if once else order)
+        ids = {"instance": instance.id, "request": instance.request_id or ""}
+        launched = Event(self.cloud.clock.now(), What.LAUNCHED, {**token, **ids})
+        self.journal.append(name, launched)
+        self.cloud.fate = fate
+        return instance
+
+    def wait_for_the_window(self) -> None:
+        self.cloud.clock.sleep(VISIBILITY_WINDOW)
+
+    def giveback(self) -> GiveBack:
+        return GiveBack(geography.OWNER, outside(self.cloud, self.journal, self.talk))
+
+    def end(self, name: str = "dev") -> Outcome:
+        return self.giveback().end(name, [REGION])
+
+
+def kinds(things: list[Thing]) -> list[str]:
+    return [thing.kind for thing in things]
+
+
+@pytest.mark.parametrize("once", [False, True])
+def test_everything_goes_in_the_safe_order(*, once: bool) -> None:
+    bench = Bench()
+    bench.launched(once=once)
+    outcome = bench.end()
+    assert outcome.left == []
+    assert bench.ec2.leftovers() == []
+    calls = [call for call in bench.cloud.calls if call not in ("observe", "volumes", "holdings")]
+    order = ["cancel", "terminate", *([] if once else ["delete_volume"])]
+    assert [call for call in calls if call in order] == order
+    assert calls.index(order[-1]) < calls.index("delete_group")
+    assert calls.index(order[-1]) < calls.index("delete_key")
+    assert set(kinds(outcome.ended)) >= {ThingKind.REQUEST, ThingKind.INSTANCE, ThingKind.GROUP}
+
+
+def test_gone_needs_two_empty_looks() -> None:
+    bench = Bench()
+    bench.launched()
+    bench.end()
+    at = max(i for i, call in enumerate(bench.cloud.calls) if call == "delete_volume")
+    until = bench.cloud.calls.index("delete_group")
+    assert bench.cloud.calls[at:until].count("volumes") >= 2
+    assert bench.told[-1] is What.SETTLED
+
+
+def test_before_the_window_is_over_the_journal_only_settles() -> None:
+    bench = Bench()
+    bench.journal.append(
+        "dev", Event(bench.cloud.clock.now(), What.INTENT, {"region": REGION, "token": "t"})
+    )
+    assert bench.end().left == []
+    assert bench.told[-1] is What.SETTLING
+
+
+def test_settling_is_closed_once_the_window_is_over() -> None:
+    bench = Bench()
+    bench.journal.append(
+        "dev", Event(bench.cloud.clock.now(), What.INTENT, {"region": REGION, "token": "t"})
+    )
+    bench.end()
+    assert settle.due(bench.journal, bench.cloud.clock.now()) == ()
+    bench.wait_for_the_window()
+    assert settle.due(bench.journal, bench.cloud.clock.now()) == ("dev",)
+    settle.settle(("dev",), journal=bench.journal, giveback=bench.giveback())
+    assert bench.told[-1] is What.SETTLED
+    assert settle.due(bench.journal, bench.cloud.clock.now()) == ()
+
+
+def test_an_instance_that_is_listed_late_is_ended_when_the_journal_settles() -> None:
+    clock = FakeClock()
+    bench = Bench(FakeCloud(clock=clock, visibility=timedelta(seconds=120)))
+    at = Event(clock.now(), What.INTENT, {"region": REGION, "token": "token-dev"})
+    bench.journal.append("dev", at)
+    bench.cloud.run(orders.order())
+    bench.end()
+    assert bench.ec2.leftovers() != []
+    clock.sleep(VISIBILITY_WINDOW)
+    settle.settle(("dev",), journal=bench.journal, giveback=bench.giveback())
+    clock.sleep(timedelta(minutes=5))
+    assert [each for each in bench.ec2.leftovers() if each.startswith(("i-", "sir", "vol"))] == []
+
+
+def test_the_window_begins_when_ec2_gave_the_instance_not_when_it_was_meant() -> None:
+    clock = FakeClock()
+    bench = Bench(FakeCloud(clock=clock, visibility=VISIBILITY_WINDOW))
+    token = {"region": REGION, "token": "token-dev"}
+    bench.journal.append("dev", Event(clock.now(), What.INTENT, token))
+    clock.advance(seconds=60)
+    instance = bench.cloud.run(orders.order())
+    launched = {**token, "instance": instance.id, "request": str(instance.request_id)}
+    bench.journal.append("dev", Event(clock.now(), What.LAUNCHED, launched))
+    clock.advance(seconds=240)
+    bench.end()
+    clock.sleep(VISIBILITY_WINDOW)
+    settle.settle(
+        settle.due(bench.journal, clock.now()), journal=bench.journal, giveback=bench.giveback()
+    )
+    clock.sleep(timedelta(minutes=5))
+    assert [each for each in bench.ec2.leftovers() if each.startswith(("i-", "sir", "vol"))] == []
+
+
+def test_a_sighting_after_settling_is_still_due() -> None:
+    bench = Bench()
+    at = bench.cloud.clock.now()
+    for what in (What.INTENT, What.SETTLING, What.SEEN):
+        bench.journal.append("dev", Event(at, what, {"region": REGION, "token": "t"}))
+    assert settle.due(bench.journal, at + VISIBILITY_WINDOW) == ("dev",)
+
+
+def test_a_launch_after_settling_is_not_due() -> None:
+    bench = Bench()
+    at = bench.cloud.clock.now()
+    for what in (What.INTENT, What.SETTLING, What.INTENT, What.LAUNCHED):
+        bench.journal.append("dev", Event(at, what, {"region": REGION, "token": "t"}))
+    assert settle.due(bench.journal, at + VISIBILITY_WINDOW) == ()
+
+
+def test_a_request_that_cannot_be_cancelled_keeps_its_instance_unterminated() -> None:
+    bench = Bench(FakeCloud(denied=["cancel"]))
+    instance = bench.launched()
+    outcome = bench.end()
+    assert "terminate" not in bench.cloud.calls
+    assert bench.ec2.servers[instance.id].state is InstanceState.RUNNING
+    assert {each.thing.id for each in outcome.left} >= {instance.id, instance.request_id}
+    assert all("UnauthorizedOperation" in each.reason for each in outcome.left)
+    assert outcome.ended == []
+    assert What.SETTLED not in bench.told
+    assert What.SETTLING not in bench.told
+
+
+@pytest.mark.parametrize(
+    ("denied", "kind"),
+    [
+        ("terminate", ThingKind.INSTANCE),
+        ("delete_volume", ThingKind.VOLUME),
+        ("delete_group", ThingKind.GROUP),
+        ("delete_key", ThingKind.KEY),
+    ],
+)
+def test_whatever_is_denied_is_left_with_its_reason(denied: str, kind: str) -> None:
+    bench = Bench(FakeCloud(denied=[denied]))
+    bench.launched()
+    outcome = bench.end()
+    assert kind in {each.thing.kind for each in outcome.left}
+    assert kind not in kinds(outcome.ended)
+    assert all(each.reason for each in outcome.left)
+    assert What.SETTLED not in bench.told
+
+
+def test_a_region_that_does_not_answer_is_left_whole() -> None:
+    bench = Bench(FakeCloud())
+    bench.launched()
+    bench.cloud.silent.add(REGION)
+    outcome = bench.end()
+    assert [(each.thing.id, each.thing.region) for each in outcome.left] == [("dev", REGION)]
+    assert "no answer" in outcome.left[0].reason
+    assert What.SETTLED not in bench.told
+
+
+class FailsOnce(FakeCloud):
+    """The first call of a kind gets no answer."""
+
+    def __init__(self, call: str) -> None:
+        super().__init__()
+        self.call = call
+
+    def arrives(self, call: str, args: tuple[object, ...]) -> None:
+        if call == self.call:
+            self.call = ""
+            self.silent.add(REGION)
+        try:
+            super().arrives(call, args)
+        finally:
+            self.silent.discard(REGION)
+
+
+@pytest.mark.parametrize(
+    "call", ["observe", "volumes", "cancel", "terminate", "delete_volume", "holdings"]
+)
+def test_an_answer_that_is_lost_once_changes_nothing(call: str) -> None:
+    bench = Bench(FailsOnce(call))
+    bench.launched()
+    outcome = bench.end()
+    assert outcome.left == []
+    assert bench.ec2.leftovers() == []
+    assert bench.told[-1] is What.SETTLED
+
+
+def test_what_machines_share_goes_with_the_last_of_them() -> None:
+    bench = Bench()
+    bench.launched("dev")
+    bench.launched("other")
+    assert ThingKind.GROUP not in kinds(bench.end("dev").ended)
+    assert list(bench.ec2.groups) == [bench.group.id]
+    assert {ThingKind.GROUP, ThingKind.KEY} <= set(kinds(bench.end("other").ended))
+    assert bench.ec2.leftovers() == []
+
+
+def test_the_ground_of_a_launch_that_is_under_way_stays() -> None:
+    bench = Bench()
+    bench.launched("dev")
+    now = bench.cloud.clock.now()
+    under_way = {"region": REGION, "token": "t"}
+    bench.journal.append("other", Event(now, What.INTENT, under_way))
+    bench.end("dev")
+    assert list(bench.ec2.groups) == [bench.group.id]
+    assert list(bench.ec2.keys) == [bench.key.id]
+
+
+def test_what_others_own_is_never_touched() -> None:
+    bench = Bench()
+    bench.launched()
+    theirs = {**GROUP_TAGS, TAG_OWNER: "123456789012:user/somebody"}
+    group = bench.ec2.new_group(REGION, "theirs", vpc_id=geography.HOME_VPC, tags=theirs)
+    order = orders.order("m5.large@us-east-1b", name="dev")
+    stranger = bench.cloud.run(
+        replace(order, token="x", tags={**order.tags, TAG_OWNER: "somebody"})
+    )
+    bench.end()
+    assert group.id in bench.ec2.groups
+    assert bench.ec2.servers[stranger.id].state is not InstanceState.SHUTTING_DOWN
+
+
+def test_every_region_that_the_journal_remembers_is_looked_at() -> None:
+    bench = Bench()
+    now = bench.cloud.clock.now() - VISIBILITY_WINDOW - LONGEST_CALL
+    abroad = {"region": "eu-west-1", "token": "token-dev"}
+    bench.journal.append("dev", Event(now, What.INTENT, abroad))
+    bench.cloud.run(orders.order("g5.xlarge@eu-west-1a"))
+    outcome = bench.giveback().end("dev", [])
+    assert {thing.region for thing in outcome.ended} == {"eu-west-1"}
+    assert What.SETTLED in bench.told
+
+
+def test_ending_what_is_gone_is_harmless() -> None:
+    bench = Bench()
+    bench.launched()
+    bench.end()
+    again = bench.end()
+    assert (again.ended, again.left) == ([], [])
+    assert bench.told.count(What.SETTLED) == 1
+
+
+def test_an_interrupted_box_is_ended_too() -> None:
+    bench = Bench()
+    bench.launched()
+    bench.ec2.interrupt("dev")
+    bench.cloud.clock.sleep(timedelta(minutes=3))
+    bench.end()
+    bench.cloud.clock.sleep(timedelta(days=1))
+    assert bench.ec2.leftovers() == []
+    assert len(bench.ec2.servers) == 1
+
+
+def test_left_behind_names_every_thing_with_region_and_reason() -> None:
+    outcome = Outcome(left=[Leftover(Thing(ThingKind.VOLUME, "vol-1", REGION), "in use")])
+    error = left_behind(outcome, "Quota. ")
+    assert isinstance(error, LeftBehind)
+    assert error.exit_code == 8
+    assert error.region == REGION
+    for part in ("Quota", "volume vol-1", REGION, "in use"):
+        assert part in error.message
+
+
+def test_outcomes_add_up_without_repeating() -> None:
+    thing = Thing(ThingKind.KEY, "key-1", REGION)
+    one = Outcome(ended=[thing], left=[Leftover(thing, "x")])
+    one.add(Outcome(ended=[thing], left=[Leftover(thing, "x")]))
+    assert (len(one.ended), len(one.left)) == (1, 1)
+
+
+def test_no_instance_ends_before_its_young_request_could_be_cancelled() -> None:
+    bench = Bench()
+    bench.ec2.late = {Request: timedelta(seconds=200)}
+    instance = bench.just_launched()
+    bench.journal = MemoryJournal()  # another computer: only the instance tells of the request
+    outcome = bench.end()
+    assert outcome.left == []
+    assert list(bench.ec2.servers) == [instance.id]
+    calls = bench.cloud.calls
+    assert calls.count("cancel") > 1
+    assert calls.index("terminate") > max(i for i, call in enumerate(calls) if call == "cancel")
+    assert bench.cloud.clock.now() - instance.launched_at > timedelta(seconds=200)
+
+
+def test_an_empty_look_proves_nothing_until_the_request_of_the_launch_was_seen() -> None:
+    bench = Bench()
+    bench.ec2.late = {Request: timedelta(seconds=200)}
+    bench.just_launched()
+    [server] = bench.ec2.servers.values()
+    bench.ec2.terminate(server)  # by hand, and in a dry pool, so that only the request is left
+    bench.ec2.dry[server.order.pool] = None
+    assert bench.end().left == []
+    [request] = bench.ec2.requests.values()
+    assert not request.cancellable
+
+
+def test_a_request_that_ec2_forgot_long_ago_keeps_no_instance_running() -> None:
+    bench = Bench()
+    instance = bench.launched()
+    [request] = bench.ec2.requests.values()
+    request.show(RequestState.CANCELLED, "request-canceled-and-instance-running", request.since)
+    bench.ec2.late = {Request: timedelta.max}
+    assert bench.end().left == []
+    assert bench.ec2.servers[instance.id].state in ENDED
