@@ -33,11 +33,10 @@ from tests.fakes.price_server import (
 )
 
 from spotkeeper.aws import price_line, price_pages, price_scan
-from spotkeeper.aws.endpoint import Door
+from spotkeeper.aws.endpoint import Door, Keys
 from spotkeeper.aws.price_pages import Page
 from spotkeeper.aws.price_scan import Question, scan
 from spotkeeper.aws.session import AwsSession
-from spotkeeper.aws.signing import Keys
 from spotkeeper.errors import (
     CredentialsProblem,
     ExpiredCredentials,

@@ -13,7 +13,7 @@ from spotkeeper.lifecycle.ports import Image
 from spotkeeper.market.advisor import Advisor
 from spotkeeper.market.feeds import Progress
 from spotkeeper.market.market import Market
-from spotkeeper.market.scores import Scored
+from spotkeeper.market.risk import Scored
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.offer import Dated, SpotPrice
 from spotkeeper.model.pool import Pool

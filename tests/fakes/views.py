@@ -1,4 +1,4 @@
-"""EC2 in memory as the lifecycle sees it: the same values that aws/parse.py makes."""
+"""EC2 in memory as the lifecycle sees it: the same values that aws/shapes.py makes."""
 
 from tests.fakes.ec2 import Disk, Listed, Request, Server
 

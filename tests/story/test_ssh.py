@@ -12,7 +12,7 @@ from tests.story import account
 from tests.story.computer import as_if_aws, usual_key
 from tests.story.conftest import Spot
 
-from spotkeeper.ssh.reach import SshPort
+from spotkeeper.ssh.shell import SshPort
 
 ADDRESS = "198.51.100.7"
 

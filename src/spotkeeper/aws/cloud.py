@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from typing import Any
 
-from spotkeeper.aws import parse, shapes
+from spotkeeper.aws import shapes
 from spotkeeper.aws.images import ALIASES, TRUSTED_OWNERS, login_for
 from spotkeeper.aws.memory import Memory
 from spotkeeper.aws.regions import enabled_regions
@@ -133,7 +133,7 @@ class Ec2Cloud:
         """Instances and requests by tag, and instances that only our requests know of."""
         filters = shapes.tag_filters(owner, name)
         spot_requests = tuple(
-            parse.spot_request(row, region)
+            shapes.spot_request(row, region)
             for row in self._aws.pages(
                 "DescribeSpotInstanceRequests",
                 region,
@@ -153,7 +153,7 @@ class Ec2Cloud:
         """Volumes of one machine that exist."""
         filters = shapes.tag_filters(owner, name)
         found = self._aws.pages("DescribeVolumes", region, key="Volumes", Filters=filters)
-        return tuple(parse.volume(row, region) for row in found)
+        return tuple(shapes.volume(row, region) for row in found)
 
     def create_group(self, region: str, name: str, *, vpc_id: str, tags: Mapping[str, str]) -> str:
         """Create a security group; one of that name is ours, from a call whose answer was lost."""
@@ -220,7 +220,7 @@ class Ec2Cloud:
         except ResourceGone:
             self._memory.drop("subnets", f"{self.caller().account} {region}")
             raise
-        return parse.instance(answer["Instances"][0], region)
+        return shapes.instance(answer["Instances"][0], region)
 
     def ask(self, order: LaunchOrder) -> None:
         """Ask EC2 whether the order would be allowed; changes nothing."""
@@ -299,7 +299,7 @@ class Ec2Cloud:
             "DescribeInstances", region, key="Reservations", Filters=filters
         )
         return tuple(
-            parse.instance(row, region)
+            shapes.instance(row, region)
             for reservation in reservations
             for row in reservation["Instances"]
         )

@@ -4,21 +4,114 @@ Only what is certain is answered here. Proxies, FIPS or dual-stack endpoints, an
 credentials but plain keys in the environment are botocore's business.
 """
 
+import hmac
 import json
+import math
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
+from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from spotkeeper.aws.signing import Keys
 from spotkeeper.errors import BadInput
 
 if TYPE_CHECKING:
     import ssl
+
+
+#: For lines on which AWS takes long to answer, or never does.
+TIMEOUT_VARIABLE = "SPOT_TIMEOUT"
+USUAL_SECONDS = 20.0
+
+
+class Timeouts(NamedTuple):
+    """Seconds to wait for a connection, for the answer of a call, and of a launch.
+
+    A launch is given longer: to give one up is to look for what came of it.
+    """
+
+    connect: float
+    read: float
+    launch: float
+
+
+def timeouts(environment: Mapping[str, str]) -> Timeouts:
+    """Those for calls that take up to ``SPOT_TIMEOUT`` seconds.
+
+    Raises:
+        BadInput: the variable is not a number of seconds.
+    """
+    named = environment.get(TIMEOUT_VARIABLE)
+    try:
+        read = float(named) if named else USUAL_SECONDS
+    except ValueError:
+        read = math.nan
+    if not 0 < read < math.inf:
+        raise BadInput(
+            f"{TIMEOUT_VARIABLE} is {named!r}",
+            next_step="Give it the seconds to wait for an answer of AWS, such as 60.",
+        )
+    return Timeouts(connect=read / 4, read=read, launch=read * 3)
+
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+FORM = "application/x-www-form-urlencoded; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What a caller signs with; never printed."""
+
+    access_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    session_token: str = field(default="", repr=False)
+
+
+class Scope(NamedTuple):
+    """Whose call it is: a signature holds for one service in one region on one day."""
+
+    region: str
+    service: str
+
+
+def signed_headers(
+    body: bytes, *, host: str, scope: Scope, keys: Keys, now: datetime
+) -> Mapping[str, str]:
+    """The headers of a POST of ``body`` to ``/`` at ``host``, the signature among them."""
+    stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    headers = {"content-type": FORM, "host": host, "x-amz-date": stamp}
+    if keys.session_token:
+        headers["x-amz-security-token"] = keys.session_token
+    names = ";".join(headers)
+    lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
+    request = f"POST\n/\n\n{lines}\n{names}\n{sha256(body).hexdigest()}"
+    credential = f"{stamp[:8]}/{scope.region}/{scope.service}/aws4_request"
+    told = f"{ALGORITHM}\n{stamp}\n{credential}\n{sha256(request.encode()).hexdigest()}"
+    signature = _signature(keys.secret_key, credential, told)
+    authorization = (
+        f"{ALGORITHM} Credential={keys.access_key}/{credential}, "
+        f"SignedHeaders={names}, Signature={signature}"
+    )
+    return {**headers, "authorization": authorization}
+
+
+def _signature(secret_key: str, credential: str, told: str) -> str:
+    return hmac.digest(_signing_key(secret_key, credential), told.encode(), "sha256").hex()
+
+
+@cache
+def _signing_key(secret_key: str, credential: str) -> bytes:
+    """The key of a day, a region and a service."""
+    key = f"AWS4{secret_key}".encode()
+    for part in credential.split("/"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key
+
 
 PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 VARIANTS = ("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT")

@@ -10,14 +10,14 @@ from functools import cache, partial
 from itertools import chain
 from typing import Any, cast
 
-from spotkeeper.aws import parse_market, price_scan
+from spotkeeper.aws import market_shapes, price_scan
 from spotkeeper.aws.memory import Memory
 from spotkeeper.aws.price_pages import FIELDS
 from spotkeeper.aws.price_scan import Question
 from spotkeeper.aws.session import AwsSession
 from spotkeeper.errors import BadInput
-from spotkeeper.market.catalog import exact_names
 from spotkeeper.market.feeds import Progress
+from spotkeeper.market.market import exact_names
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.offer import Dated, SpotPrice
 from spotkeeper.model.pool import LINUX
@@ -86,7 +86,7 @@ class Ec2Catalog:
             kept = {"at": self._now().isoformat(), "types": self._described(region, globs)}
             if kept["types"]:
                 self._memory.put("catalog", key, kept)
-        found = [parse_market.instance_type(row) for row in kept["types"]]
+        found = [market_shapes.instance_type(row) for row in kept["types"]]
         self._refuse_unknown(region, globs, {row.name for row in found})
         return Dated(found, datetime.fromisoformat(kept["at"]))
 
@@ -105,7 +105,7 @@ class Ec2Catalog:
                 known.update({row["InstanceType"]: row for row in rows})
         if len(known) > before:
             self._memory.put("hardware", ALL_TYPES, kept)
-        types = {name: parse_market.instance_type(row) for name, row in known.items()}
+        types = {name: market_shapes.instance_type(row) for name, row in known.items()}
         return Dated(types, datetime.fromisoformat(kept["at"]))
 
     def remembered(self) -> Dated[Mapping[str, InstanceType]] | None:
@@ -113,7 +113,7 @@ class Ec2Catalog:
         kept = self._memory.get("hardware", ALL_TYPES, younger_than=CATALOG_AGE)
         if not kept:
             return None
-        types = {name: parse_market.instance_type(row) for name, row in kept["types"].items()}
+        types = {name: market_shapes.instance_type(row) for name, row in kept["types"].items()}
         return Dated(types, datetime.fromisoformat(kept["at"]))
 
     def refuse_unknown(self, globs: Sequence[str]) -> None:
@@ -197,7 +197,7 @@ class Ec2Prices:
         named = {"InstanceTypes": sorted(types)} if len(types) <= MAX_FILTER_VALUES else {}
         rows = self._history(region, StartTime=self._now(), **named)
         newest: dict[object, SpotPrice] = {}
-        for price in (parse_market.spot_price(row, region) for row in rows):
+        for price in (market_shapes.spot_price(row, region) for row in rows):
             known = newest.get(price.pool)
             if price.pool.instance_type in types and (not known or price.since > known.since):
                 newest[price.pool] = price
@@ -230,7 +230,7 @@ class Ec2Prices:
             InstanceTypes=[instance_type],
             AvailabilityZone=zone_name,
         )
-        prices = (parse_market.spot_price(row, region) for row in rows)
+        prices = (market_shapes.spot_price(row, region) for row in rows)
         return sorted(prices, key=lambda price: price.since)
 
     def _history(self, region: str, **asked: Any) -> list[Any]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from spotkeeper.aws import parse
+from spotkeeper.aws import shapes
 from spotkeeper.aws.session import AwsSession
 from spotkeeper.aws.shapes import Body
 from spotkeeper.errors import NotFound, Refused
@@ -200,7 +200,7 @@ class Ec2Estate:
             key="SpotInstanceRequests",
             Filters=[{"Name": "state", "Values": list(LIVELY)}],
         )
-        found = (parse.spot_request(row, region) for row in rows)
+        found = (shapes.spot_request(row, region) for row in rows)
         return [each for each in found if _is_lively(each)]
 
     def _instances(
@@ -288,7 +288,7 @@ def _instance(described: Shape, region: str) -> Possession:
     state = described["State"]["Name"]
     return Possession(
         Thing(ThingKind.INSTANCE, described["InstanceId"], region),
-        parse.tags(described.get("Tags")),
+        shapes.tags(described.get("Tags")),
         min(born),
         state,
         holder=described.get("SpotInstanceRequestId", ""),
@@ -301,10 +301,10 @@ def _instance(described: Shape, region: str) -> Possession:
 def _described(described: Shape, how: Listing, kind: str, region: str) -> Possession:
     return Possession(
         Thing(kind, described[how.id], region),
-        parse.tags(described.get(how.tags)),
+        shapes.tags(described.get(how.tags)),
         described.get(how.born),
         str(described.get(how.state, "")),
         holder=how.holder(described),
-        disk=parse.disk(described) if kind == ThingKind.VOLUME else None,
+        disk=shapes.disk(described) if kind == ThingKind.VOLUME else None,
         usd_per_hour=how.usd_per_hour,
     )

@@ -14,10 +14,8 @@ from io import BufferedReader
 from typing import NamedTuple, Self, cast
 from urllib.parse import urlsplit
 
-from spotkeeper.aws.endpoint import Door, tls
+from spotkeeper.aws.endpoint import USUAL_SECONDS, Door, Scope, signed_headers, timeouts, tls
 from spotkeeper.aws.price_pages import BadPage
-from spotkeeper.aws.signing import Scope, signed_headers
-from spotkeeper.aws.timeouts import USUAL_SECONDS, timeouts
 from spotkeeper.errors import Unreachable
 
 #: A region that sends nothing at all for so long is said not to answer.

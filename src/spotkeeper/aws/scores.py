@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from spotkeeper.aws.memory import Memory
 from spotkeeper.aws.session import AwsSession
 from spotkeeper.errors import Refused
-from spotkeeper.market.scores import MOST_TYPES, Scored
+from spotkeeper.market.risk import MOST_TYPES, Scored
 from spotkeeper.model.offer import Dated
 
 SCORES_AGE = timedelta(minutes=15)

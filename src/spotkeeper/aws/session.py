@@ -8,13 +8,11 @@ from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from spotkeeper.aws import endpoint, response_hooks, whole_answers
-from spotkeeper.aws.endpoint import Door
+from spotkeeper.aws import endpoint, response_hooks
+from spotkeeper.aws.endpoint import Door, Keys, timeouts
 from spotkeeper.aws.failures import CODES_OF_A_CLOSED_REGION, Place, explained
 from spotkeeper.aws.price_pages import Page
 from spotkeeper.aws.price_scan import MAX_EMPTY_PAGES, Question
-from spotkeeper.aws.signing import Keys
-from spotkeeper.aws.timeouts import timeouts
 from spotkeeper.errors import (
     CredentialsProblem,
     RegionNotEnabled,
@@ -92,7 +90,7 @@ class AwsSession:
             session = boto3.Session(
                 key, secret, region_name=self._named_region, botocore_session=self._core
             )
-        whole_answers.demanded(session)
+        response_hooks.demand_whole_answers(session)
         if self._on_call is not None:
             _watch(session, self._on_call)
         return session
@@ -227,7 +225,7 @@ class AwsSession:
     def price_pages(self, region: str, asked: Question, token: str) -> Iterator[Page]:
         """The pages of a price history from a token on, with botocore's retries and errors."""
         client = self.client("ec2", region)
-        take_page = response_hooks.installed(client)
+        take_page = response_hooks.read_prices_quickly(client)
         with self._explained(Place("ec2", "DescribeSpotPriceHistory", region)):
             while True:
                 answer = client.describe_spot_price_history(**asked.parameters(token))

@@ -13,7 +13,7 @@ import click
 
 from spotkeeper import __version__
 from spotkeeper.cli.context import Choices, global_options
-from spotkeeper.cli.text import plain_text
+from spotkeeper.cli.terminal import plain_text
 from spotkeeper.errors import BadInput, Interrupted, SpotkeeperError
 
 #: Section → command → its one line of help; the command itself is imported when it is used, so

@@ -7,7 +7,7 @@ import click
 
 from spotkeeper.cli import render
 from spotkeeper.cli.context import Choices, global_options, pass_choices
-from spotkeeper.store import caches
+from spotkeeper.store import cache
 from spotkeeper.store.folders import Folders
 
 COLUMNS = (
@@ -42,7 +42,7 @@ def command(context: click.Context) -> None:
 @pass_choices
 def clear(choices: Choices) -> None:
     """Forget everything that is remembered. Machines and the journal are not touched."""
-    gone = caches.clear(_folders().cache)
+    gone = cache.clear(_folders().cache)
     render.emit(
         choices, "cache", [{"cleared": gone}], columns=(render.field("Cleared", "cleared"),)
     )
@@ -59,7 +59,7 @@ def _show(choices: Choices) -> None:
             "age_seconds": max(0, int((now - entry.at).total_seconds())),
             "size_bytes": entry.size_bytes,
         }
-        for name, entry in caches.everything(_folders().cache)
+        for name, entry in cache.everything(_folders().cache)
     ]
     render.emit(choices, "cache", rows, columns=COLUMNS)
     if not rows and choices.output == "table":

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from spotkeeper.cli import suggestions
-from spotkeeper.cli.terminal import TerminalTalk
-from spotkeeper.cli.text import plain_text
+from spotkeeper.cli.terminal import TerminalTalk, plain_text
+from spotkeeper.errors import Declined
 
 if TYPE_CHECKING:
     from spotkeeper.keeper.keeper import Keeper
     from spotkeeper.model.risk import Work
+
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -137,3 +138,15 @@ def _quiet(option: Callable[[F], F]) -> Callable[[F], F]:
 
 
 pass_choices = click.make_pass_decorator(Choices)
+
+
+def agreed(choices: Choices, question: str) -> None:
+    """Go on only if the user says yes.
+
+    Raises:
+        Declined: the user said no, or there is no terminal to ask at.
+    """
+    if not choices.interactive:
+        raise Declined("There is no terminal to ask at")
+    if not click.confirm(plain_text(question), err=True):
+        raise Declined("Nothing was changed", next_step="Run the command again when ready.")

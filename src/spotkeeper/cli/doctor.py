@@ -6,7 +6,7 @@ import click
 
 from spotkeeper.cli import records, render
 from spotkeeper.cli.context import Choices, global_options, pass_choices
-from spotkeeper.cli.text import plain_text
+from spotkeeper.cli.terminal import plain_text
 from spotkeeper.lifecycle.doctor import Verdict
 
 #: A new account may launch small standard machines and no GPU; both are worth a look.

@@ -3,8 +3,7 @@
 import click
 
 from spotkeeper.cli import records, render, suggestions
-from spotkeeper.cli.ask import agreed
-from spotkeeper.cli.context import Choices, global_options, pass_choices
+from spotkeeper.cli.context import Choices, agreed, global_options, pass_choices
 from spotkeeper.errors import BadInput
 from spotkeeper.keeper.results import Farewell
 from spotkeeper.lifecycle.teardown import left_behind

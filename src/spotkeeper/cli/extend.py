@@ -5,10 +5,9 @@ from datetime import datetime, timedelta
 import click
 
 from spotkeeper.cli import records, render, suggestions
-from spotkeeper.cli.ask import agreed
-from spotkeeper.cli.context import Choices, global_options, pass_choices
-from spotkeeper.cli.text import plain_text
-from spotkeeper.cli.wishes import NO_DEADLINE
+from spotkeeper.cli.context import Choices, agreed, global_options, pass_choices
+from spotkeeper.cli.launch_request import NO_DEADLINE
+from spotkeeper.cli.terminal import plain_text
 from spotkeeper.errors import BadInput
 from spotkeeper.keeper.results import Extension
 from spotkeeper.model.duration import parse_duration, words

@@ -6,7 +6,7 @@ import click
 
 from spotkeeper.cli import records, render
 from spotkeeper.cli.context import Choices
-from spotkeeper.cli.text import plain_text
+from spotkeeper.cli.terminal import plain_text
 from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.results import Listing, MachineReport
 from spotkeeper.model.offer import Dated

@@ -9,12 +9,20 @@ import click
 
 from spotkeeper.cli import render
 from spotkeeper.cli.context import Choices
-from spotkeeper.cli.gpus import gpu
 from spotkeeper.cli.records import Record
-from spotkeeper.cli.text import plain_text
+from spotkeeper.cli.terminal import plain_text
 from spotkeeper.market.feeds import Progress
 from spotkeeper.model.duration import words
 from spotkeeper.model.offer import Offer, Ranking, SortBy
+
+
+def gpu(row: render.Row) -> str:
+    """Count, model and memory of the GPUs, ``-`` for none; a fraction as in ``0.5x``."""
+    if row["gpu_name"] is None:
+        return render.UNKNOWN
+    count = row["gpu_count"] or round(row["gpu_share"], 3)
+    return f"{count:g}x {row['gpu_name']} {row['gpu_memory_gib']:g}"
+
 
 #: What is said under the table of each fact, in this order; younger than this it is from now.
 FACTS = {

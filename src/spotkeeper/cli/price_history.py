@@ -3,7 +3,7 @@
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
@@ -11,14 +11,61 @@ from typing import Any
 
 import click
 
-from spotkeeper.cli import plain_table, price_advice, render, sparkline
+from spotkeeper.cli import plain_table, price_advice, render
 from spotkeeper.cli.context import Choices
 from spotkeeper.cli.price_advice import Trial, name_of
-from spotkeeper.cli.text import plain_text
-from spotkeeper.keeper.price_files import PriceHistory
+from spotkeeper.cli.terminal import plain_text
+from spotkeeper.keeper.prices import PriceHistory
 from spotkeeper.market.series import PoolHistory, means, summary
 from spotkeeper.model.max_price import MaxPrice
 from spotkeeper.model.money import plain
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+PLAIN = "_.:-=+*#"
+NOTHING = " "
+
+#: The scale spans at least this part of its top, so that a cent of a dollar is no mountain.
+LEAST_SPAN = 0.1
+#: Means of equal prices differ by so little, which must not look like a change.
+ROUNDING = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What the lowest and the highest block stand for."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> "Scale":
+        """One scale for all lines that are to be compared."""
+        known = sorted(values)
+        low, high = known[0], known[-1]
+        missing = LEAST_SPAN * high - (high - low)
+        return cls(low - missing / 2, high + missing / 2) if missing > 0 else cls(low, high)
+
+    def step(self, value: float) -> int:
+        """Which of the eight blocks."""
+        if self.high <= self.low:
+            return 0
+        part = (value - self.low) / (self.high - self.low) + ROUNDING
+        return max(0, min(len(BLOCKS) - 1, int(part * len(BLOCKS))))
+
+
+def sparkline(values: Sequence[float | None], scale: Scale, *, blocks: str = BLOCKS) -> str:
+    """The values as blocks; a gap where nothing is known."""
+    return "".join(NOTHING if value is None else blocks[scale.step(value)] for value in values)
+
+
+def blocks_for(encoding: str | None) -> str:
+    """The blocks, or plain characters where the terminal's encoding lacks them."""
+    try:
+        BLOCKS.encode(encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return PLAIN
+    return BLOCKS
+
 
 TITLES = ("Zone", "History", "Now", "Min", "Median", "Max", "Changes", "% OD")
 SUMMARY_TITLES = ("Type", "Zone", "Rows", "Changes", "Min", "Median", "Max", "Last")
@@ -146,9 +193,9 @@ def _table(history: PriceHistory, pools: Sequence[PoolHistory]) -> Iterator[str]
     room = _terminal_width()
     width = max(NARROWEST, min(WIDEST, room - plain_table.width(titles, bare)))
     drawn = [means(each.series, history.begin, history.end, width) for each in pools]
-    scale = sparkline.Scale.of(value for values in drawn for value in values if value is not None)
-    blocks = sparkline.blocks_for(sys.stdout.encoding)
-    lines = [sparkline.sparkline(values, scale, blocks=blocks) for values in drawn]
+    scale = Scale.of(value for values in drawn for value in values if value is not None)
+    blocks = blocks_for(sys.stdout.encoding)
+    lines = [sparkline(values, scale, blocks=blocks) for values in drawn]
     rows = [(zone, line, *rest) for (zone, *rest), line in zip(cells, lines, strict=True)]
     yield from plain_table.lines(TITLES, rows, left=2, rule=_rule(), room=room)
 
@@ -195,5 +242,5 @@ def _terminal_width() -> int:
 
 
 def _rule() -> str:
-    plain_only = sparkline.blocks_for(sys.stdout.encoding) == sparkline.PLAIN
+    plain_only = blocks_for(sys.stdout.encoding) == PLAIN
     return "-" if plain_only else RULE

@@ -15,12 +15,12 @@ import click
 
 from spotkeeper.cli.price_advice import name_of, span
 from spotkeeper.cli.render import money
-from spotkeeper.cli.text import plain_text
+from spotkeeper.cli.terminal import plain_text
 from spotkeeper.errors import BadInput
-from spotkeeper.keeper.price_files import PriceHistory
+from spotkeeper.keeper.prices import PriceHistory
 from spotkeeper.market.series import PoolHistory, summary
 from spotkeeper.model.max_price import MaxPrice
-from spotkeeper.store.exports import write_whole
+from spotkeeper.store.folders import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from spotkeeper.cli import suggestions
+from spotkeeper.cli import records, render, suggestions
 from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.errors import BadInput, Interrupted
 from spotkeeper.model.max_price import MaxPrice
 from spotkeeper.model.price_table import MAX_DAYS
 
 if TYPE_CHECKING:
-    from spotkeeper.keeper.price_files import PriceHistory
+    from spotkeeper.keeper.prices import PriceHistory
+    from spotkeeper.keeper.results import Comparison
 
 
 @click.command(name="prices", short_help="Compare On-Demand and Spot prices of instance types.")
@@ -66,18 +67,18 @@ def command(choices: Choices, /, types: tuple[str, ...], **given: Any) -> int:
 
 
 def _compare(choices: Choices, types: tuple[str, ...], given: dict[str, Any]) -> int:
-    from spotkeeper.cli import comparison, offers
+    from spotkeeper.cli import offers
 
     keeper = choices.keeper(refresh=given["refresh"], offline=given["offline"])
     told = offers.progress(choices)
     found = keeper.prices(types, choices.region, zones=given["zones"], told=told)
-    comparison.show(choices, found)
+    show_comparison(choices, found)
     return Interrupted.exit_code if found.interrupted else 0
 
 
 def _history(choices: Choices, types: tuple[str, ...], given: dict[str, Any]) -> "PriceHistory":
     if given["file"]:
-        from spotkeeper.keeper.price_files import from_file
+        from spotkeeper.keeper.prices import from_file
 
         return from_file(Path(given["file"]), types, choices.region, given["days"])
     if given["offline"]:
@@ -106,3 +107,27 @@ def _max_price(given: dict[str, Any]) -> MaxPrice | None:
             next_step="Use an amount such as 0.50, or spot+5%.",
         )
     return asked
+
+
+PRICES = ("spot_usd_per_hour", "on_demand_usd_per_hour", "saving_percent")
+
+#: A zone's name says its region, which is left out where a terminal has no room for both.
+COLUMNS = (
+    render.field("Type", "instance_type"),
+    render.field("Region", "region", spare=1),
+    render.usd("On-Demand $/h", "on_demand_usd_per_hour"),
+    render.usd("Spot $/h", "spot_usd_per_hour"),
+    render.field("Zone", "zone"),
+    render.percent("% saved", "saving_percent"),
+)
+
+
+def show_comparison(choices: Choices, comparison: "Comparison") -> None:
+    """Print a comparison as the user chose, and under a table how old its facts are."""
+    from spotkeeper.cli import offers
+
+    rows = [records.price_row(row) for row in comparison.rows]
+    render.emit(choices, "prices", rows, columns=COLUMNS, warnings=comparison.warnings)
+    if choices.output == "table":
+        cheapest = [row.cheapest for row in comparison.rows]
+        offers.say_facts(cheapest, comparison.made_at, PRICES)

@@ -13,13 +13,12 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from spotkeeper.costs.history import Chapter
-    from spotkeeper.costs.report import Cost
+    from spotkeeper.costs.usage import Cost
     from spotkeeper.keeper.results import Extension, MachineReport, PriceRow, Swept
     from spotkeeper.lifecycle.doctor import Check
     from spotkeeper.lifecycle.plan import Plan
     from spotkeeper.lifecycle.ports import Leftover, Thing
-    from spotkeeper.lifecycle.strangers import Stranger
-    from spotkeeper.lifecycle.sweep import Judgement
+    from spotkeeper.lifecycle.sweep import Judgement, Stranger
     from spotkeeper.lifecycle.teardown import Outcome
     from spotkeeper.model.disk import DiskCost
     from spotkeeper.model.offer import Explanation, Offer, Refusal

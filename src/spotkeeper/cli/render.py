@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spotkeeper.cli.context import Choices
-from spotkeeper.cli.text import plain_text
+from spotkeeper.cli.terminal import plain_text
 from spotkeeper.model.duration import words
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import click
 
 from spotkeeper.cli import render
 from spotkeeper.cli.context import Choices, global_options, pass_choices
-from spotkeeper.cli.text import plain_text
+from spotkeeper.cli.terminal import plain_text
 from spotkeeper.errors import BadInput
 from spotkeeper.model.duration import parse_duration
 from spotkeeper.model.money import parse_usd

@@ -2,10 +2,44 @@
 
 import click
 
-from spotkeeper.cli import history, suggestions
+from spotkeeper.cli import records, render, suggestions
 from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.cli.machines import show_one
+from spotkeeper.cli.terminal import plain_text
 from spotkeeper.errors import BadInput
+from spotkeeper.keeper.results import History
+
+
+def _time(row: render.Row) -> str:
+    return str(row["at"]).replace("T", " ").removesuffix("Z")
+
+
+def _ran(row: render.Row) -> str:
+    seconds = row["ran_seconds"]
+    return "" if seconds is None else render.seconds(seconds)
+
+
+def _cost(row: render.Row) -> str:
+    return "" if row["ran_seconds"] is None else render.money(row["spot_usd"])
+
+
+COLUMNS = (
+    render.Column("Time (UTC)", _time),
+    render.field("What happened", "text", wraps=True),
+    render.Column("Ran", _ran, right=True),
+    render.Column("Spot $", _cost, right=True),
+)
+
+
+def show_history(choices: Choices, found: History, warnings: tuple[str, ...]) -> None:
+    """A line for each thing that happened; costs are estimates, of compute alone."""
+    rows = [records.chapter(chapter) for chapter in found.chapters]
+    extra = {"name": found.name, "lives": found.lives}
+    render.emit(choices, "history", rows, columns=COLUMNS, warnings=warnings, extra=extra)
+    earlier = found.lives - len({row["life"] for row in rows})
+    if earlier and choices.output == "table":
+        told = f"{earlier} earlier {'life' if earlier == 1 else 'lives'} of {found.name}"
+        click.echo(plain_text(f"{told}: add --all to see everything"), err=True)
 
 
 @click.command(name="show", short_help="Show one machine.")
@@ -30,7 +64,7 @@ def command(choices: Choices, /, *, name: str, past: bool, every: bool) -> None:
         raise BadInput("--all goes with --history")
     keeper = choices.keeper()
     if past:
-        history.show(choices, keeper.history(name, every=every), keeper.warnings)
+        show_history(choices, keeper.history(name, every=every), keeper.warnings)
         return
     report = keeper.machine(name, choices.region)
     show_one(choices, report, (*keeper.warnings, *report.warnings))

@@ -64,9 +64,9 @@ def images(_: click.Context, __: click.Parameter, begun: str) -> list[Completion
 
 def _keys_of(kind: str, part: str | None = None) -> Iterable[str]:
     """The names in a remembered document, of whatever age."""
-    from spotkeeper.store import caches
+    from spotkeeper.store.cache import caches
 
-    for _, cache in caches.caches(_folders().cache):
+    for _, cache in caches(_folders().cache):
         document = cache.get(kind, "all", younger_than=timedelta.max)
         found = document.get(part, ()) if part and isinstance(document, dict) else document
         yield from found or ()

@@ -1,12 +1,26 @@
 """What is said while something takes time: on stderr, never in the data."""
 
 import sys
+import unicodedata
 from datetime import timedelta
 
 import click
 
-from spotkeeper.cli.text import plain_text
 from spotkeeper.model.duration import words
+
+#: Unicode categories that can move the cursor, hide text or turn it around; of what Python does
+#: not know yet (Cn), nobody can say.
+_UNSAFE = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
+
+
+def plain_text(text: str) -> str:
+    """The text without control, formatting and bidirectional characters: one line."""
+    if text.isprintable():
+        return text
+    return "".join(
+        " " if unicodedata.category(character) in _UNSAFE else character for character in text
+    )
+
 
 #: Without a terminal a wait is mentioned this often.
 QUIET_FOR = timedelta(seconds=15)

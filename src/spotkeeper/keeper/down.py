@@ -5,8 +5,7 @@ from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 
-from spotkeeper.costs.report import Cost, on_demand_usd
-from spotkeeper.costs.usage import Interval, intervals
+from spotkeeper.costs.usage import Cost, Interval, intervals, on_demand_usd
 from spotkeeper.errors import Busy, CredentialsProblem, Interrupted, NotFound, SpotkeeperError
 from spotkeeper.keeper.machines import Look
 from spotkeeper.keeper.spending import spent_usd

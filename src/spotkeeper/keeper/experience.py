@@ -7,8 +7,7 @@ from datetime import datetime
 from spotkeeper.costs.usage import Interval, intervals
 from spotkeeper.errors import StoreProblem
 from spotkeeper.lifecycle.ports import Journal
-from spotkeeper.market.experience import experiences, refusals
-from spotkeeper.market.risk import Experiences
+from spotkeeper.market.risk import Experiences, experiences, refusals
 from spotkeeper.model.journal_entry import Event, lives
 from spotkeeper.model.risk import TypeInZone
 

@@ -6,22 +6,21 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from spotkeeper.errors import NoCredentials
-from spotkeeper.keeper import facts, public_market, quota_facts, regions
+from spotkeeper.keeper import facts, public_market, regions
 from spotkeeper.keeper.facts import Risk
-from spotkeeper.keeper.offers import Dresser
-from spotkeeper.keeper.sight import Scene
+from spotkeeper.keeper.offers import Dresser, Scene
 from spotkeeper.keeper.wiring import Edges
 from spotkeeper.market.feeds import Progress
 from spotkeeper.market.market import Sight
 from spotkeeper.model.need import Need
 from spotkeeper.model.offer import Ranking, SortBy
-from spotkeeper.ranking.contradictions import (
+from spotkeeper.ranking.ranking import Chosen, Facts, Shortlist, Wanted, shortlist
+from spotkeeper.ranking.rules import (
+    GPUS_UNKNOWN,
     contradiction,
     refuse_contradictions,
     refuse_unknown_gpu,
 )
-from spotkeeper.ranking.ranking import Chosen, Facts, Shortlist, Wanted, shortlist
-from spotkeeper.ranking.rules import GPUS_UNKNOWN
 
 #: More offers than anybody walks through; each one costs a question or two about its facts.
 ENOUGH = 200
@@ -128,7 +127,7 @@ class Finding:
         hardware = scene.sight.hardware.value
         shown = dict.fromkeys((each.instance_type, each.region) for each in chosen)
         pairs = [(hardware[name], region) for name, region in shown]
-        quotas = quota_facts.looked_up(self._edges.quotas, pairs, ask=inquiry.quotas)
+        quotas = facts.looked_up(self._edges.quotas, pairs, ask=inquiry.quotas)
         return Dresser(scene, risk, self._market.on_demand(_types(chosen)), quotas)
 
     def _conflicts(self, need: Need, found: Shortlist, scene: Scene) -> tuple[str, ...]:

@@ -4,8 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from spotkeeper.costs.history import Chapter, chapters
-from spotkeeper.costs.report import spot_usd
-from spotkeeper.costs.usage import Interval
+from spotkeeper.costs.usage import Interval, spot_usd
 from spotkeeper.errors import NotFound, SpotkeeperError
 from spotkeeper.keeper.results import History
 from spotkeeper.keeper.spending import prices_of

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from spotkeeper.keeper.deadline import Guarding
     from spotkeeper.keeper.down import Ending
     from spotkeeper.keeper.machines import Look
-    from spotkeeper.keeper.price_files import PriceHistory
-    from spotkeeper.keeper.prices import Prices
+    from spotkeeper.keeper.prices import PriceHistory, Prices
     from spotkeeper.keeper.results import (
         Comparison,
         Extension,

@@ -1,6 +1,6 @@
 """What the caller has: machines as AWS lists them, with their price and login."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -8,17 +8,34 @@ from pathlib import Path
 from spotkeeper.costs.usage import sighting
 from spotkeeper.errors import NotFound, SpotkeeperError
 from spotkeeper.keeper import regions
-from spotkeeper.keeper.disks import together, usd_per_gib_month
 from spotkeeper.keeper.results import Listing, MachineReport
 from spotkeeper.keeper.wiring import Edges
 from spotkeeper.lifecycle.ports import Holding, ThingKind
 from spotkeeper.lifecycle.prerequisites import key_name
 from spotkeeper.lifecycle.presence import BILLED, is_held, machines
+from spotkeeper.market.feeds import StorageFeed
 from spotkeeper.model import journal_entry
+from spotkeeper.model.disk import Disk, DiskCost
 from spotkeeper.model.machine import InstanceState, Machine
 from spotkeeper.model.tags import TAG_NAME, TAG_OWNER, is_name
 from spotkeeper.ssh import keys
 from spotkeeper.ssh.shell import Login
+
+
+def usd_per_gib_month(storage: StorageFeed, region: str) -> Mapping[str, Decimal]:
+    """Prices by volume type; empty where nobody tells."""
+    try:
+        return storage.storage_prices(region).value
+    except SpotkeeperError:
+        return {}
+
+
+def together(disks: Sequence[Disk], prices: Mapping[str, Decimal]) -> DiskCost | None:
+    """What some disks of one region cost; ``None`` where one is unknown, or there is none."""
+    costs = [disk.cost(prices) for disk in disks]
+    known = [cost.usd_per_month for cost in costs if cost is not None]
+    return DiskCost(sum(known, Decimal(0))) if known and len(known) == len(costs) else None
+
 
 #: Things of a name that outlive its machine.
 KEPT = frozenset({ThingKind.VOLUME, ThingKind.TEMPLATE})

@@ -5,16 +5,41 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
+from typing import NamedTuple
 
-from spotkeeper.keeper import sight as origin
-from spotkeeper.keeper.facts import Risk
-from spotkeeper.keeper.quota_facts import Quotas
-from spotkeeper.keeper.sight import Scene
-from spotkeeper.market.market import OnDemand
+from spotkeeper.keeper.facts import Quotas, Risk
+from spotkeeper.market.market import OnDemand, Sight
 from spotkeeper.model.offer import SHOWN, Explanation, Offer, Source
 from spotkeeper.model.price_table import spot_price
 from spotkeeper.model.risk import UNKNOWN, RegionOdds, Work
 from spotkeeper.ranking.ranking import Chosen
+
+EC2_PRICES = "ec2:DescribeSpotPriceHistory"
+EC2_TYPES = "ec2:DescribeInstanceTypes"
+PRICE_LIST = "pricing:GetProducts"
+PUBLIC_PRICES = "aws-public-spot-prices"
+ADVISOR = "spot-advisor"
+SCORES = "ec2:GetSpotPlacementScores"
+QUOTAS = "service-quotas:GetServiceQuota"
+JOURNAL = "journal"
+
+
+class Scene(NamedTuple):
+    """Prices and hardware of the regions that are searched.
+
+    ``is_public``  no account was asked: one price for a region, and nothing of the account.
+    ``notes``      what must be said of where the facts come from.
+    """
+
+    regions: tuple[str, ...]
+    sight: Sight
+    is_public: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def prices_origin(self) -> str:
+        """Who told the prices."""
+        return PUBLIC_PRICES if self.is_public else EC2_PRICES
 
 
 @dataclass(frozen=True)
@@ -73,17 +98,17 @@ class Dresser:
         listed, quota = self.listed.get(region), self.quotas.of(name, region)
         hardware = scene.sight.hardware
         partial = hardware.value[name].partial
-        types = origin.ADVISOR if partial else origin.EC2_TYPES
+        types = ADVISOR if partial else EC2_TYPES
         learnt = (name, zone) in risk.known.experiences
         facts = (
             ("spot_usd_per_hour", scene.prices_origin, self._priced_at[region]),
             ("hardware", types, risk.advised_at if partial else hardware.as_of),
-            ("on_demand_usd_per_hour", origin.PRICE_LIST, listed.as_of if listed else None),
-            ("saving_percent", origin.ADVISOR, risk.advised_at if scene.is_public else None),
-            ("interruption_band", origin.ADVISOR, risk.advised_at if name in odds.bands else None),
-            ("placement_score", origin.SCORES, risk.scored_at if odds.score(name, zone) else None),
-            ("quota_free_vcpus", origin.QUOTAS, quota.as_of if quota else None),
-            ("own_experience", origin.JOURNAL, risk.known.now if learnt else None),
+            ("on_demand_usd_per_hour", PRICE_LIST, listed.as_of if listed else None),
+            ("saving_percent", ADVISOR, risk.advised_at if scene.is_public else None),
+            ("interruption_band", ADVISOR, risk.advised_at if name in odds.bands else None),
+            ("placement_score", SCORES, risk.scored_at if odds.score(name, zone) else None),
+            ("quota_free_vcpus", QUOTAS, quota.as_of if quota else None),
+            ("own_experience", JOURNAL, risk.known.now if learnt else None),
         )
         return [Source(fact, who, at) for fact, who, at in facts if at is not None]
 

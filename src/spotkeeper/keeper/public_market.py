@@ -5,11 +5,10 @@ from fnmatch import fnmatchcase
 
 from spotkeeper.errors import NoCredentials, Unreachable
 from spotkeeper.keeper import regions
-from spotkeeper.keeper.sight import Scene
+from spotkeeper.keeper.offers import Scene
 from spotkeeper.keeper.wiring import Edges
-from spotkeeper.market.catalog import exact_names
 from spotkeeper.market.feeds import PublicPriceFeed
-from spotkeeper.market.market import Sight
+from spotkeeper.market.market import Sight, exact_names
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.need import ANY_REGION, Need
 from spotkeeper.model.offer import Dated, Refusal

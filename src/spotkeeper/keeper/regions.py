@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from spotkeeper.errors import BadInput, Scope, SpotkeeperError
 from spotkeeper.keeper.wiring import Edges
-from spotkeeper.market import side_by_side
+from spotkeeper.market import market
 from spotkeeper.model.need import ANY_REGION
 
 T = TypeVar("T")
@@ -66,7 +66,7 @@ def in_each(
             problem.region = region  # the one not looked at, wherever the call went (STS: home)
             return problem
 
-    results = list(side_by_side.answers(attempt, regions).values())
+    results = list(market.answers(attempt, regions).values())
     problems = [result for result in results if isinstance(result, SpotkeeperError)]
     answers = [result for result in results if not isinstance(result, SpotkeeperError)]
     for problem in problems:

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from spotkeeper.costs.report import spot_usd
-from spotkeeper.costs.usage import Interval
+from spotkeeper.costs.usage import Interval, spot_usd
 from spotkeeper.market.feeds import PriceFeed
 from spotkeeper.model.offer import SpotPrice
 

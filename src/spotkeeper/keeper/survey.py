@@ -12,15 +12,14 @@ from spotkeeper.errors import (
     SpotkeeperError,
 )
 from spotkeeper.keeper import regions
-from spotkeeper.keeper.disks import usd_per_gib_month
+from spotkeeper.keeper.machines import usd_per_gib_month
 from spotkeeper.keeper.wiring import Edges
 from spotkeeper.lifecycle.guard import armed_launches
 from spotkeeper.lifecycle.ports import Leftover, Possession, Survey, Thing, ThingKind
 from spotkeeper.lifecycle.presence import is_held
-from spotkeeper.lifecycle.strangers import Stranger, forgotten
-from spotkeeper.lifecycle.sweep import Judgement, Memory, as_possession, judge
+from spotkeeper.lifecycle.sweep import Judgement, Memory, Stranger, as_possession, forgotten, judge
 from spotkeeper.lifecycle.sweep_order import Sight
-from spotkeeper.market import side_by_side
+from spotkeeper.market import market
 from spotkeeper.model import journal_entry
 from spotkeeper.model.schedule import Schedule
 
@@ -87,7 +86,7 @@ class Surveyor:
         found = Listed(surveys, failed=failed)
         launched = found.possessions
         places = [each.region for each in surveys]
-        for answer in side_by_side.answers(self._schedules, places).values():
+        for answer in market.answers(self._schedules, places).values():
             if isinstance(answer, SpotkeeperError):
                 found.unguarded.append(answer)
                 continue

@@ -8,11 +8,11 @@ from spotkeeper.keeper.down import Ending
 from spotkeeper.keeper.results import Swept
 from spotkeeper.keeper.survey import Surveyor, View
 from spotkeeper.keeper.wiring import Edges
-from spotkeeper.lifecycle.patience import looks
 from spotkeeper.lifecycle.ports import Leftover, Talk, Thing, ThingKind
 from spotkeeper.lifecycle.sweep import Judgement, Memory, Verdict
 from spotkeeper.lifecycle.sweep_order import Share, share_out, shared_in
 from spotkeeper.lifecycle.teardown import Outcome
+from spotkeeper.lifecycle.wait import looks
 from spotkeeper.model import journal_entry
 from spotkeeper.model.journal_entry import VISIBILITY_WINDOW
 

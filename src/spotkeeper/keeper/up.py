@@ -6,9 +6,8 @@ from dataclasses import replace
 from spotkeeper.errors import Declined, NameTaken, SpotkeeperError
 from spotkeeper.keeper import regions
 from spotkeeper.keeper.deadline import Guarding
-from spotkeeper.keeper.disks import usd_per_gib_month
 from spotkeeper.keeper.down import Ending
-from spotkeeper.keeper.machines import Look
+from spotkeeper.keeper.machines import Look, usd_per_gib_month
 from spotkeeper.keeper.results import MachineReport
 from spotkeeper.keeper.wiring import Edges, outside
 from spotkeeper.lifecycle.guard import role_arn

@@ -230,7 +230,7 @@ def _practice(
     from spotkeeper.aws.session import AwsSession
     from spotkeeper.sandbox import daemon
     from spotkeeper.sandbox.control import Control
-    from spotkeeper.ssh.reach import Simulated
+    from spotkeeper.ssh.shell import Simulated
 
     asked = daemon.remembered if chosen.offline else daemon.ensure
     found = asked(folders.sandbox)
@@ -350,7 +350,7 @@ def _storage(session: AwsSession, cache: Memory, now: Callable[[], datetime]) ->
 
 
 def _ssh_port() -> Reach:
-    from spotkeeper.ssh.reach import SshPort
+    from spotkeeper.ssh.shell import SshPort
 
     return SshPort()
 

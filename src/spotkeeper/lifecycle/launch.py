@@ -15,13 +15,13 @@ from spotkeeper.errors import (
     Unreachable,
 )
 from spotkeeper.lifecycle.name_claim import Claimant
-from spotkeeper.lifecycle.patience import looks
 from spotkeeper.lifecycle.plan import Candidate, Plan, disk_gib
 from spotkeeper.lifecycle.ports import Holding, LaunchOrder, Outside
 from spotkeeper.lifecycle.prerequisites import Ground, GroundKeeper
 from spotkeeper.lifecycle.presence import machines, name_taken, refuse_taken
 from spotkeeper.lifecycle.token import client_token
 from spotkeeper.lifecycle.userdata import compose, guard_values
+from spotkeeper.lifecycle.wait import looks
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.journal_entry import VISIBILITY_WINDOW, Event, What, attempts
 from spotkeeper.model.machine import Instance

@@ -18,10 +18,10 @@ from spotkeeper.errors import (
     SpotkeeperError,
     Unreachable,
 )
-from spotkeeper.lifecycle.patience import looks
 from spotkeeper.lifecycle.ports import Claim, Leftover, Outside, Thing, ThingKind
 from spotkeeper.lifecycle.presence import machines, name_taken
 from spotkeeper.lifecycle.token import short_hash
+from spotkeeper.lifecycle.wait import looks
 from spotkeeper.model.journal_entry import (
     VISIBILITY_WINDOW,
     Event,

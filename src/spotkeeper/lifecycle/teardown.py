@@ -12,9 +12,9 @@ from spotkeeper.errors import LeftBehind, Scope, SpotkeeperError
 from spotkeeper.lifecycle.guard import armed_launches, is_guarded
 from spotkeeper.lifecycle.guard_schedules import remove
 from spotkeeper.lifecycle.name_claim import Releasing
-from spotkeeper.lifecycle.patience import looks
 from spotkeeper.lifecycle.ports import Leftover, Observation, Outside, Thing, ThingKind
 from spotkeeper.lifecycle.target import Target
+from spotkeeper.lifecycle.wait import looks
 from spotkeeper.model.journal_entry import (
     VISIBILITY_WINDOW,
     Event,

@@ -5,15 +5,38 @@ not the expected shape is left out and counted, and so stays unknown.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from operator import attrgetter
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, TypeVar
 
-from spotkeeper.market.derived import Derived
 from spotkeeper.model.instance_type import MIB_PER_GIB, InstanceType
 from spotkeeper.model.risk import Band
+
+S = TypeVar("S")
+V = TypeVar("V")
+
+
+class Derived(Mapping[str, V]):
+    """Another mapping's values, made into something else when they are asked for.
+
+    A region has a thousand types, and a ranking asks for the cheapest of them.
+    """
+
+    def __init__(self, source: Mapping[str, S], make: Callable[[S], V]) -> None:
+        self._source = source
+        self._make = make
+
+    def __getitem__(self, key: str) -> V:
+        return self._make(self._source[key])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._source)
+
+    def __len__(self) -> int:
+        return len(self._source)
+
 
 LINUX_SYSTEM = "Linux"
 MOST_BANDS = 20

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from spotkeeper.market.advisor import Advisor
-from spotkeeper.market.scores import Scored
+from spotkeeper.market.risk import Scored
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.offer import Dated, SpotPrice
 from spotkeeper.model.price_table import PriceTable

@@ -1,17 +1,102 @@
 """The folder's one door: what is on sale in several regions, and all that is known of it."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import TypeVar
 
 from spotkeeper.errors import Interrupted, Scope, SpotkeeperError
-from spotkeeper.market import side_by_side
-from spotkeeper.market.catalog import exact_names, repaired
 from spotkeeper.market.feeds import CatalogFeed, OnDemandFeed, PriceFeed, Progress
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.offer import Dated, Refusal
 from spotkeeper.model.price_table import PriceTable, type_of
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+#: Every region is its own endpoint with its own throttle.
+AT_ONCE = 16
+
+
+def answers(ask: Callable[[K], V], keys: Iterable[K]) -> dict[K, V]:
+    """The answer to every key, in the order of the keys.
+
+    Raises:
+        Exception: what ``ask`` raised for the first key that it raised anything for.
+    """
+    asked = list(dict.fromkeys(keys))
+    found: dict[K, V] = {}
+    raised: dict[K, Exception] = {}
+    waiting: SimpleQueue[K] = SimpleQueue()
+    for key in asked:
+        waiting.put(key)
+
+    def work() -> None:
+        for key in _taken(waiting):
+            try:
+                found[key] = ask(key)
+            except Exception as problem:  # raised again below, where somebody hears of it
+                raised[key] = problem
+
+    threads: list[Thread] = []
+    # What is remembered is answered before a second thread is started.
+    while len(threads) < AT_ONCE and not waiting.empty():
+        threads.append(Thread(target=work, daemon=True))
+        threads[-1].start()
+    for thread in threads:
+        thread.join()
+    if first := next((raised[key] for key in asked if key in raised), None):
+        raise first
+    return {key: found[key] for key in asked}
+
+
+def _taken(waiting: "SimpleQueue[K]") -> Iterator[K]:
+    while True:
+        try:
+            yield waiting.get_nowait()
+        except Empty:
+            return
+
+
+#: Families whose GPU EC2 names wrongly or too broadly.
+GPU_NAMES: Mapping[str, str] = {
+    "p5en": "H200",
+    "p4de": "A100-80GB",
+    "p3dn": "V100-32GB",
+}
+
+#: Types whose GPU count EC2 reports wrongly.
+GPU_COUNTS: Mapping[str, int] = {"p5.4xlarge": 1}
+
+
+#: What makes a type's name a pattern.
+WILDCARDS = frozenset("*?[")
+
+
+def exact_names(globs: Iterable[str]) -> list[str]:
+    """Those that name one type and are no pattern."""
+    return [glob for glob in globs if not WILDCARDS & set(glob)]
+
+
+#: Memory of the whole GPU of which g6f and gr6f give a fraction (L4).
+L4_MIB = 22_888
+
+
+def repaired(found: InstanceType) -> InstanceType:
+    """The type with the name, count and share of its GPUs as the hardware really has them."""
+    gpus = found.gpus
+    if gpus is None:
+        return found
+    share = gpus.share
+    if gpus.count == 0 and share >= 1:  # an older answer that does not name the fraction
+        share = gpus.memory_mib_each / L4_MIB
+    count = 0 if share < 1 else GPU_COUNTS.get(found.name, gpus.count)
+    name = GPU_NAMES.get(found.family, gpus.name)
+    return replace(found, gpus=replace(gpus, name=name, count=count, share=share))
+
 
 OnDemand = Mapping[str, Dated[Mapping[str, Decimal]]]
 
@@ -144,7 +229,7 @@ class Market:
                     raise
                 return Dated({}, self._now())
 
-        return side_by_side.answers(answer, types)
+        return answers(answer, types)
 
 
 def _refuse_silence(tables: Sequence[PriceTable]) -> None:

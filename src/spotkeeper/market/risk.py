@@ -14,13 +14,17 @@ own     what happened to us in the pool counts like observations of a rate (gamm
 """
 
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from spotkeeper.market.advisor import Advisor
-from spotkeeper.market.derived import Derived
+from spotkeeper.errors import NoCapacity
+from spotkeeper.market.advisor import Advisor, Derived
+from spotkeeper.model.instance_type import InstanceType
+from spotkeeper.model.journal_entry import Event, What
 from spotkeeper.model.risk import Band, HazardSteps, RegionOdds, TypeInZone, Work
 
 HOUR = timedelta(hours=1)
@@ -186,3 +190,112 @@ class OddsMaker:
             hours=seen.hours,
             final=of_experience(by_score, seen, known.now),
         )
+
+
+class Stretch(Protocol):
+    """A stretch of time during which a machine ran in one pool."""
+
+    @property
+    def zone_name(self) -> str:
+        """Where."""
+
+    @property
+    def instance_type(self) -> str:
+        """On what."""
+
+    @property
+    def begin(self) -> datetime:
+        """From when."""
+
+    @property
+    def end(self) -> datetime:
+        """Until when."""
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether EC2 ended it."""
+
+
+def refusals(events: Iterable[Event]) -> Iterator[tuple[TypeInZone, datetime]]:
+    """The pools in which EC2 had no room, and when it said so.
+
+    A refusal names the token of its launch; the pool stands in the intent with that token.
+    """
+    pools: dict[str, TypeInZone] = {}
+    for event in events:
+        if event.what is What.INTENT:
+            name, _, zone_name = event.get("pool").partition("@")
+            pools[event.get("token")] = (name, zone_name)
+        elif event.what is What.REFUSED and event.get("code") == NoCapacity.kind:
+            pool = pools.get(event.get("token"))
+            if pool and all(pool):
+                yield pool, event.at
+
+
+def experiences(
+    stretches: Iterable[Stretch], refused: Iterable[tuple[TypeInZone, datetime]], now: datetime
+) -> Experiences:
+    """All that happened, by pool."""
+    hours: dict[TypeInZone, float] = defaultdict(float)
+    interrupted: dict[TypeInZone, list[datetime]] = defaultdict(list)
+    dry: dict[TypeInZone, list[datetime]] = defaultdict(list)
+    for one in stretches:
+        pool = (one.instance_type, one.zone_name)
+        if all(pool) and one.end <= now:
+            hours[pool] += faded_hours(one.begin, one.end, now)
+            interrupted[pool] += [one.end] if one.interrupted else []
+    for pool, at in refused:
+        dry[pool] += [at] if at <= now else []
+    return {
+        pool: Experience(tuple(interrupted[pool]), tuple(dry[pool]), hours[pool])
+        for pool in {*hours, *dry}
+    }
+
+
+ENOUGH_TYPES = 3
+#: A request with more types scores better everywhere, and so tells less about each.
+MOST_TYPES = 5
+#: An earlier question is as good as a new one while its types are among so many of the best.
+AMONG = 10
+MOST_REGIONS = 10
+
+VARIANT = r"(?P<series>[a-z]+\d+[a-z]*?)d(?P<rest>[a-z]*[-.].+)"
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Placement scores by zone id, and the types of the request that they are about."""
+
+    types: frozenset[str] = frozenset()
+    by_zone_id: Mapping[str, int] = field(default_factory=dict)
+
+
+def comparable(ranked: Iterable[InstanceType]) -> tuple[str, ...]:
+    """The best types that one request could use, best first: all of the best one's architecture.
+
+    Fewer than three when the need admits no more.
+    """
+    names: dict[str, str] = {}
+    arch = ""
+    for row in ranked:
+        arch = arch or row.arch
+        if row.arch == arch:
+            names.setdefault(_without_disks(row.name), row.name)
+        if len(names) == AMONG:
+            break
+    return tuple(names.values())
+
+
+def groups(regions: Sequence[str]) -> list[tuple[str, ...]]:
+    """The regions in questions of at most ten; the same regions make the same questions."""
+    ordered = sorted(set(regions))
+    return [
+        tuple(ordered[begin : begin + MOST_REGIONS])
+        for begin in range(0, len(ordered), MOST_REGIONS)
+    ]
+
+
+def _without_disks(name: str) -> str:
+    """g5d.xlarge as g5.xlarge: the same machine with local disks is a variant, not another."""
+    found = re.fullmatch(VARIANT, name)
+    return f"{found['series']}{found['rest']}" if found else name

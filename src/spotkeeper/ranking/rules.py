@@ -1,12 +1,16 @@
 """Named rules; each refusal carries its reason."""
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import combinations
 from typing import Generic, TypeVar
 
-from spotkeeper.model.instance_type import InstanceType
+from spotkeeper.errors import BadInput
+from spotkeeper.model.instance_type import Gpus, InstanceType
 from spotkeeper.model.need import Need
+from spotkeeper.model.price_table import PriceTable
 
 T = TypeVar("T")
 
@@ -118,3 +122,86 @@ def _has_gpu(row: InstanceType, need: Need) -> bool:
 def _gb_each(row: InstanceType) -> float:
     """Whoever asks for 24 means a card sold with 24 GB, which EC2 lists with 22.4 GiB."""
     return row.gpus.memory_gb_each if row.gpus else 0
+
+
+ZONE_NAME = r"(?P<region>[a-z]{2,5}(?:-[a-z]+)+-\d+)(?:-[a-z]{3}-\d+)?[a-z]"
+
+#: More than three options are seldom needed to exclude every type.
+MOST_OPTIONS = 3
+
+#: GPUs that EC2 has sold as Spot, by EC2's names. A name that is neither here nor on sale is
+#: mistyped; the list only helps to tell it from one that is not sold where we looked.
+KNOWN_GPUS = (
+    *("A100", "A100-80GB", "A10G", "B200", "Gaudi HL-205", "H100", "H200", "K520", "K80", "L4"),
+    *("L40S", "M60", "Radeon Pro V520", "RTX PRO Server 6000", "T4", "T4g", "V100", "V100-32GB"),
+)
+
+
+def refuse_contradictions(need: Need, regions: Sequence[str]) -> None:
+    """Refuse a need that contradicts itself, whatever is on sale.
+
+    Raises:
+        BadInput: with the options that exclude each other.
+    """
+    if need.types and need.exclude and all(_is_excluded(glob, need) for glob in need.types):
+        raise _excluding(f"--type {' '.join(need.types)}", f"--exclude {' '.join(need.exclude)}")
+    places = [re.fullmatch(ZONE_NAME, zone) for zone in need.zones]
+    elsewhere = [place["region"] for place in places if place and place["region"] not in regions]
+    if need.zones and len(elsewhere) == len(need.zones):
+        raise BadInput(
+            f"--zone {' '.join(need.zones)} is not in {', '.join(regions)}",
+            next_step=f"Add --region {elsewhere[0]}, or leave --zone out.",
+        )
+
+
+def refuse_unknown_gpu(need: Need, hardware: Mapping[str, InstanceType]) -> None:
+    """Refuse the name of a GPU that nobody has.
+
+    Raises:
+        BadInput: with the nearest name that somebody has.
+    """
+    if need.gpu is None:
+        return
+    sold = {row.gpus.name for row in hardware.values() if row.gpus is not None}
+    known = sorted(sold | set(KNOWN_GPUS))
+    wanted = need.gpu
+    if any(Gpus(name, "", 1, 0).is_called(wanted) for name in known):
+        return
+    import difflib
+
+    spelled = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(wanted.casefold(), spelled, n=1, cutoff=0.5)
+    hint = f"Did you mean {spelled[near[0]]}?" if near else f"GPUs on EC2: {', '.join(known)}."
+    raise BadInput(f"No GPU on EC2 is called {wanted!r}", next_step=hint)
+
+
+def contradiction(
+    need: Need, tables: Collection[PriceTable], types: Collection[InstanceType]
+) -> str:
+    """Which options leave nothing together; "" where single pools fell to single rules."""
+    zones = {zone for table in tables for row in table.rows for zone in (row[4], row[5])}
+    if need.zones and not zones & set(need.zones):
+        return f"nothing is sold in --zone {' '.join(need.zones)}"
+    rules = [rule for rule in type_rules(need) if rule.option]
+    admitted = {rule.option: {row.name for row in types if rule.admits(row)} for rule in rules}
+    for count in range(1, MOST_OPTIONS + 1):
+        for options in combinations(admitted, count):
+            if types and not set.intersection(*(admitted[option] for option in options)):
+                return _told(need, options, len(types))
+    return ""
+
+
+def _told(need: Need, options: Sequence[str], count: int) -> str:
+    stated = [f"--type {' '.join(need.types)}", *options] if need.types else list(options)
+    if len(stated) == 1:
+        return f"none of the {count} types on sale here meets {stated[0]}"
+    together = f"{', '.join(stated[:-1])} and {stated[-1]}"
+    return f"{together} exclude each other: none of {count} types on sale here meets them all"
+
+
+def _is_excluded(glob: str, need: Need) -> bool:
+    return any(fnmatchcase(glob, exclude) for exclude in need.exclude)
+
+
+def _excluding(one: str, other: str) -> BadInput:
+    return BadInput(f"{one} and {other} exclude each other", next_step="Leave one of them out.")

@@ -3,6 +3,7 @@
 import os
 import shlex
 import shutil
+import socket
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -83,3 +84,27 @@ def _visible(character: str) -> str:
     byte_of_a_name = "\udc80" <= character <= "\udcff"  # as Python reads what is no UTF-8
     errors = "surrogateescape" if byte_of_a_name else "surrogatepass"
     return "".join(f"\\x{byte:02x}" for byte in character.encode(errors=errors))
+
+
+SSH_PORT = 22
+TIMEOUT_SECONDS = 3.0
+
+
+class SshPort:
+    """Reachable means that the ssh port takes connections; EC2's own checks lag minutes behind."""
+
+    def answers(self, address: str) -> bool:
+        """Whether the port is open."""
+        try:
+            with socket.create_connection((address, SSH_PORT), timeout=TIMEOUT_SECONDS):
+                return True
+        except OSError:
+            return False
+
+
+class Simulated:
+    """Machines of the sandbox have no network: one that runs counts as reachable."""
+
+    def answers(self, address: str) -> bool:
+        """Whether there is an address at all; nothing is ever contacted there."""
+        return bool(address)

@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -93,3 +93,27 @@ class Cache:
     def _path(self, kind: str, key: str) -> Path:
         digest = hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()[:24]
         return self._folder / f"{kind}-{digest}{SUFFIX}"
+
+
+def caches(root: Path) -> Iterator[tuple[str, Cache]]:
+    """The caches below the cache folder, by name."""
+    for folder in sorted(root.rglob(f"v{LAYOUT}")):
+        name = folder.parent.relative_to(root).as_posix()
+        yield name, Cache(folder.parent, lambda: datetime.now(UTC), offline=True)
+
+
+def everything(root: Path) -> Iterator[tuple[str, Entry]]:
+    """Every document of every cache, with the cache's name."""
+    for name, cache in caches(root):
+        for entry in cache.entries():
+            yield name, entry
+
+
+def clear(root: Path) -> int:
+    """Forget everything, what older versions left as well; how many files went."""
+    gone = 0
+    for path in root.rglob("*"):
+        if path.is_file() and path.parent.name.startswith("v"):
+            path.unlink(missing_ok=True)
+            gone += 1
+    return gone

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from spotkeeper.aws import endpoint
+from spotkeeper.aws.endpoint import Keys
 from spotkeeper.aws.session import AwsSession
-from spotkeeper.aws.signing import Keys
 from spotkeeper.errors import NoCredentials
 
 KEYS = Keys("AKIDEXAMPLE", "secret")

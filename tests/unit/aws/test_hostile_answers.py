@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from tests import hostile
 from tests.unit.aws.test_price_pages import botocores, ours
 
-from spotkeeper.aws import parse
+from spotkeeper.aws import shapes
 from spotkeeper.aws.failures import Place, explained, from_client_error
 from spotkeeper.aws.feeds import _hourly_price
 from spotkeeper.aws.price_pages import BadPage
@@ -47,7 +47,7 @@ def test_an_error_without_words_is_told_as_well(told: Any) -> None:
 
 def test_tags_are_what_they_are() -> None:
     described = [{"Key": payload, "Value": payload} for payload in PAYLOADS]
-    assert parse.tags(described) == {payload: payload for payload in PAYLOADS}
+    assert shapes.tags(described) == {payload: payload for payload in PAYLOADS}
 
 
 def page(text: str) -> bytes:

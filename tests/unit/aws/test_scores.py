@@ -12,7 +12,7 @@ from tests.unit.model.make import NOON
 from spotkeeper.aws.scores import NEW_QUESTIONS, PlacementScores
 from spotkeeper.aws.session import AwsSession
 from spotkeeper.errors import PermissionDenied, Refused
-from spotkeeper.market.scores import MOST_TYPES
+from spotkeeper.market.risk import MOST_TYPES
 from spotkeeper.store.cache import Cache
 
 ROWS = [

@@ -8,8 +8,7 @@ import pytest
 
 from spotkeeper import errors
 from spotkeeper.cli.app import error_record, run
-from spotkeeper.cli.ask import agreed
-from spotkeeper.cli.context import Choices
+from spotkeeper.cli.context import Choices, agreed
 from spotkeeper.errors import Declined, NoCapacity, QuotaReached, SpotkeeperError
 
 PROBLEM = QuotaReached(

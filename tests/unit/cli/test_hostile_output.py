@@ -21,19 +21,18 @@ from spotkeeper.cli import (
     app,
     doctor,
     offers,
-    plans,
     price_history,
     records,
     render,
     sandbox_verbs,
+    up,
 )
 from spotkeeper.cli.context import Choices
 from spotkeeper.cli.machines import show_list, show_one
-from spotkeeper.cli.terminal import TerminalTalk
-from spotkeeper.cli.text import plain_text
+from spotkeeper.cli.terminal import TerminalTalk, plain_text
 from spotkeeper.errors import SpotkeeperError, without_secrets
 from spotkeeper.keeper.keeper import Keeper
-from spotkeeper.keeper.price_files import PriceHistory
+from spotkeeper.keeper.prices import PriceHistory
 from spotkeeper.keeper.results import Listing, MachineReport
 from spotkeeper.lifecycle.plan import Candidate, Plan, Wish
 from spotkeeper.market.series import PoolHistory, series
@@ -103,7 +102,7 @@ def a_listing(choices: Choices, told: str) -> None:
 def a_plan(_: Choices, told: str) -> None:
     wish = Wish(told, Need(), image=told, lasting=None)
     plan = Plan(wish, (Candidate(told_offer(told)),), NOON, None, (told,))
-    plans.say_plan(plan, dry_run=False)
+    up.say_plan(plan, dry_run=False)
 
 
 def an_error(choices: Choices, told: str) -> None:

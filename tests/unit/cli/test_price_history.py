@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spotkeeper.cli.price_history import change_rows, record
-from spotkeeper.keeper.price_files import from_file
+from spotkeeper.keeper.prices import from_file
 from spotkeeper.market.series import PoolHistory, series, summary
 from spotkeeper.model.max_price import MaxPrice
 from spotkeeper.model.place import Zone

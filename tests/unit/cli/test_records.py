@@ -9,7 +9,7 @@ import pytest
 from tests.unit.model.make import A10G, NOON, hardware, instance, offer, pool, request
 
 from spotkeeper.cli import records
-from spotkeeper.costs.report import Cost
+from spotkeeper.costs.usage import Cost
 from spotkeeper.keeper.results import MachineReport, PriceRow
 from spotkeeper.lifecycle.doctor import Check, Verdict
 from spotkeeper.lifecycle.ports import Leftover, Thing, ThingKind

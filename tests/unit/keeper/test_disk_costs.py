@@ -14,8 +14,8 @@ from tests.fakes.journal import MemoryJournal
 from tests.fakes.threads import without_threads
 
 from spotkeeper.errors import PermissionDenied
-from spotkeeper.keeper.disks import together
 from spotkeeper.keeper.keeper import Keeper
+from spotkeeper.keeper.machines import together
 from spotkeeper.lifecycle.plan import Plan, Wish
 from spotkeeper.lifecycle.ports import ThingKind
 from spotkeeper.model.disk import Disk, DiskCost

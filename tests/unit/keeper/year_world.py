@@ -16,7 +16,7 @@ from tests.fakes.things import Group, KeyPair, Tagged
 from tests.fakes.threads import without_threads
 from tests.unit.keeper.year_weather import Weather
 
-from spotkeeper.costs.report import FREE_WHEN_INTERRUPTED_WITHIN, SHORTEST
+from spotkeeper.costs.usage import FREE_WHEN_INTERRUPTED_WITHIN, SHORTEST
 from spotkeeper.lifecycle import name_claim
 from spotkeeper.lifecycle.ports import ThingKind
 from spotkeeper.model.machine import ENDED, InstanceState, Kind

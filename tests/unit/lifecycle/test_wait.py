@@ -10,8 +10,7 @@ from tests.fakes.cloud import FakeCloud
 from tests.fakes.talk import FakeReach, FakeTalk
 
 from spotkeeper.errors import NoCapacity, Unreachable
-from spotkeeper.lifecycle.patience import LONGEST_PAUSE, PATIENCE, looks
-from spotkeeper.lifecycle.wait import Waiter
+from spotkeeper.lifecycle.wait import LONGEST_PAUSE, PATIENCE, Waiter, looks
 from spotkeeper.model.machine import InstanceState
 
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 from tests import hostile
-from tests.unit.cli.test_wishes import NOTHING
+from tests.unit.cli.test_launch_request import NOTHING
 
 from spotkeeper.aws.session import AwsSession
-from spotkeeper.cli.wishes import wish_from
+from spotkeeper.cli.launch_request import wish_from
 from spotkeeper.errors import BadInput
 from spotkeeper.lifecycle.plan import Wish, check
 from spotkeeper.store.settings import MACHINE_KEYS, MAX_BYTES, OLD_KEYS, WORK_KEYS, load

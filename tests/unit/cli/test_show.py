@@ -1,0 +1,65 @@
+"""How the life of a machine is told."""
+
+import json
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from tests.unit.model.make import NOON
+
+from spotkeeper.cli import show
+from spotkeeper.cli.context import Choices
+from spotkeeper.costs.history import Chapter
+from spotkeeper.costs.usage import Interval
+from spotkeeper.keeper.results import History
+
+RAN = Interval(
+    "us-east-1", "us-east-1a", "g5.xlarge", NOON - timedelta(hours=2), NOON, interrupted=True
+)
+BEGUN = Chapter(NOON, "launched", "EC2 launched \x1b]0;it\x07\u202e", 3)
+TAKEN = Chapter(NOON, "interrupted", "interrupted by EC2", 3, RAN, Decimal("0.62"))
+FREE = Chapter(NOON, "interrupted", "interrupted by EC2", 3, RAN)
+
+
+def lines(capsys: pytest.CaptureFixture[str], *chapters: Chapter, lives: int = 3) -> list[str]:
+    show.show_history(Choices(), History("train", chapters, lives), ())
+    return [line.rstrip() for line in capsys.readouterr().out.splitlines()[2:]]
+
+
+def test_what_ran_has_its_hours_and_its_cost(capsys: pytest.CaptureFixture[str]) -> None:
+    told = lines(capsys, BEGUN, TAKEN, FREE)
+    assert told[0].startswith("2026-")
+    assert told[1].split()[-2:] == ["2h", "0.6200"]
+    assert told[2].split()[-2:] == ["2h", "-"]
+
+
+def test_no_control_character_reaches_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert all(character.isprintable() for line in lines(capsys, BEGUN) for character in line)
+
+
+@pytest.mark.parametrize(
+    ("lives", "told"), [(1, ""), (2, "1 earlier life"), (9, "8 earlier lives")]
+)
+def test_the_lives_before_are_counted(
+    capsys: pytest.CaptureFixture[str], lives: int, told: str
+) -> None:
+    show.show_history(Choices(), History("train", (BEGUN,), lives), ())
+    err = capsys.readouterr().err
+    assert told in err
+    assert bool(err) == (lives > 1)
+
+
+def test_json_has_everything_and_says_whose_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    show.show_history(Choices(output="json"), History("train", (BEGUN, TAKEN), 3), ("note",))
+    document = json.loads(capsys.readouterr().out)
+    assert (document["kind"], document["name"], document["lives"]) == ("history", "train", 3)
+    assert document["items"][0]["text"] == BEGUN.text
+    assert document["items"][1] == {
+        "at": "2026-11-23T12:00:00Z",
+        "what": "interrupted",
+        "text": "interrupted by EC2",
+        "life": 3,
+        "ran_seconds": 7200,
+        "spot_usd": 0.62,
+    }
+    assert document["warnings"] == ["note"]
