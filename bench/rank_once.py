@@ -32,7 +32,7 @@ def by_spotkeeper(found: Market) -> Top:
     from spotkeeper.model.instance_type import InstanceType
     from spotkeeper.model.need import Need
     from spotkeeper.model.price_table import PriceTable
-    from spotkeeper.model.risk import RegionOdds, Work
+    from spotkeeper.model.risk import RegionRisk, Work
     from spotkeeper.ranking.ranking import Facts, Wanted, shortlist
 
     rows, hardware, hazards = found
@@ -49,11 +49,11 @@ def by_spotkeeper(found: Market) -> Top:
         )
         for name, (vcpus, mib, _) in hardware.items()
     }
-    odds = {region: RegionOdds(hazards=by_type) for region, by_type in hazards.items()}
+    region_risk = {region: RegionRisk(hazards=by_type) for region, by_type in hazards.items()}
     work = Work(restart=timedelta(0), checkpoint=timedelta(hours=2 * LOST_HOURS))
     tables = [PriceTable(region, each, now) for region, each in rows.items()]  # type: ignore[arg-type]
     best = shortlist(
-        tables, Facts(types, odds, work=work), Wanted(Need(vcpus=LEAST_VCPUS), limit=SHOWN)
+        tables, Facts(types, region_risk, work=work), Wanted(Need(vcpus=LEAST_VCPUS), limit=SHOWN)
     )
     return [[each.instance_type, each.zone_name] for each in best.chosen]
 

@@ -264,9 +264,9 @@ def _measured(sandbox: Sandbox, machines: int) -> Size:
     hour = timedelta(hours=1)
     lists = [cpu_of(sandbox, lambda: _described(sandbox, machines)) for _ in range(ROUNDS)]
     hours = [_each(sandbox, lambda: sandbox.control.advance(hour)) for _ in range(ROUNDS)]
-    looks = [_each(sandbox, lambda: sandbox.call("DescribeRegions")) for _ in range(ROUNDS)]
+    poll = [_each(sandbox, lambda: sandbox.call("DescribeRegions")) for _ in range(ROUNDS)]
     listing, passing, look = (
-        statistics.median(readings) * 1_000 for readings in (lists, hours, looks)
+        statistics.median(readings) * 1_000 for readings in (lists, hours, poll)
     )
     return Size(machines, listing, passing, look)
 

@@ -17,7 +17,7 @@ from spotkeeper.errors import (
     ResourceGone,
     StaleToken,
 )
-from spotkeeper.lifecycle.ports import ThingKind
+from spotkeeper.lifecycle.ports import ResourceKind
 from spotkeeper.model.disk import Disk
 from spotkeeper.model.machine import InstanceState
 from spotkeeper.model.tags import TAG_DEADLINE, TAG_NAME, TAG_OWNER
@@ -250,8 +250,8 @@ def test_a_group_in_use_cannot_be_deleted(site: Site) -> None:
     site.end(instance)
     site.cloud.delete_group(REGION, site.group_id)
     site.cloud.delete_group(REGION, site.group_id)
-    kinds = {holding.thing.kind for holding in site.cloud.holdings(REGION)}
-    assert ThingKind.GROUP not in kinds
+    kinds = {tagged.resource_id.kind for tagged in site.cloud.tagged_resources(REGION)}
+    assert ResourceKind.GROUP not in kinds
 
 
 def test_a_group_of_the_same_name_is_the_same_group(site: Site) -> None:
@@ -262,9 +262,11 @@ def test_a_group_of_the_same_name_is_the_same_group(site: Site) -> None:
 
 def test_a_key_may_be_imported_twice_and_deleted_twice(site: Site) -> None:
     site.import_key()
-    [key] = [h for h in site.cloud.holdings(REGION) if h.thing.kind == ThingKind.KEY]
-    site.cloud.delete_key(REGION, key.thing.id)
-    site.cloud.delete_key(REGION, key.thing.id)
+    [key] = [
+        h for h in site.cloud.tagged_resources(REGION) if h.resource_id.kind == ResourceKind.KEY
+    ]
+    site.cloud.delete_key(REGION, key.resource_id.id)
+    site.cloud.delete_key(REGION, key.resource_id.id)
     with pytest.raises(ResourceGone):
         site.cloud.run(site.box())
     site.import_key()
@@ -281,20 +283,20 @@ def test_a_launch_upon_a_group_or_subnet_that_is_gone_says_so(site: Site) -> Non
 
 def test_holdings_are_everything_of_ours_by_kind(site: Site) -> None:
     instance = site.running(site.box())
-    held = {holding.thing.kind: holding for holding in site.cloud.holdings(REGION)}
+    held = {tagged.resource_id.kind: tagged for tagged in site.cloud.tagged_resources(REGION)}
     assert set(held) >= {
-        ThingKind.INSTANCE,
-        ThingKind.REQUEST,
-        ThingKind.VOLUME,
-        ThingKind.GROUP,
-        ThingKind.KEY,
+        ResourceKind.INSTANCE,
+        ResourceKind.REQUEST,
+        ResourceKind.VOLUME,
+        ResourceKind.GROUP,
+        ResourceKind.KEY,
     }
-    assert held[ThingKind.INSTANCE].thing.id == instance.id
-    assert held[ThingKind.GROUP].thing.id == site.group_id
-    for kind in (ThingKind.INSTANCE, ThingKind.REQUEST, ThingKind.VOLUME):
+    assert held[ResourceKind.INSTANCE].resource_id.id == instance.id
+    assert held[ResourceKind.GROUP].resource_id.id == site.group_id
+    for kind in (ResourceKind.INSTANCE, ResourceKind.REQUEST, ResourceKind.VOLUME):
         assert held[kind].tags[TAG_NAME] == "dev"
         assert held[kind].tags[TAG_OWNER] == site.owner
-    assert site.cloud.holdings("eu-west-1") == ()
+    assert site.cloud.tagged_resources("eu-west-1") == ()
 
 
 def test_a_dry_pool_has_no_capacity(site: Site, world: World) -> None:
@@ -309,11 +311,11 @@ def test_a_dry_pool_has_no_capacity(site: Site, world: World) -> None:
 def test_a_maximum_price_under_the_market_is_too_low(site: Site, world: World) -> None:
     world.price(POOL, "0.05")
     with pytest.raises(PriceTooLow) as caught:
-        site.cloud.run(replace(site.box(), max_usd_per_hour=Decimal("0.04")))
+        site.cloud.run(replace(site.box(), max_price_usd_per_hour=Decimal("0.04")))
     assert caught.value.aws_code == "SpotMaxPriceTooLow"
-    site.cloud.run(replace(site.box(), max_usd_per_hour=Decimal("0.05")))
+    site.cloud.run(replace(site.box(), max_price_usd_per_hour=Decimal("0.05")))
     [request] = site.cloud.observe(REGION, site.owner, "dev").requests
-    assert request.max_usd_per_hour == Decimal("0.05")
+    assert request.max_price_usd_per_hour == Decimal("0.05")
 
 
 def test_the_quota_counts_vcpus(site: Site, world: World) -> None:

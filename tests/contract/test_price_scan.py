@@ -33,7 +33,7 @@ from tests.fakes.price_server import (
 )
 
 from spotkeeper.aws import price_line, price_pages, price_scan
-from spotkeeper.aws.endpoint import Door, Keys
+from spotkeeper.aws.endpoint import Endpoint, Keys
 from spotkeeper.aws.price_pages import Page
 from spotkeeper.aws.price_scan import Question, scan
 from spotkeeper.aws.session import AwsSession
@@ -165,8 +165,8 @@ def test_a_layout_that_only_botocore_reads_is_read_by_it(market: PriceServer) ->
 class NamedInGerman:
     """An endpoint whose name only boto3 can send; its pages come by boto3."""
 
-    def door(self, _: str) -> Door:
-        return Door(
+    def endpoint(self, _: str) -> Endpoint:
+        return Endpoint(
             "m\u00fcnchen.example", secure=False, keys=Keys("a", "b"), on_call=lambda: None
         )
 
@@ -302,10 +302,10 @@ def test_what_is_no_page_is_never_an_empty_market(market: PriceServer, body: byt
 def test_a_reader_that_fails_in_an_unknown_way_is_named(
     market: PriceServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def door(*_: object) -> None:
+    def endpoint(*_: object) -> None:
         raise RuntimeError("a fault of ours")
 
-    monkeypatch.setattr(AwsSession, "door", door)
+    monkeypatch.setattr(AwsSession, "endpoint", endpoint)
     assert "a fault of ours" in str(problem_of(look(market)[0]))
 
 

@@ -18,8 +18,8 @@ from tests.fakes.ec2 import (
     Server,
 )
 from tests.fakes.fate import Fate
-from tests.fakes.things import Group, KeyPair, Tagged
-from tests.fakes.views import described, holding, listed_request, volume
+from tests.fakes.resources import Group, KeyPair, Tagged
+from tests.fakes.views import described, listed_request, tagged, volume
 
 from spotkeeper.errors import (
     BadInput,
@@ -31,12 +31,12 @@ from spotkeeper.errors import (
 )
 from spotkeeper.lifecycle.ports import (
     Clock,
-    Holding,
     Image,
     LaunchOrder,
     Observation,
+    ResourceKind,
     Subnet,
-    ThingKind,
+    TaggedResource,
 )
 from spotkeeper.model.machine import ENDED, Instance, InstanceState, Volume
 from spotkeeper.model.pool import Pool
@@ -82,7 +82,7 @@ class FakeCloud:
         clock: Clock | None = None,
         dry: Iterable[Pool] = (),
         visibility: timedelta = timedelta(0),
-        untagged: Iterable[ThingKind] = (),
+        untagged: Iterable[ResourceKind] = (),
         denied: Iterable[str] = (),
         silent: Iterable[str] = (),
         forgets_tokens: bool = False,
@@ -154,20 +154,26 @@ class FakeCloud:
         return found
 
     @answered
-    def holdings(self, region: str) -> tuple[Holding, ...]:
-        kinds: Mapping[ThingKind, Sequence[Listed]] = {
-            ThingKind.INSTANCE: self._servers(region),
-            ThingKind.REQUEST: self._in(region, self.ec2.requests.values()),
-            ThingKind.VOLUME: self._in(region, self.ec2.disks.values()),
-            ThingKind.GROUP: self._in(region, self.ec2.groups.values()),
-            ThingKind.KEY: self._in(region, self.ec2.keys.values()),
+    def tagged_resources(self, region: str) -> tuple[TaggedResource, ...]:
+        kinds: Mapping[ResourceKind, Sequence[Listed]] = {
+            ResourceKind.INSTANCE: self._servers(region),
+            ResourceKind.REQUEST: self._in(region, self.ec2.requests.values()),
+            ResourceKind.VOLUME: self._in(region, self.ec2.disks.values()),
+            ResourceKind.GROUP: self._in(region, self.ec2.groups.values()),
+            ResourceKind.KEY: self._in(region, self.ec2.keys.values()),
         }
-        pairs = [(kind, thing) for kind, things in kinds.items() for thing in things]
-        pairs += [(ThingKind(t.kind), t) for t in self._in(region, self.ec2.things.values())]
+        pairs = [
+            (kind, resource_id)
+            for kind, resource_ids in kinds.items()
+            for resource_id in resource_ids
+        ]
+        pairs += [
+            (ResourceKind(t.kind), t) for t in self._in(region, self.ec2.resource_ids.values())
+        ]
         return tuple(
-            holding(kind, thing)
-            for kind, thing in pairs
-            if any(key.startswith(TAG_PREFIX) for key in thing.tags)
+            tagged(kind, resource_id)
+            for kind, resource_id in pairs
+            if any(key.startswith(TAG_PREFIX) for key in resource_id.tags)
         )
 
     @answered
@@ -328,8 +334,8 @@ class FakeCloud:
             if server.ended_at is None or now - server.ended_at < TERMINATED_LISTED
         ]
 
-    def _in(self, region: str, things: Iterable[T]) -> list[T]:
-        return [each for each in things if each.region == region and self.ec2.listed(each)]
+    def _in(self, region: str, resource_ids: Iterable[T]) -> list[T]:
+        return [each for each in resource_ids if each.region == region and self.ec2.listed(each)]
 
     def _known(self, region: str, instance_id: str) -> Server | None:
         found = [server for server in self._servers(region) if server.id == instance_id]

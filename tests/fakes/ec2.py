@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from tests.fakes import geography
-from tests.fakes.things import Group, KeyPair, Tagged, due
+from tests.fakes.resources import Group, KeyPair, Tagged, due
 
-from spotkeeper.lifecycle.ports import Clock, LaunchOrder, ThingKind
+from spotkeeper.lifecycle.ports import Clock, LaunchOrder, ResourceKind
 from spotkeeper.model.machine import ENDED, InstanceState, Kind
 from spotkeeper.model.pool import Pool
 from spotkeeper.model.quota import quota_family
@@ -134,7 +134,7 @@ class Ec2:
         *,
         dry: Iterable[Pool] = (),
         visibility: timedelta = timedelta(0),
-        untagged: Iterable[ThingKind] = (),
+        untagged: Iterable[ResourceKind] = (),
     ) -> None:
         self.clock = clock
         self.dry: dict[Pool, datetime | None] = dict.fromkeys(dry)
@@ -148,7 +148,7 @@ class Ec2:
         self.requests: dict[str, Request] = {}
         self.groups: dict[str, Group] = {}
         self.keys: dict[str, KeyPair] = {}
-        self.things: dict[str, Tagged] = {}  # all else that carries tags
+        self.resource_ids: dict[str, Tagged] = {}  # all else that carries tags
         self.schedules: dict[tuple[str, str], Schedule] = {}  # by region and name
         self.first_terminates: dict[str, datetime] = {}  # by the claim of the launch
         self.most_at_once: Counter[str] = Counter()
@@ -179,9 +179,9 @@ class Ec2:
         self._ids += 1
         return f"{prefix}-{self._ids:017x}"
 
-    def listed(self, thing: Listed) -> bool:
+    def listed(self, resource_id: Listed) -> bool:
         """Whether EC2's lists have caught up with a thing; ids unlisted are unknown to calls."""
-        return self.now - thing.born >= self.late.get(type(thing), self.visibility)
+        return self.now - resource_id.born >= self.late.get(type(resource_id), self.visibility)
 
     def price(self, of: Pool) -> Decimal:
         """The Spot price now."""
@@ -206,12 +206,12 @@ class Ec2:
     def launch(self, order: LaunchOrder) -> Server:
         """A new request with its instance."""
         now = self.now
-        tags = self.tags_for(ThingKind.REQUEST, order.tags)
+        tags = self.tags_for(ResourceKind.REQUEST, order.tags)
         request = Request(self.new_id("sir"), order, now, now, tags)
         self.requests[request.id] = request
         return self._new_server(request, now)
 
-    def tags_for(self, kind: ThingKind, tags: Mapping[str, str]) -> dict[str, str]:
+    def tags_for(self, kind: ResourceKind, tags: Mapping[str, str]) -> dict[str, str]:
         """The tags that a new thing gets; none where the world says they are forgotten."""
         return {} if kind in self.untagged else dict(tags)
 
@@ -284,7 +284,7 @@ class Ec2:
             *self.disks,
             *self.groups,
             *self.keys,
-            *self.things,
+            *self.resource_ids,
             *(name for _, name in self.schedules),
         ]
 
@@ -316,7 +316,7 @@ class Ec2:
             born,
             order.disk_gib,
             order.kind is Kind.ONCE,
-            self.tags_for(ThingKind.VOLUME, order.tags),
+            self.tags_for(ResourceKind.VOLUME, order.tags),
         )
         server = Server(
             self.new_id("i"),
@@ -324,7 +324,7 @@ class Ec2:
             born,
             born,
             request.id,
-            self.tags_for(ThingKind.INSTANCE, order.tags),
+            self.tags_for(ResourceKind.INSTANCE, order.tags),
             f"203.0.113.{len(self.servers) % 250 + 1}",
             changes_at=born + BOOT,
             disk_ids=(disk.id,),

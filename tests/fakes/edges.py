@@ -4,16 +4,16 @@ from pathlib import Path
 
 from tests.fakes import geography
 from tests.fakes.cloud import FakeCloud
-from tests.fakes.estate import FakeEstate
+from tests.fakes.inventory import FakeInventory
 from tests.fakes.journal import MemoryJournal
 from tests.fakes.market import FakeAccount, FakeFeeds, market
-from tests.fakes.names import FakeNames
+from tests.fakes.name_claims import FakeNameClaims
 from tests.fakes.schedules import FakeSchedules
 from tests.fakes.talk import FakeReach, FakeTalk
 
 from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.wiring import Edges
-from spotkeeper.lifecycle.ports import Journal, Outside, Reach, Talk
+from spotkeeper.lifecycle.ports import Journal, Ports, Reach, Talk
 from spotkeeper.store.cache import Cache
 from spotkeeper.store.folders import Folders
 
@@ -39,10 +39,10 @@ def edges(
     feeds = FakeFeeds(cloud)
     return Edges(
         cloud=cloud,
-        names=FakeNames(cloud),
+        names=FakeNameClaims(cloud),
         account=FakeAccount(cloud),
         schedules=FakeSchedules(cloud),
-        estate=FakeEstate(cloud),
+        inventory=FakeInventory(cloud),
         market=market(cloud),
         prices=feeds,
         journal=journal or MemoryJournal(),
@@ -77,6 +77,6 @@ def keeper(
     return Keeper(made, talk=talk or FakeTalk())
 
 
-def outside(cloud: FakeCloud, journal: Journal, talk: Talk) -> Outside:
+def ports(cloud: FakeCloud, journal: Journal, talk: Talk) -> Ports:
     """What the lifecycle alone talks to."""
-    return Outside(cloud, FakeNames(cloud), FakeSchedules(cloud), journal, cloud.clock, talk)
+    return Ports(cloud, FakeNameClaims(cloud), FakeSchedules(cloud), journal, cloud.clock, talk)

@@ -7,7 +7,8 @@ from decimal import Decimal
 from tests.fakes import geography
 from tests.fakes.clock import FIRST_DAY
 
-from spotkeeper.lifecycle.plan import KEEP_AFTER_DEADLINE, Plan, Wish, make_plan
+from spotkeeper.lifecycle.launch_request import LaunchRequest
+from spotkeeper.lifecycle.plan import KEEP_AFTER_DEADLINE, Plan, make_plan
 from spotkeeper.lifecycle.ports import LaunchOrder, OnInterruption
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.need import Need
@@ -27,10 +28,10 @@ def offer(pool: str, usd: str | None = None, *, on_demand: str | None = "") -> O
     return Offer(hardware, SpotPrice(of, spot, FIRST_DAY), listed)
 
 
-def plan(*pools: str, wish: Wish | None = None) -> Plan:
+def plan(*pools: str, launch_request: LaunchRequest | None = None) -> Plan:
     """A plan that tries the pools in this order."""
-    wish = wish or Wish("dev", Need())
-    return make_plan(wish, Ranking(tuple(map(offer, pools))), now=FIRST_DAY)
+    launch_request = launch_request or LaunchRequest("dev", Need())
+    return make_plan(launch_request, Ranking(tuple(map(offer, pools))), now=FIRST_DAY)
 
 
 def order(pool: str = "g5.xlarge@us-east-1a", name: str = "dev") -> LaunchOrder:

@@ -46,7 +46,7 @@ def check_room(ec2: Ec2, order: LaunchOrder) -> None:
             region=pool.region,
             aws_code="InsufficientInstanceCapacity",
         )
-    limit = order.max_usd_per_hour
+    limit = order.max_price_usd_per_hour
     if limit is not None and limit < ec2.price(pool):
         raise PriceTooLow(f"{limit} is too low", aws_code="SpotMaxPriceTooLow")
     family = quota_family(pool.instance_type)
@@ -74,9 +74,9 @@ def refused(code: str, words: str) -> Refused:
     return Refused(f"{words} ({code})", aws_code=code)
 
 
-def gone(code: str, thing: str) -> ResourceGone:
+def gone(code: str, resource_id: str) -> ResourceGone:
     """A resource that the launch relies on."""
-    return ResourceGone(f"{thing} does not exist ({code})", aws_code=code)
+    return ResourceGone(f"{resource_id} does not exist ({code})", aws_code=code)
 
 
 def stale(code: str) -> StaleToken:

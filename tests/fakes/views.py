@@ -2,7 +2,7 @@
 
 from tests.fakes.ec2 import Disk, Listed, Request, Server
 
-from spotkeeper.lifecycle.ports import Holding, Thing, ThingKind
+from spotkeeper.lifecycle.ports import ResourceId, ResourceKind, TaggedResource
 from spotkeeper.model import disk as model
 from spotkeeper.model.machine import ENDED, Instance, InstanceState, Volume
 from spotkeeper.model.spot_request import SpotRequest
@@ -44,7 +44,7 @@ def listed_request(request: Request) -> SpotRequest:
         instance_type=order.pool.instance_type,
         zone_name=order.pool.zone.name,
         valid_until=order.valid_until,
-        max_usd_per_hour=order.max_usd_per_hour,
+        max_price_usd_per_hour=order.max_price_usd_per_hour,
         tags=dict(request.tags),
     )
 
@@ -60,6 +60,8 @@ def volume(disk: Disk) -> Volume:
     return Volume(disk.id, disk.region, state, as_priced(disk), dict(disk.tags))
 
 
-def holding(kind: ThingKind, thing: Listed) -> Holding:
+def tagged(kind: ResourceKind, resource_id: Listed) -> TaggedResource:
     """The rows of DescribeTags for one thing."""
-    return Holding(Thing(kind, thing.id, thing.region), dict(thing.tags))
+    return TaggedResource(
+        ResourceId(kind, resource_id.id, resource_id.region), dict(resource_id.tags)
+    )

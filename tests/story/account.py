@@ -106,9 +106,9 @@ def everything_left(sandbox: Sandbox) -> list[str]:
     return [*left(sandbox), *litter(sandbox)]
 
 
-def tags(thing: Mapping[str, Any], key: str = "Tags") -> dict[str, str]:
+def tags(resource_id: Mapping[str, Any], key: str = "Tags") -> dict[str, str]:
     """Tags as a mapping."""
-    return {tag["Key"]: tag["Value"] for tag in thing[key]}
+    return {tag["Key"]: tag["Value"] for tag in resource_id[key]}
 
 
 def user_data(sandbox: Sandbox, instance_id: str, region: str = REGION) -> list[tuple[str, bytes]]:

@@ -317,7 +317,7 @@ def _lead_astray(patch: pytest.MonkeyPatch, armed: Armed, address: tuple[str, in
 
     def line(line: Line) -> Any:
         if armed.takes("DescribeSpotPriceHistory"):
-            line._door = line._door._replace(host=f"{address[0]}:{address[1]}")
+            line._endpoint = line._endpoint._replace(host=f"{address[0]}:{address[1]}")
         return connected(line)
 
     patch.setattr(URLLib3Session, "send", astray)

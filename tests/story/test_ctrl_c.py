@@ -49,11 +49,11 @@ def still_unlisted(monkeypatch: pytest.MonkeyPatch) -> Unlisted:
     """The next looks at an instance find nothing yet, as with a slow EC2."""
 
     def arm(times: int) -> None:
-        looks = iter(range(times))
+        poll = iter(range(times))
         asked = Ec2Cloud.instance
 
         def instance(cloud: Ec2Cloud, region: str, instance_id: str) -> Instance:
-            if next(looks, None) is not None:
+            if next(poll, None) is not None:
                 raise NotFound(f"EC2 does not list {instance_id}")
             return asked(cloud, region, instance_id)
 

@@ -14,8 +14,8 @@ UP = ("--type", "g5.xlarge", "--yes", "--output", "json")
 DOWN = ("down", "train", "--output", "json")
 
 
-def kinds(things: list[dict[str, str]]) -> set[str]:
-    return {thing["kind"] for thing in things}
+def kinds(resource_ids: list[dict[str, str]]) -> set[str]:
+    return {resource_id["kind"] for resource_id in resource_ids}
 
 
 def test_a_stopped_box_ends_clean_and_a_repeat_changes_nothing(
@@ -132,7 +132,7 @@ def test_all_ends_everything_in_every_region_after_a_question(
     down = spot("down", "--all", "--yes", "--output", "json")
     assert down.code == 0, down.err
     assert account.left(sandbox, *regions) == []
-    assert {thing["region"] for thing in down.document["ended"]} == set(regions)
+    assert {resource_id["region"] for resource_id in down.document["ended"]} == set(regions)
 
 
 def test_what_cannot_be_ended_is_listed_with_its_reason_and_exit_code_8(

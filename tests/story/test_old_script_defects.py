@@ -110,8 +110,8 @@ def test_tags_only_afterwards_and_only_on_the_instance(spot: Spot, sandbox: Sand
     assert "CreateTags" not in {operation for operation, _ in sandbox.control.calls()}
     [instance], [request] = account.instances(sandbox), account.requests(sandbox)
     [disk] = account.volumes(sandbox)
-    for thing in (instance, request, disk):
-        found = account.tags(thing)
+    for resource_id in (instance, request, disk):
+        found = account.tags(resource_id)
         assert (found["Project"], found["Owner"]) == ("demo", "me@example.com")
 
 

@@ -35,7 +35,7 @@ def test_a_box_is_launched_interrupted_restarted_stopped_started_and_given_back(
     down = spot("down", "train", "--output", "json")
     assert down.code == 0, down.err
     assert down.document["left"] == []
-    assert {thing["kind"] for thing in down.document["ended"]} == {
+    assert {resource_id["kind"] for resource_id in down.document["ended"]} == {
         "instance",
         "spot-instances-request",
         "volume",

@@ -8,7 +8,8 @@ import spotkeeper
 from spotkeeper import Keeper
 from spotkeeper.errors import Declined, NotFound
 from spotkeeper.keeper.wiring import Connection
-from spotkeeper.lifecycle.plan import Plan, Wish
+from spotkeeper.lifecycle.launch_request import LaunchRequest
+from spotkeeper.lifecycle.plan import Plan
 from spotkeeper.model.need import Need
 
 
@@ -30,7 +31,7 @@ def test_a_program_finds_launches_lists_and_gives_back(
         plans.append(plan)
         return True
 
-    report = keeper.up(Wish("train", need), confirm=agree)
+    report = keeper.up(LaunchRequest("train", need), confirm=agree)
     assert report is not None
     assert plans[0].first.pool == ranking.offers[0].pool
     assert report.machine.name == "train"
@@ -42,8 +43,8 @@ def test_a_program_finds_launches_lists_and_gives_back(
     assert keeper.stop("train").machine.state == "stopped"
     assert keeper.start("train").machine.state == "running"
 
-    farewell = keeper.down(["train"])
-    assert farewell.outcome.left == []
+    ended = keeper.down(["train"])
+    assert ended.outcome.left == []
     assert account.left(sandbox) == []
     with pytest.raises(NotFound):
         keeper.machine("train")
@@ -56,7 +57,7 @@ def test_a_program_that_declines_the_plan_has_changed_nothing(sandbox: Sandbox) 
     keeper = Keeper.connect(Connection(sandbox=True))
 
     with pytest.raises(Declined):
-        keeper.up(Wish("train", Need(types=("t3.micro",))), confirm=lambda _: False)
+        keeper.up(LaunchRequest("train", Need(types=("t3.micro",))), confirm=lambda _: False)
 
     assert account.left(sandbox) == []
 

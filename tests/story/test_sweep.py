@@ -170,8 +170,8 @@ def test_what_belongs_to_others_or_carries_no_tag_is_the_same_before_and_after(
     ours = {each["id"] for each in spot(*LIST).document["left"]}
     assert ours == set()
     after = account.left(sandbox)
-    ground = ("sg-", "key-", "lt-")  # mine too: they went with the machine
-    assert [each for each in before if not each.startswith(ground)] == after
+    prerequisites = ("sg-", "key-", "lt-")  # mine too: they went with the machine
+    assert [each for each in before if not each.startswith(prerequisites)] == after
     assert len(ec2.describe_security_groups(GroupNames=["mine"])["SecurityGroups"]) == 1
 
 
@@ -224,7 +224,7 @@ FORGOTTEN = {
 }
 
 
-def stranger(sandbox: Sandbox) -> dict[str, Any]:
+def forgotten_request(sandbox: Sandbox) -> dict[str, Any]:
     """A persistent Spot instance that somebody launched with another tool."""
     launched: dict[str, Any] = sandbox.client("ec2").run_instances(
         ImageId=account.amazon_image(sandbox),
@@ -239,7 +239,7 @@ def stranger(sandbox: Sandbox) -> dict[str, Any]:
 def test_a_request_of_somebody_else_that_keeps_relaunching_is_told_and_not_touched(
     spot: Spot, sandbox: Sandbox
 ) -> None:
-    instance = stranger(sandbox)
+    instance = forgotten_request(sandbox)
     assert spot(*LIST).document["others"] == []
     sandbox.control.advance(timedelta(hours=2))
     sandbox.client("ec2").terminate_instances(InstanceIds=[instance["InstanceId"]])
@@ -261,7 +261,7 @@ def test_a_request_of_somebody_else_that_keeps_relaunching_is_told_and_not_touch
 def test_a_cancelled_request_of_somebody_else_whose_instance_runs_is_told(
     spot: Spot, sandbox: Sandbox
 ) -> None:
-    instance = stranger(sandbox)
+    instance = forgotten_request(sandbox)
     sandbox.client("ec2").cancel_spot_instance_requests(
         SpotInstanceRequestIds=[instance["SpotInstanceRequestId"]]
     )

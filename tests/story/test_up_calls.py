@@ -42,10 +42,10 @@ def test_at_ec2s_pace_only_the_looks_at_the_instance_come_on_top(
     first, second = spot("up", "one", *UP), spot("up", "two", *UP)
 
     assert first.code == second.code == 0, second.err
-    looks = [told.count("debug: ec2 DescribeInstances ") for told in (first.err, second.err)]
-    assert min(looks) > 1
-    assert ec2_calls(first.err) - looks[0] + 1 <= 12
-    assert ec2_calls(second.err) - looks[1] + 1 <= 6
+    poll = [told.count("debug: ec2 DescribeInstances ") for told in (first.err, second.err)]
+    assert min(poll) > 1
+    assert ec2_calls(first.err) - poll[0] + 1 <= 12
+    assert ec2_calls(second.err) - poll[1] + 1 <= 6
 
 
 def test_what_debug_counts_is_what_arrives(spot: Spot, sandbox: Sandbox) -> None:

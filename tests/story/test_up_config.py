@@ -114,8 +114,8 @@ def test_the_json_of_the_old_script_is_taken_as_it_is(
     assert machine["ImageId"] == image_id
     assert up.items[0]["name"] == "ec2-dev"
     [request], [disk] = account.requests(sandbox), account.volumes(sandbox)
-    for thing in (machine, request, disk):
-        found = account.tags(thing)
+    for resource_id in (machine, request, disk):
+        found = account.tags(resource_id)
         assert found["Name"] == "EC2 dev"
         assert found["Project"] == "PurchaseInvoice"
         assert found["Owner"] == "me@example.com"

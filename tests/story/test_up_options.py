@@ -49,8 +49,10 @@ def test_an_image_id_is_taken_as_it_is(spot: Spot, sandbox: Sandbox) -> None:
 
 
 def test_an_image_of_a_stranger_is_refused(spot: Spot, sandbox: Sandbox) -> None:
-    stranger = "/aws/service/canonical/ubuntu/server/22.04/stable/current/amd64/hvm/ebs-gp2/ami-id"
-    image_id = sandbox.client("ssm").get_parameter(Name=stranger)["Parameter"]["Value"]
+    forgotten_request = (
+        "/aws/service/canonical/ubuntu/server/22.04/stable/current/amd64/hvm/ebs-gp2/ami-id"
+    )
+    image_id = sandbox.client("ssm").get_parameter(Name=forgotten_request)["Parameter"]["Value"]
 
     answer = spot(*CPU, "--image", image_id)
 
@@ -106,8 +108,8 @@ def test_tags_of_the_user_are_on_everything_that_costs(spot: Spot, sandbox: Sand
     machine = launched(sandbox, spot(*line))
 
     [request], [disk] = account.requests(sandbox), account.volumes(sandbox)
-    for thing in (machine, request, disk):
-        found = account.tags(thing)
+    for resource_id in (machine, request, disk):
+        found = account.tags(resource_id)
         assert found["Project"] == "demo"
         assert found["Formula"] == "a=b+c"
         assert found["Name"] == "My box"

@@ -11,13 +11,13 @@ from spotkeeper.aws.regions import enabled_regions
 from spotkeeper.aws.session import AwsSession
 from spotkeeper.errors import BadInput, NotFound, Refused, ResourceGone, Unreachable
 from spotkeeper.lifecycle.ports import (
-    Holding,
     Image,
     LaunchOrder,
     Observation,
+    ResourceId,
+    ResourceKind,
     Subnet,
-    Thing,
-    ThingKind,
+    TaggedResource,
 )
 from spotkeeper.model.machine import Instance, Volume
 from spotkeeper.model.place import Zone
@@ -115,7 +115,7 @@ class Ec2Cloud:
             name=name,
         )
 
-    def holdings(self, region: str) -> tuple[Holding, ...]:
+    def tagged_resources(self, region: str) -> tuple[TaggedResource, ...]:
         """Everything that carries a tag of ours: one call for all kinds of things."""
         rows = self._aws.pages(
             "DescribeTags",
@@ -123,11 +123,11 @@ class Ec2Cloud:
             key="Tags",
             Filters=[{"Name": "key", "Values": [f"{TAG_PREFIX}*"]}],
         )
-        grouped: dict[Thing, dict[str, str]] = {}
+        grouped: dict[ResourceId, dict[str, str]] = {}
         for row in rows:
-            thing = Thing(row["ResourceType"], row["ResourceId"], region)
-            grouped.setdefault(thing, {})[row["Key"]] = row["Value"]
-        return tuple(Holding(thing, tags) for thing, tags in grouped.items())
+            resource_id = ResourceId(row["ResourceType"], row["ResourceId"], region)
+            grouped.setdefault(resource_id, {})[row["Key"]] = row["Value"]
+        return tuple(TaggedResource(resource_id, tags) for resource_id, tags in grouped.items())
 
     def observe(self, region: str, owner: str, name: str | None = None) -> Observation:
         """Instances and requests by tag, and instances that only our requests know of."""
@@ -143,9 +143,11 @@ class Ec2Cloud:
         )
         instances = self._instances(region, filters)
         known = {instance.id for instance in instances}
-        strangers = [r.id for r in spot_requests if r.instance_id and r.instance_id not in known]
-        if strangers:
-            by_request = [{"Name": "spot-instance-request-id", "Values": strangers}]
+        forgotten_requests = [
+            r.id for r in spot_requests if r.instance_id and r.instance_id not in known
+        ]
+        if forgotten_requests:
+            by_request = [{"Name": "spot-instance-request-id", "Values": forgotten_requests}]
             instances += self._instances(region, by_request)
         return Observation(region, instances, spot_requests)
 
@@ -164,7 +166,7 @@ class Ec2Cloud:
                 GroupName=name,
                 Description=shapes.GROUP_DESCRIPTION,
                 VpcId=vpc_id,
-                TagSpecifications=shapes.tag_specifications(tags, ThingKind.GROUP),
+                TagSpecifications=shapes.tag_specifications(tags, ResourceKind.GROUP),
             )
         except Refused as refusal:
             if refusal.aws_code != "InvalidGroup.Duplicate":
@@ -208,7 +210,7 @@ class Ec2Cloud:
                 region,
                 KeyName=name,
                 PublicKeyMaterial=public_key.encode(),
-                TagSpecifications=shapes.tag_specifications(tags, ThingKind.KEY),
+                TagSpecifications=shapes.tag_specifications(tags, ResourceKind.KEY),
             ),
         )
 

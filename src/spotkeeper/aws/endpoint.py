@@ -72,7 +72,7 @@ class Keys:
     session_token: str = field(default="", repr=False)
 
 
-class Scope(NamedTuple):
+class SigningScope(NamedTuple):
     """Whose call it is: a signature holds for one service in one region on one day."""
 
     region: str
@@ -80,7 +80,7 @@ class Scope(NamedTuple):
 
 
 def signed_headers(
-    body: bytes, *, host: str, scope: Scope, keys: Keys, now: datetime
+    body: bytes, *, host: str, scope: SigningScope, keys: Keys, now: datetime
 ) -> Mapping[str, str]:
     """The headers of a POST of ``body`` to ``/`` at ``host``, the signature among them."""
     stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
@@ -120,7 +120,7 @@ CONFIGURED = {"endpoint_url", "services", "use_fips_endpoint", "use_dualstack_en
 BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
 
 
-class Door(NamedTuple):
+class Endpoint(NamedTuple):
     """An EC2 endpoint, ``host`` with its port, and the keys to sign with.
 
     ``on_call`` hears of every call that is made through it.
@@ -187,12 +187,12 @@ def may_be_configured(environment: Mapping[str, str]) -> bool:
     return any(setting in text for setting in CONFIGURED)
 
 
-def door_to(url: str, keys: Keys, on_call: Callable[[], None]) -> Door | None:
+def endpoint_to(url: str, keys: Keys, on_call: Callable[[], None]) -> Endpoint | None:
     """The door at an endpoint's address; none where the address is more than a host."""
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or parts.path.strip("/") or not parts.hostname:
         return None
-    return Door(parts.netloc.rpartition("@")[2], parts.scheme == "https", keys, on_call)
+    return Endpoint(parts.netloc.rpartition("@")[2], parts.scheme == "https", keys, on_call)
 
 
 def keys_in(environment: Mapping[str, str]) -> Keys | None:

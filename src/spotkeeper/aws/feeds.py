@@ -137,7 +137,7 @@ class Ec2Catalog:
             import difflib  # for a wrong name only
 
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f"Did you mean {near[0]}?" if near else "Names look like g5.xlarge."
+            hint = f"Did you mean {near[0]}?" if near else "NameClaims look like g5.xlarge."
             raise BadInput(f"{name!r} is not an EC2 instance type", next_step=hint)
 
 

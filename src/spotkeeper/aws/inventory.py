@@ -1,4 +1,4 @@
-"""The lifecycle's ``Estate`` over EC2: everything that exists, whatever its kind.
+"""The lifecycle's ``Inventory`` over EC2: everything that exists, whatever its kind.
 
 Tags are asked for first, in one call for a region; only the kinds that they name are described.
 """
@@ -15,11 +15,11 @@ from spotkeeper.aws.shapes import Body
 from spotkeeper.errors import NotFound, Refused
 from spotkeeper.lifecycle.ports import (
     Cloud,
-    Foreign,
-    Possession,
-    Survey,
-    Thing,
-    ThingKind,
+    RegionInventory,
+    Resource,
+    ResourceId,
+    ResourceKind,
+    UnmanagedRequest,
 )
 from spotkeeper.model.spot_request import CANCELLED_AND_RUNNING, SpotRequest
 from spotkeeper.model.tags import TAG_MANAGED, TAG_OWNER
@@ -48,7 +48,7 @@ Shape = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class MachineList:
     """How a kind of things is listed by its tags, and where its fields stand."""
 
     operation: str
@@ -69,8 +69,8 @@ def _interface_holder(described: Shape) -> str:
     return str(described.get("Attachment", {}).get("InstanceId", ""))
 
 
-LISTINGS: Mapping[str, Listing] = {
-    ThingKind.VOLUME: Listing(
+LIST_CALLS: Mapping[str, MachineList] = {
+    ResourceKind.VOLUME: MachineList(
         "DescribeVolumes",
         "Volumes",
         "VolumeId",
@@ -79,15 +79,15 @@ LISTINGS: Mapping[str, Listing] = {
         holder=_volume_holder,
         usd_per_hour=None,
     ),
-    ThingKind.SNAPSHOT: Listing(
+    ResourceKind.SNAPSHOT: MachineList(
         "DescribeSnapshots", "Snapshots", "SnapshotId", "StartTime", "State", usd_per_hour=None
     ),
-    ThingKind.GROUP: Listing("DescribeSecurityGroups", "SecurityGroups", "GroupId"),
-    ThingKind.KEY: Listing("DescribeKeyPairs", "KeyPairs", "KeyPairId", "CreateTime"),
-    ThingKind.TEMPLATE: Listing(
+    ResourceKind.GROUP: MachineList("DescribeSecurityGroups", "SecurityGroups", "GroupId"),
+    ResourceKind.KEY: MachineList("DescribeKeyPairs", "KeyPairs", "KeyPairId", "CreateTime"),
+    ResourceKind.TEMPLATE: MachineList(
         "DescribeLaunchTemplates", "LaunchTemplates", "LaunchTemplateId", "CreateTime"
     ),
-    ThingKind.INTERFACE: Listing(
+    ResourceKind.INTERFACE: MachineList(
         "DescribeNetworkInterfaces",
         "NetworkInterfaces",
         "NetworkInterfaceId",
@@ -96,14 +96,14 @@ LISTINGS: Mapping[str, Listing] = {
         holder=_interface_holder,
     ),
 }
-FLEETS = Listing("DescribeFleets", "Fleets", "FleetId", "CreateTime", "FleetState")
+FLEETS = MachineList("DescribeFleets", "Fleets", "FleetId", "CreateTime", "FleetState")
 
 #: DescribeKeyPairs answers everything at once.
 UNPAGED = frozenset({"DescribeKeyPairs"})
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class DeleteCall:
     """The call that deletes a kind of things, and what EC2 says when there is none."""
 
     operation: str
@@ -111,84 +111,87 @@ class Ending:
     gone: str
 
 
-ENDINGS: Mapping[str, Ending] = {
-    ThingKind.SNAPSHOT: Ending("DeleteSnapshot", "SnapshotId", "InvalidSnapshot.NotFound"),
-    ThingKind.INTERFACE: Ending(
+DELETE_CALLS: Mapping[str, DeleteCall] = {
+    ResourceKind.SNAPSHOT: DeleteCall("DeleteSnapshot", "SnapshotId", "InvalidSnapshot.NotFound"),
+    ResourceKind.INTERFACE: DeleteCall(
         "DeleteNetworkInterface", "NetworkInterfaceId", "InvalidNetworkInterfaceID.NotFound"
     ),
-    ThingKind.TEMPLATE: Ending(
+    ResourceKind.TEMPLATE: DeleteCall(
         "DeleteLaunchTemplate", "LaunchTemplateId", "InvalidLaunchTemplateId.NotFound"
     ),
 }
 
 
-class Ec2Estate:
+class Ec2Inventory:
     """Speaks to EC2 through one session; what a launch makes is ended by the ``Cloud``."""
 
     def __init__(self, session: AwsSession, cloud: Cloud) -> None:
         self._aws = session
         self._cloud = cloud
 
-    def survey(self, region: str, owner: str) -> Survey:
+    def region_inventory(self, region: str, owner: str) -> RegionInventory:
         """What carries our tag and the owner's id and still exists, and the requests of others."""
         wanted = {TAG_MANAGED: "true", TAG_OWNER: owner}
-        listed = self._cloud.holdings(region)
-        ours = [each.thing for each in listed if wanted.items() <= each.tags.items()]
-        kinds = {thing.kind for thing in ours}
+        listed = self._cloud.tagged_resources(region)
+        ours = [each.resource_id for each in listed if wanted.items() <= each.tags.items()]
+        kinds = {resource_id.kind for resource_id in ours}
         requests = self._requests(region)
         instances = self._instances(
-            region, requests, by_tag=ThingKind.INSTANCE in kinds, of=wanted
+            region, requests, by_tag=ResourceKind.INSTANCE in kinds, of=wanted
         )
         mine = {each.id for each in requests if wanted.items() <= each.tags.items()}
         found = [
             *(_request(each) for each in requests if each.id in mine and _exists(each, instances)),
             *(_owned(each, mine, requests) for each in instances.values()),
-            *self._fleets(region, [thing.id for thing in ours if thing.kind == ThingKind.FLEET]),
+            *self._fleets(
+                region,
+                [resource_id.id for resource_id in ours if resource_id.kind == ResourceKind.FLEET],
+            ),
         ]
-        for kind in LISTINGS:
+        for kind in LIST_CALLS:
             if kind in kinds:
                 found += self._listed(region, kind, wanted)
-        possessions = tuple(each for each in found if wanted.items() <= each.tags.items())
-        foreign = (
-            Foreign(each, instances.get(each.instance_id or ""))
+        resources = tuple(each for each in found if wanted.items() <= each.tags.items())
+        unmanaged = (
+            UnmanagedRequest(each, instances.get(each.instance_id or ""))
             for each in requests
             if each.id not in mine
         )
-        return Survey(region, possessions, tuple(foreign))
+        return RegionInventory(region, resources, tuple(unmanaged))
 
-    def end(self, thing: Thing) -> None:
+    def end(self, resource_id: ResourceId) -> None:
         """Cancel, terminate or delete one thing; gone already is fine."""
-        cloud, region = self._cloud, thing.region
+        cloud, region = self._cloud, resource_id.region
         by_cloud: Mapping[str, Callable[[], object]] = {
-            ThingKind.REQUEST: lambda: cloud.cancel(region, [thing.id]),
-            ThingKind.INSTANCE: lambda: cloud.terminate(region, [thing.id]),
-            ThingKind.VOLUME: lambda: cloud.delete_volume(region, thing.id),
-            ThingKind.GROUP: lambda: cloud.delete_group(region, thing.id),
-            ThingKind.KEY: lambda: cloud.delete_key(region, thing.id),
-            ThingKind.FLEET: lambda: self._end_fleet(thing),
+            ResourceKind.REQUEST: lambda: cloud.cancel(region, [resource_id.id]),
+            ResourceKind.INSTANCE: lambda: cloud.terminate(region, [resource_id.id]),
+            ResourceKind.VOLUME: lambda: cloud.delete_volume(region, resource_id.id),
+            ResourceKind.GROUP: lambda: cloud.delete_group(region, resource_id.id),
+            ResourceKind.KEY: lambda: cloud.delete_key(region, resource_id.id),
+            ResourceKind.FLEET: lambda: self._end_fleet(resource_id),
         }
-        if thing.kind in by_cloud:
-            by_cloud[thing.kind]()
+        if resource_id.kind in by_cloud:
+            by_cloud[resource_id.kind]()
             return
-        ending = ENDINGS[thing.kind]
-        asked: Body = {ending.parameter: thing.id}
+        call = DELETE_CALLS[resource_id.kind]
+        asked: Body = {call.parameter: resource_id.id}
         try:
-            self._aws.call(ending.operation, region, **asked)
+            self._aws.call(call.operation, region, **asked)
         except (Refused, NotFound) as refusal:
-            if refusal.aws_code != ending.gone:
+            if refusal.aws_code != call.gone:
                 raise
 
-    def _end_fleet(self, thing: Thing) -> None:
+    def _end_fleet(self, resource_id: ResourceId) -> None:
         """With its instances: without the fleet nothing of ours would know of them."""
         answer = self._aws.call(
-            "DeleteFleets", thing.region, FleetIds=[thing.id], TerminateInstances=True
+            "DeleteFleets", resource_id.region, FleetIds=[resource_id.id], TerminateInstances=True
         )
         for failed in answer.get("UnsuccessfulFleetDeletions", ()):
             code, told = failed["Error"].get("Code", ""), failed["Error"].get("Message", "")
             if code not in FLEET_IS_GONE:
                 raise Refused(
-                    f"DeleteFleets in {thing.region}: {told} ({code})",
-                    region=thing.region,
+                    f"DeleteFleets in {resource_id.region}: {told} ({code})",
+                    region=resource_id.region,
                     aws_code=code,
                 )
 
@@ -205,7 +208,7 @@ class Ec2Estate:
 
     def _instances(
         self, region: str, requests: Iterable[SpotRequest], *, by_tag: bool, of: Mapping[str, str]
-    ) -> dict[str, Possession]:
+    ) -> dict[str, Resource]:
         """Living instances of ours, and those of the requests, by id."""
         living = {"Name": "instance-state-name", "Values": list(LIVING)}
         by_request = [each.id for each in requests if each.instance_id]
@@ -213,7 +216,7 @@ class Ec2Estate:
         for begin in range(0, len(by_request), MAX_FILTER_VALUES):
             some = by_request[begin : begin + MAX_FILTER_VALUES]
             questions.append([living, {"Name": "spot-instance-request-id", "Values": some}])
-        found: dict[str, Possession] = {}
+        found: dict[str, Resource] = {}
         for filters in questions:
             pages = self._aws.pages(
                 "DescribeInstances", region, key="Reservations", Filters=filters
@@ -222,7 +225,7 @@ class Ec2Estate:
             found |= {row["InstanceId"]: _instance(row, region) for row in rows}
         return found
 
-    def _fleets(self, region: str, ids: Collection[str]) -> list[Possession]:
+    def _fleets(self, region: str, ids: Collection[str]) -> list[Resource]:
         """One by one: instant fleets are only described by their id (EC2 API, DescribeFleets)."""
         found = []
         for fleet_id in ids:
@@ -232,12 +235,14 @@ class Ec2Estate:
                 if refusal.aws_code != "InvalidFleetId.NotFound":
                     raise
                 continue
-            rows = (_described(row, FLEETS, ThingKind.FLEET, region) for row in answer["Fleets"])
+            rows = (
+                _described(row, FLEETS, ResourceKind.FLEET, region) for row in answer["Fleets"]
+            )
             found += [each for each in rows if each.state not in GONE]
         return found
 
-    def _listed(self, region: str, kind: str, wanted: Mapping[str, str]) -> list[Possession]:
-        how = LISTINGS[kind]
+    def _listed(self, region: str, kind: str, wanted: Mapping[str, str]) -> list[Resource]:
+        how = LIST_CALLS[kind]
         asked: Body = {"Filters": _tagged(wanted)}
         if how.operation in UNPAGED:
             rows = self._aws.call(how.operation, region, **asked).get(how.key, [])
@@ -255,20 +260,18 @@ def _is_lively(request: SpotRequest) -> bool:
     return request.cancellable or request.status_code == CANCELLED_AND_RUNNING
 
 
-def _exists(request: SpotRequest, instances: Mapping[str, Possession]) -> bool:
+def _exists(request: SpotRequest, instances: Mapping[str, Resource]) -> bool:
     """A cancelled request is something only through the instance that it left running."""
     return request.cancellable or request.instance_id in instances
 
 
-def _request(request: SpotRequest) -> Possession:
-    thing = Thing(ThingKind.REQUEST, request.id, request.region)
+def _request(request: SpotRequest) -> Resource:
+    resource_id = ResourceId(ResourceKind.REQUEST, request.id, request.region)
     state = f"{request.state} {request.status_code}"
-    return Possession(thing, request.tags, request.created_at, state, usd_per_hour=FREE)
+    return Resource(resource_id, request.tags, request.created_at, state, usd_per_hour=FREE)
 
 
-def _owned(
-    instance: Possession, mine: Collection[str], requests: Iterable[SpotRequest]
-) -> Possession:
+def _owned(instance: Resource, mine: Collection[str], requests: Iterable[SpotRequest]) -> Resource:
     """An instance; with its request's tags where the request is ours and launched it without."""
     if TAG_OWNER in instance.tags or instance.holder not in mine:
         return instance
@@ -276,7 +279,7 @@ def _owned(
     return replace(instance, tags=tags)
 
 
-def _instance(described: Shape, region: str) -> Possession:
+def _instance(described: Shape, region: str) -> Resource:
     """An instance with the request that holds it.
 
     Its LaunchTime moves with every start, what was attached at its birth does not.
@@ -286,8 +289,8 @@ def _instance(described: Shape, region: str) -> Possession:
     attached = (each.get("AttachTime") for each in (*blocks, *cards))
     born: list[datetime] = [described["LaunchTime"], *(at for at in attached if at)]
     state = described["State"]["Name"]
-    return Possession(
-        Thing(ThingKind.INSTANCE, described["InstanceId"], region),
+    return Resource(
+        ResourceId(ResourceKind.INSTANCE, described["InstanceId"], region),
         shapes.tags(described.get("Tags")),
         min(born),
         state,
@@ -298,13 +301,13 @@ def _instance(described: Shape, region: str) -> Possession:
     )
 
 
-def _described(described: Shape, how: Listing, kind: str, region: str) -> Possession:
-    return Possession(
-        Thing(kind, described[how.id], region),
+def _described(described: Shape, how: MachineList, kind: str, region: str) -> Resource:
+    return Resource(
+        ResourceId(kind, described[how.id], region),
         shapes.tags(described.get(how.tags)),
         described.get(how.born),
         str(described.get(how.state, "")),
         holder=how.holder(described),
-        disk=shapes.disk(described) if kind == ThingKind.VOLUME else None,
+        disk=shapes.disk(described) if kind == ResourceKind.VOLUME else None,
         usd_per_hour=how.usd_per_hour,
     )

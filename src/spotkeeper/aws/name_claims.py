@@ -1,4 +1,4 @@
-"""The lifecycle's ``Names`` over EC2's launch templates, which cost nothing."""
+"""The lifecycle's ``NameClaims`` over EC2's launch templates, which cost nothing."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 from spotkeeper.aws import shapes
 from spotkeeper.aws.session import AwsSession
 from spotkeeper.errors import NotFound
-from spotkeeper.lifecycle.ports import Claim, ThingKind
+from spotkeeper.lifecycle.ports import Claim, ResourceKind
 from spotkeeper.model.tags import TAG_CLAIM
 
 #: A template must hold something (EC2: MissingParameter); nothing is ever launched from it.
 CONTENT: shapes.Body = {"InstanceInitiatedShutdownBehavior": "terminate"}
 
 
-class Ec2Names:
+class Ec2NameClaims:
     """Claims names with CreateLaunchTemplate.
 
     A template's name is unique in a region, and EC2 refuses a second one with
@@ -36,7 +36,7 @@ class Ec2Names:
             LaunchTemplateName=title,
             LaunchTemplateData=CONTENT,
             ClientToken=token,
-            TagSpecifications=shapes.tag_specifications(tags, ThingKind.TEMPLATE),
+            TagSpecifications=shapes.tag_specifications(tags, ResourceKind.TEMPLATE),
         )
         template = answer["LaunchTemplate"]
         return Claim(template["LaunchTemplateId"], region, tags[TAG_CLAIM], template["CreateTime"])

@@ -14,7 +14,14 @@ from io import BufferedReader
 from typing import NamedTuple, Self, cast
 from urllib.parse import urlsplit
 
-from spotkeeper.aws.endpoint import USUAL_SECONDS, Door, Scope, signed_headers, timeouts, tls
+from spotkeeper.aws.endpoint import (
+    USUAL_SECONDS,
+    Endpoint,
+    SigningScope,
+    signed_headers,
+    timeouts,
+    tls,
+)
 from spotkeeper.aws.price_pages import BadPage
 from spotkeeper.errors import Unreachable
 
@@ -69,10 +76,10 @@ class Answer(NamedTuple):
 class Line:
     """A connection that is kept open from page to page."""
 
-    def __init__(self, door: Door, region: str) -> None:
+    def __init__(self, endpoint: Endpoint, region: str) -> None:
         self.patience_seconds = PATIENCE_SECONDS * timeouts(os.environ).read / USUAL_SECONDS
-        self._door = door
-        self._scope = Scope(region, "ec2")
+        self._endpoint = endpoint
+        self._scope = SigningScope(region, "ec2")
         self._calls = 0
         self._socket: socket.socket | None = None
         self._reader: BufferedReader | None = None
@@ -95,7 +102,7 @@ class Line:
         self._calls += 1
         if self._calls > BURST_CALLS:
             time.sleep(SECONDS_PER_CALL)
-        self._door.on_call()
+        self._endpoint.on_call()
         reader = self._send(form)
         told = _headers(reader)
         body = self._body(reader, told)
@@ -104,9 +111,9 @@ class Line:
         return Answer(body, told.get("content-encoding") == "gzip", self._scope.region)
 
     def _send(self, form: bytes) -> BufferedReader:
-        door = self._door
+        endpoint = self._endpoint
         headers = signed_headers(
-            form, host=door.host, scope=self._scope, keys=door.keys, now=door.now()
+            form, host=endpoint.host, scope=self._scope, keys=endpoint.keys, now=endpoint.now()
         )
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         more = f"accept-encoding: gzip\r\ncontent-length: {len(form)}\r\n\r\n"
@@ -117,14 +124,14 @@ class Line:
         return self._reader
 
     def _connected(self) -> socket.socket:
-        parts = urlsplit(f"//{self._door.host}")
+        parts = urlsplit(f"//{self._endpoint.host}")
         host = parts.hostname or ""
-        port = parts.port or (HTTPS_PORT if self._door.secure else HTTP_PORT)
+        port = parts.port or (HTTPS_PORT if self._endpoint.secure else HTTP_PORT)
         # As bytes, since a text would have the tables of international names imported first.
         address = cast("tuple[str, int]", (host.encode("ascii"), port))
         plain = socket.create_connection(address, self.patience_seconds)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if not self._door.secure:
+        if not self._endpoint.secure:
             return plain
         try:
             return tls().wrap_socket(plain, server_hostname=host)

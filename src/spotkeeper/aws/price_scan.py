@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlencode
 
-from spotkeeper.aws.endpoint import Door
+from spotkeeper.aws.endpoint import Endpoint
 from spotkeeper.aws.price_line import Answer, Line, Unclean
 from spotkeeper.aws.price_pages import BadPage, Page, read_page
 from spotkeeper.errors import Interrupted, SpotkeeperError, Unreachable
@@ -75,10 +75,10 @@ class Question(NamedTuple):
         return {**asked, "NextToken": token} if token else asked
 
 
-class Doors(Protocol):
+class Endpoints(Protocol):
     """How a region is reached without boto3, and with it."""
 
-    def door(self, region: str) -> Door | None:
+    def endpoint(self, region: str) -> Endpoint | None:
         """Address and keys; ``None`` where only boto3 can know the way."""
 
     def price_pages(self, region: str, asked: Question, token: str) -> Iterator[Page]:
@@ -108,7 +108,7 @@ class Everything:
 
 
 def scan(
-    doors: Doors,
+    endpoints: Endpoints,
     regions: Sequence[str],
     asked: Question,
     told: Progress | None = None,
@@ -124,7 +124,7 @@ def scan(
     desk = _Desk({region: gather() for region in regions}, asked.moment)
     try:
         for region in regions:
-            reader = _Reader(doors, region, asked, letters)
+            reader = _Reader(endpoints, region, asked, letters)
             # Daemons: a region that hangs must not keep the command from ending.
             threading.Thread(target=reader.run, daemon=True).start()
         while desk.waits:
@@ -214,9 +214,9 @@ class _Reader:
     """Asks one region for page after page, in a thread of its own."""
 
     def __init__(
-        self, doors: Doors, region: str, asked: Question, letters: "SimpleQueue[_Letter]"
+        self, endpoints: Endpoints, region: str, asked: Question, letters: "SimpleQueue[_Letter]"
     ) -> None:
-        self._doors = doors
+        self._endpoints = endpoints
         self._region = region
         self._asked = asked
         self._letters = letters
@@ -253,9 +253,9 @@ class _Reader:
     def _steps(self) -> Iterator[_Step]:
         """All pages, the quick way as far as it goes."""
         token = ""
-        if door := self._doors.door(self._region):
+        if endpoint := self._endpoints.endpoint(self._region):
             try:
-                with Line(door, self._region) as line:
+                with Line(endpoint, self._region) as line:
                     while True:
                         step = self._read(line.ask(self._asked.form(token)))
                         yield step
@@ -266,7 +266,7 @@ class _Reader:
                 raise _too_slow(self._region, line.patience_seconds) from None
             except (Unclean, BadPage, OSError, UnicodeError):
                 pass  # boto3 goes on from here, with its retries and its words for what is wrong
-        for page in self._doors.price_pages(self._region, self._asked, token):
+        for page in self._endpoints.price_pages(self._region, self._asked, token):
             yield self._read(page)
 
     def _read(self, page: Answer | Page) -> _Step:

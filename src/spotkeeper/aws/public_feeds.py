@@ -48,7 +48,7 @@ class PublicAdvisor:
     def __init__(
         self, url: str, memory: Memory, now: Callable[[], datetime], *, offline: bool = False
     ) -> None:
-        kept = Kept("advice", without_secrets(url), ADVISOR_AGE, _part_read, offline=offline)
+        kept = Remembered("advice", without_secrets(url), ADVISOR_AGE, _part_read, offline=offline)
         self._feed = _Feed(kept, memory, now)
 
     def advice(self, regions: Collection[str] = ()) -> Dated[Advisor]:
@@ -76,7 +76,7 @@ class PublicPrices:
         self, url: str, memory: Memory, now: Callable[[], datetime], *, offline: bool = False
     ) -> None:
         shown = without_secrets(url)
-        kept = Kept("public-prices", shown, PRICES_AGE, read_prices, offline=offline)
+        kept = Remembered("public-prices", shown, PRICES_AGE, read_prices, offline=offline)
         self._feed = _Feed(kept, memory, now)
 
     def prices(self) -> Dated[Mapping[str, Mapping[str, str]]]:
@@ -88,7 +88,7 @@ class PublicPrices:
         return self._feed.document()
 
 
-class Kept(NamedTuple):
+class Remembered(NamedTuple):
     """A feed, and how it is kept: the part of it that is read, and for how long it is good.
 
     ``reduced`` raises ``ValueError`` for what is not the feed.
@@ -104,7 +104,7 @@ class Kept(NamedTuple):
 class _Feed:
     """One document on the web, and its copy on this computer."""
 
-    def __init__(self, kept: Kept, memory: Memory, now: Callable[[], datetime]) -> None:
+    def __init__(self, kept: Remembered, memory: Memory, now: Callable[[], datetime]) -> None:
         self._of = kept
         self._memory = memory
         self._now = now

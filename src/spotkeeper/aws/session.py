@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from spotkeeper.aws import endpoint, response_hooks
-from spotkeeper.aws.endpoint import Door, Keys, timeouts
+from spotkeeper.aws.endpoint import Endpoint, Keys, timeouts
 from spotkeeper.aws.failures import CODES_OF_A_CLOSED_REGION, Place, explained
 from spotkeeper.aws.price_pages import Page
 from spotkeeper.aws.price_scan import MAX_EMPTY_PAGES, Question
@@ -206,7 +206,7 @@ class AwsSession:
 
     # For the price scan
 
-    def door(self, region: str) -> Door | None:
+    def endpoint(self, region: str) -> Endpoint | None:
         """How EC2 is reached in a region without a client; ``None`` where only boto3 knows.
 
         Raises:
@@ -218,7 +218,7 @@ class AwsSession:
         url = self._endpoint_url or endpoint.endpoint_in(os.environ) or self._usual_address(region)
         if url is None:
             return None
-        return endpoint.door_to(
+        return endpoint.endpoint_to(
             url, keys, lambda: self._tell_of("DescribeSpotPriceHistory", region)
         )
 

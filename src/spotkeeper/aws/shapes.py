@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from spotkeeper.lifecycle.ports import LaunchOrder, OnInterruption, ThingKind
+from spotkeeper.lifecycle.ports import LaunchOrder, OnInterruption, ResourceKind
 from spotkeeper.model.disk import USUAL_TYPE, Disk
 from spotkeeper.model.machine import Instance, InstanceState, Kind, Volume
 from spotkeeper.model.money import plain
@@ -13,10 +13,10 @@ from spotkeeper.model.tags import TAG_NAME, TAG_OWNER
 
 #: What RunInstances makes and tags in the same call (AWS.md 1.5).
 TAGGED_AT_LAUNCH = (
-    ThingKind.INSTANCE,
-    ThingKind.VOLUME,
-    ThingKind.INTERFACE,
-    ThingKind.REQUEST,
+    ResourceKind.INSTANCE,
+    ResourceKind.VOLUME,
+    ResourceKind.INTERFACE,
+    ResourceKind.REQUEST,
 )
 
 #: EC2 takes letters, digits, blanks and ._-:/()#,@[]+=&;{}!$* here (CreateSecurityGroup), which
@@ -80,8 +80,8 @@ def spot_options(order: LaunchOrder) -> Body:
     }
     if persistent and order.valid_until is not None:
         options["ValidUntil"] = order.valid_until
-    if order.max_usd_per_hour is not None:
-        options["MaxPrice"] = plain(order.max_usd_per_hour)
+    if order.max_price_usd_per_hour is not None:
+        options["MaxPrice"] = plain(order.max_price_usd_per_hour)
     return options
 
 
@@ -164,7 +164,7 @@ def spot_request(described: Shape, region: str) -> SpotRequest:
         zone_name=described.get("LaunchedAvailabilityZone")
         or specification.get("Placement", {}).get("AvailabilityZone"),
         valid_until=described.get("ValidUntil"),
-        max_usd_per_hour=Decimal(price) if price else None,
+        max_price_usd_per_hour=Decimal(price) if price else None,
         tags=tags(described.get("Tags")),
     )
 

@@ -7,7 +7,7 @@ import click
 from spotkeeper.cli import records, render
 from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.cli.terminal import plain_text
-from spotkeeper.lifecycle.doctor import Verdict
+from spotkeeper.lifecycle.doctor import CheckStatus
 
 #: A new account may launch small standard machines and no GPU; both are worth a look.
 USUAL_TYPES = ("m5.large", "g5.xlarge")
@@ -33,7 +33,7 @@ def command(choices: Choices, types: tuple[str, ...], image: str) -> int:
         _say(rows)
     else:
         render.emit(choices, "checks", rows, columns=(), warnings=keeper.warnings)
-    return int(any(check.verdict is Verdict.BROKEN for check in checks))
+    return int(any(check.verdict is CheckStatus.BROKEN for check in checks))
 
 
 def _say(rows: Sequence[render.Row]) -> None:

@@ -5,7 +5,7 @@ import click
 from spotkeeper.cli import records, render, suggestions
 from spotkeeper.cli.context import Choices, agreed, global_options, pass_choices
 from spotkeeper.errors import BadInput
-from spotkeeper.keeper.results import Farewell
+from spotkeeper.keeper.results import DownReport
 from spotkeeper.lifecycle.teardown import left_behind
 
 ENDED = (
@@ -41,21 +41,21 @@ def command(choices: Choices, names: tuple[str, ...], everything: bool, yes: boo
     keeper = choices.keeper()
     if everything and not yes:
         agreed(choices, f"Give everything back ({', '.join(keeper.everything()) or 'nothing'})?")
-    farewell = keeper.down_all() if everything else keeper.down(names)
-    _show(choices, farewell)
-    if farewell.outcome.left:
-        raise left_behind(farewell.outcome)
+    report = keeper.down_all() if everything else keeper.down(names)
+    _show(choices, report)
+    if report.outcome.left:
+        raise left_behind(report.outcome)
 
 
-def _show(choices: Choices, farewell: Farewell) -> None:
-    outcome = records.outcome(farewell.outcome)
-    costs = [records.cost(cost) for cost in farewell.costs]
+def _show(choices: Choices, report: DownReport) -> None:
+    outcome = records.outcome(report.outcome)
+    costs = [records.cost(cost) for cost in report.costs]
     if choices.output != "table":
         extra = {**outcome, "costs": costs}
         rows = outcome["ended"]
-        render.emit(choices, "down", rows, columns=ENDED, warnings=farewell.warnings, extra=extra)
+        render.emit(choices, "down", rows, columns=ENDED, warnings=report.warnings, extra=extra)
         return
-    render.emit(choices, "down", outcome["ended"], columns=ENDED, warnings=farewell.warnings)
+    render.emit(choices, "down", outcome["ended"], columns=ENDED, warnings=report.warnings)
     if costs:
         click.echo("\nWhat it cost (estimate, compute only):")
         render.emit(choices, "costs", costs, columns=COSTS)

@@ -9,7 +9,7 @@ from spotkeeper.cli.context import Choices, agreed, global_options, pass_choices
 from spotkeeper.cli.launch_request import NO_DEADLINE
 from spotkeeper.cli.terminal import plain_text
 from spotkeeper.errors import BadInput
-from spotkeeper.keeper.results import Extension
+from spotkeeper.keeper.results import ExtendReport
 from spotkeeper.model.duration import parse_duration, words
 
 COLUMNS = (render.field("Name", "name"), render.field("Deadline", "deadline"))
@@ -54,7 +54,7 @@ def _length(text: str) -> timedelta | None:
         raise BadInput(str(problem), next_step="Use 4h, 90m, 2d or none.") from None
 
 
-def _told(name: str, found: Extension) -> list[str]:
+def _told(name: str, found: ExtendReport) -> list[str]:
     after = found.report.machine.deadline
     lines = [f"{name}: deadline {_moment(found.before)} -> {_moment(after)}"]
     if after is not None and found.remaining is not None:

@@ -9,7 +9,7 @@ from spotkeeper.cli import offers, records, render
 from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.cli.options import need_from, need_options
 from spotkeeper.errors import Interrupted
-from spotkeeper.keeper.find import Inquiry
+from spotkeeper.keeper.find import FindOptions
 from spotkeeper.model.offer import SortBy
 from spotkeeper.store.settings import load
 
@@ -51,7 +51,7 @@ def command(choices: Choices, /, *, refresh: bool, offline: bool, **given: Any) 
     config, why = given["config"], given["why"]
     choices.work = load(Path(config) if config else None, folder=Path.cwd()).work
     keeper = choices.keeper(refresh=refresh, offline=offline)
-    inquiry = Inquiry(
+    options = FindOptions(
         by=SortBy(given["sort"]),
         limit=given["limit"],
         explain=why,
@@ -59,7 +59,7 @@ def command(choices: Choices, /, *, refresh: bool, offline: bool, **given: Any) 
         scores=given["score"],
         quotas=given["quota"],
     )
-    ranking = keeper.find(need_from(given, choices.region), inquiry)
+    ranking = keeper.find(need_from(given, choices.region), options)
     if not ranking.offers:
         from spotkeeper.lifecycle.plan import no_offers
 

@@ -9,7 +9,7 @@ from typing import Any
 from spotkeeper.cli.options import dollars, need_from
 from spotkeeper.errors import BadInput
 from spotkeeper.lifecycle.guard import DEFAULT_ROLE, GUARDS
-from spotkeeper.lifecycle.plan import DEFAULT_LIFE, Wish
+from spotkeeper.lifecycle.launch_request import DEFAULT_LIFE, LaunchRequest
 from spotkeeper.lifecycle.ports import OnInterruption
 from spotkeeper.lifecycle.userdata import MAX_BYTES
 from spotkeeper.model.duration import parse_duration
@@ -30,7 +30,9 @@ _KEY_OF_PARAMETER = {
 }
 
 
-def wish_from(given: Mapping[str, Any], settings: Settings, regions: tuple[str, ...]) -> Wish:
+def launch_request_from(
+    given: Mapping[str, Any], settings: Settings, regions: tuple[str, ...]
+) -> LaunchRequest:
     """What the command line says, the file where it is silent, the defaults where both are.
 
     Raises:
@@ -43,7 +45,7 @@ def wish_from(given: Mapping[str, Any], settings: Settings, regions: tuple[str, 
     need = need_from(merged, regions or tuple(settings.get("region") or ()))
     _refuse_nothing(need)
     name, label = _name(merged["name"], settings)
-    return Wish(
+    return LaunchRequest(
         name=name,
         need=need,
         kind=Kind.ONCE if merged["once"] else Kind.BOX,

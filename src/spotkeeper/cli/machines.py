@@ -8,7 +8,7 @@ from spotkeeper.cli import records, render
 from spotkeeper.cli.context import Choices
 from spotkeeper.cli.terminal import plain_text
 from spotkeeper.keeper.keeper import Keeper
-from spotkeeper.keeper.results import Listing, MachineReport
+from spotkeeper.keeper.results import MachineList, MachineReport
 from spotkeeper.model.offer import Dated
 
 COLUMNS = (
@@ -38,7 +38,7 @@ LABELS = (
 )
 
 
-def show_list(choices: Choices, keeper: Keeper, listing: Listing) -> None:
+def show_list(choices: Choices, keeper: Keeper, listing: MachineList) -> None:
     """A table of machines, which is remembered for whoever is offline later."""
     rows = [records.machine(report) for report in listing.reports]
     keeper.remember_listing(rows)

@@ -89,7 +89,9 @@ def need_from(given: Mapping[str, Any], regions: tuple[str, ...]) -> Need:
         vcpus=given["vcpus"] or 0,
         memory_gib=given["memory"] or 0,
         arch=given["arch"],
-        max_usd_per_hour=dollars(given["max_hourly"], "--max-hourly", "Use a number like 0.50."),
+        max_price_usd_per_hour=dollars(
+            given["max_hourly"], "--max-hourly", "Use a number like 0.50."
+        ),
         max_interruption_percent=given["max_interruption"],
     )
 

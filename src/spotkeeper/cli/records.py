@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
     from spotkeeper.costs.history import Chapter
     from spotkeeper.costs.usage import Cost
-    from spotkeeper.keeper.results import Extension, MachineReport, PriceRow, Swept
+    from spotkeeper.keeper.results import ExtendReport, MachineReport, PriceRow, SweepReport
     from spotkeeper.lifecycle.doctor import Check
     from spotkeeper.lifecycle.plan import Plan
-    from spotkeeper.lifecycle.ports import Leftover, Thing
-    from spotkeeper.lifecycle.sweep import Judgement, Stranger
+    from spotkeeper.lifecycle.ports import Leftover, ResourceId
+    from spotkeeper.lifecycle.sweep import Classification, ForgottenRequest
     from spotkeeper.lifecycle.teardown import Outcome
     from spotkeeper.model.disk import DiskCost
     from spotkeeper.model.offer import Explanation, Offer, Refusal
@@ -160,7 +160,7 @@ def machine(report: MachineReport) -> Record:
         "on_demand_usd_per_hour": number(report.on_demand_usd_per_hour),
         "saving_percent": number(report.saving_percent),
         **_disk_cost(report.disks),
-        "max_price_usd_per_hour": number(report.max_usd_per_hour),
+        "max_price_usd_per_hour": number(report.max_price_usd_per_hour),
         "tags": dict(found.tags),
     }
 
@@ -173,7 +173,7 @@ def _disk_cost(found: DiskCost | None) -> Record:
     }
 
 
-def extension(found: Extension) -> Record:
+def extension(found: ExtendReport) -> Record:
     """A machine whose deadline was moved."""
     left = found.remaining
     return {
@@ -187,80 +187,82 @@ def extension(found: Extension) -> Record:
 def plan(found: Plan) -> Record:
     """A launch that was only planned."""
     return {
-        "name": found.wish.name,
-        "kind": found.wish.kind.value,
-        "on_interruption": str(found.wish.behaviour),
+        "name": found.launch_request.name,
+        "kind": found.launch_request.kind.value,
+        "on_interruption": str(found.launch_request.behaviour),
         "image": found.image,
         "deadline": moment(found.deadline),
-        "guard": found.wish.guard,
-        "budget_usd": number(found.wish.budget_usd),
+        "guard": found.launch_request.guard,
+        "budget_usd": number(found.launch_request.budget_usd),
         "valid_until": moment(found.valid_until),
         "usd_per_day": number(found.usd_per_day),
         "disk_gib": found.disk.size_gib,
         **_disk_cost(found.disk_cost),
-        "max_price_usd_per_hour": number(found.candidates[0].max_usd_per_hour),
+        "max_price_usd_per_hour": number(found.candidates[0].max_price_usd_per_hour),
         "offer": offer(found.first),
         "pools": [str(candidate.offer.pool) for candidate in found.candidates],
     }
 
 
-def thing(found: Thing) -> Record:
+def resource_id(found: ResourceId) -> Record:
     """Something that was ended."""
     return {"kind": str(found.kind), "id": found.id, "region": found.region}
 
 
 def leftover(found: Leftover) -> Record:
     """Something that could not be ended."""
-    return {**thing(found.thing), "reason": found.reason}
+    return {**resource_id(found.resource_id), "reason": found.reason}
 
 
 def outcome(found: Outcome) -> Mapping[str, list[Record]]:
     """What ``down`` did."""
     return {
-        "ended": [thing(each) for each in found.ended],
+        "ended": [resource_id(each) for each in found.ended],
         "left": [leftover(each) for each in found.left],
     }
 
 
-def swept(found: Swept) -> Mapping[str, list[Record]]:
+def swept(found: SweepReport) -> Mapping[str, list[Record]]:
     """What ``sweep`` found, and ended."""
-    judged = {each.thing: each for each in found.found}
+    judged = {each.resource_id: each for each in found.found}
     kept = ("kept", "spared")
     return {
-        "ended": [thing(each) for each in found.ended],
-        "left": [_judged(each, judged.get(each.thing), found) for each in found.left],
+        "ended": [resource_id(each) for each in found.ended],
+        "left": [_judged(each, judged.get(each.resource_id), found) for each in found.left],
         "kept": [_judged(each, each, found) for each in found.found if each.verdict in kept],
         "others": [_stranger(each, found) for each in found.others],
     }
 
 
-def _judged(told: Leftover | Judgement, judgement: Judgement | None, found: Swept) -> Record:
+def _judged(
+    told: Leftover | Classification, classification: Classification | None, found: SweepReport
+) -> Record:
     """A thing of ours with what is known of it."""
-    possession = judgement.possession if judgement else None
+    resource = classification.resource if classification else None
     return {
-        **thing(told.thing),
+        **resource_id(told.resource_id),
         "reason": told.reason,
-        "name": (possession.name or None) if possession else None,
-        "verdict": str(judgement.verdict) if judgement else None,
-        "age_seconds": _age(possession.born if possession else None, found),
-        "usd_per_hour": number(possession.usd_per_hour if possession else None),
+        "name": (resource.name or None) if resource else None,
+        "verdict": str(classification.verdict) if classification else None,
+        "age_seconds": _age(resource.born if resource else None, found),
+        "usd_per_hour": number(resource.usd_per_hour if resource else None),
     }
 
 
-def _stranger(other: Stranger, found: Swept) -> Record:
+def _stranger(other: ForgottenRequest, found: SweepReport) -> Record:
     """A request of somebody else; without an instance it costs nothing."""
     instance = other.instance
     return {
-        **thing(other.thing),
+        **resource_id(other.resource_id),
         "reason": other.reason,
-        "instance_id": instance.thing.id if instance else None,
+        "instance_id": instance.resource_id.id if instance else None,
         "age_seconds": _age(other.born, found),
         "usd_per_hour": number(instance.usd_per_hour) if instance else 0.0,
         "command": other.command,
     }
 
 
-def _age(born: datetime | None, found: Swept) -> int | None:
+def _age(born: datetime | None, found: SweepReport) -> int | None:
     if born is None or found.asked_at is None:
         return None
     return max(0, int((found.asked_at - born).total_seconds()))

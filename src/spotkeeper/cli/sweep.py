@@ -9,7 +9,7 @@ from spotkeeper.cli import records, render
 from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.cli.terminal import plain_text
 from spotkeeper.errors import LeftBehind
-from spotkeeper.keeper.results import Swept
+from spotkeeper.keeper.results import SweepReport
 from spotkeeper.lifecycle.sweep import Verdict
 from spotkeeper.model.money import usd_per_day
 
@@ -48,7 +48,7 @@ LEFT = (
 ENDED = (render.Column("Ended", _what, wraps=True, folds_at=44), render.field("Where", "region"))
 
 
-def show(choices: Choices, swept: Swept, *, applied: bool) -> None:
+def show(choices: Choices, swept: SweepReport, *, applied: bool) -> None:
     """What was ended, what is left, what is kept, and what looks forgotten by others."""
     found = records.swept(swept)
     items = found["ended"] if applied else found["left"]
@@ -64,10 +64,10 @@ def show(choices: Choices, swept: Swept, *, applied: bool) -> None:
     click.echo(plain_lines(lines) if lines else "Nothing is left.")
 
 
-def left_behind(swept: Swept, *, applied: bool) -> LeftBehind:
+def left_behind(swept: SweepReport, *, applied: bool) -> LeftBehind:
     """Why the exit code is 8, and what to type next."""
-    verdicts = {each.thing: each.verdict for each in swept.found}
-    told = {verdicts.get(each.thing) for each in swept.left}
+    verdicts = {each.resource_id: each.verdict for each in swept.found}
+    told = {verdicts.get(each.resource_id) for each in swept.left}
     count = len(swept.left)
     if Verdict.UNWANTED in told:
         step = AGAIN if applied else APPLY
@@ -75,8 +75,8 @@ def left_behind(swept: Swept, *, applied: bool) -> LeftBehind:
         step = LATER
     else:
         step = REGIONS if None in told else UNREAD
-    things = "1 thing is" if count == 1 else f"{count} things are"
-    return LeftBehind(f"{things} left", next_step=step)
+    resource_ids = "1 thing is" if count == 1 else f"{count} things are"
+    return LeftBehind(f"{resource_ids} left", next_step=step)
 
 
 def plain_lines(lines: Sequence[str]) -> str:
@@ -84,9 +84,11 @@ def plain_lines(lines: Sequence[str]) -> str:
     return "\n".join(map(plain_text, lines))
 
 
-def _total(swept: Swept) -> list[str]:
-    judged = {each.thing: each.possession for each in swept.found}
-    costs = [judged[each.thing].usd_per_hour for each in swept.left if each.thing in judged]
+def _total(swept: SweepReport) -> list[str]:
+    judged = {each.resource_id: each.resource for each in swept.found}
+    costs = [
+        judged[each.resource_id].usd_per_hour for each in swept.left if each.resource_id in judged
+    ]
     if not costs:
         return []
     total = sum((usd for usd in costs if usd is not None), Decimal(0))

@@ -8,7 +8,7 @@ import click
 
 from spotkeeper.cli import records, render, suggestions
 from spotkeeper.cli.context import Choices, agreed, global_options, pass_choices
-from spotkeeper.cli.launch_request import wish_from
+from spotkeeper.cli.launch_request import launch_request_from
 from spotkeeper.cli.machines import show_one
 from spotkeeper.cli.offers import gpu
 from spotkeeper.cli.options import need_options
@@ -36,7 +36,9 @@ _AFTER_GUARD = {
 
 def say_plan(plan: Plan, *, dry_run: bool) -> None:
     """What, where, dollars an hour and a day, saving, risk and deadline: on stderr."""
-    click.echo(plain_text(f"{'Dry run' if dry_run else 'Plan'} for {plan.wish.name}"), err=True)
+    click.echo(
+        plain_text(f"{'Dry run' if dry_run else 'Plan'} for {plan.launch_request.name}"), err=True
+    )
     for label, told in _facts(plan):
         click.echo(plain_text(f"  {label:<10} {told}"), err=True)
     for warning in plan.warnings:
@@ -44,14 +46,14 @@ def say_plan(plan: Plan, *, dry_run: bool) -> None:
 
 
 def _facts(plan: Plan) -> list[tuple[str, str]]:
-    offer, wish = plan.first, plan.wish
+    offer, launch_request = plan.first, plan.launch_request
     zone = offer.pool.zone
     others = len(plan.candidates) - 1
     pool = f"{offer.pool.instance_type} in {zone.name}" + (f" ({zone.id})" if zone.id else "")
     if others:
         pool += f"; {others} more pool{'s' if others > 1 else ''} if that is dry"
     return [
-        ("kind", f"{wish.kind}; on interruption: {wish.behaviour}"),
+        ("kind", f"{launch_request.kind}; on interruption: {launch_request.behaviour}"),
         ("pool", pool),
         ("hardware", _hardware(plan)),
         ("price", _price(plan)),
@@ -96,26 +98,28 @@ def _disk(plan: Plan) -> str:
 
 
 def _max_price(plan: Plan) -> str:
-    limit = plan.candidates[0].max_usd_per_hour
+    limit = plan.candidates[0].max_price_usd_per_hour
     return "none (EC2's default: On-Demand)" if limit is None else f"${plain(limit)}/h"
 
 
 def _deadline(plan: Plan) -> str:
     if plan.deadline is None or plan.lasting is None:
         return "none: it runs, and costs, until you end it"
-    after = _AFTER_GUARD if plan.wish.guard else _AFTER_DEADLINE
-    return f"{_minute(plan.deadline)} (in {words(plan.lasting)}), {after[plan.wish.kind]}"
+    after = _AFTER_GUARD if plan.launch_request.guard else _AFTER_DEADLINE
+    return (
+        f"{_minute(plan.deadline)} (in {words(plan.lasting)}), {after[plan.launch_request.kind]}"
+    )
 
 
 def _limits(plan: Plan) -> list[tuple[str, str]]:
     """The budget and the guard that were asked for."""
     limits = []
-    if plan.wish.budget_usd is not None:
-        told = f"${plain(plan.wish.budget_usd)} of compute at the price of the pool"
+    if plan.launch_request.budget_usd is not None:
+        told = f"${plain(plan.launch_request.budget_usd)} of compute at the price of the pool"
         first = plan.deadline != plan.not_after
         after = ", which sets the deadline" if first else "; the deadline comes first"
         limits.append(("budget", told + after))
-    if plan.wish.guard:
+    if plan.launch_request.guard:
         limits.append(("guard", "EventBridge Scheduler, besides the timer on the machine"))
     return limits
 
@@ -170,8 +174,8 @@ def command(
     """
     settings = load(Path(config) if config else None, folder=Path.cwd())
     choices.profile = choices.profile or settings.get("profile")
-    wish = wish_from(given, settings, choices.region)
-    choices.region, choices.work = wish.need.regions, settings.work
+    launch_request = launch_request_from(given, settings, choices.region)
+    choices.region, choices.work = launch_request.need.regions, settings.work
 
     def confirm(plan: Plan) -> bool:
         say_plan(plan, dry_run=dry_run)
@@ -181,11 +185,11 @@ def command(
             render.emit(choices, "plan", [records.plan(plan)], columns=PLAN_COLUMNS)
         return True
 
-    report = choices.keeper().up(wish, confirm=confirm, dry_run=dry_run)
+    report = choices.keeper().up(launch_request, confirm=confirm, dry_run=dry_run)
     if report is None:
         click.echo("EC2 would allow it (DryRun). Nothing was changed.", err=True)
         return
     show_one(choices, report, report.warnings if choices.output == "json" else ())
     if choices.output == "table" and report.login:
-        click.echo(plain_text(f"or: spot ssh {wish.name}"))
-        click.echo(plain_text(f"give it back with: spot down {wish.name}"))
+        click.echo(plain_text(f"or: spot ssh {launch_request.name}"))
+        click.echo(plain_text(f"give it back with: spot down {launch_request.name}"))

@@ -7,14 +7,15 @@ from decimal import Decimal
 
 from spotkeeper.costs.usage import Interval, intervals
 from spotkeeper.errors import Refused, SpotkeeperError
-from spotkeeper.keeper.machines import Look
-from spotkeeper.keeper.results import Extension, MachineReport
+from spotkeeper.keeper.machines import MachineReader
+from spotkeeper.keeper.results import ExtendReport, MachineReport
 from spotkeeper.keeper.spending import spent_usd
 from spotkeeper.keeper.wiring import Edges
 from spotkeeper.lifecycle import guard
 from spotkeeper.lifecycle.guard import Budget
-from spotkeeper.lifecycle.guard_schedules import Arming
-from spotkeeper.lifecycle.plan import DEFAULT_LIFE, SHORTEST_LIFE, Candidate, Plan
+from spotkeeper.lifecycle.guard_schedules import GuardSchedules
+from spotkeeper.lifecycle.launch_request import DEFAULT_LIFE, SHORTEST_LIFE
+from spotkeeper.lifecycle.plan import Candidate, Plan
 from spotkeeper.model import journal_entry
 from spotkeeper.model.journal_entry import Event, What
 from spotkeeper.model.machine import Instance, InstanceState, Machine
@@ -48,18 +49,18 @@ class _Spending:
         )
 
 
-class Guarding:
+class Deadline:
     """Keeps tags, schedules and journal in step with the deadline."""
 
-    def __init__(self, edges: Edges, look: Look) -> None:
+    def __init__(self, edges: Edges, look: MachineReader) -> None:
         self._edges = edges
         self._look = look
 
     @property
-    def arming(self) -> Arming:
+    def guard_schedules(self) -> GuardSchedules:
         """The lifecycle's own guard for the caller."""
         edges = self._edges
-        return Arming(
+        return GuardSchedules(
             self._look.owner, schedules=edges.schedules, cloud=edges.cloud, clock=edges.clock
         )
 
@@ -69,10 +70,10 @@ class Guarding:
         Raises:
             SpotkeeperError: it is not armed, and the launch must be undone.
         """
-        if plan.wish.guard and granted.deadline is not None:
-            self.arming.arm(instance, granted.deadline)
+        if plan.launch_request.guard and granted.deadline is not None:
+            self.guard_schedules.arm(instance, granted.deadline)
 
-    def extend(self, machine: Machine, by: timedelta | None) -> Extension:
+    def extend(self, machine: Machine, by: timedelta | None) -> ExtendReport:
         """Move a deadline later, or take it away; what a budget said counts no more.
 
         Raises:
@@ -90,7 +91,7 @@ class Guarding:
         moved = self._moved(machine, after, tags)
         told = f"the budget of ${plain(budget.usd)} sets the deadline no more" if budget else ""
         [report] = self._look.reports((moved,))
-        return Extension(
+        return ExtendReport(
             replace(report, warnings=(told,) if told else ()),
             before=machine.deadline,
             remaining=None if after is None else after - now,
@@ -129,7 +130,7 @@ class Guarding:
             return report
         try:
             with self._edges.journal.lock(machine.name):
-                if not self.arming.re_aim(machine):
+                if not self.guard_schedules.re_aim(machine):
                     return report
                 self._note(machine, machine.deadline, instance=instance_id)
         except SpotkeeperError as problem:
@@ -207,7 +208,7 @@ class Guarding:
     def _moved(
         self, machine: Machine, deadline: datetime | None, tags: Mapping[str, str]
     ) -> Machine:
-        self.arming.move(machine, deadline, tags)
+        self.guard_schedules.move(machine, deadline, tags)
         self._note(machine, deadline)
         return _retagged(machine, {TAG_DEADLINE: tag_time(deadline), **tags})
 

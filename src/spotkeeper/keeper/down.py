@@ -7,23 +7,23 @@ from decimal import Decimal
 
 from spotkeeper.costs.usage import Cost, Interval, intervals, on_demand_usd
 from spotkeeper.errors import Busy, CredentialsProblem, Interrupted, NotFound, SpotkeeperError
-from spotkeeper.keeper.machines import Look
+from spotkeeper.keeper.machines import MachineReader
 from spotkeeper.keeper.spending import spent_usd
-from spotkeeper.keeper.wiring import Edges, outside
+from spotkeeper.keeper.wiring import Edges, ports
 from spotkeeper.lifecycle import settle
 from spotkeeper.lifecycle.name_claim import claim_title
 from spotkeeper.lifecycle.ports import Talk
 from spotkeeper.lifecycle.presence import machines
-from spotkeeper.lifecycle.teardown import GiveBack, Outcome, left_behind
+from spotkeeper.lifecycle.teardown import Outcome, Teardown, left_behind
 from spotkeeper.model import journal_entry
 from spotkeeper.model.tags import is_name
 from spotkeeper.ssh import keys
 
 
-class Ending:
+class Down:
     """Ends machines wherever they are and says what they cost."""
 
-    def __init__(self, edges: Edges, look: Look, talk: Talk) -> None:
+    def __init__(self, edges: Edges, look: MachineReader, talk: Talk) -> None:
         self._edges = edges
         self._look = look
         self._talk = talk
@@ -69,7 +69,7 @@ class Ending:
         remembered = journal_entry.regions(journal.read(name))
         self._take_note(name, (*places, *remembered))
         seen = journal_entry.this_life(journal.read(name))
-        outcome = self.giveback().end(name, places)
+        outcome = self.teardown().end(name, places)
         if not outcome.left:
             self._forget_files(name)
         return outcome, self._cost(name, intervals(seen, until=self._edges.clock.now()))
@@ -86,7 +86,7 @@ class Ending:
         if journal_entry.is_open(self._edges.journal.read(name)):
             self._talk.say("giving back what was begun")
             try:
-                outcome = self.giveback().end(name, (), only=made, given=given)
+                outcome = self.teardown().end(name, (), only=made, given=given)
             except KeyboardInterrupt:
                 return Interrupted(
                     f"Interrupted twice: what was begun for {name} may still exist",
@@ -122,16 +122,16 @@ class Ending:
         for name in settle.due(journal, self._edges.clock.now()):
             if set(journal_entry.regions(journal.read(name))) <= set(looked):
                 with suppress(Busy), journal.lock(name):
-                    settle.settle((name,), journal=journal, giveback=self.giveback())
+                    settle.settle((name,), journal=journal, teardown=self.teardown())
 
     def forget_unless_ready(self, name: str) -> None:
         """Remove the files that a machine had, unless another one of the name is wanted."""
         if not journal_entry.ready_tokens(self._edges.journal.read(name)):
             self._forget_files(name)
 
-    def giveback(self) -> GiveBack:
+    def teardown(self) -> Teardown:
         """The lifecycle's own give-back for the caller."""
-        return GiveBack(self._look.owner, outside(self._edges, self._talk))
+        return Teardown(self._look.owner, ports(self._edges, self._talk))
 
     def _forget_files(self, name: str) -> None:
         """The key that was made for the machine, and the host key it had."""

@@ -14,7 +14,7 @@ from spotkeeper.market.risk import (
     ENOUGH_TYPES,
     Experiences,
     Known,
-    OddsMaker,
+    RiskEstimator,
     Scores,
     comparable,
     groups,
@@ -23,7 +23,7 @@ from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.offer import Dated
 from spotkeeper.model.price_table import PriceTable
 from spotkeeper.model.quota import QuotaFamily, SpotQuota, quota_family
-from spotkeeper.model.risk import RegionOdds, Work
+from spotkeeper.model.risk import RegionRisk, Work
 
 
 @dataclass(frozen=True)
@@ -37,15 +37,15 @@ class Risk:
     warnings: tuple[str, ...] = ()
 
     @property
-    def maker(self) -> OddsMaker:
+    def maker(self) -> RiskEstimator:
         """What makes odds of all that is known."""
-        return OddsMaker(self.known)
+        return RiskEstimator(self.known)
 
     @cached_property
-    def odds(self) -> Mapping[str, RegionOdds]:
+    def risk_by_region(self) -> Mapping[str, RegionRisk]:
         """The odds by region."""
         maker = self.maker
-        return {region: maker.odds(region) for region in self.regions}
+        return {region: maker.region_risk(region) for region in self.regions}
 
 
 def known_risk(edges: Edges, regions: Sequence[str], work: Work) -> Risk:

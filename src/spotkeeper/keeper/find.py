@@ -8,10 +8,10 @@ from decimal import Decimal
 from spotkeeper.errors import NoCredentials
 from spotkeeper.keeper import facts, public_market, regions
 from spotkeeper.keeper.facts import Risk
-from spotkeeper.keeper.offers import Dresser, Scene
+from spotkeeper.keeper.offers import MarketView, OfferBuilder
 from spotkeeper.keeper.wiring import Edges
 from spotkeeper.market.feeds import Progress
-from spotkeeper.market.market import Sight
+from spotkeeper.market.market import MarketSnapshot
 from spotkeeper.model.need import Need
 from spotkeeper.model.offer import Ranking, SortBy
 from spotkeeper.ranking.ranking import Chosen, Facts, Shortlist, Wanted, shortlist
@@ -29,7 +29,7 @@ WHOLE = 100  # percent
 
 
 @dataclass(frozen=True, slots=True)
-class Inquiry:
+class FindOptions:
     """How the market is to be shown.
 
     ``explain``  keeps every refusal, and says why the first is the first.
@@ -46,14 +46,14 @@ class Inquiry:
     quotas: bool = False
 
 
-class Finding:
+class Find:
     """Finds offers over the edges."""
 
     def __init__(self, edges: Edges) -> None:
         self._edges = edges
         self._market = edges.market
 
-    def find(self, need: Need, inquiry: Inquiry) -> Ranking:
+    def find(self, need: Need, options: FindOptions) -> Ranking:
         """Rank the pools that fit a need, over all regions that it names.
 
         Without credentials the public feeds answer, and the first warning says so.
@@ -62,89 +62,91 @@ class Finding:
             BadInput: options exclude each other, or a name is none.
         """
         try:
-            scene = self._scene(need, inquiry)
+            view = self._view(need, options)
         except NoCredentials as refused:
-            scene = public_market.look(self._edges, need, refused)
-            ranking = self._ranking(need, inquiry, scene)
+            view = public_market.look(self._edges, need, refused)
+            ranking = self._ranking(need, options, view)
             if not ranking.offers and GPUS_UNKNOWN in ranking.refused_by_reason:
                 raise public_market.refuse_to_guess(refused) from None
             return ranking
-        refuse_unknown_gpu(need, scene.sight.hardware.value)
-        return self._ranking(need, inquiry, scene)
+        refuse_unknown_gpu(need, view.snapshot.hardware.value)
+        return self._ranking(need, options, view)
 
-    def _scene(self, need: Need, inquiry: Inquiry) -> Scene:
+    def _view(self, need: Need, options: FindOptions) -> MarketView:
         searched = regions.searched(need.regions, self._edges)
         refuse_contradictions(need, searched)
-        sight = self._market.look(searched, need.types, told=inquiry.told)
-        return Scene(searched, sight)
+        snapshot = self._market.look(searched, need.types, told=options.told)
+        return MarketView(searched, snapshot)
 
-    def _ranking(self, need: Need, inquiry: Inquiry, scene: Scene) -> Ranking:
-        sight = scene.sight
-        risk = facts.known_risk(self._edges, scene.regions, self._edges.work)
-        if inquiry.scores and not scene.is_public:
-            risk = self._scored(need, inquiry, scene, risk)
-        wanted = Wanted(need, inquiry.by, inquiry.limit, inquiry.explain)
-        found = shortlist(sight.tables, self._facts(scene, risk, inquiry.by), wanted)
-        dresser = self._dresser(found.chosen, inquiry, scene, risk)
-        told = (*scene.notes, *sight.problems, *risk.warnings, *dresser.quotas.warnings)
-        first = found.chosen[:1] if inquiry.explain else ()
+    def _ranking(self, need: Need, options: FindOptions, view: MarketView) -> Ranking:
+        snapshot = view.snapshot
+        risk = facts.known_risk(self._edges, view.regions, self._edges.work)
+        if options.scores and not view.is_public:
+            risk = self._scored(need, options, view, risk)
+        wanted = Wanted(need, options.by, options.limit, options.explain)
+        found = shortlist(snapshot.tables, self._facts(view, risk, options.by), wanted)
+        builder = self._builder(found.chosen, options, view, risk)
+        told = (*view.notes, *snapshot.problems, *risk.warnings, *builder.quotas.warnings)
+        first = found.chosen[:1] if options.explain else ()
         return Ranking(
-            offers=tuple(dresser.offer(each) for each in found.chosen),
-            refused=(*sight.missing, *found.refused),
-            warnings=(*told, *self._conflicts(need, found, scene)),
+            offers=tuple(builder.offer(each) for each in found.chosen),
+            refused=(*snapshot.missing, *found.refused),
+            warnings=(*told, *self._conflicts(need, found, view)),
             found=found.found,
-            refused_by_reason=_counts(found, sight),
-            why=next((dresser.explanation(each) for each in first), None),
+            refused_by_reason=_counts(found, snapshot),
+            why=next((builder.explanation(each) for each in first), None),
             made_at=risk.known.now,
-            interrupted=sight.interrupted,
+            interrupted=snapshot.interrupted,
         )
 
-    def _scored(self, need: Need, inquiry: Inquiry, scene: Scene, risk: Risk) -> Risk:
+    def _scored(self, need: Need, options: FindOptions, view: MarketView, risk: Risk) -> Risk:
         """The risk with placement scores of the types that rank best without them."""
-        tables, hardware = scene.sight.tables, scene.sight.hardware.value
-        everything = Wanted(need, inquiry.by)
-        found = shortlist(tables, self._facts(scene, risk, inquiry.by), everything)
+        tables, hardware = view.snapshot.tables, view.snapshot.hardware.value
+        everything = Wanted(need, options.by)
+        found = shortlist(tables, self._facts(view, risk, options.by), everything)
         names = dict.fromkeys(each.instance_type for each in found.chosen)
         ranked = [hardware[name] for name in names]
         return facts.scored(self._edges, risk, tables, ranked)
 
-    def _facts(self, scene: Scene, risk: Risk, by: SortBy) -> Facts:
+    def _facts(self, view: MarketView, risk: Risk, by: SortBy) -> Facts:
         """What the ranking is told; On-Demand prices of everything only where it needs them."""
         listed: Mapping[str, Mapping[str, Decimal]] = {}
-        if by is SortBy.SAVING and scene.is_public:
-            listed = _implied(scene, risk)
+        if by is SortBy.SAVING and view.is_public:
+            listed = _implied(view, risk)
         elif by is SortBy.SAVING:
-            types = {table.region: {row[0] for row in table.rows} for table in scene.sight.tables}
+            types = {
+                table.region: {row[0] for row in table.rows} for table in view.snapshot.tables
+            }
             dated = self._market.on_demand(types)
             listed = {region: prices.value for region, prices in dated.items()}
-        return Facts(scene.sight.hardware.value, risk.odds, listed, self._edges.work)
+        return Facts(view.snapshot.hardware.value, risk.risk_by_region, listed, self._edges.work)
 
-    def _dresser(
-        self, chosen: Sequence[Chosen], inquiry: Inquiry, scene: Scene, risk: Risk
-    ) -> Dresser:
-        if scene.is_public:
-            return Dresser(scene, risk, {})
-        hardware = scene.sight.hardware.value
+    def _builder(
+        self, chosen: Sequence[Chosen], options: FindOptions, view: MarketView, risk: Risk
+    ) -> OfferBuilder:
+        if view.is_public:
+            return OfferBuilder(view, risk, {})
+        hardware = view.snapshot.hardware.value
         shown = dict.fromkeys((each.instance_type, each.region) for each in chosen)
         pairs = [(hardware[name], region) for name, region in shown]
-        quotas = facts.looked_up(self._edges.quotas, pairs, ask=inquiry.quotas)
-        return Dresser(scene, risk, self._market.on_demand(_types(chosen)), quotas)
+        quotas = facts.looked_up(self._edges.quotas, pairs, ask=options.quotas)
+        return OfferBuilder(view, risk, self._market.on_demand(_types(chosen)), quotas)
 
-    def _conflicts(self, need: Need, found: Shortlist, scene: Scene) -> tuple[str, ...]:
+    def _conflicts(self, need: Need, found: Shortlist, view: MarketView) -> tuple[str, ...]:
         """Why nothing at all was found, where options exclude each other."""
-        sight = scene.sight
-        if found.found or scene.is_public:
+        snapshot = view.snapshot
+        if found.found or view.is_public:
             return ()
-        sold = {row[0] for table in sight.tables for row in table.rows}
-        types = [row for name, row in sight.hardware.value.items() if name in sold]
-        told = contradiction(need, sight.tables, types)
+        sold = {row[0] for table in snapshot.tables for row in table.rows}
+        types = [row for name, row in snapshot.hardware.value.items() if name in sold]
+        told = contradiction(need, snapshot.tables, types)
         return (told,) if told else ()
 
 
-def _implied(scene: Scene, risk: Risk) -> dict[str, dict[str, Decimal]]:
+def _implied(view: MarketView, risk: Risk) -> dict[str, dict[str, Decimal]]:
     """On-Demand prices as the advisor's savings have them: good for an order by saving only."""
     prices: dict[str, dict[str, Decimal]] = {}
-    for table in scene.sight.tables:
+    for table in view.snapshot.tables:
         advised = risk.known.advisor.regions.get(table.region, {})
         for name, _, usd, *_ in table.rows:
             advice = advised.get(name)
@@ -162,8 +164,8 @@ def _types(chosen: Sequence[Chosen]) -> dict[str, set[str]]:
     return types
 
 
-def _counts(found: Shortlist, sight: Sight) -> dict[str, int]:
+def _counts(found: Shortlist, snapshot: MarketSnapshot) -> dict[str, int]:
     """How many fell to which rule, the strictest first."""
     counts = Counter(found.refused_by_reason)
-    counts.update(refusal.reason for refusal in sight.missing)
+    counts.update(refusal.reason for refusal in snapshot.missing)
     return dict(counts.most_common())

@@ -10,31 +10,32 @@ from typing import TYPE_CHECKING, Any
 
 from spotkeeper.errors import NotFound
 from spotkeeper.keeper import regions
-from spotkeeper.keeper.find import Finding, Inquiry
+from spotkeeper.keeper.find import Find, FindOptions
 from spotkeeper.keeper.wiring import Connection, Edges, OnCall, Silence, connect
-from spotkeeper.lifecycle.journal_fallback import Forgiving
+from spotkeeper.lifecycle.journal_fallback import BestEffortJournal
 from spotkeeper.model.offer import Dated
 from spotkeeper.model.price_table import MAX_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from spotkeeper.keeper.deadline import Guarding
-    from spotkeeper.keeper.down import Ending
-    from spotkeeper.keeper.machines import Look
+    from spotkeeper.keeper.deadline import Deadline
+    from spotkeeper.keeper.down import Down
+    from spotkeeper.keeper.machines import MachineReader
     from spotkeeper.keeper.prices import PriceHistory, Prices
     from spotkeeper.keeper.results import (
         Comparison,
-        Extension,
-        Farewell,
+        DownReport,
+        ExtendReport,
         History,
-        Listing,
+        MachineList,
         MachineReport,
-        Swept,
+        SweepReport,
     )
-    from spotkeeper.keeper.up import Confirm, Launching
+    from spotkeeper.keeper.up import Confirm, Up
     from spotkeeper.lifecycle.doctor import Check
-    from spotkeeper.lifecycle.plan import Plan, Wish
+    from spotkeeper.lifecycle.launch_request import LaunchRequest
+    from spotkeeper.lifecycle.plan import Plan
     from spotkeeper.lifecycle.ports import Talk
     from spotkeeper.market.feeds import Progress
     from spotkeeper.model.machine import Machine
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from spotkeeper.model.offer import Ranking
     from spotkeeper.ssh.shell import Login
 
-ANYTHING = Inquiry()
+ANYTHING = FindOptions()
 
 ALL_MACHINES = "all"
 
@@ -57,36 +58,36 @@ class Keeper:
     def __init__(self, edges: Edges, *, talk: Talk | None = None) -> None:
         self._talk = talk or Silence()
         self._launch_edges = edges
-        self._journal = Forgiving(edges.journal, edges.clock)
+        self._journal = BestEffortJournal(edges.journal, edges.clock)
         self._edges = edges = replace(edges, journal=self._journal)
         self._cloud = edges.cloud
-        self._finding = Finding(edges)
+        self._find = Find(edges)
 
     # What a verb does not need is not even imported: a look at the market is quick.
 
     @cached_property
-    def _look(self) -> Look:
-        from spotkeeper.keeper.machines import Look
+    def _look(self) -> MachineReader:
+        from spotkeeper.keeper.machines import MachineReader
 
-        return Look(self._edges)
+        return MachineReader(self._edges)
 
     @cached_property
-    def _ending(self) -> Ending:
-        from spotkeeper.keeper.down import Ending
+    def _down(self) -> Down:
+        from spotkeeper.keeper.down import Down
 
-        return Ending(self._edges, self._look, self._talk)
+        return Down(self._edges, self._look, self._talk)
 
     @cached_property
     def _prices(self) -> Prices:
         from spotkeeper.keeper.prices import Prices
 
-        return Prices(self._edges, self._finding)
+        return Prices(self._edges, self._find)
 
     @cached_property
-    def _launching(self) -> Launching:
-        from spotkeeper.keeper.up import Launching
+    def _up(self) -> Up:
+        from spotkeeper.keeper.up import Up
 
-        return Launching(self._launch_edges, self._look, self._ending, self._talk)
+        return Up(self._launch_edges, self._look, self._down, self._talk)
 
     @classmethod
     def connect(
@@ -105,10 +106,10 @@ class Keeper:
         return cls(connect(chosen, environment=os.environ, on_call=on_call), talk=talk)
 
     @cached_property
-    def _guarding(self) -> Guarding:
-        from spotkeeper.keeper.deadline import Guarding
+    def _deadline(self) -> Deadline:
+        from spotkeeper.keeper.deadline import Deadline
 
-        return Guarding(self._edges, self._look)
+        return Deadline(self._edges, self._look)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -116,13 +117,13 @@ class Keeper:
         found wrong with the journal so far."""
         return (*self._edges.warnings, *self._journal.warnings)
 
-    def find(self, need: Need, inquiry: Inquiry = ANYTHING) -> Ranking:
+    def find(self, need: Need, options: FindOptions = ANYTHING) -> Ranking:
         """Rank the pools that fit a need, over all regions that it names.
 
         A region that does not answer is named in the ranking's warnings; when none answers, the
         first one's problem is raised.
         """
-        return self._finding.find(need, inquiry)
+        return self._find.find(need, options)
 
     def prices(
         self,
@@ -155,15 +156,17 @@ class Keeper:
         """
         return self._prices.history(types, in_regions, days=days, told=told)
 
-    def plan(self, wish: Wish) -> Plan:
+    def plan(self, launch_request: LaunchRequest) -> Plan:
         """What ``up`` would do, asking only what costs nothing.
 
         Raises:
             SpotkeeperError: the wish cannot be fulfilled as it stands.
         """
-        return self._launching.plan(wish, self.find)
+        return self._up.plan(launch_request, self.find)
 
-    def up(self, wish: Wish, *, confirm: Confirm, dry_run: bool = False) -> MachineReport | None:
+    def up(
+        self, launch_request: LaunchRequest, *, confirm: Confirm, dry_run: bool = False
+    ) -> MachineReport | None:
         """Launch a machine and wait until it can be reached.
 
         ``confirm`` sees the plan first. With ``dry_run`` EC2 is asked whether it would allow the
@@ -173,18 +176,18 @@ class Keeper:
             SpotkeeperError: after what was begun has been given back; ``LeftBehind`` where that
                 failed.
         """
-        return self._launching.run(self.plan(wish), confirm, dry_run=dry_run)
+        return self._up.run(self.plan(launch_request), confirm, dry_run=dry_run)
 
-    def machines(self, in_regions: Sequence[str] = (), *, ended: bool = False) -> Listing:
+    def machines(self, in_regions: Sequence[str] = (), *, ended: bool = False) -> MachineList:
         """The caller's machines, as AWS lists them now; with the ended ones on demand."""
-        from spotkeeper.keeper.results import Listing
+        from spotkeeper.keeper.results import MachineList
 
         chosen = regions.listed(in_regions, self._edges)
         listing = self._look.listing(chosen, ended=ended)
-        self._ending.settle(chosen)
-        reports = tuple(self._guarding.watched(report) for report in listing.reports)
+        self._down.settle(chosen)
+        reports = tuple(self._deadline.watched(report) for report in listing.reports)
         told = [warning for report in reports for warning in report.warnings]
-        return Listing(reports, (*listing.warnings, *told, *self._journal.warnings))
+        return MachineList(reports, (*listing.warnings, *told, *self._journal.warnings))
 
     def remember_listing(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Keep a list of machines, as it was shown, for ``last_listing``."""
@@ -214,7 +217,7 @@ class Keeper:
             NotFound: none of that name is in the regions.
         """
         report = self._looked(name, in_regions)
-        kept = self._guarding.kept_to_budget(self._guarding.watched(report))
+        kept = self._deadline.kept_to_budget(self._deadline.watched(report))
         return self._look.with_disks(kept)
 
     def _looked(self, name: str, in_regions: Sequence[str] = ()) -> MachineReport:
@@ -252,7 +255,7 @@ class Keeper:
 
         with self._edges.journal.lock(name):
             machine = self._settled(name)
-            power.stop(machine, cloud=self._cloud, waiter=self._launching.waiter())
+            power.stop(machine, cloud=self._cloud, waiter=self._up.waiter())
         return self.machine(name, (machine.region,))
 
     def start(self, name: str) -> MachineReport:
@@ -261,13 +264,13 @@ class Keeper:
 
         with self._edges.journal.lock(name):
             machine = self._settled(name)
-            waiter, clock = self._launching.waiter(), self._edges.clock
-            renew = self._guarding.renew
+            waiter, clock = self._up.waiter(), self._edges.clock
+            renew = self._deadline.renew
             power.start(machine, cloud=self._cloud, waiter=waiter, clock=clock, renew=renew)
-            self._launching.adopt(machine)
+            self._up.adopt(machine)
         return self.machine(name, (machine.region,))
 
-    def extend(self, name: str, by: timedelta | None) -> Extension:
+    def extend(self, name: str, by: timedelta | None) -> ExtendReport:
         """Move a machine's deadline later by a time, from now where it has passed or there was
         none; ``None`` takes it away.
 
@@ -276,36 +279,36 @@ class Keeper:
             Refused: the machine is ending, or its request ends before.
         """
         with self._edges.journal.lock(name):
-            return self._guarding.extend(self._looked(name).machine, by)
+            return self._deadline.extend(self._looked(name).machine, by)
 
     def _settled(self, name: str) -> Machine:
         """A machine once it neither starts nor stops: EC2 refuses to turn it around halfway."""
         machine = self._looked(name).machine
         if machine.instance is None or not machine.instance.passing:
             return machine
-        self._launching.waiter().until_settled(machine.instance)
+        self._up.waiter().until_settled(machine.instance)
         return self._looked(name, (machine.region,)).machine
 
-    def down(self, names: Sequence[str]) -> Farewell:
+    def down(self, names: Sequence[str]) -> DownReport:
         """Give machines back: cancel, terminate, verify, and remove what was made for them.
 
         Raises:
             NotFound: a name that neither AWS nor the journal knows.
         """
-        from spotkeeper.keeper.results import Farewell
+        from spotkeeper.keeper.results import DownReport
         from spotkeeper.lifecycle.teardown import Outcome
 
         enabled = regions.listed((), self._edges)
-        places = {name: self._ending.places(name, enabled) for name in names}
+        places = {name: self._down.places(name, enabled) for name in names}
         outcome, costs, told = Outcome(), [], list[str]()
         for name, (found, unknown) in places.items():
             with self._edges.journal.lock(name):
-                ended, cost = self._ending.end(name, found)
+                ended, cost = self._down.end(name, found)
             outcome.add(ended)
             costs += [cost] if cost else []
-            told += [*unknown, *self._ending.unsure(name)]
-        self._ending.settle(enabled)
-        return Farewell(outcome, tuple(costs), tuple(dict.fromkeys((*self.warnings, *told))))
+            told += [*unknown, *self._down.unsure(name)]
+        self._down.settle(enabled)
+        return DownReport(outcome, tuple(costs), tuple(dict.fromkeys((*self.warnings, *told))))
 
     def everything(self) -> tuple[str, ...]:
         """Every name that may still own something: machines, disks, or open in the journal."""
@@ -316,26 +319,26 @@ class Keeper:
         unsettled = {name for name in journal.names() if journal_entry.is_open(journal.read(name))}
         return tuple(sorted(listed | unsettled))
 
-    def down_all(self) -> Farewell:
+    def down_all(self) -> DownReport:
         """Give everything of the caller back, in all enabled regions, groups and keys included."""
-        farewell = self.down(self.everything())
+        report = self.down(self.everything())
         for region in regions.listed((), self._edges):
-            if self._cloud.holdings(region):
-                farewell.outcome.add(self._ending.giveback().end_shared(region))
-        return farewell
+            if self._cloud.tagged_resources(region):
+                report.outcome.add(self._down.teardown().end_shared(region))
+        return report
 
-    def sweep(self, *, apply: bool = False) -> Swept:
+    def sweep(self, *, apply: bool = False) -> SweepReport:
         """Everything of the caller in all enabled regions that nobody wants any more, by AWS's
         tags and this computer's journal; with ``apply`` it is ended.
 
         Raises:
             Interrupted: by Ctrl-C; what is left is found by the next sweep.
         """
-        from spotkeeper.keeper.survey import Surveyor
-        from spotkeeper.keeper.sweep import Sweeping
+        from spotkeeper.keeper.account import AccountReader
+        from spotkeeper.keeper.sweep import Sweep
 
-        surveyor = Surveyor(self._edges, self._look.owner)
-        sweeping = Sweeping(self._edges, surveyor, self._ending, self._talk)
+        account = AccountReader(self._edges, self._look.owner)
+        sweeping = Sweep(self._edges, account, self._down, self._talk)
         enabled = regions.listed((), self._edges)
         swept = sweeping.apply(enabled) if apply else sweeping.listing(enabled)
         return replace(swept, warnings=(*self.warnings, *swept.warnings))

@@ -8,9 +8,9 @@ from pathlib import Path
 from spotkeeper.costs.usage import sighting
 from spotkeeper.errors import NotFound, SpotkeeperError
 from spotkeeper.keeper import regions
-from spotkeeper.keeper.results import Listing, MachineReport
+from spotkeeper.keeper.results import MachineList, MachineReport
 from spotkeeper.keeper.wiring import Edges
-from spotkeeper.lifecycle.ports import Holding, ThingKind
+from spotkeeper.lifecycle.ports import ResourceKind, TaggedResource
 from spotkeeper.lifecycle.prerequisites import key_name
 from spotkeeper.lifecycle.presence import BILLED, is_held, machines
 from spotkeeper.market.feeds import StorageFeed
@@ -38,10 +38,10 @@ def together(disks: Sequence[Disk], prices: Mapping[str, Decimal]) -> DiskCost |
 
 
 #: Things of a name that outlive its machine.
-KEPT = frozenset({ThingKind.VOLUME, ThingKind.TEMPLATE})
+KEPT = frozenset({ResourceKind.VOLUME, ResourceKind.TEMPLATE})
 
 
-class Look:
+class MachineReader:
     """Reads AWS by tags, never local memory alone; what it sees goes to the journal."""
 
     def __init__(self, edges: Edges) -> None:
@@ -54,7 +54,7 @@ class Look:
         """The caller's owner id."""
         return self._cloud.caller().owner
 
-    def listing(self, in_regions: Sequence[str], *, ended: bool) -> Listing:
+    def listing(self, in_regions: Sequence[str], *, ended: bool) -> MachineList:
         """All machines of the caller in the regions, and what could not be looked at.
 
         Those that ended are left out unless ``ended`` is asked for.
@@ -64,7 +64,7 @@ class Look:
             self.note(machine)
         shown = [machine for machine in found if machine.name and (ended or machine.present)]
         told = (f"{each.region}: {each.message}" for each in failed)
-        return Listing(
+        return MachineList(
             self.reports(shown),
             (*self._edges.warnings, *told, *self._half_created(found, in_regions)),
         )
@@ -93,8 +93,8 @@ class Look:
 
         def look(region: str) -> set[str]:
             mine = self._mine(region)
-            kept = {h.tags.get(TAG_NAME, "") for h in mine if h.thing.kind in KEPT}
-            billed = any(holding.thing.kind in BILLED for holding in mine)
+            kept = {h.tags.get(TAG_NAME, "") for h in mine if h.resource_id.kind in KEPT}
+            billed = any(tagged.resource_id.kind in BILLED for tagged in mine)
             found = machines(self._cloud, region, self.owner) if billed else []
             return kept | {machine.name for machine in found if machine.alive}
 
@@ -180,12 +180,12 @@ class Look:
         )
         return [machine for each in found for machine in each], [*silent, *failed]
 
-    def _billed(self, region: str) -> list[Holding]:
-        return [holding for holding in self._mine(region) if holding.thing.kind in BILLED]
+    def _billed(self, region: str) -> list[TaggedResource]:
+        return [tagged for tagged in self._mine(region) if tagged.resource_id.kind in BILLED]
 
-    def _mine(self, region: str) -> list[Holding]:
-        everything = self._cloud.holdings(region)
-        return [holding for holding in everything if holding.tags.get(TAG_OWNER) == self.owner]
+    def _mine(self, region: str) -> list[TaggedResource]:
+        everything = self._cloud.tagged_resources(region)
+        return [tagged for tagged in everything if tagged.tags.get(TAG_OWNER) == self.owner]
 
     def _identity(self, machine: Machine) -> Path | None:
         """The private key whose public half the instance was launched with, if it is known."""

@@ -8,10 +8,10 @@ from functools import cached_property
 from typing import NamedTuple
 
 from spotkeeper.keeper.facts import Quotas, Risk
-from spotkeeper.market.market import OnDemand, Sight
+from spotkeeper.market.market import MarketSnapshot, OnDemand
 from spotkeeper.model.offer import SHOWN, Explanation, Offer, Source
 from spotkeeper.model.price_table import spot_price
-from spotkeeper.model.risk import UNKNOWN, RegionOdds, Work
+from spotkeeper.model.risk import UNKNOWN, RegionRisk, Work
 from spotkeeper.ranking.ranking import Chosen
 
 EC2_PRICES = "ec2:DescribeSpotPriceHistory"
@@ -24,7 +24,7 @@ QUOTAS = "service-quotas:GetServiceQuota"
 JOURNAL = "journal"
 
 
-class Scene(NamedTuple):
+class MarketView(NamedTuple):
     """Prices and hardware of the regions that are searched.
 
     ``is_public``  no account was asked: one price for a region, and nothing of the account.
@@ -32,7 +32,7 @@ class Scene(NamedTuple):
     """
 
     regions: tuple[str, ...]
-    sight: Sight
+    snapshot: MarketSnapshot
     is_public: bool = False
     notes: tuple[str, ...] = ()
 
@@ -43,10 +43,10 @@ class Scene(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Dresser:
+class OfferBuilder:
     """All that is known of the pools that are shown."""
 
-    scene: Scene
+    view: MarketView
     risk: Risk
     listed: OnDemand
     quotas: Quotas = field(default_factory=Quotas)
@@ -54,27 +54,27 @@ class Dresser:
     @cached_property
     def _priced_at(self) -> Mapping[str, datetime]:
         """When each region told its prices."""
-        return {table.region: table.as_of for table in self.scene.sight.tables}
+        return {table.region: table.as_of for table in self.view.snapshot.tables}
 
     def offer(self, chosen: Chosen) -> Offer:
         """A pool as an offer."""
         name, zone, region = chosen.instance_type, chosen.zone_name, chosen.region
-        odds = self.risk.odds.get(region, UNKNOWN)
+        region_risk = self.risk.risk_by_region.get(region, UNKNOWN)
         price = spot_price(chosen.row, region)
-        band, quota = odds.bands.get(name), self.quotas.of(name, region)
+        band, quota = region_risk.bands.get(name), self.quotas.of(name, region)
         listed = self.listed.get(region)
         return Offer(
-            hardware=self.scene.sight.hardware.value[name],
+            hardware=self.view.snapshot.hardware.value[name],
             price=price,
             on_demand_usd_per_hour=listed.value.get(name) if listed else None,
-            sources=tuple(self._sources(chosen, odds)),
+            sources=tuple(self._sources(chosen, region_risk)),
             interruption_band=band.label if band else None,
             interruption_percent_max=band.percent_max if band else None,
-            placement_score=odds.score(name, zone),
+            placement_score=region_risk.score(name, zone),
             expected_usd_per_useful_hour=_expected(
-                price.usd_per_hour, odds.hazard(name, zone), self.risk.known.work
+                price.usd_per_hour, region_risk.hazard(name, zone), self.risk.known.work
             ),
-            cooling=odds.cooling.get((name, zone), ""),
+            cooling=region_risk.cooling.get((name, zone), ""),
             quota_free_vcpus=quota.value.free_vcpus if quota else None,
             advised_saving_percent=self._advised_saving(name, region),
         )
@@ -87,26 +87,26 @@ class Dresser:
 
     def _advised_saving(self, name: str, region: str) -> Decimal | None:
         """The advisor's saving, where nobody can tell the On-Demand price."""
-        if not self.scene.is_public:
+        if not self.view.is_public:
             return None
         advice = self.risk.known.advisor.regions.get(region, {}).get(name)
         return None if advice is None else Decimal(advice.saving_percent)
 
-    def _sources(self, chosen: Chosen, odds: RegionOdds) -> list[Source]:
+    def _sources(self, chosen: Chosen, region_risk: RegionRisk) -> list[Source]:
         name, zone, region = chosen.instance_type, chosen.zone_name, chosen.region
-        scene, risk = self.scene, self.risk
+        view, risk = self.view, self.risk
         listed, quota = self.listed.get(region), self.quotas.of(name, region)
-        hardware = scene.sight.hardware
+        hardware = view.snapshot.hardware
         partial = hardware.value[name].partial
         types = ADVISOR if partial else EC2_TYPES
         learnt = (name, zone) in risk.known.experiences
         facts = (
-            ("spot_usd_per_hour", scene.prices_origin, self._priced_at[region]),
+            ("spot_usd_per_hour", view.prices_origin, self._priced_at[region]),
             ("hardware", types, risk.advised_at if partial else hardware.as_of),
             ("on_demand_usd_per_hour", PRICE_LIST, listed.as_of if listed else None),
-            ("saving_percent", ADVISOR, risk.advised_at if scene.is_public else None),
-            ("interruption_band", ADVISOR, risk.advised_at if name in odds.bands else None),
-            ("placement_score", SCORES, risk.scored_at if odds.score(name, zone) else None),
+            ("saving_percent", ADVISOR, risk.advised_at if view.is_public else None),
+            ("interruption_band", ADVISOR, risk.advised_at if name in region_risk.bands else None),
+            ("placement_score", SCORES, risk.scored_at if region_risk.score(name, zone) else None),
             ("quota_free_vcpus", QUOTAS, quota.as_of if quota else None),
             ("own_experience", JOURNAL, risk.known.now if learnt else None),
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from spotkeeper.errors import BadInput, NoCredentials
 from spotkeeper.keeper import public_market, regions
-from spotkeeper.keeper.find import Finding, Inquiry
+from spotkeeper.keeper.find import Find, FindOptions
 from spotkeeper.keeper.results import Comparison, PriceRow
 from spotkeeper.keeper.wiring import Edges
 from spotkeeper.lifecycle.plan import no_offers
@@ -23,7 +23,7 @@ from spotkeeper.model.place import Zone
 from spotkeeper.model.pool import LINUX, Pool
 from spotkeeper.model.price_table import PriceTable
 from spotkeeper.store.price_files import read_dump
-from spotkeeper.store.price_rows import Dump, Kept, PoolName, Rows, columns
+from spotkeeper.store.price_rows import Dump, KeptRows, PoolName, Rows, columns
 
 #: A zone's name begins with its region's: us-east-1a, us-west-2-lax-1a.
 _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d+")
@@ -127,9 +127,9 @@ ALL_POOLS = 100_000
 class Prices:
     """Compares prices, now and over time."""
 
-    def __init__(self, edges: Edges, finding: Finding) -> None:
+    def __init__(self, edges: Edges, finding: Find) -> None:
         self._edges = edges
-        self._finding = finding
+        self._find = finding
 
     def comparison(
         self,
@@ -146,8 +146,8 @@ class Prices:
             Interrupted: nor had one arrived when somebody pressed Ctrl-C.
         """
         need = Need(types=tuple(types), regions=tuple(in_regions))
-        by_price = Inquiry(by=SortBy.PRICE, limit=ALL_POOLS, explain=True, told=told)
-        ranking = self._finding.find(need, by_price)
+        by_price = FindOptions(by=SortBy.PRICE, limit=ALL_POOLS, explain=True, told=told)
+        ranking = self._find.find(need, by_price)
         if not ranking.offers:
             raise no_offers(ranking)
         order = {name: place for place, name in enumerate(types)}
@@ -230,9 +230,9 @@ def _lines(refused: Iterable[Refusal]) -> list[str]:
     return [f"{each.pool}: {each.reason}" for each in refused]
 
 
-def _kept(table: PriceTable) -> tuple[Kept, int]:
+def _kept(table: PriceTable) -> tuple[KeptRows, int]:
     """The rows of a region, and how many of them are no price."""
-    kept = Kept()
+    kept = KeptRows()
     rows = [
         {"type": name, "product": product, "price": usd, "time": at, "zone": zone, "zone id": id_}
         for name, product, usd, at, zone, id_ in table.rows

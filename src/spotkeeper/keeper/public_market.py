@@ -5,10 +5,10 @@ from fnmatch import fnmatchcase
 
 from spotkeeper.errors import NoCredentials, Unreachable
 from spotkeeper.keeper import regions
-from spotkeeper.keeper.offers import Scene
+from spotkeeper.keeper.offers import MarketView
 from spotkeeper.keeper.wiring import Edges
 from spotkeeper.market.feeds import PublicPriceFeed
-from spotkeeper.market.market import Sight, exact_names
+from spotkeeper.market.market import MarketSnapshot, exact_names
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.need import ANY_REGION, Need
 from spotkeeper.model.offer import Dated, Refusal
@@ -24,7 +24,7 @@ NOTE = (
 NO_PRICE = "there is no public Spot price of it in this region"
 
 
-def look(edges: Edges, need: Need, refused: NoCredentials) -> Scene:
+def look(edges: Edges, need: Need, refused: NoCredentials) -> MarketView:
     """What the public feeds say of the regions that a need names.
 
     Raises:
@@ -52,9 +52,9 @@ def look(edges: Edges, need: Need, refused: NoCredentials) -> Scene:
         for name in exact_names(need.types)
         if (name, place) not in sold and place not in silent
     ]
-    sight = Sight(tables, _hardware(edges, found), tuple(missing))
+    snapshot = MarketSnapshot(tables, _hardware(edges, found), tuple(missing))
     told = [f"{place}: there are no public prices" for place in silent]
-    return Scene(places, sight, is_public=True, notes=(NOTE, *told))
+    return MarketView(places, snapshot, is_public=True, notes=(NOTE, *told))
 
 
 def refuse_to_guess(refused: NoCredentials) -> NoCredentials:

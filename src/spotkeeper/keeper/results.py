@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from spotkeeper.costs.history import Chapter
     from spotkeeper.costs.usage import Cost
-    from spotkeeper.lifecycle.ports import Leftover, Thing
-    from spotkeeper.lifecycle.sweep import Judgement, Stranger
+    from spotkeeper.lifecycle.ports import Leftover, ResourceId
+    from spotkeeper.lifecycle.sweep import Classification, ForgottenRequest
     from spotkeeper.lifecycle.teardown import Outcome
     from spotkeeper.model.disk import DiskCost
     from spotkeeper.model.machine import Machine
@@ -71,10 +71,10 @@ class MachineReport:
     disks: DiskCost | None = None
 
     @property
-    def max_usd_per_hour(self) -> Decimal | None:
+    def max_price_usd_per_hour(self) -> Decimal | None:
         """The maximum price: EC2's word where the request was looked at, else what was asked."""
         request = self.machine.request
-        return request.max_usd_per_hour if request else self.asked_max_usd_per_hour
+        return request.max_price_usd_per_hour if request else self.asked_max_usd_per_hour
 
     @property
     def saving_percent(self) -> Decimal | None:
@@ -85,7 +85,7 @@ class MachineReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Extension:
+class ExtendReport:
     """A machine whose deadline was moved; ``remaining`` is ``None`` where it has none now."""
 
     report: MachineReport
@@ -102,7 +102,7 @@ class Extension:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class MachineList:
     """Machines, and what could not be looked at."""
 
     reports: tuple[MachineReport, ...]
@@ -119,7 +119,7 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
-class Farewell:
+class DownReport:
     """What ``down`` ended, what is left, and what it all cost."""
 
     outcome: Outcome
@@ -128,7 +128,7 @@ class Farewell:
 
 
 @dataclass(frozen=True, slots=True)
-class Swept:
+class SweepReport:
     """What a sweep found, and what it ended.
 
     ``found``   everything of ours when the sweep began, with what becomes of it.
@@ -136,9 +136,9 @@ class Swept:
     ``others``  Spot requests of somebody else that look forgotten.
     """
 
-    found: tuple[Judgement, ...] = ()
-    ended: tuple[Thing, ...] = ()
+    found: tuple[Classification, ...] = ()
+    ended: tuple[ResourceId, ...] = ()
     left: tuple[Leftover, ...] = ()
-    others: tuple[Stranger, ...] = ()
+    others: tuple[ForgottenRequest, ...] = ()
     warnings: tuple[str, ...] = ()
     asked_at: datetime | None = None

@@ -4,15 +4,15 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from spotkeeper.errors import Busy, Interrupted, Scope, SpotkeeperError
-from spotkeeper.keeper.down import Ending
-from spotkeeper.keeper.results import Swept
-from spotkeeper.keeper.survey import Surveyor, View
+from spotkeeper.keeper.account import AccountReader, AccountSnapshot
+from spotkeeper.keeper.down import Down
+from spotkeeper.keeper.results import SweepReport
 from spotkeeper.keeper.wiring import Edges
-from spotkeeper.lifecycle.ports import Leftover, Talk, Thing, ThingKind
-from spotkeeper.lifecycle.sweep import Judgement, Memory, Verdict
-from spotkeeper.lifecycle.sweep_order import Share, share_out, shared_in
+from spotkeeper.lifecycle.ports import Leftover, ResourceId, ResourceKind, Talk
+from spotkeeper.lifecycle.sweep import Classification, Records, Verdict
+from spotkeeper.lifecycle.sweep_order import SweepStep, plan_sweep, shared_in
 from spotkeeper.lifecycle.teardown import Outcome
-from spotkeeper.lifecycle.wait import looks
+from spotkeeper.lifecycle.wait import poll
 from spotkeeper.model import journal_entry
 from spotkeeper.model.journal_entry import VISIBILITY_WINDOW
 
@@ -25,39 +25,39 @@ PATIENCE = timedelta(minutes=2)
 AGAIN = "Run `spot sweep --apply` again: it is safe to repeat."
 
 
-class Sweeping:
+class Sweep:
     """Ends only what both the account and the journal give up; all of it can be repeated."""
 
-    def __init__(self, edges: Edges, surveyor: Surveyor, ending: Ending, talk: Talk) -> None:
+    def __init__(self, edges: Edges, account: AccountReader, ending: Down, talk: Talk) -> None:
         self._edges = edges
         self._journal = edges.journal
-        self._surveyor = surveyor
-        self._ending = ending
+        self._account = account
+        self._down = ending
         self._talk = talk
         self._outcome = Outcome()
 
-    def listing(self, in_regions: Sequence[str]) -> Swept:
+    def listing(self, in_regions: Sequence[str]) -> SweepReport:
         """What is there, and what becomes of it; nothing is changed."""
-        view = self._surveyor.view(in_regions)
-        cut_off = [left for share in _shares(view) for left in _may_come(share, view)]
-        return Swept(
-            view.judgements,
-            left=(*view.left, *cut_off, *map(_leftover, _unsettled(view.judgements))),
-            others=view.others,
-            warnings=view.notes,
-            asked_at=view.sight.now,
+        snapshot = self._account.snapshot(in_regions)
+        cut_off = [left for step in _steps(snapshot) for left in _may_come(step, snapshot)]
+        return SweepReport(
+            snapshot.classifications,
+            left=(*snapshot.left, *cut_off, *map(_leftover, _unsettled(snapshot.classifications))),
+            others=snapshot.others,
+            warnings=snapshot.notes,
+            asked_at=snapshot.coverage.now,
         )
 
-    def apply(self, in_regions: Sequence[str]) -> Swept:
+    def apply(self, in_regions: Sequence[str]) -> SweepReport:
         """End what nobody wants, then look again at what is left.
 
         Raises:
             Interrupted: by Ctrl-C.
         """
-        before = self._surveyor.view(in_regions)
+        before = self._account.snapshot(in_regions)
         try:
             touched = self._end(before)
-            after = self._surveyor.view([region for region in in_regions if region in touched])
+            after = self._account.snapshot([region for region in in_regions if region in touched])
         except KeyboardInterrupt:
             count = len(self._outcome.ended)
             raise Interrupted(
@@ -66,136 +66,150 @@ class Sweeping:
             ) from None
         return self._told(before, after)
 
-    def _end(self, view: View) -> set[str]:
+    def _end(self, snapshot: AccountSnapshot) -> set[str]:
         """End what nobody wants; the regions that have to be looked at again."""
-        shares = _shares(view)
-        for share in shares:
-            self._end_share(share, view.memory)
-        for region in shared_in(view.judgements):
-            self._outcome.add(self._ending.giveback().end_shared(region))
-        remembered = (journal_entry.regions(view.memory.of(share.name)) for share in shares)
+        steps = _steps(snapshot)
+        for step in steps:
+            self._end_step(step, snapshot.records)
+        for region in shared_in(snapshot.classifications):
+            self._outcome.add(self._down.teardown().end_shared(region))
+        remembered = (journal_entry.regions(snapshot.records.of(step.name)) for step in steps)
         return {
-            *(each.thing.region for each in _unsettled(view.judgements)),
+            *(each.resource_id.region for each in _unsettled(snapshot.classifications)),
             *(region for found in remembered for region in found),
         }
 
-    def _end_share(self, share: Share, memory: Memory) -> None:
-        if not share.name:
-            self._end_things(share.things)
+    def _end_step(self, step: SweepStep, records: Records) -> None:
+        if not step.name:
+            self._end_things(step.resource_ids)
             return
         try:
-            with self._journal.lock(share.name):
-                if self._is_as_before(share.name, memory):
-                    self._end_name(share)
+            with self._journal.lock(step.name):
+                if self._is_as_before(step.name, records):
+                    self._end_name(step)
         except Busy:
             return  # a command of this computer began to work on it: the next look says so
 
-    def _is_as_before(self, name: str, memory: Memory) -> bool:
+    def _is_as_before(self, name: str, records: Records) -> bool:
         """Whether nothing was launched under the name since it was judged."""
-        then, now = memory.of(name), self._journal.read(name)
+        then, now = records.of(name), self._journal.read(name)
         same = journal_entry.known_tokens(then) == journal_entry.known_tokens(now)
         return same and journal_entry.ready_tokens(then) == journal_entry.ready_tokens(now)
 
-    def _end_name(self, share: Share) -> None:
+    def _end_name(self, step: SweepStep) -> None:
         """Fleets, then all that was launched; its guard and claim only once that is gone."""
-        fleets = [thing for thing in share.things if thing.kind == ThingKind.FLEET]
+        fleets = [
+            resource_id
+            for resource_id in step.resource_ids
+            if resource_id.kind == ResourceKind.FLEET
+        ]
         self._end_things(fleets)
         ended = Outcome()
-        if share.regions or journal_entry.is_open(self._journal.read(share.name)):
-            giveback = self._ending.giveback()
-            ended = giveback.end(share.name, share.regions, only=share.launches)
+        if step.regions or journal_entry.is_open(self._journal.read(step.name)):
+            teardown = self._down.teardown()
+            ended = teardown.end(step.name, step.regions, only=step.launches)
             self._outcome.add(ended)
         if not ended.left:
-            self._end_things(each for each in share.things if each not in fleets)
-            self._ending.forget_unless_ready(share.name)
+            self._end_things(each for each in step.resource_ids if each not in fleets)
+            self._down.forget_unless_ready(step.name)
 
-    def _end_things(self, things: Iterable[Thing]) -> None:
-        for thing in things:
-            problem = self._refusal(thing)
+    def _end_things(self, resource_ids: Iterable[ResourceId]) -> None:
+        for resource_id in resource_ids:
+            problem = self._refusal(resource_id)
             if problem is None:
-                self._outcome.add(Outcome([thing]))
+                self._outcome.add(Outcome([resource_id]))
             else:
-                self._outcome.add(Outcome(left=[Leftover(thing, problem.message)]))
+                self._outcome.add(Outcome(left=[Leftover(resource_id, problem.message)]))
 
-    def _refusal(self, thing: Thing) -> SpotkeeperError | None:
+    def _refusal(self, resource_id: ResourceId) -> SpotkeeperError | None:
         """End one thing; why it could not be ended, ``None`` if it is."""
         problem: SpotkeeperError | None = None
-        for elapsed in looks(self._edges.clock, PATIENCE):
+        for elapsed in poll(self._edges.clock, PATIENCE):
             try:
-                self._end_one(thing)
+                self._end_one(resource_id)
             except SpotkeeperError as refusal:
                 problem = refusal
                 if refusal.scope is not Scope.TRANSIENT:
                     return refusal
-                self._talk.waiting(f"ending {thing.kind} {thing.id} in {thing.region}", elapsed)
+                self._talk.waiting(f"ending {resource_id}", elapsed)
             else:
                 return None
         return problem
 
-    def _end_one(self, thing: Thing) -> None:
-        if thing.kind == ThingKind.SCHEDULE:
-            self._edges.schedules.disarm(thing.region, thing.id)
+    def _end_one(self, resource_id: ResourceId) -> None:
+        if resource_id.kind == ResourceKind.SCHEDULE:
+            self._edges.schedules.disarm(resource_id.region, resource_id.id)
         else:
-            self._edges.estate.end(thing)
+            self._edges.inventory.end(resource_id)
 
-    def _told(self, before: View, after: View) -> Swept:
+    def _told(self, before: AccountSnapshot, after: AccountSnapshot) -> SweepReport:
         """What became of everything, by what both looks saw. The second sees only a part of the
         account, so that what the first did not give up stays as it was judged then."""
-        again = set(after.sight.seen)
-        stays = {e.thing: e for e in before.judgements if e.verdict is not Verdict.UNWANTED}
-        seen = [stays.get(each.thing, each) for each in after.judgements]
-        elsewhere = [each for each in before.judgements if each.thing.region not in again]
+        again = set(after.coverage.seen)
+        stays = {
+            e.resource_id: e for e in before.classifications if e.verdict is not Verdict.UNWANTED
+        }
+        seen = [stays.get(each.resource_id, each) for each in after.classifications]
+        elsewhere = [
+            each for each in before.classifications if each.resource_id.region not in again
+        ]
         still = _unsettled((*seen, *elsewhere))
-        there = {each.thing for each in (*seen, *elsewhere)}
-        missing = [each.thing for each in _unwanted(before.judgements) if each.thing not in there]
-        ended = [thing for thing in self._outcome.ended if thing not in there]
+        there = {each.resource_id for each in (*seen, *elsewhere)}
+        missing = [
+            each.resource_id
+            for each in _unwanted(before.classifications)
+            if each.resource_id not in there
+        ]
+        ended = [resource_id for resource_id in self._outcome.ended if resource_id not in there]
         refused = [
             each
             for each in self._outcome.left
-            if each.thing in there or each.thing.region not in again or _is_no_thing(each.thing)
+            if each.resource_id in there
+            or each.resource_id.region not in again
+            or _is_no_thing(each.resource_id)
         ]
-        reasons = {each.thing: each for each in refused}
-        reasons |= {each.thing: each for each in (*before.left, *after.left)}
-        return Swept(
-            before.judgements,
+        reasons = {each.resource_id: each for each in refused}
+        reasons |= {each.resource_id: each for each in (*before.left, *after.left)}
+        return SweepReport(
+            before.classifications,
             tuple(dict.fromkeys([*ended, *missing])),
-            tuple(({each.thing: _leftover(each) for each in still} | reasons).values()),
+            tuple(({each.resource_id: _leftover(each) for each in still} | reasons).values()),
             before.others,
             tuple(dict.fromkeys((*before.notes, *after.notes))),
-            before.sight.now,
+            before.coverage.now,
         )
 
 
-def _shares(view: View) -> tuple[Share, ...]:
-    return share_out(view.judgements, view.memory, view.sight)
+def _steps(snapshot: AccountSnapshot) -> tuple[SweepStep, ...]:
+    return plan_sweep(snapshot.classifications, snapshot.records, snapshot.coverage)
 
 
-def _unsettled(judgements: Iterable[Judgement]) -> list[Judgement]:
-    return [each for each in judgements if each.verdict in UNSETTLED]
+def _unsettled(classifications: Iterable[Classification]) -> list[Classification]:
+    return [each for each in classifications if each.verdict in UNSETTLED]
 
 
-def _unwanted(judgements: Iterable[Judgement]) -> list[Judgement]:
-    return [each for each in judgements if each.verdict is Verdict.UNWANTED]
+def _unwanted(classifications: Iterable[Classification]) -> list[Classification]:
+    return [each for each in classifications if each.verdict is Verdict.UNWANTED]
 
 
-def _leftover(judgement: Judgement) -> Leftover:
-    return Leftover(judgement.thing, judgement.reason)
+def _leftover(classification: Classification) -> Leftover:
+    return Leftover(classification.resource_id, classification.reason)
 
 
-def _is_no_thing(thing: Thing) -> bool:
+def _is_no_thing(resource_id: ResourceId) -> bool:
     """Whether it stands for what could not be looked at."""
-    return thing.kind not in set(ThingKind)
+    return resource_id.kind not in set(ResourceKind)
 
 
-def _may_come(share: Share, view: View) -> list[Leftover]:
+def _may_come(step: SweepStep, snapshot: AccountSnapshot) -> list[Leftover]:
     """A launch that was cut off a moment ago, of which nothing is listed yet."""
-    events = view.memory.of(share.name)
+    events = snapshot.records.of(step.name)
     born = journal_entry.last_intent_at(events)
-    if share.regions or share.things or born is None or journal_entry.is_settling(events):
+    if step.regions or step.resource_ids or born is None or journal_entry.is_settling(events):
         return []
     until = born + VISIBILITY_WINDOW
-    if until <= view.sight.now:
+    if until <= snapshot.coverage.now:
         return []
     told = f"its launch did not finish; EC2 may show what it made until {until:%H:%M:%S} UTC"
     places = journal_entry.regions(events)
-    return [Leftover(Thing("launch", share.name, region), told) for region in places]
+    return [Leftover(ResourceId("launch", step.name, region), told) for region in places]

@@ -5,16 +5,17 @@ from dataclasses import replace
 
 from spotkeeper.errors import Declined, NameTaken, SpotkeeperError
 from spotkeeper.keeper import regions
-from spotkeeper.keeper.deadline import Guarding
-from spotkeeper.keeper.down import Ending
-from spotkeeper.keeper.machines import Look, usd_per_gib_month
+from spotkeeper.keeper.deadline import Deadline
+from spotkeeper.keeper.down import Down
+from spotkeeper.keeper.machines import MachineReader, usd_per_gib_month
 from spotkeeper.keeper.results import MachineReport
-from spotkeeper.keeper.wiring import Edges, outside
+from spotkeeper.keeper.wiring import Edges, ports
 from spotkeeper.lifecycle.guard import role_arn
 from spotkeeper.lifecycle.launch import Launcher
-from spotkeeper.lifecycle.plan import Candidate, Plan, Wish, check, disk_gib, make_plan
+from spotkeeper.lifecycle.launch_request import LaunchRequest, check
+from spotkeeper.lifecycle.plan import Candidate, Plan, disk_gib, make_plan
 from spotkeeper.lifecycle.ports import Talk
-from spotkeeper.lifecycle.prerequisites import Ground, GroundKeeper, no_default_vpc
+from spotkeeper.lifecycle.prerequisites import PrerequisiteMaker, Prerequisites, no_default_vpc
 from spotkeeper.lifecycle.presence import name_taken
 from spotkeeper.lifecycle.userdata import compose, guard_values
 from spotkeeper.lifecycle.wait import Waiter
@@ -30,26 +31,29 @@ Confirm = Callable[[Plan], bool]
 Find = Callable[[Need], Ranking]
 
 
-class Launching:
+class Up:
     """Plans and launches; whatever goes wrong, what was begun is given back."""
 
-    def __init__(self, edges: Edges, look: Look, ending: Ending, talk: Talk) -> None:
+    def __init__(self, edges: Edges, look: MachineReader, ending: Down, talk: Talk) -> None:
         self._edges = edges
         self._cloud = edges.cloud
         self._look = look
-        self._ending = ending
+        self._down = ending
         self._talk = talk
 
-    def plan(self, wish: Wish, find: Find) -> Plan:
+    def plan(self, launch_request: LaunchRequest, find: Find) -> Plan:
         """Decide what a launch would do; asks only what costs nothing."""
-        check(wish)
-        if wish.key_file is not None:
-            keys.read_public_key(wish.key_file)
-        if wish.guard:
-            role = role_arn(wish.guard_role, self._cloud.caller())
-            wish = replace(wish, guard_role=role)
-        need = replace(wish.need, zones=self._zone_of_subnet(wish) or wish.need.zones)
-        plan = make_plan(wish, find(need), now=self._edges.clock.now())
+        check(launch_request)
+        if launch_request.key_file is not None:
+            keys.read_public_key(launch_request.key_file)
+        if launch_request.guard:
+            role = role_arn(launch_request.guard_role, self._cloud.caller())
+            launch_request = replace(launch_request, guard_role=role)
+        need = replace(
+            launch_request.need,
+            zones=self._zone_of_subnet(launch_request) or launch_request.need.zones,
+        )
+        plan = make_plan(launch_request, find(need), now=self._edges.clock.now())
         prices = usd_per_gib_month(self._edges.storage, plan.first.pool.region)
         told = (*self._edges.warnings, *plan.warnings)
         return replace(plan, usd_per_gib_month=prices, warnings=told)
@@ -67,10 +71,10 @@ class Launching:
         if dry_run:
             self._ask(plan, launcher)
             return None
-        with self._edges.journal.lock(plan.wish.name):
+        with self._edges.journal.lock(plan.launch_request.name):
             # The question took time: another terminal may have used the name. Another computer may
             # have, too: the claim that the launcher makes tells.
-            self._refuse_unfinished(plan.wish.name)
+            self._refuse_unfinished(plan.launch_request.name)
             return self._launched(plan, launcher)
 
     def waiter(self) -> Waiter:
@@ -84,26 +88,26 @@ class Launching:
         Raises:
             NameTaken: with what is there.
         """
-        self._refuse_unfinished(plan.wish.name)
+        self._refuse_unfinished(plan.launch_request.name)
         launcher = self._launcher(plan)
-        remembered = journal_entry.regions(self._edges.journal.read(plan.wish.name))
+        remembered = journal_entry.regions(self._edges.journal.read(plan.launch_request.name))
         for region in dict.fromkeys((plan.first.pool.region, *remembered)):
-            launcher.holdings(region)
+            launcher.tagged_resources(region)
         return launcher
 
     def _launched(self, plan: Plan, launcher: Launcher) -> MachineReport:
-        ground = self._ground_keeper(plan.wish)
+        prerequisites = self._prerequisite_maker(plan.launch_request)
         try:
-            instance = launcher.launch(ground, self._edges.boot_script)
+            instance = launcher.launch(prerequisites, self._edges.boot_script)
             granted = _granted(plan, instance)
-            Guarding(self._edges, self._look).arm(plan, instance, granted)
+            Deadline(self._edges, self._look).arm(plan, instance, granted)
             running = self.waiter().until_reachable(instance)
-            self._note_ready(plan.wish.name)
+            self._note_ready(plan.launch_request.name)
         except (SpotkeeperError, KeyboardInterrupt) as problem:
             if isinstance(problem, NameTaken) and not launcher.holds_name:
                 raise self._lost(launcher, problem) from problem
             made, given = launcher.made, launcher.given
-            raise self._ending.undo(plan.wish.name, problem, made, given) from problem
+            raise self._down.undo(plan.launch_request.name, problem, made, given) from problem
         machine = Machine(running, None)
         self._look.note(machine)
         return MachineReport(
@@ -112,7 +116,7 @@ class Launching:
             granted.offer.on_demand_usd_per_hour,
             self._look.login(machine),
             plan.warnings,
-            granted.max_usd_per_hour,
+            granted.max_price_usd_per_hour,
         )
 
     def adopt(self, machine: Machine) -> None:
@@ -151,45 +155,55 @@ class Launching:
 
     def _ask(self, plan: Plan, launcher: Launcher) -> None:
         """DryRun with what exists; a group or key that would be made is left out."""
-        wish = plan.wish
+        launch_request = plan.launch_request
         region = plan.first.pool.region
-        subnets = self._cloud.subnets(region, wish.subnet_id)
-        ground = Ground({each.zone.name: each for each in subnets}, wish.group_ids, wish.key_name)
-        order = launcher.order(plan.candidates[0], ground, self._edges.boot_script, "dry-run")
+        subnets = self._cloud.subnets(region, launch_request.subnet_id)
+        prerequisites = Prerequisites(
+            {each.zone.name: each for each in subnets},
+            launch_request.group_ids,
+            launch_request.key_name,
+        )
+        order = launcher.order(
+            plan.candidates[0], prerequisites, self._edges.boot_script, "dry-run"
+        )
         self._cloud.ask(order)
 
     def _check_first(self, plan: Plan) -> Disk:
         """Meet, before the question, what would stop the first candidate for certain; the disk
         that it would have."""
-        offer, wish = plan.first, plan.wish
-        if not self._cloud.subnets(offer.pool.region, wish.subnet_id):
+        offer, launch_request = plan.first, plan.launch_request
+        if not self._cloud.subnets(offer.pool.region, launch_request.subnet_id):
             raise no_default_vpc(offer.pool.region)
         image = self._cloud.image(offer.pool.region, plan.image_for(offer), offer.hardware.arch)
-        compose(self._edges.boot_script, guard_values(plan.deadline), wish.user_script)
-        return Disk(USUAL_TYPE, disk_gib(wish, image.root_gib))
+        compose(self._edges.boot_script, guard_values(plan.deadline), launch_request.user_script)
+        return Disk(USUAL_TYPE, disk_gib(launch_request, image.root_gib))
 
-    def _ground_keeper(self, wish: Wish) -> GroundKeeper:
-        if not wish.key_name:
-            wish = replace(wish, public_key=self._key(wish).public_line)
-        needs_address = not wish.group_ids and not wish.open_to_world
+    def _prerequisite_maker(self, launch_request: LaunchRequest) -> PrerequisiteMaker:
+        if not launch_request.key_name:
+            launch_request = replace(
+                launch_request, public_key=self._key(launch_request).public_line
+            )
+        needs_address = not launch_request.group_ids and not launch_request.open_to_world
         cidr = self._edges.caller_cidr() if needs_address else ""
-        return GroundKeeper(self._cloud, owner=self._look.owner, wish=wish, caller_cidr=cidr)
+        return PrerequisiteMaker(
+            self._cloud, owner=self._look.owner, launch_request=launch_request, caller_cidr=cidr
+        )
 
     def _launcher(self, plan: Plan) -> Launcher:
-        return Launcher(plan, owner=self._look.owner, outside=outside(self._edges, self._talk))
+        return Launcher(plan, owner=self._look.owner, ports=ports(self._edges, self._talk))
 
-    def _key(self, wish: Wish) -> keys.Key:
-        if wish.key_file is not None:
-            return keys.read_public_key(wish.key_file)
+    def _key(self, launch_request: LaunchRequest) -> keys.Key:
+        if launch_request.key_file is not None:
+            return keys.read_public_key(launch_request.key_file)
         usual = keys.usual_key(self._edges.home)
-        return usual or keys.made_key(wish.name, self._edges.folders.private_keys())
+        return usual or keys.made_key(launch_request.name, self._edges.folders.private_keys())
 
-    def _zone_of_subnet(self, wish: Wish) -> tuple[str, ...]:
+    def _zone_of_subnet(self, launch_request: LaunchRequest) -> tuple[str, ...]:
         """The zone of the subnet that was named: the machine cannot be elsewhere."""
-        if wish.subnet_id is None:
+        if launch_request.subnet_id is None:
             return ()
-        searched = regions.searched(wish.need.regions, self._edges)
-        found = self._cloud.subnets(searched[0], wish.subnet_id)
+        searched = regions.searched(launch_request.need.regions, self._edges)
+        found = self._cloud.subnets(searched[0], launch_request.subnet_id)
         return tuple(subnet.zone.name for subnet in found)
 
     def _refuse_unfinished(self, name: str) -> None:

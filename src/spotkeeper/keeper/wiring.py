@@ -25,10 +25,10 @@ if TYPE_CHECKING:
         Account,
         Clock,
         Cloud,
-        Estate,
+        Inventory,
         Journal,
-        Names,
-        Outside,
+        NameClaims,
+        Ports,
         Reach,
         Schedules,
         Talk,
@@ -78,10 +78,10 @@ class Edges:
     """Everything outside that the façade needs, real or a model of it."""
 
     cloud: Cloud
-    names: Names
+    names: NameClaims
     account: Account
     schedules: Schedules
-    estate: Estate
+    inventory: Inventory
     market: Market
     prices: PriceFeed
     journal: Journal
@@ -105,12 +105,12 @@ class Edges:
     warnings: tuple[str, ...] = ()
 
 
-def outside(edges: Edges, talk: Talk) -> Outside:
+def ports(edges: Edges, talk: Talk) -> Ports:
     """What the lifecycle talks to."""
-    from spotkeeper.lifecycle.ports import Outside
+    from spotkeeper.lifecycle.ports import Ports
 
     schedules, journal = edges.schedules, edges.journal
-    return Outside(edges.cloud, edges.names, schedules, journal, edges.clock, talk)
+    return Ports(edges.cloud, edges.names, schedules, journal, edges.clock, talk)
 
 
 class SystemClock:
@@ -189,7 +189,7 @@ def connect(
             offline=chosen.offline,
             on_call=on_call,
         ),
-        Around(
+        Environment(
             folders,
             SystemClock(),
             late(_ssh_port),
@@ -204,7 +204,7 @@ def connect(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Around:
+class Environment:
     """The edges that differ between AWS and the sandbox, besides the session."""
 
     folders: Folders
@@ -242,7 +242,7 @@ def _practice(
         offline=chosen.offline,
         on_call=on_call,
     )
-    around = Around(
+    around = Environment(
         folders.practice,
         PracticeClock(Control(found)) if found.running else SystemClock(),
         Simulated(),
@@ -272,7 +272,7 @@ def _prices_url(chosen: Connection, environment: Mapping[str, str]) -> str:
     return environment.get(PRICES_VARIABLE, "" if elsewhere else PRICES_URL)
 
 
-def _edges(session: AwsSession, around: Around) -> Edges:
+def _edges(session: AwsSession, around: Environment) -> Edges:
     from spotkeeper.aws.feeds import Ec2Catalog, Ec2Prices, PriceList
     from spotkeeper.aws.regions import enabled_regions, known_regions
     from spotkeeper.store.cache import Cache
@@ -287,7 +287,7 @@ def _edges(session: AwsSession, around: Around) -> Edges:
         names=late(lambda: _names(session)),
         account=late(lambda: _account(session)),
         schedules=late(lambda: _schedules(session)),
-        estate=late(lambda: _estate(session, cache)),
+        inventory=late(lambda: _inventory(session, cache)),
         market=Market(
             catalog=Ec2Catalog(session, cache, around.clock.now),
             prices=prices,
@@ -319,10 +319,10 @@ def _cloud(session: AwsSession, cache: Memory) -> Cloud:
     return Ec2Cloud(session, cache)
 
 
-def _names(session: AwsSession) -> Names:
-    from spotkeeper.aws.name_claims import Ec2Names
+def _names(session: AwsSession) -> NameClaims:
+    from spotkeeper.aws.name_claims import Ec2NameClaims
 
-    return Ec2Names(session)
+    return Ec2NameClaims(session)
 
 
 def _account(session: AwsSession) -> Account:
@@ -331,10 +331,10 @@ def _account(session: AwsSession) -> Account:
     return Ec2Account(session)
 
 
-def _estate(session: AwsSession, cache: Memory) -> Estate:
-    from spotkeeper.aws.inventory import Ec2Estate
+def _inventory(session: AwsSession, cache: Memory) -> Inventory:
+    from spotkeeper.aws.inventory import Ec2Inventory
 
-    return Ec2Estate(session, _cloud(session, cache))
+    return Ec2Inventory(session, _cloud(session, cache))
 
 
 def _schedules(session: AwsSession) -> Schedules:
@@ -364,7 +364,7 @@ class _Facts(TypedDict):
     public_prices: PublicPriceFeed | None
 
 
-def _facts(session: AwsSession, around: Around, cache: Memory) -> _Facts:
+def _facts(session: AwsSession, around: Environment, cache: Memory) -> _Facts:
     from spotkeeper.aws.public_feeds import PublicAdvisor, PublicPrices
     from spotkeeper.aws.quotas import SpotQuotas
 
@@ -377,7 +377,7 @@ def _facts(session: AwsSession, around: Around, cache: Memory) -> _Facts:
     )
 
 
-def _scores(session: AwsSession, around: Around, cache: Memory) -> ScoreFeed:
+def _scores(session: AwsSession, around: Environment, cache: Memory) -> ScoreFeed:
     from spotkeeper.aws.scores import PlacementScores
     from spotkeeper.store.cache import Cache
 

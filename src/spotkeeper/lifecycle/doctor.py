@@ -11,7 +11,7 @@ from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.quota import quota_family
 
 
-class Verdict(StrEnum):
+class CheckStatus(StrEnum):
     """How a check came out."""
 
     OK = "ok"
@@ -24,7 +24,7 @@ class Check:
     """One line of the doctor."""
 
     name: str
-    verdict: Verdict
+    verdict: CheckStatus
     told: str
     fix: str = ""
 
@@ -50,10 +50,10 @@ class Doctor:
     def examine(self, image: str) -> tuple[Check, ...]:
         """All checks, in the order in which a launch would meet them."""
         credentials = self._try("credentials", self._credentials)
-        if credentials.verdict is Verdict.BROKEN:
+        if credentials.verdict is CheckStatus.BROKEN:
             return (credentials,)
         region = self._try("region", self._region_enabled)
-        if region.verdict is Verdict.BROKEN:
+        if region.verdict is CheckStatus.BROKEN:
             return (credentials, region)
         types = self._hardware()
         some = next(iter(types), None)
@@ -72,9 +72,9 @@ class Doctor:
 
     def _try(self, name: str, look: Callable[[], str]) -> Check:
         try:
-            return Check(name, Verdict.OK, look())
+            return Check(name, CheckStatus.OK, look())
         except SpotkeeperError as problem:
-            return Check(name, Verdict.BROKEN, problem.message, problem.next_step)
+            return Check(name, CheckStatus.BROKEN, problem.message, problem.next_step)
 
     def _credentials(self) -> str:
         caller = self._cloud.caller()
@@ -105,12 +105,12 @@ class Doctor:
         try:
             exists = self._account.spot_role_exists()
         except SpotkeeperError as problem:
-            return Check("Spot role", Verdict.WARNING, problem.message, problem.next_step)
+            return Check("Spot role", CheckStatus.WARNING, problem.message, problem.next_step)
         if exists:
-            return Check("Spot role", Verdict.OK, "AWSServiceRoleForEC2Spot exists")
+            return Check("Spot role", CheckStatus.OK, "AWSServiceRoleForEC2Spot exists")
         return Check(
             "Spot role",
-            Verdict.WARNING,
+            CheckStatus.WARNING,
             "AWSServiceRoleForEC2Spot does not exist yet",
             "Create it once: aws iam create-service-linked-role --aws-service-name "
             "spot.amazonaws.com",
@@ -120,20 +120,20 @@ class Doctor:
         family = quota_family(found.name)
         name = f"quota for {found.name}"
         if family is None:
-            return Check(name, Verdict.WARNING, "its quota family is not known")
+            return Check(name, CheckStatus.WARNING, "its quota family is not known")
         try:
             limit = self._account.spot_quota_vcpus(self._region, family.code)
             used = self._account.spot_vcpus_in_use(self._region, family)
         except SpotkeeperError as problem:
-            return Check(name, Verdict.WARNING, problem.message, problem.next_step)
+            return Check(name, CheckStatus.WARNING, problem.message, problem.next_step)
         if limit is None:
-            return Check(name, Verdict.WARNING, f"{family.name} cannot be read")
+            return Check(name, CheckStatus.WARNING, f"{family.name} cannot be read")
         told = f"{used} of {limit:g} vCPUs used, it needs {found.vcpus} ({family.name})"
         if limit - used >= found.vcpus:
-            return Check(name, Verdict.OK, told)
+            return Check(name, CheckStatus.OK, told)
         return Check(
             name,
-            Verdict.BROKEN,
+            CheckStatus.BROKEN,
             told,
             "Ask for more: aws service-quotas request-service-quota-increase --service-code ec2 "
             f"--quota-code {family.code} --desired-value {max(found.vcpus, 8)} "

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 
 from spotkeeper.errors import BadInput, Refused
-from spotkeeper.lifecycle.ports import Thing, ThingKind
+from spotkeeper.lifecycle.ports import ResourceId, ResourceKind
 from spotkeeper.model.duration import words
 from spotkeeper.model.journal_entry import Event, What, this_life
 from spotkeeper.model.machine import Machine
@@ -117,9 +117,9 @@ def schedule_name(name: str, launch: str, call: GuardCall) -> str:
     return f"{name}-{launch[:TOKEN_PART]}-{call}"
 
 
-def thing_of(schedule: Schedule) -> Thing:
+def resource_id_of(schedule: Schedule) -> ResourceId:
     """The schedule among the things that are ended; its name is its id."""
-    return Thing(ThingKind.SCHEDULE, schedule.name, schedule.region)
+    return ResourceId(ResourceKind.SCHEDULE, schedule.name, schedule.region)
 
 
 def parts_of(schedule: str) -> tuple[str, str, GuardCall] | None:

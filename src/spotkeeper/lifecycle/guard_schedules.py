@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from spotkeeper.errors import GuardRoleMissing, PermissionDenied, Refused
 from spotkeeper.lifecycle import guard
 from spotkeeper.lifecycle.guard import Guarded
-from spotkeeper.lifecycle.ports import Clock, Cloud, Schedules, Thing
+from spotkeeper.lifecycle.ports import Clock, Cloud, ResourceId, Schedules
 from spotkeeper.model.machine import Instance, Machine
 from spotkeeper.model.schedule import GuardCall, Schedule
 from spotkeeper.model.tags import TAG_DEADLINE, parse_tag_time, tag_time
@@ -18,7 +18,7 @@ PAUSES = tuple(timedelta(seconds=seconds) for seconds in (2, 5))
 ASK_FOR = "Ask for the permissions that `spot policy guard` prints, or leave --guard out."
 
 
-class Arming:
+class GuardSchedules:
     """Keeps the schedules of one owner's machines in step with their deadlines."""
 
     def __init__(self, owner: str, *, schedules: Schedules, cloud: Cloud, clock: Clock) -> None:
@@ -65,7 +65,9 @@ class Arming:
                 )
             else:
                 self._write(guard.guarded(machine, self._owner), deadline, machine.deadline)
-        ids = [thing.id for thing in (machine.instance, machine.request) if thing]
+        ids = [
+            resource_id.id for resource_id in (machine.instance, machine.request) if resource_id
+        ]
         moved = {TAG_DEADLINE: tag_time(deadline), **(tags or {})}
         self._cloud.retag(machine.region, ids, moved)
 
@@ -124,7 +126,7 @@ def remove(
     owner: str,
     known: Collection[str] = (),
     only: Collection[str] | None = None,
-) -> list[Thing]:
+) -> list[ResourceId]:
     """Delete an owner's schedules of a name; gives those that AWS listed.
 
     Those of ``known`` launches, given by their tokens, are deleted whether they are listed or not:
@@ -141,7 +143,7 @@ def remove(
     # The one that terminates goes first: left alone it would make a request launch another one.
     for each in sorted(unlisted | {schedule.name for schedule in listed}, reverse=True):
         schedules.disarm(region, each)
-    return [guard.thing_of(schedule) for schedule in listed]
+    return [guard.resource_id_of(schedule) for schedule in listed]
 
 
 def _is_of(schedule: str, name: str, parts: Collection[str] | None) -> bool:

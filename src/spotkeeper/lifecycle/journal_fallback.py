@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from spotkeeper.lifecycle.ports import Clock, Journal
 
 
-class Forgiving:
+class BestEffortJournal:
     """A journal that raises no ``StoreProblem``, but remembers it as a warning."""
 
     def __init__(self, journal: "Journal", clock: "Clock") -> None:

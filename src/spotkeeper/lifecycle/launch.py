@@ -14,14 +14,14 @@ from spotkeeper.errors import (
     StaleToken,
     Unreachable,
 )
-from spotkeeper.lifecycle.name_claim import Claimant
+from spotkeeper.lifecycle.name_claim import NameClaim
 from spotkeeper.lifecycle.plan import Candidate, Plan, disk_gib
-from spotkeeper.lifecycle.ports import Holding, LaunchOrder, Outside
-from spotkeeper.lifecycle.prerequisites import Ground, GroundKeeper
+from spotkeeper.lifecycle.ports import LaunchOrder, Ports, TaggedResource
+from spotkeeper.lifecycle.prerequisites import PrerequisiteMaker, Prerequisites
 from spotkeeper.lifecycle.presence import machines, name_taken, refuse_taken
 from spotkeeper.lifecycle.token import client_token
 from spotkeeper.lifecycle.userdata import compose, guard_values
-from spotkeeper.lifecycle.wait import looks
+from spotkeeper.lifecycle.wait import poll
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.journal_entry import VISIBILITY_WINDOW, Event, What, attempts
 from spotkeeper.model.machine import Instance
@@ -77,16 +77,16 @@ class Blocked:
 class Launcher:
     """Launches one machine of one plan."""
 
-    def __init__(self, plan: Plan, *, owner: str, outside: Outside) -> None:
+    def __init__(self, plan: Plan, *, owner: str, ports: Ports) -> None:
         self._plan = plan
         self._owner = owner
-        self._cloud = outside.cloud
-        self._journal = outside.journal
-        self._clock = outside.clock
-        self._talk = outside.talk
+        self._cloud = ports.cloud
+        self._journal = ports.journal
+        self._clock = ports.clock
+        self._talk = ports.talk
         self._attempt = 0
-        self._holdings: dict[str, tuple[Holding, ...]] = {}
-        self._claimant = Claimant(plan.wish.name, owner=owner, outside=outside)
+        self._tagged_resources: dict[str, tuple[TaggedResource, ...]] = {}
+        self._name_claim = NameClaim(plan.launch_request.name, owner=owner, ports=ports)
         #: Tokens of calls that may have made something; one that somebody else used is not here.
         self._tokens: frozenset[str] = frozenset()
         self._unanswered: frozenset[str] = frozenset()
@@ -96,31 +96,33 @@ class Launcher:
     @property
     def name(self) -> str:
         """The name of the machine to be."""
-        return self._plan.wish.name
+        return self._plan.launch_request.name
 
     @property
     def made(self) -> frozenset[str]:
         """What this launch may have made goes by these tokens, and claims by these nonces."""
-        return self._tokens | self._claimant.nonces
+        return self._tokens | self._name_claim.nonces
 
     @property
     def holds_name(self) -> bool:
         """Whether the name was ours at any time of this launch."""
-        return self._claimant.holds
+        return self._name_claim.holds
 
-    def holdings(self, region: str) -> tuple[Holding, ...]:
+    def tagged_resources(self, region: str) -> tuple[TaggedResource, ...]:
         """What is ours in a region, asked once, and the name refused if it is taken there.
 
         Raises:
             NameTaken: the name is in use in the region.
         """
-        if region not in self._holdings:
-            found = self._cloud.holdings(region)
-            refuse_taken(self._cloud, region, owner=self._owner, name=self.name, holdings=found)
-            self._holdings[region] = found
-        return self._holdings[region]
+        if region not in self._tagged_resources:
+            found = self._cloud.tagged_resources(region)
+            refuse_taken(
+                self._cloud, region, owner=self._owner, name=self.name, tagged_resources=found
+            )
+            self._tagged_resources[region] = found
+        return self._tagged_resources[region]
 
-    def launch(self, ground: GroundKeeper, boot_script: str) -> Instance:
+    def launch(self, prerequisites: PrerequisiteMaker, boot_script: str) -> Instance:
         """Walk the candidates until EC2 grants one.
 
         Raises:
@@ -136,7 +138,7 @@ class Launcher:
             if blocked.covers(pool):
                 continue
             try:
-                return self._in_pool(candidate, ground, boot_script)
+                return self._in_pool(candidate, prerequisites, boot_script)
             except SpotkeeperError as refusal:
                 if refusal.aws_code == SPOT_QUOTA_EXCEEDED:
                     raise quota_reached(refusal, candidate.offer.hardware) from refusal
@@ -148,7 +150,7 @@ class Launcher:
         raise all_refused(refusals)
 
     def order(
-        self, candidate: Candidate, ground: Ground, boot_script: str, token: str
+        self, candidate: Candidate, prerequisites: Prerequisites, boot_script: str, token: str
     ) -> LaunchOrder:
         """Everything RunInstances is told for one candidate.
 
@@ -156,7 +158,7 @@ class Launcher:
             BadInput: the disk is smaller than the image, or the user data too large.
         """
         plan, pool = self._plan, candidate.offer.pool
-        subnet = ground.subnet_in(pool.zone.name)
+        subnet = prerequisites.subnet_in(pool.zone.name)
         image = self._cloud.image(
             pool.region, plan.image_for(candidate.offer), candidate.offer.hardware.arch
         )
@@ -165,43 +167,45 @@ class Launcher:
             owner=self._owner,
             launch=token,
             deadline=candidate.deadline,
-            kind=plan.wish.kind,
+            kind=plan.launch_request.kind,
         )
         values = guard_values(candidate.deadline)
         return LaunchOrder(
             pool=pool,
             image=image,
-            kind=plan.wish.kind,
-            on_interruption=plan.wish.behaviour,
+            kind=plan.launch_request.kind,
+            on_interruption=plan.launch_request.behaviour,
             subnet_id=subnet.id,
-            group_ids=ground.group_ids,
-            key_name=ground.key_name,
-            disk_gib=disk_gib(plan.wish, image.root_gib),
-            user_data=compose(boot_script, values, plan.wish.user_script),
+            group_ids=prerequisites.group_ids,
+            key_name=prerequisites.key_name,
+            disk_gib=disk_gib(plan.launch_request, image.root_gib),
+            user_data=compose(boot_script, values, plan.launch_request.user_script),
             token=token,
             tags={
                 **tags,
                 **plan.own_tags,
                 TAG_USER: image.login,
-                TAG_CLAIM: self._claimant.nonce,
-                **plan.wish.tags,
+                TAG_CLAIM: self._name_claim.nonce,
+                **plan.launch_request.tags,
             },
-            max_usd_per_hour=candidate.max_usd_per_hour,
+            max_price_usd_per_hour=candidate.max_price_usd_per_hour,
             valid_until=candidate.valid_until,
         )
 
-    def _in_pool(self, candidate: Candidate, ground: GroundKeeper, boot_script: str) -> Instance:
+    def _in_pool(
+        self, candidate: Candidate, prerequisites: PrerequisiteMaker, boot_script: str
+    ) -> Instance:
         region = candidate.offer.pool.region
-        self.holdings(region)
+        self.tagged_resources(region)
         for _ in range(MAX_STALE_TOKENS):
             token = self._token(candidate.offer.pool)
             try:
-                instance = self._granted(candidate, ground, boot_script, token)
+                instance = self._granted(candidate, prerequisites, boot_script, token)
             except StaleToken as stale:
                 self._conclude(What.REFUSED, region=region, token=token, code=stale.kind)
                 self._tokens -= {token}
                 self._resolve(stale, region, token)
-                self._claimant.renounce()
+                self._name_claim.renounce()
                 self._attempt += 1
                 continue
             except SpotkeeperError as refusal:
@@ -230,7 +234,7 @@ class Launcher:
         )
 
     def _granted(
-        self, candidate: Candidate, ground: GroundKeeper, boot_script: str, token: str
+        self, candidate: Candidate, prerequisites: PrerequisiteMaker, boot_script: str, token: str
     ) -> Instance:
         """Ask until there is an answer; names and token make every repeat the same request."""
         region = candidate.offer.pool.region
@@ -238,7 +242,7 @@ class Launcher:
         remade = False
         for pause in PAUSES:
             try:
-                return self._asked(candidate, ground, boot_script, token)
+                return self._asked(candidate, prerequisites, boot_script, token)
             except Unreachable as lost:
                 self._talk.say(f"{lost.message}; asking again with the same token")
                 self._clock.sleep(pause)
@@ -247,17 +251,17 @@ class Launcher:
                 # What was made a moment ago may be unknown to EC2 for another one.
                 if not remade:
                     remade = True
-                    ground.forget(region)
-                    self._holdings[region] = ()
-                elif ground.brought:
+                    prerequisites.forget(region)
+                    self._tagged_resources[region] = ()
+                elif prerequisites.brought:
                     raise
                 else:
                     self._talk.say(f"{gone.message}; asking again, as it is new")
                     self._clock.sleep(pause)
-        return self._asked(candidate, ground, boot_script, token)
+        return self._asked(candidate, prerequisites, boot_script, token)
 
     def _asked(
-        self, candidate: Candidate, ground: GroundKeeper, boot_script: str, token: str
+        self, candidate: Candidate, prerequisites: PrerequisiteMaker, boot_script: str, token: str
     ) -> Instance:
         """One call, with a name that is ours. When its answer is lost the intent is written again,
         before anything else: the call may have taken effect until then, and EC2's window is
@@ -267,10 +271,10 @@ class Launcher:
         def intend() -> None:
             self._intend(pool, token)
 
-        self._claimant.hold(pool.region, intend)
-        found = ground.ground(pool.region, self._holdings[pool.region])
+        self._name_claim.hold(pool.region, intend)
+        found = prerequisites.prerequisites(pool.region, self._tagged_resources[pool.region])
         order = self.order(candidate, found, boot_script, token)
-        self._claimant.hold(pool.region, intend)  # all that may have taken its time
+        self._name_claim.hold(pool.region, intend)  # all that may have taken its time
         self._tokens |= {token}
         try:
             return self._cloud.run(order)
@@ -286,10 +290,10 @@ class Launcher:
             "pool": str(pool),
             "token": token,
             "attempt": str(self._attempt),
-            "guard": self._plan.wish.guard or "",
-            "claim": self._claimant.nonce,
-            "claim_region": self._claimant.region,
-            "key_file": str(self._plan.wish.key_file or ""),
+            "guard": self._plan.launch_request.guard or "",
+            "claim": self._name_claim.nonce,
+            "claim_region": self._name_claim.region,
+            "key_file": str(self._plan.launch_request.key_file or ""),
             "expects": EXPECTED,
         }
         self._journal.append(self.name, Event(self._clock.now(), What.INTENT, fields))
@@ -309,7 +313,7 @@ class Launcher:
         Raises:
             NameTaken: its machine is alive.
         """
-        for elapsed in looks(self._clock, VISIBILITY_WINDOW):
+        for elapsed in poll(self._clock, VISIBILITY_WINDOW):
             seen = machines(self._cloud, region, self._owner, self.name)
             for machine in seen:
                 if machine.alive:

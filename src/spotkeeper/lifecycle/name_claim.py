@@ -18,10 +18,10 @@ from spotkeeper.errors import (
     SpotkeeperError,
     Unreachable,
 )
-from spotkeeper.lifecycle.ports import Claim, Leftover, Outside, Thing, ThingKind
+from spotkeeper.lifecycle.ports import Claim, Leftover, Ports, ResourceId, ResourceKind
 from spotkeeper.lifecycle.presence import machines, name_taken
 from spotkeeper.lifecycle.token import short_hash
-from spotkeeper.lifecycle.wait import looks
+from spotkeeper.lifecycle.wait import poll
 from spotkeeper.model.journal_entry import (
     VISIBILITY_WINDOW,
     Event,
@@ -59,31 +59,31 @@ def claim_regions(events: Iterable[Event], nonces: Collection[str]) -> tuple[str
     return tuple(dict.fromkeys(event.get("claim_region") for event in found))
 
 
-def surely_released(claim: Claim, outside: Outside) -> bool:
+def surely_released(claim: Claim, ports: Ports) -> bool:
     """Delete a claim and be certain of it; ``False`` where somebody else had deleted it.
 
     EC2 may not know yet what was made a moment ago.
     """
-    for elapsed in looks(outside.clock):
-        if outside.names.release(claim.region, claim.id):
+    for elapsed in poll(ports.clock):
+        if ports.names.release(claim.region, claim.id):
             return True
-        if outside.clock.now() - claim.since >= VISIBILITY_WINDOW:
+        if ports.clock.now() - claim.since >= VISIBILITY_WINDOW:
             break
-        outside.talk.waiting("giving the name back", elapsed)
+        ports.talk.waiting("giving the name back", elapsed)
     return False
 
 
-class Claimant:
+class NameClaim:
     """One launch, and the claim that it holds."""
 
-    def __init__(self, name: str, *, owner: str, outside: Outside) -> None:
+    def __init__(self, name: str, *, owner: str, ports: Ports) -> None:
         self._name = name
         self._owner = owner
-        self._outside = outside
+        self._ports = ports
         self._title = claim_title(owner, name)
         self._claim: Claim | None = None
         self._asked_at: datetime | None = None
-        self.region = outside.names.home()
+        self.region = ports.names.home()
         self.nonce = secrets.token_hex(16)
         #: All nonces of claims that may have been made.
         self.nonces: frozenset[str] = frozenset()
@@ -101,7 +101,7 @@ class Claimant:
         Raises:
             NameTaken: another launch of the name lives, or its machine does.
         """
-        now = self._outside.clock.now()
+        now = self._ports.clock.now()
         if self._asked_at is not None and now - self._asked_at >= LAUNCH_WITHIN:
             self._let_go()
         if self._claim is None or self._asked_at is None:
@@ -115,7 +115,7 @@ class Claimant:
 
     def _let_go(self) -> None:
         if self._claim is not None and self._asked_at is not None:
-            surely_released(self._claim, self._outside)
+            surely_released(self._claim, self._ports)
             self._note(What.RELEASED, self._claim)
         self._asked_at = None
         self._token = secrets.token_hex(16)
@@ -129,7 +129,7 @@ class Claimant:
         except (PermissionDenied, RegionNotEnabled) as closed:
             if self._is_taken or self.region == launch_region:
                 raise
-            self._outside.talk.say(
+            self._ports.talk.say(
                 f"{closed.message}: the name is claimed in {launch_region} instead, where "
                 "computers that launch elsewhere do not look"
             )
@@ -144,11 +144,11 @@ class Claimant:
             return self._asked()
         except NameTaken:
             self._is_taken = True  # whatever is refused from here on, the region is not closed
-            names = self._outside.names
+            names = self._ports.names
             holder = names.holder(self.region, self._title)
             if holder is None or not self._may_replace(holder):
                 raise self._taken(holder) from None
-            surely_released(holder, self._outside)
+            surely_released(holder, self._ports)
         try:
             return self._asked()
         except NameTaken:
@@ -156,10 +156,10 @@ class Claimant:
 
     def _asked(self) -> Claim:
         if self._asked_at is None:
-            self._asked_at = self._outside.clock.now()
+            self._asked_at = self._ports.clock.now()
         self.nonces |= {self.nonce}
         tags = claim_tags(name=self._name, owner=self._owner, nonce=self.nonce)
-        return self._outside.names.claim(self.region, self._title, token=self._token, tags=tags)
+        return self._ports.names.claim(self.region, self._title, token=self._token, tags=tags)
 
     def _may_replace(self, holder: Claim) -> bool:
         """Whether the claim is of an earlier launch of this computer, whose lock we hold, and
@@ -168,18 +168,18 @@ class Claimant:
         Raises:
             NameTaken: its machine is alive, or may be.
         """
-        events = self._outside.journal.read(self._name)
+        events = self._ports.journal.read(self._name)
         before = [event for event in this_life(events) if event.get("claim") not in self.nonces]
         if holder.nonce not in known_nonces(events):
             return False
         for region in regions(before):
             awaited = set(launched_ids(before, region))
-            for machine in machines(self._outside.cloud, region, self._owner, self._name):
+            for machine in machines(self._ports.cloud, region, self._owner, self._name):
                 if machine.alive:
                     raise name_taken(machine)
                 awaited -= {each.id for each in (machine.instance, machine.request) if each}
             born = last_intent_at(before)
-            if awaited and born and self._outside.clock.now() - born < VISIBILITY_WINDOW:
+            if awaited and born and self._ports.clock.now() - born < VISIBILITY_WINDOW:
                 return False
         return True
 
@@ -197,12 +197,12 @@ class Claimant:
         fields = {"claim_id": claim.id}
         if what is What.CLAIMED:
             fields |= {"claim": claim.nonce, "claim_region": claim.region}
-        now = self._outside.clock.now()
-        self._outside.journal.append(self._name, Event(now, what, fields))
+        now = self._ports.clock.now()
+        self._ports.journal.append(self._name, Event(now, what, fields))
 
 
 @dataclass(slots=True)
-class Releasing:
+class ClaimRelease:
     """Ends the claim of a name of which nothing else is left.
 
     ``only`` limits it to the claims with these nonces; ``met`` are those of machines that were
@@ -211,28 +211,30 @@ class Releasing:
 
     name: str
     owner: str
-    outside: Outside
+    ports: Ports
     only: frozenset[str] | None = None
     met: Collection[str] = ()
-    ended: list[Thing] = field(default_factory=list)
+    ended: list[ResourceId] = field(default_factory=list)
     left: list[Leftover] = field(default_factory=list)
 
     def release(self, in_regions: Sequence[str]) -> None:
         """Release it wherever it may be; what cannot be ended is in ``left``."""
-        events = self.outside.journal.read(self.name)
+        events = self.ports.journal.read(self.name)
         known = known_nonces(events)
         ours = known if self.only is None else known & self.only
         journalled = claim_regions(this_life(events), ours)
-        elsewhere = (self.outside.names.home(), *in_regions) if self.only is None else ()
+        elsewhere = (self.ports.names.home(), *in_regions) if self.only is None else ()
         for region in dict.fromkeys((*journalled, *elsewhere)):
             try:
                 self._release_in(region, events, ours)
             except SpotkeeperError as refusal:
                 if region in journalled:
-                    thing = Thing(ThingKind.TEMPLATE, claim_title(self.owner, self.name), region)
-                    self.left.append(Leftover(thing, refusal.message))
+                    resource_id = ResourceId(
+                        ResourceKind.TEMPLATE, claim_title(self.owner, self.name), region
+                    )
+                    self.left.append(Leftover(resource_id, refusal.message))
                 else:
-                    self.outside.talk.say(
+                    self.ports.talk.say(
                         f"whether another computer claimed {self.name} cannot be seen in "
                         f"{region}: {refusal.message}"
                     )
@@ -241,25 +243,25 @@ class Releasing:
         claim = _last_claim(events, region)
         if claim is not None and claim.nonce in ours and self._ended(claim):
             return
-        holder = self.outside.names.holder(region, claim_title(self.owner, self.name))
+        holder = self.ports.names.holder(region, claim_title(self.owner, self.name))
         if holder is None:
             return
         if holder.nonce in ours or (self.only is None and self._is_over(holder)):
             self._ended(holder)
         elif self.only is None:
-            self.left.append(Leftover(holder.thing, self._told(holder)))
+            self.left.append(Leftover(holder.resource_id, self._told(holder)))
 
     def _ended(self, claim: Claim) -> bool:
-        known = surely_released(claim, self.outside)
+        known = surely_released(claim, self.ports)
         if known:
-            self.ended.append(claim.thing)
-        released = Event(self.outside.clock.now(), What.RELEASED, {"claim_id": claim.id})
-        self.outside.journal.append(self.name, released)
+            self.ended.append(claim.resource_id)
+        released = Event(self.ports.clock.now(), What.RELEASED, {"claim_id": claim.id})
+        self.ports.journal.append(self.name, released)
         return known
 
     def _is_over(self, claim: Claim) -> bool:
         """Whether nothing can come of the claim any more that this look did not find."""
-        return claim.nonce in self.met or self.outside.clock.now() - claim.since >= YOUNG
+        return claim.nonce in self.met or self.ports.clock.now() - claim.since >= YOUNG
 
     def _told(self, claim: Claim) -> str:
         return (

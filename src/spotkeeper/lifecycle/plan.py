@@ -4,42 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 from spotkeeper.errors import BadInput, Interrupted, NoOffers, PriceTooLow, SpotkeeperError
 from spotkeeper.lifecycle import guard
-from spotkeeper.lifecycle.guard import DEFAULT_ROLE
+from spotkeeper.lifecycle.launch_request import FOR_EVER, SHORTEST_LIFE, LaunchRequest
 from spotkeeper.lifecycle.ports import OnInterruption
 from spotkeeper.model.disk import USUAL_TYPE, Disk, DiskCost
 from spotkeeper.model.duration import words
 from spotkeeper.model.machine import Kind
-from spotkeeper.model.max_price import MaxPrice
 from spotkeeper.model.money import plain, usd_per_day
-from spotkeeper.model.need import Need
 from spotkeeper.model.offer import Offer, Ranking
-from spotkeeper.model.tags import (
-    MAX_TAG_VALUE_LENGTH,
-    MAX_TAGS,
-    TAG_KEY_PATTERN,
-    TAG_PREFIX,
-    is_name,
-)
-
-#: How long a machine lives unless told otherwise: a forgotten one costs a day at the most.
-DEFAULT_LIFE = timedelta(hours=24)
 
 #: How long after the deadline a box's request, and so its stopped instance, is kept. The request's
 #: ValidUntil cannot be moved later, and EC2 ends a stopped instance whose request expires.
 KEEP_AFTER_DEADLINE = timedelta(days=7)
-
-#: ValidUntil of a box that is to live for ever; EC2's documents disagree on the default.
-FOR_EVER = timedelta(days=3650)
-
-#: A machine needs minutes to start: less than this to its deadline is no life.
-SHORTEST_LIFE = timedelta(minutes=10)
-
-#: gp3 volumes end at 64 TiB.
-MAX_DISK_GIB = 65536
 
 #: Disk of a machine whose user did not say, unless its image needs more.
 DEFAULT_DISK_GIB = 100
@@ -60,51 +38,12 @@ OLD_GPU_FAMILIES = frozenset({"g2", "g3", "g3s", "p2", "p3", "p3dn"})
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What ``spot up`` was asked for, beyond the need for hardware.
-
-    ``lasting`` is the time to the deadline, ``None`` for never; a budget brings the deadline
-    forward. ``guard`` is what enforces it besides the machine's own timer, in the name of
-    ``guard_role``, a role's name or ARN. ``public_key`` is one line of
-    OpenSSH, read from ``key_file`` where that is named; ``key_name`` is a key that EC2 knows
-    already. ``group_ids`` replaces the group that would be made.
-    """
-
-    name: str
-    need: Need
-    kind: Kind = Kind.BOX
-    on_interruption: OnInterruption | None = None
-    max_price: MaxPrice | None = None
-    lasting: timedelta | None = DEFAULT_LIFE
-    image: str | None = None
-    disk_gib: int | None = None
-    user_script: bytes | None = None
-    tags: Mapping[str, str] = field(default_factory=dict)
-    key_file: Path | None = None
-    public_key: str = ""
-    key_name: str = ""
-    subnet_id: str | None = None
-    group_ids: tuple[str, ...] = ()
-    open_to_world: bool = False
-    guard: str | None = None
-    guard_role: str = DEFAULT_ROLE
-    budget_usd: Decimal | None = None
-
-    @property
-    def behaviour(self) -> OnInterruption:
-        """What EC2 does with the machine when it takes the capacity back."""
-        if self.on_interruption is not None:
-            return self.on_interruption
-        return OnInterruption.STOP if self.kind is Kind.BOX else OnInterruption.TERMINATE
-
-
-@dataclass(frozen=True, slots=True)
 class Candidate:
     """A pool to try, with the maximum price to send (``None``: EC2's default, On-Demand), and
     until when the machine and its request live there."""
 
     offer: Offer
-    max_usd_per_hour: Decimal | None = None
+    max_price_usd_per_hour: Decimal | None = None
     deadline: datetime | None = None
     valid_until: datetime | None = None
 
@@ -117,7 +56,7 @@ class Plan:
     ``disk`` is that of the pool that is tried first, ``usd_per_gib_month`` the prices there.
     """
 
-    wish: Wish
+    launch_request: LaunchRequest
     candidates: tuple[Candidate, ...]
     not_after: datetime | None = None
     made_at: datetime | None = None
@@ -153,11 +92,11 @@ class Plan:
     @property
     def own_tags(self) -> Mapping[str, str]:
         """What a computer that knows nothing of the plan must know of guard and budget."""
-        wish, tags = self.wish, dict[str, str]()
-        if wish.guard:
-            tags |= guard.guard_tags(wish.guard_role)
-        if wish.budget_usd is not None:
-            tags |= guard.budget_tags(wish.budget_usd, self.not_after)
+        launch_request, tags = self.launch_request, dict[str, str]()
+        if launch_request.guard:
+            tags |= guard.guard_tags(launch_request.guard_role)
+        if launch_request.budget_usd is not None:
+            tags |= guard.budget_tags(launch_request.budget_usd, self.not_after)
         return tags
 
     @property
@@ -172,43 +111,13 @@ class Plan:
 
     def image_for(self, offer: Offer) -> str:
         """The image for one offer."""
-        if self.wish.image:
-            return self.wish.image
+        if self.launch_request.image:
+            return self.launch_request.image
         gpus = offer.hardware.gpus
         return DEEP_LEARNING if gpus and gpus.manufacturer == "NVIDIA" else UBUNTU
 
 
-def check(wish: Wish) -> None:
-    """Refuse what can be known to be wrong before anything is asked.
-
-    Raises:
-        BadInput: with the field and what it may be.
-    """
-    if not is_name(wish.name):
-        raise BadInput(
-            f"{wish.name!r} cannot be a machine's name",
-            next_step="Use 1 to 39 lower-case letters, digits and hyphens, not a hyphen first.",
-        )
-    if wish.disk_gib is not None and not 1 <= wish.disk_gib <= MAX_DISK_GIB:
-        raise BadInput(
-            f"A disk of {wish.disk_gib} GB is not possible",
-            next_step=f"Use --disk with 1 to {MAX_DISK_GIB} GB.",
-        )
-    if wish.lasting is not None and wish.lasting > FOR_EVER:
-        raise BadInput(
-            f"A deadline in {wish.lasting.days} days is too far away",
-            next_step="Use --for with up to 3650d, or `none` for no deadline.",
-        )
-    if wish.guard and wish.lasting is None and wish.budget_usd is None:
-        raise BadInput(
-            f"--guard {wish.guard} ends the machine at its deadline, and --for none gives it none",
-            next_step="Use --for with a time such as 8h, or leave --guard out.",
-        )
-    _check_behaviour(wish)
-    _check_tags(wish.tags)
-
-
-def make_plan(wish: Wish, ranking: Ranking, *, now: datetime) -> Plan:
+def make_plan(launch_request: LaunchRequest, ranking: Ranking, *, now: datetime) -> Plan:
     """Decide which pools are tried, and until when the machine lives.
 
     Raises:
@@ -224,49 +133,51 @@ def make_plan(wish: Wish, ranking: Ranking, *, now: datetime) -> Plan:
         )
     if not ranking.offers:
         raise no_offers(ranking)
-    offers = _able(wish, ranking.offers)
+    offers = _able(launch_request, ranking.offers)
     candidates = tuple(
-        candidate for offer in offers if (candidate := _candidate(wish, offer)) is not None
+        candidate
+        for offer in offers
+        if (candidate := _candidate(launch_request, offer)) is not None
     )
     if not candidates:
-        raise _price_too_low(wish, offers)
+        raise _price_too_low(launch_request, offers)
     now = now.replace(microsecond=0)  # tags and ValidUntil are in whole seconds
-    dated = tuple(_dated(wish, candidate, now) for candidate in candidates)
+    dated = tuple(_dated(launch_request, candidate, now) for candidate in candidates)
     return Plan(
-        wish,
-        _affordable(wish, dated, now)[:MAX_POOLS],
-        not_after=_not_after(wish, now),
+        launch_request,
+        _affordable(launch_request, dated, now)[:MAX_POOLS],
+        not_after=_not_after(launch_request, now),
         made_at=now,
-        disk=Disk(USUAL_TYPE, disk_gib(wish, 0)),
-        warnings=(*ranking.warnings, *_warnings(wish, candidates[0].offer)),
+        disk=Disk(USUAL_TYPE, disk_gib(launch_request, 0)),
+        warnings=(*ranking.warnings, *_warnings(launch_request, candidates[0].offer)),
     )
 
 
-def _not_after(wish: Wish, now: datetime) -> datetime | None:
-    return None if wish.lasting is None else now + wish.lasting
+def _not_after(launch_request: LaunchRequest, now: datetime) -> datetime | None:
+    return None if launch_request.lasting is None else now + launch_request.lasting
 
 
-def _dated(wish: Wish, candidate: Candidate, now: datetime) -> Candidate:
+def _dated(launch_request: LaunchRequest, candidate: Candidate, now: datetime) -> Candidate:
     """The candidate with its deadline: what was typed, or the end of the budget if that is first;
     the pools differ in price."""
-    deadline = _not_after(wish, now)
-    if wish.budget_usd is not None:
+    deadline = _not_after(launch_request, now)
+    if launch_request.budget_usd is not None:
         usd_per_hour = candidate.offer.spot_usd_per_hour
-        spent = guard.budget_deadline(wish.budget_usd, usd_per_hour, now=now)
+        spent = guard.budget_deadline(launch_request.budget_usd, usd_per_hour, now=now)
         deadline = guard.earliest(deadline, spent)
-    if wish.kind is not Kind.BOX:
+    if launch_request.kind is not Kind.BOX:
         return replace(candidate, deadline=deadline)
     valid_until = deadline + KEEP_AFTER_DEADLINE if deadline else now + FOR_EVER
     return replace(candidate, deadline=deadline, valid_until=valid_until)
 
 
 def _affordable(
-    wish: Wish, candidates: tuple[Candidate, ...], now: datetime
+    launch_request: LaunchRequest, candidates: tuple[Candidate, ...], now: datetime
 ) -> tuple[Candidate, ...]:
     """The candidates that the budget pays for long enough to be of use."""
-    if wish.budget_usd is None:
+    if launch_request.budget_usd is None:
         return candidates
-    usd = wish.budget_usd
+    usd = launch_request.budget_usd
     found = tuple(
         each
         for each in candidates
@@ -282,20 +193,21 @@ def _affordable(
     return found
 
 
-def disk_gib(wish: Wish, image_gib: int) -> int:
+def disk_gib(launch_request: LaunchRequest, image_gib: int) -> int:
     """The size of the root volume.
 
     Raises:
         BadInput: the image does not fit on the disk asked for.
     """
-    if wish.disk_gib is None:
+    if launch_request.disk_gib is None:
         return max(DEFAULT_DISK_GIB, image_gib)
-    if wish.disk_gib < image_gib:
+    if launch_request.disk_gib < image_gib:
         raise BadInput(
-            f"The image needs a disk of {image_gib} GB, {wish.disk_gib} GB were asked for",
+            f"The image needs a disk of {image_gib} GB, {launch_request.disk_gib} GB were "
+            "asked for",
             next_step=f"Use --disk {image_gib} or more.",
         )
-    return wish.disk_gib
+    return launch_request.disk_gib
 
 
 def no_offers(ranking: Ranking) -> SpotkeeperError:
@@ -315,43 +227,8 @@ def no_offers(ranking: Ranking) -> SpotkeeperError:
     return NoOffers(told, details={"refused": counts})
 
 
-def _check_behaviour(wish: Wish) -> None:
-    chosen = wish.on_interruption
-    if chosen is None:
-        return
-    if wish.kind is Kind.ONCE and chosen is not OnInterruption.TERMINATE:
-        raise BadInput(
-            f"--once and --on-interruption {chosen} exclude each other: EC2 only ends a one-time "
-            "machine",
-            next_step="Leave --once out to keep the machine across interruptions.",
-        )
-    if wish.kind is Kind.BOX and chosen is OnInterruption.TERMINATE:
-        raise BadInput(
-            "A box cannot end on interruption: EC2 refuses persistent requests that terminate",
-            next_step="Add --once, or use --on-interruption stop.",
-        )
-
-
-def _check_tags(tags: Mapping[str, str]) -> None:
-    reserved = len(TAG_PREFIX) + 2
-    if len(tags) > MAX_TAGS - reserved:
-        raise BadInput(f"{len(tags)} tags are too many", next_step="EC2 allows 50 on a thing.")
-    for key, value in tags.items():
-        if not TAG_KEY_PATTERN.fullmatch(key) or key.lower().startswith(("aws:", TAG_PREFIX)):
-            raise BadInput(
-                f"{key!r} cannot be a tag's key",
-                next_step="Use letters, digits and + - = . _ : @, not starting with aws: or "
-                f"{TAG_PREFIX}",
-            )
-        if len(value) > MAX_TAG_VALUE_LENGTH or not value.isprintable():
-            raise BadInput(
-                f"The value of tag {key!r} is too long or not printable",
-                next_step=f"Use up to {MAX_TAG_VALUE_LENGTH} printable characters.",
-            )
-
-
-def _able(wish: Wish, offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
-    if wish.behaviour is not OnInterruption.HIBERNATE:
+def _able(launch_request: LaunchRequest, offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
+    if launch_request.behaviour is not OnInterruption.HIBERNATE:
         return offers
     able = tuple(offer for offer in offers if offer.hardware.hibernation_supported)
     if not able:
@@ -362,16 +239,16 @@ def _able(wish: Wish, offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
     return able
 
 
-def _candidate(wish: Wish, offer: Offer) -> Candidate | None:
-    if wish.max_price is None:
+def _candidate(launch_request: LaunchRequest, offer: Offer) -> Candidate | None:
+    if launch_request.max_price is None:
         return Candidate(offer)
-    limit = wish.max_price.resolve(offer.spot_usd_per_hour, offer.on_demand_usd_per_hour)
+    limit = launch_request.max_price.resolve(offer.spot_usd_per_hour, offer.on_demand_usd_per_hour)
     return None if limit is None or limit < offer.spot_usd_per_hour else Candidate(offer, limit)
 
 
-def _price_too_low(wish: Wish, offers: tuple[Offer, ...]) -> PriceTooLow:
+def _price_too_low(launch_request: LaunchRequest, offers: tuple[Offer, ...]) -> PriceTooLow:
     cheapest = min(offers, key=lambda offer: offer.spot_usd_per_hour)
-    limit = wish.max_price and wish.max_price.resolve(
+    limit = launch_request.max_price and launch_request.max_price.resolve(
         cheapest.spot_usd_per_hour, cheapest.on_demand_usd_per_hour
     )
     told = f"${plain(limit)}/h" if limit else "from an On-Demand price that is not known"
@@ -382,14 +259,14 @@ def _price_too_low(wish: Wish, offers: tuple[Offer, ...]) -> PriceTooLow:
     )
 
 
-def _warnings(wish: Wish, offer: Offer) -> tuple[str, ...]:
+def _warnings(launch_request: LaunchRequest, offer: Offer) -> tuple[str, ...]:
     told = []
     old = offer.hardware.family in OLD_GPU_FAMILIES
-    if old and wish.image in (None, DEEP_LEARNING):
+    if old and launch_request.image in (None, DEEP_LEARNING):
         told.append(
             f"the Deep Learning image has no driver for {offer.hardware.family}; bring an image "
             "with --image ami-..."
         )
-    if wish.max_price is not None:
+    if launch_request.max_price is not None:
         told.append("a maximum price makes interruptions more frequent (AWS advises against it)")
     return tuple(told)

@@ -125,14 +125,14 @@ class _Statements:
         return (*self.market(), _read("FindScore", SCORE), _read("FindQuota", QUOTA))
 
     def look(self) -> Sequence[Statement]:
-        return (_read("Look", LOOK_PRICED),)
+        return (_read("MachineReader", LOOK_PRICED),)
 
     def show(self) -> Sequence[Statement]:
-        return (_read("Look", LOOK_AT_DISKS),)
+        return (_read("MachineReader", LOOK_AT_DISKS),)
 
     def up(self) -> Sequence[Statement]:
         return (
-            _read("Look", (*MARKET, *LOOK[1:], *LOOK_BEFORE_LAUNCH)),
+            _read("MachineReader", (*MARKET, *LOOK[1:], *LOOK_BEFORE_LAUNCH)),
             *self._launch(),
             {
                 "Sid": "MakeTagged",
@@ -155,12 +155,12 @@ class _Statements:
 
     def down(self) -> Sequence[Statement]:
         reads = (*LOOK_AT_DISKS, "ec2:DescribeLaunchTemplates")
-        return (_read("Look", reads), self._ours("GiveBack", GIVE_BACK), self._release())
+        return (_read("MachineReader", reads), self._ours("Teardown", GIVE_BACK), self._release())
 
     def sweep(self) -> Sequence[Statement]:
         schedules = f"{self._arn_of('scheduler', self._region)}:schedule/spotkeeper/*"
         return (
-            _read("Survey", SURVEY),
+            _read("RegionInventory", SURVEY),
             self._ours("Sweep", SWEEP),
             self._release(),
             _allowed("SweepSchedules", SWEPT_SCHEDULES, schedules),
@@ -172,10 +172,10 @@ class _Statements:
     def start(self) -> Sequence[Statement]:
         reads = (*LOOK_PRICED, "ec2:DescribeInstanceStatus")
         actions = ("ec2:StartInstances", "ec2:CreateTags")
-        return (_read("Look", reads), self._ours("Start", actions))
+        return (_read("MachineReader", reads), self._ours("Start", actions))
 
     def extend(self) -> Sequence[Statement]:
-        return (_read("Look", LOOK_PRICED), self._ours("Move", ("ec2:CreateTags",)))
+        return (_read("MachineReader", LOOK_PRICED), self._ours("Move", ("ec2:CreateTags",)))
 
     def guard(self) -> Sequence[Statement]:
         scheduler = self._arn_of("scheduler", self._region)
@@ -221,7 +221,7 @@ class _Statements:
 
     def doctor(self) -> Sequence[Statement]:
         return (
-            _read("Look", DOCTOR),
+            _read("MachineReader", DOCTOR),
             *self._launch(),  # asked with DryRun
         )
 

@@ -27,7 +27,7 @@ class OnInterruption(StrEnum):
     TERMINATE = "terminate"
 
 
-class ThingKind(StrEnum):
+class ResourceKind(StrEnum):
     """``ResourceType`` of the EC2 model, for what we make."""
 
     REQUEST = "spot-instances-request"
@@ -43,27 +43,30 @@ class ThingKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Thing:
+class ResourceId:
     """Something of ours on AWS, by its id."""
 
     kind: str
     id: str
     region: str
 
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id} in {self.region}"
+
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
     """Something of ours that could not be ended, and why."""
 
-    thing: Thing
+    resource_id: ResourceId
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class TaggedResource:
     """A row of DescribeTags, grouped: a thing of ours with all its tags."""
 
-    thing: Thing
+    resource_id: ResourceId
     tags: Mapping[str, str]
 
 
@@ -104,7 +107,7 @@ class LaunchOrder:
     user_data: str
     token: str
     tags: Mapping[str, str] = field(default_factory=dict)
-    max_usd_per_hour: Decimal | None = None
+    max_price_usd_per_hour: Decimal | None = None
     valid_until: datetime | None = None
 
 
@@ -118,7 +121,7 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
-class Possession:
+class Resource:
     """Something that exists in a region and may be ours, whatever its kind.
 
     ``born``          when it was made; ``None`` where AWS does not say.
@@ -128,7 +131,7 @@ class Possession:
     ``disk``          of a volume: what that is charged by.
     """
 
-    thing: Thing
+    resource_id: ResourceId
     tags: Mapping[str, str]
     born: datetime | None = None
     state: str = ""
@@ -155,20 +158,20 @@ class Possession:
 
 
 @dataclass(frozen=True, slots=True)
-class Foreign:
+class UnmanagedRequest:
     """A Spot request that is not ours, with its instance while that lives."""
 
     request: SpotRequest
-    instance: Possession | None = None
+    instance: Resource | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class RegionInventory:
     """Everything in a region that ``sweep`` may have to do with."""
 
     region: str
-    possessions: tuple[Possession, ...] = ()
-    foreign: tuple[Foreign, ...] = ()
+    resources: tuple[Resource, ...] = ()
+    unmanaged: tuple[UnmanagedRequest, ...] = ()
 
 
 class Cloud(Protocol):
@@ -186,7 +189,7 @@ class Cloud(Protocol):
     def image(self, region: str, image: str, arch: str) -> Image:
         """Resolve an alias (``ubuntu``) or an image id for an architecture."""
 
-    def holdings(self, region: str) -> tuple[Holding, ...]:
+    def tagged_resources(self, region: str) -> tuple[TaggedResource, ...]:
         """Everything in the region that carries a tag of ours, whoever the owner."""
 
     def observe(self, region: str, owner: str, name: str | None = None) -> Observation:
@@ -263,13 +266,13 @@ class Schedules(Protocol):
         """The schedules of ours, whoever the owner, whose names begin so."""
 
 
-class Estate(Protocol):
+class Inventory(Protocol):
     """All kinds of things that exist. Every method may raise a ``SpotkeeperError``."""
 
-    def survey(self, region: str, owner: str) -> Survey:
+    def region_inventory(self, region: str, owner: str) -> RegionInventory:
         """What the owner has in a region, and the Spot requests of others."""
 
-    def end(self, thing: Thing) -> None:
+    def end(self, resource_id: ResourceId) -> None:
         """Cancel, terminate or delete one thing; gone already is fine.
 
         Raises:
@@ -290,12 +293,12 @@ class Claim:
     since: datetime
 
     @property
-    def thing(self) -> Thing:
+    def resource_id(self) -> ResourceId:
         """The claim as something of ours on AWS."""
-        return Thing(ThingKind.TEMPLATE, self.id, self.region)
+        return ResourceId(ResourceKind.TEMPLATE, self.id, self.region)
 
 
-class Names(Protocol):
+class NameClaims(Protocol):
     """Claims of names. Every method may raise a ``SpotkeeperError``."""
 
     def home(self) -> str:
@@ -385,11 +388,11 @@ class Talk(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Outside:
+class Ports:
     """Everything that launching and ending talk to."""
 
     cloud: Cloud
-    names: Names
+    names: NameClaims
     schedules: Schedules
     journal: Journal
     clock: Clock

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from spotkeeper.errors import NotFound, Refused
-from spotkeeper.lifecycle.plan import SHORTEST_LIFE
+from spotkeeper.lifecycle.launch_request import SHORTEST_LIFE
 from spotkeeper.lifecycle.ports import Clock, Cloud
 from spotkeeper.lifecycle.wait import Waiter
 from spotkeeper.model.machine import Instance, InstanceState, Kind, Machine

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from spotkeeper.errors import NoSubnet, Refused
-from spotkeeper.lifecycle.plan import Wish
-from spotkeeper.lifecycle.ports import Cloud, Holding, Subnet, ThingKind
+from spotkeeper.lifecycle.launch_request import LaunchRequest
+from spotkeeper.lifecycle.ports import Cloud, ResourceKind, Subnet, TaggedResource
 from spotkeeper.lifecycle.token import short_hash
 from spotkeeper.model.tags import TAG_KEY, TAG_OWNER, TAG_VPC, shared_tags
 
@@ -13,7 +13,7 @@ EVERYWHERE = "0.0.0.0/0"
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class Prerequisites:
     """Where and with what a machine of a region is launched."""
 
     subnets: Mapping[str, Subnet]
@@ -31,52 +31,58 @@ class Ground:
         return self.subnets[zone_name]
 
 
-class GroundKeeper:
+class PrerequisiteMaker:
     """Makes the ground of a region once, and again when EC2 says it is gone."""
 
-    def __init__(self, cloud: Cloud, *, owner: str, wish: Wish, caller_cidr: str) -> None:
+    def __init__(
+        self, cloud: Cloud, *, owner: str, launch_request: LaunchRequest, caller_cidr: str
+    ) -> None:
         self._cloud = cloud
         self._owner = owner
-        self._wish = wish
-        self._cidr = EVERYWHERE if wish.open_to_world else caller_cidr
-        self._ready: dict[str, Ground] = {}
+        self._launch_request = launch_request
+        self._cidr = EVERYWHERE if launch_request.open_to_world else caller_cidr
+        self._ready: dict[str, Prerequisites] = {}
 
     @property
     def brought(self) -> bool:
         """Whether the user names a part of the ground, which waiting then does not bring."""
-        wish = self._wish
-        return bool(wish.group_ids or wish.key_name or wish.subnet_id)
+        launch_request = self._launch_request
+        return bool(
+            launch_request.group_ids or launch_request.key_name or launch_request.subnet_id
+        )
 
-    def ground(self, region: str, holdings: tuple[Holding, ...]) -> Ground:
-        """The ground of a region; what ``holdings`` shows to exist is not created again.
+    def prerequisites(
+        self, region: str, tagged_resources: tuple[TaggedResource, ...]
+    ) -> Prerequisites:
+        """The ground of a region; what ``tagged_resources`` shows to exist is not created again.
 
         Raises:
             Refused: there is no default VPC, and no subnet was named.
         """
         if region not in self._ready:
-            self._ready[region] = self._prepare(region, holdings)
+            self._ready[region] = self._prepare(region, tagged_resources)
         return self._ready[region]
 
     def forget(self, region: str) -> None:
         """Make the region's ground anew next time."""
         self._ready.pop(region, None)
 
-    def _prepare(self, region: str, holdings: tuple[Holding, ...]) -> Ground:
-        subnets = self._cloud.subnets(region, self._wish.subnet_id)
+    def _prepare(self, region: str, tagged_resources: tuple[TaggedResource, ...]) -> Prerequisites:
+        subnets = self._cloud.subnets(region, self._launch_request.subnet_id)
         if not subnets:
             raise no_default_vpc(region)
-        mine = [holding for holding in holdings if holding.tags.get(TAG_OWNER) == self._owner]
-        return Ground(
+        mine = [tagged for tagged in tagged_resources if tagged.tags.get(TAG_OWNER) == self._owner]
+        return Prerequisites(
             {subnet.zone.name: subnet for subnet in subnets},
-            self._wish.group_ids or (self._group(region, subnets[0].vpc_id, mine),),
-            self._wish.key_name or self._key(region, mine),
+            self._launch_request.group_ids or (self._group(region, subnets[0].vpc_id, mine),),
+            self._launch_request.key_name or self._key(region, mine),
         )
 
-    def _group(self, region: str, vpc_id: str, mine: list[Holding]) -> str:
+    def _group(self, region: str, vpc_id: str, mine: list[TaggedResource]) -> str:
         found = (
-            holding.thing.id
-            for holding in mine
-            if holding.thing.kind == ThingKind.GROUP and holding.tags.get(TAG_VPC) == vpc_id
+            tagged.resource_id.id
+            for tagged in mine
+            if tagged.resource_id.kind == ResourceKind.GROUP and tagged.tags.get(TAG_VPC) == vpc_id
         )
         group_id = next(found, None) or self._cloud.create_group(
             region,
@@ -87,14 +93,14 @@ class GroundKeeper:
         self._cloud.open_ssh(region, group_id, self._cidr)
         return group_id
 
-    def _key(self, region: str, mine: list[Holding]) -> str:
-        name = key_name(self._owner, self._wish.public_key)
-        known = {h.tags.get(TAG_KEY) for h in mine if h.thing.kind == ThingKind.KEY}
+    def _key(self, region: str, mine: list[TaggedResource]) -> str:
+        name = key_name(self._owner, self._launch_request.public_key)
+        known = {h.tags.get(TAG_KEY) for h in mine if h.resource_id.kind == ResourceKind.KEY}
         if name not in known:
             self._cloud.import_key(
                 region,
                 name,
-                public_key=self._wish.public_key,
+                public_key=self._launch_request.public_key,
                 tags={**shared_tags(self._owner), TAG_KEY: name},
             )
         return name

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 
 from spotkeeper.errors import Busy, NameTaken
-from spotkeeper.lifecycle.ports import Cloud, Holding, Journal, ThingKind
+from spotkeeper.lifecycle.ports import Cloud, Journal, ResourceKind, TaggedResource
 from spotkeeper.model.machine import Machine, pair
 from spotkeeper.model.tags import TAG_NAME, TAG_OWNER
 
 #: Kinds of things that cost money.
-BILLED = frozenset({ThingKind.REQUEST, ThingKind.INSTANCE, ThingKind.VOLUME})
+BILLED = frozenset({ResourceKind.REQUEST, ResourceKind.INSTANCE, ResourceKind.VOLUME})
 
 
 def machines(cloud: Cloud, region: str, owner: str, name: str | None = None) -> list[Machine]:
@@ -27,7 +27,7 @@ def is_held(journal: Journal, name: str) -> bool:
 
 
 def refuse_taken(
-    cloud: Cloud, region: str, *, owner: str, name: str, holdings: Iterable[Holding]
+    cloud: Cloud, region: str, *, owner: str, name: str, tagged_resources: Iterable[TaggedResource]
 ) -> None:
     """Refuse a name that still costs something in the region.
 
@@ -38,9 +38,9 @@ def refuse_taken(
     """
     wanted = {TAG_NAME: name, TAG_OWNER: owner}
     matches = [
-        holding
-        for holding in holdings
-        if holding.thing.kind in BILLED and wanted.items() <= holding.tags.items()
+        tagged
+        for tagged in tagged_resources
+        if tagged.resource_id.kind in BILLED and wanted.items() <= tagged.tags.items()
     ]
     if not matches:
         return
@@ -58,9 +58,9 @@ def refuse_taken(
 
 def name_taken(machine: Machine) -> NameTaken:
     """The error for a name in use, with what is there."""
-    thing = machine.instance or machine.request
+    there = machine.instance or machine.request
     return NameTaken(
-        f"There already is a {machine.kind} {machine.name} ({thing.id if thing else ''}): "
+        f"There already is a {machine.kind} {machine.name} ({there.id if there else ''}): "
         f"{machine.instance_type} in {machine.zone_name or machine.region}, {machine.summary()}",
         next_step=f"Use `spot show {machine.name}`, end it with `spot down {machine.name}`, or "
         "pick another name.",

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from spotkeeper.lifecycle.name_claim import known_nonces
 from spotkeeper.lifecycle.ports import Journal
-from spotkeeper.lifecycle.teardown import GiveBack, Outcome
+from spotkeeper.lifecycle.teardown import Outcome, Teardown
 from spotkeeper.model.journal_entry import (
     VISIBILITY_WINDOW,
     Event,
@@ -23,7 +23,7 @@ def due(journal: Journal, now: datetime) -> tuple[str, ...]:
     return tuple(name for name in journal.names() if _is_due(journal.read(name), now))
 
 
-def settle(names: Iterable[str], *, journal: Journal, giveback: GiveBack) -> Outcome:
+def settle(names: Iterable[str], *, journal: Journal, teardown: Teardown) -> Outcome:
     """Look at each name again; whatever of its launches was born late is ended.
 
     Another computer may have launched the name since, so that only what this one began is touched.
@@ -31,7 +31,7 @@ def settle(names: Iterable[str], *, journal: Journal, giveback: GiveBack) -> Out
     outcome = Outcome()
     for name in names:
         events = journal.read(name)
-        outcome.add(giveback.end(name, regions(events), only=begun(events)))
+        outcome.add(teardown.end(name, regions(events), only=begun(events)))
     return outcome
 
 

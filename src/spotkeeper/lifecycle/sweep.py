@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from spotkeeper.lifecycle.guard import parts_of, thing_of
+from spotkeeper.lifecycle.guard import parts_of, resource_id_of
 from spotkeeper.lifecycle.name_claim import YOUNG as CLAIM_YOUNG
 from spotkeeper.lifecycle.name_claim import known_nonces
-from spotkeeper.lifecycle.ports import Foreign, Possession, Thing, ThingKind
+from spotkeeper.lifecycle.ports import Resource, ResourceId, ResourceKind, UnmanagedRequest
 from spotkeeper.model import journal_entry
 from spotkeeper.model.journal_entry import VISIBILITY_WINDOW, Event
 from spotkeeper.model.schedule import Schedule
@@ -37,20 +37,20 @@ MUCH_YOUNGER = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
-class Stranger:
+class ForgottenRequest:
     """A Spot request of somebody else that looks forgotten, and how to end it by hand."""
 
-    thing: Thing
+    resource_id: ResourceId
     born: datetime
     reason: str
     command: str
-    instance: Possession | None = None
+    instance: Resource | None = None
 
 
-def forgotten(foreign: Foreign) -> Stranger | None:
+def forgotten(unmanaged: UnmanagedRequest) -> ForgottenRequest | None:
     """What is to be told of a request of somebody else; ``None`` for one that looks wanted."""
-    request, instance = foreign.request, foreign.instance
-    reason = _looks_forgotten(foreign)
+    request, instance = unmanaged.request, unmanaged.instance
+    reason = _looks_forgotten(unmanaged)
     if not reason:
         return None
     command = (
@@ -60,14 +60,14 @@ def forgotten(foreign: Foreign) -> Stranger | None:
     if instance:
         command += (
             f" && aws ec2 terminate-instances --region {request.region} "
-            f"--instance-ids {instance.thing.id}"
+            f"--instance-ids {instance.resource_id.id}"
         )
-    thing = Thing(ThingKind.REQUEST, request.id, request.region)
-    return Stranger(thing, request.created_at, reason, command, instance)
+    resource_id = ResourceId(ResourceKind.REQUEST, request.id, request.region)
+    return ForgottenRequest(resource_id, request.created_at, reason, command, instance)
 
 
-def _looks_forgotten(foreign: Foreign) -> str:
-    request, instance = foreign.request, foreign.instance
+def _looks_forgotten(unmanaged: UnmanagedRequest) -> str:
+    request, instance = unmanaged.request, unmanaged.instance
     if request.status_code == CANCELLED_AND_RUNNING:
         return "the request is cancelled, its instance still runs" if instance else ""
     if not request.persistent or not request.cancellable:
@@ -83,10 +83,10 @@ def _looks_forgotten(foreign: Foreign) -> str:
 
 
 #: What runs, or may launch what runs.
-MACHINES = frozenset({ThingKind.INSTANCE, ThingKind.REQUEST})
+MACHINES = frozenset({ResourceKind.INSTANCE, ResourceKind.REQUEST})
 
 #: What several machines of an owner share in a region.
-SHARED = frozenset({ThingKind.GROUP, ThingKind.KEY})
+SHARED = frozenset({ResourceKind.GROUP, ResourceKind.KEY})
 
 
 class Verdict(StrEnum):
@@ -100,21 +100,21 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Classification:
     """A thing of ours, what becomes of it and why."""
 
-    possession: Possession
+    resource: Resource
     verdict: Verdict
     reason: str
 
     @property
-    def thing(self) -> Thing:
+    def resource_id(self) -> ResourceId:
         """The thing itself."""
-        return self.possession.thing
+        return self.resource.resource_id
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class Records:
     """What this computer remembers: the journal of every name, and who works on it now."""
 
     journals: Mapping[str, Sequence[Event]] = field(default_factory=dict)
@@ -125,19 +125,19 @@ class Memory:
         return self.journals.get(name, ())
 
 
-def is_ours(possession: Possession, owner: str) -> bool:
+def is_ours(resource: Resource, owner: str) -> bool:
     """Whether a thing carries both our tag and the owner's id; nothing else is ever touched."""
-    return {TAG_MANAGED: "true", TAG_OWNER: owner}.items() <= possession.tags.items()
+    return {TAG_MANAGED: "true", TAG_OWNER: owner}.items() <= resource.tags.items()
 
 
-def is_remembered(possession: Possession, events: Sequence[Event]) -> bool:
+def is_remembered(resource: Resource, events: Sequence[Event]) -> bool:
     """Whether a launch of this computer made it: another one may have come to the same token, but
     to no claim of ours."""
-    known = possession.launch in journal_entry.known_tokens(events)
-    return known and (not possession.claim or possession.claim in known_nonces(events))
+    known = resource.launch in journal_entry.known_tokens(events)
+    return known and (not resource.claim or resource.claim in known_nonces(events))
 
 
-def as_possession(schedule: Schedule, listed: Iterable[Possession]) -> Possession | None:
+def as_resource(schedule: Schedule, listed: Iterable[Resource]) -> Resource | None:
     """A schedule, which has no tags, with the tags of the launch that it guards.
 
     Its name holds the beginning of the launch's token; ``None`` where it is no name of ours.
@@ -150,110 +150,110 @@ def as_possession(schedule: Schedule, listed: Iterable[Possession]) -> Possessio
     for each in listed:
         if each.name == name and each.launch.startswith(beginning):
             tags |= {TAG_LAUNCH: each.launch, TAG_CLAIM: each.claim}
-    return Possession(thing_of(schedule), tags, schedule.created, usd_per_hour=Decimal(0))
+    return Resource(resource_id_of(schedule), tags, schedule.created, usd_per_hour=Decimal(0))
 
 
-def judge(
-    possessions: Iterable[Possession],
-    memory: Memory,
+def classify(
+    resources: Iterable[Resource],
+    records: Records,
     *,
     owner: str,
     now: datetime,
     unseen: frozenset[str] = frozenset(),
-) -> tuple[Judgement, ...]:
+) -> tuple[Classification, ...]:
     """What becomes of everything of the owner, in the order in which it was listed.
 
     ``unseen`` are regions that may have more of it, but did not answer.
     """
-    ours = [each for each in possessions if is_ours(each, owner)]
-    bench = _Bench(ours, memory, now, unseen)
-    return tuple(bench.judgement(each) for each in ours)
+    ours = [each for each in resources if is_ours(each, owner)]
+    classifier = Classifier(ours, records, now, unseen)
+    return tuple(classifier.classification(each) for each in ours)
 
 
-class _Bench:
+class Classifier:
     """Judges one thing in the light of all the others."""
 
     def __init__(
-        self, ours: Sequence[Possession], memory: Memory, now: datetime, unseen: frozenset[str]
+        self, ours: Sequence[Resource], records: Records, now: datetime, unseen: frozenset[str]
     ) -> None:
         self._ours = ours
-        self._memory = memory
+        self._records = records
         self._now = now
         self._unseen = unseen
-        self._by_id = {each.thing.id: each for each in ours}
-        self._by_launch: dict[tuple[str, str], list[Possession]] = {}
+        self._by_id = {each.resource_id.id: each for each in ours}
+        self._by_launch: dict[tuple[str, str], list[Resource]] = {}
         for each in ours:
             self._by_launch.setdefault((each.launch, each.claim), []).append(each)
         self._launches = {
-            each.thing: self._of_launch(each) for each in ours if not _follows_others(each)
+            each.resource_id: self._of_launch(each) for each in ours if not _follows_others(each)
         }
 
-    def judgement(self, possession: Possession) -> Judgement:
+    def classification(self, resource: Resource) -> Classification:
         """What becomes of a thing, and why."""
-        if possession.thing.kind in SHARED:
-            verdict, reason = self._of_shared(possession)
-        elif _is_claim(possession):
-            verdict, reason = self._of_claim(possession)
+        if resource.resource_id.kind in SHARED:
+            verdict, reason = self._of_shared(resource)
+        elif _is_claim(resource):
+            verdict, reason = self._of_claim(resource)
         else:
-            verdict, reason = self._of_part(possession)
-        return Judgement(possession, verdict, reason)
+            verdict, reason = self._of_part(resource)
+        return Classification(resource, verdict, reason)
 
-    def _of_part(self, possession: Possession) -> tuple[Verdict, str]:
+    def _of_part(self, resource: Resource) -> tuple[Verdict, str]:
         """A disk on a machine that stays, stays with it, whoever made it."""
-        verdict, reason = self._launches[possession.thing]
-        holder = self._by_id.get(possession.holder)
+        verdict, reason = self._launches[resource.resource_id]
+        holder = self._by_id.get(resource.holder)
         if verdict is not Verdict.UNWANTED or holder is None or _follows_others(holder):
             return verdict, reason
-        held, why = self._launches[holder.thing]
+        held, why = self._launches[holder.resource_id]
         if held is Verdict.UNWANTED:
             return verdict, reason
-        return held, f"attached to {holder.thing.id}: {why}"
+        return held, f"attached to {holder.resource_id.id}: {why}"
 
-    def _of_launch(self, possession: Possession) -> tuple[Verdict, str]:
-        name = possession.name
-        events = self._memory.of(name)
-        if name in self._memory.held:
+    def _of_launch(self, resource: Resource) -> tuple[Verdict, str]:
+        name = resource.name
+        events = self._records.of(name)
+        if name in self._records.held:
             return Verdict.SPARED, f"another spot command is working on {name}"
-        if is_remembered(possession, events):
-            return self._of_known(possession, events)
-        born = self._birth(possession)
+        if is_remembered(resource, events):
+            return self._of_known(resource, events)
+        born = self._birth(resource)
         if self._is_young(born):
             return Verdict.YOUNG, f"made a moment ago, not by this computer; {_again(born)}"
-        passed = self._passed(possession)
+        passed = self._passed(resource)
         if journal_entry.is_damaged(events) and not passed:
             told = f"the journal of {name} cannot be read; if unwanted, run `spot down {name}`"
             return Verdict.UNREAD, told
         return Verdict.UNWANTED, passed or "launched elsewhere, or forgotten here"
 
-    def _of_known(self, possession: Possession, events: Sequence[Event]) -> tuple[Verdict, str]:
+    def _of_known(self, resource: Resource, events: Sequence[Event]) -> tuple[Verdict, str]:
         """A thing of a launch that the journal tells of."""
-        launch = possession.launch
+        launch = resource.launch
         if launch in journal_entry.ready_tokens(events):
-            if not self._lives(possession) and not self._is_young(
+            if not self._lives(resource) and not self._is_young(
                 journal_entry.last_intent_at(events)
             ):
                 return Verdict.UNWANTED, "its machine is gone"
-            passed = self._passed(possession)
+            passed = self._passed(resource)
             if passed:
                 return Verdict.UNWANTED, passed
-            deadline = self._deadline(possession)
+            deadline = self._deadline(resource)
             until = f"until {deadline:%Y-%m-%d %H:%M} UTC" if deadline else "without a deadline"
-            return Verdict.KEPT, f"{possession.name} is yours {until}"
+            return Verdict.KEPT, f"{resource.name} is yours {until}"
         if launch in journal_entry.given_back(events):
             return Verdict.UNWANTED, "it was given back already"
         return Verdict.UNWANTED, "its launch never finished"
 
-    def _of_claim(self, possession: Possession) -> tuple[Verdict, str]:
+    def _of_claim(self, resource: Resource) -> tuple[Verdict, str]:
         """The claim of a name lives as long as anything else of the name."""
-        name = possession.name
-        if name in self._memory.held:
+        name = resource.name
+        if name in self._records.held:
             return Verdict.SPARED, f"another spot command is working on {name}"
         verdict = self._best(each for each in self._ours if each.name == name)
         if verdict is not None:
             return verdict, f"it holds the name {name}"
-        events = self._memory.of(name)
-        begun, limit = possession.born, CLAIM_YOUNG
-        if possession.claim in known_nonces(events):
+        events = self._records.of(name)
+        begun, limit = resource.born, CLAIM_YOUNG
+        if resource.claim in known_nonces(events):
             ready = journal_entry.ready_tokens(events)
             begun, limit = (
                 journal_entry.last_intent_at(events) if ready else None,
@@ -261,71 +261,75 @@ class _Bench:
             )
         if self._is_young(begun, limit):
             return Verdict.YOUNG, f"a launch of {name} may use it; {_again(begun, limit)}"
-        hidden = self._may_hide(possession)
+        hidden = self._may_hide(resource)
         if hidden:
             return Verdict.UNREAD, f"{name} may be in {', '.join(hidden)}, which did not answer"
         return Verdict.UNWANTED, "no machine needs it"
 
-    def _may_hide(self, claim: Possession) -> list[str]:
+    def _may_hide(self, claim: Resource) -> list[str]:
         """Regions without an answer that may have the machine of a claim, unless it is listed: of
         one that is not this computer's nobody knows where it was launched."""
         mine = (each for each in self._ours if each.claim == claim.claim)
-        if any(each.thing.kind in MACHINES for each in mine):
+        if any(each.resource_id.kind in MACHINES for each in mine):
             return []
-        events = self._memory.of(claim.name)
+        events = self._records.of(claim.name)
         if claim.claim in known_nonces(events) and not journal_entry.is_damaged(events):
             return sorted(self._unseen.intersection(journal_entry.regions(events)))
         return sorted(self._unseen)
 
-    def _of_shared(self, possession: Possession) -> tuple[Verdict, str]:
+    def _of_shared(self, resource: Resource) -> tuple[Verdict, str]:
         """A group or a key goes with the last machine of its region."""
-        region = possession.thing.region
-        here = (each for each in self._ours if each.thing.region == region)
-        verdict = self._best(each for each in here if each.thing.kind in MACHINES)
+        region = resource.resource_id.region
+        here = (each for each in self._ours if each.resource_id.region == region)
+        verdict = self._best(each for each in here if each.resource_id.kind in MACHINES)
         if verdict is not None:
             return verdict, f"a machine in {region} uses it"
         if any(
-            region in journal_entry.regions(self._memory.of(name)) for name in self._memory.held
+            region in journal_entry.regions(self._records.of(name)) for name in self._records.held
         ):
             return Verdict.SPARED, f"another spot command is working in {region}"
         claims = [each for each in self._ours if _is_claim(each)]
         if any(self._of_claim(each)[0] is Verdict.YOUNG for each in claims):
             return Verdict.YOUNG, "a launch may be about to use it"
-        if self._is_young(possession.born):
-            return Verdict.YOUNG, f"made a moment ago; {_again(possession.born)}"
+        if self._is_young(resource.born):
+            return Verdict.YOUNG, f"made a moment ago; {_again(resource.born)}"
         return Verdict.UNWANTED, "no machine needs it"
 
-    def _best(self, some: Iterable[Possession]) -> Verdict | None:
+    def _best(self, some: Iterable[Resource]) -> Verdict | None:
         """The strongest reason among some things to leave what hangs on them alone."""
-        found = {self._launches[each.thing][0] for each in some if each.thing in self._launches}
+        found = {
+            self._launches[each.resource_id][0]
+            for each in some
+            if each.resource_id in self._launches
+        }
         return next((each for each in Verdict if each in found - {Verdict.UNWANTED}), None)
 
-    def _kin(self, possession: Possession) -> list[Possession]:
+    def _kin(self, resource: Resource) -> list[Resource]:
         """All of the same launch, which is itself among them."""
-        launch = possession.launch, possession.claim
-        return self._by_launch[launch] if possession.launch else [possession]
+        launch = resource.launch, resource.claim
+        return self._by_launch[launch] if resource.launch else [resource]
 
-    def _lives(self, possession: Possession) -> bool:
-        return any(each.thing.kind in MACHINES for each in self._kin(possession))
+    def _lives(self, resource: Resource) -> bool:
+        return any(each.resource_id.kind in MACHINES for each in self._kin(resource))
 
-    def _deadline(self, possession: Possession) -> datetime | None:
+    def _deadline(self, resource: Resource) -> datetime | None:
         """The machine's own, which is moved first; else the thing's."""
-        kin = self._kin(possession)
-        kinds = (ThingKind.INSTANCE, ThingKind.REQUEST)
+        kin = self._kin(resource)
+        kinds = (ResourceKind.INSTANCE, ResourceKind.REQUEST)
         told = next(
-            (each for kind in kinds for each in kin if each.thing.kind == kind), possession
+            (each for kind in kinds for each in kin if each.resource_id.kind == kind), resource
         )
         return parse_tag_time(told.tags.get(TAG_DEADLINE))
 
-    def _passed(self, possession: Possession) -> str:
-        deadline = self._deadline(possession)
+    def _passed(self, resource: Resource) -> str:
+        deadline = self._deadline(resource)
         if deadline is None or deadline > self._now:
             return ""
         return f"its deadline passed {deadline:%Y-%m-%d %H:%M} UTC"
 
-    def _birth(self, possession: Possession) -> datetime | None:
+    def _birth(self, resource: Resource) -> datetime | None:
         """When its launch made its first thing: EC2 may have relaunched the instance since."""
-        return min((each.born for each in self._kin(possession) if each.born), default=None)
+        return min((each.born for each in self._kin(resource) if each.born), default=None)
 
     def _is_young(self, born: datetime | None, limit: timedelta = VISIBILITY_WINDOW) -> bool:
         return born is not None and self._now - born < limit
@@ -335,10 +339,10 @@ def _again(born: datetime | None, limit: timedelta = VISIBILITY_WINDOW) -> str:
     return f"look again after {born + limit:%H:%M:%S} UTC" if born else "look again"
 
 
-def _is_claim(possession: Possession) -> bool:
-    return possession.thing.kind == ThingKind.TEMPLATE and TAG_CLAIM in possession.tags
+def _is_claim(resource: Resource) -> bool:
+    return resource.resource_id.kind == ResourceKind.TEMPLATE and TAG_CLAIM in resource.tags
 
 
-def _follows_others(possession: Possession) -> bool:
+def _follows_others(resource: Resource) -> bool:
     """Whether it has no launch of its own to be judged by."""
-    return possession.thing.kind in SHARED or _is_claim(possession)
+    return resource.resource_id.kind in SHARED or _is_claim(resource)

@@ -11,10 +11,10 @@ from datetime import datetime
 from spotkeeper.errors import LeftBehind, Scope, SpotkeeperError
 from spotkeeper.lifecycle.guard import armed_launches, is_guarded
 from spotkeeper.lifecycle.guard_schedules import remove
-from spotkeeper.lifecycle.name_claim import Releasing
-from spotkeeper.lifecycle.ports import Leftover, Observation, Outside, Thing, ThingKind
+from spotkeeper.lifecycle.name_claim import ClaimRelease
+from spotkeeper.lifecycle.ports import Leftover, Observation, Ports, ResourceId, ResourceKind
 from spotkeeper.lifecycle.target import Target
-from spotkeeper.lifecycle.wait import looks
+from spotkeeper.lifecycle.wait import poll
 from spotkeeper.model.journal_entry import (
     VISIBILITY_WINDOW,
     Event,
@@ -45,7 +45,7 @@ class Actions:
     cancel: tuple[str, ...] = ()
     terminate: tuple[str, ...] = ()
     delete_volumes: tuple[str, ...] = ()
-    wait_for: tuple[Thing, ...] = ()
+    wait_for: tuple[ResourceId, ...] = ()
     unpaired: tuple[Instance, ...] = ()
 
     @property
@@ -79,9 +79,9 @@ def next_actions(seen: Observation, volumes: Iterable[Volume]) -> Actions:
         terminate=(*(instance.id for instance in alive), *sorted(unlisted)),
         delete_volumes=tuple(volume.id for volume in present if volume.state == "available"),
         wait_for=(
-            *(Thing(ThingKind.INSTANCE, instance.id, seen.region) for instance in leaving),
+            *(ResourceId(ResourceKind.INSTANCE, instance.id, seen.region) for instance in leaving),
             *(
-                Thing(ThingKind.VOLUME, volume.id, seen.region)
+                ResourceId(ResourceKind.VOLUME, volume.id, seen.region)
                 for volume in present
                 if volume.state != "available"
             ),
@@ -94,25 +94,25 @@ def next_actions(seen: Observation, volumes: Iterable[Volume]) -> Actions:
 class Outcome:
     """What was ended, and what is left and why."""
 
-    ended: list[Thing] = field(default_factory=list)
+    ended: list[ResourceId] = field(default_factory=list)
     left: list[Leftover] = field(default_factory=list)
 
     def add(self, other: "Outcome") -> None:
         """Take in the outcome of another name or region."""
-        self.ended += [thing for thing in other.ended if thing not in self.ended]
+        self.ended += [resource_id for resource_id in other.ended if resource_id not in self.ended]
         self.left += [leftover for leftover in other.left if leftover not in self.left]
 
 
-class GiveBack:
+class Teardown:
     """Ends machines of one owner and proves that they are gone."""
 
-    def __init__(self, owner: str, outside: Outside) -> None:
+    def __init__(self, owner: str, ports: Ports) -> None:
         self._owner = owner
-        self._outside = outside
-        self._cloud = outside.cloud
-        self._journal = outside.journal
-        self._clock = outside.clock
-        self._talk = outside.talk
+        self._ports = ports
+        self._cloud = ports.cloud
+        self._journal = ports.journal
+        self._clock = ports.clock
+        self._talk = ports.talk
 
     def end(
         self,
@@ -157,7 +157,7 @@ class GiveBack:
                 continue
             try:
                 outcome.ended += remove(
-                    self._outside.schedules,
+                    self._ports.schedules,
                     target.name,
                     region,
                     owner=self._owner,
@@ -165,8 +165,8 @@ class GiveBack:
                     only=target.only,
                 )
             except SpotkeeperError as refusal:
-                thing = Thing(ThingKind.SCHEDULE, f"{target.name}-*", region)
-                outcome.left.append(Leftover(thing, refusal.message))
+                resource_id = ResourceId(ResourceKind.SCHEDULE, f"{target.name}-*", region)
+                outcome.left.append(Leftover(resource_id, refusal.message))
         return outcome
 
     def _begin(self, target: Target) -> None:
@@ -178,7 +178,7 @@ class GiveBack:
             self._journal.append(target.name, Event(self._clock.now(), What.ENDING, fields))
 
     def _release(self, target: Target, in_regions: Sequence[str]) -> Outcome:
-        releasing = Releasing(target.name, self._owner, self._outside, target.spent, target.met)
+        releasing = ClaimRelease(target.name, self._owner, self._ports, target.spent, target.met)
         releasing.release(in_regions)
         return Outcome(releasing.ended, releasing.left)
 
@@ -186,7 +186,7 @@ class GiveBack:
         """End the group and keys of the owner in a region, unless a machine still needs them."""
         outcome = Outcome()
         held: SpotkeeperError | None = None
-        for elapsed in looks(self._clock):
+        for elapsed in poll(self._clock):
             try:
                 self._end_shared_once(region, outcome, ending="")
             except SpotkeeperError as refusal:
@@ -204,7 +204,7 @@ class GiveBack:
         settled = self._window_over(target.born)
         empty_looks = 0
         problem, told = "EC2 still lists it", f"ending {target.name} in {region}"
-        for elapsed in looks(self._clock):
+        for elapsed in poll(self._clock):
             try:
                 actions = self._look(region, target, awaited)
                 if actions.none:
@@ -244,15 +244,15 @@ class GiveBack:
     def _act(self, region: str, actions: Actions, outcome: Outcome) -> None:
         unknown = self._cloud.cancel(region, actions.cancel) if actions.cancel else frozenset()
         cancelled = [request_id for request_id in actions.cancel if request_id not in unknown]
-        outcome.ended += self._new(outcome, ThingKind.REQUEST, cancelled, region)
+        outcome.ended += self._new(outcome, ResourceKind.REQUEST, cancelled, region)
         early = {each.id for each in actions.unpaired if self._too_early(each, unknown)}
         ready = [instance_id for instance_id in actions.terminate if instance_id not in early]
         if ready:
             self._cloud.terminate(region, ready)
-            outcome.ended += self._new(outcome, ThingKind.INSTANCE, ready, region)
+            outcome.ended += self._new(outcome, ResourceKind.INSTANCE, ready, region)
         for volume_id in actions.delete_volumes:
             self._cloud.delete_volume(region, volume_id)
-            outcome.ended += self._new(outcome, ThingKind.VOLUME, (volume_id,), region)
+            outcome.ended += self._new(outcome, ResourceKind.VOLUME, (volume_id,), region)
 
     def _too_early(self, instance: Instance, unknown: Collection[str]) -> bool:
         """Whether the instance's request is younger than what EC2 knows, and so not cancelled:
@@ -268,48 +268,52 @@ class GiveBack:
             if actions.none:  # one empty look proves nothing
                 actions = self._look(region, target, awaited)
         except SpotkeeperError:
-            outcome.left.append(Leftover(Thing("everything", target.name, region), problem))
+            outcome.left.append(Leftover(ResourceId("everything", target.name, region), problem))
             return outcome
         if actions.none and awaited and not self._window_over(target.born):
-            unseen = (Thing(_kind_of(id_), id_, region) for id_ in sorted(awaited))
-            outcome.left += [Leftover(thing, problem) for thing in unseen]
+            unseen = (ResourceId(_kind_of(id_), id_, region) for id_ in sorted(awaited))
+            outcome.left += [Leftover(resource_id, problem) for resource_id in unseen]
             return outcome
         if actions.none:
             return self._shared_left(region, problem, outcome)
-        things = (
-            *(Thing(ThingKind.REQUEST, id_, region) for id_ in actions.cancel),
-            *(Thing(ThingKind.INSTANCE, id_, region) for id_ in actions.terminate),
-            *(Thing(ThingKind.VOLUME, id_, region) for id_ in actions.delete_volumes),
+        resource_ids = (
+            *(ResourceId(ResourceKind.REQUEST, id_, region) for id_ in actions.cancel),
+            *(ResourceId(ResourceKind.INSTANCE, id_, region) for id_ in actions.terminate),
+            *(ResourceId(ResourceKind.VOLUME, id_, region) for id_ in actions.delete_volumes),
             *actions.wait_for,
         )
-        outcome.ended = [thing for thing in outcome.ended if thing not in things]
-        outcome.left += [Leftover(thing, problem) for thing in things]
+        outcome.ended = [
+            resource_id for resource_id in outcome.ended if resource_id not in resource_ids
+        ]
+        outcome.left += [Leftover(resource_id, problem) for resource_id in resource_ids]
         return outcome
 
     def _shared_left(self, region: str, problem: str, outcome: Outcome) -> Outcome:
         try:
-            things = self._shared(region)
+            resource_ids = self._shared(region)
         except SpotkeeperError:
-            things = [Thing(ThingKind.GROUP, "spotkeeper's own", region)]
-        outcome.left += [Leftover(thing, problem) for thing in things]
+            resource_ids = [ResourceId(ResourceKind.GROUP, "spotkeeper's own", region)]
+        outcome.left += [Leftover(resource_id, problem) for resource_id in resource_ids]
         return outcome
 
     def _end_shared_once(self, region: str, outcome: Outcome, *, ending: str) -> None:
         """Raises ``InUse`` where something still holds the group: look for it again."""
         if self._needed(region, ending):
             return
-        for thing in self._shared(region):
-            if thing.kind == ThingKind.KEY:
-                self._cloud.delete_key(region, thing.id)
+        for resource_id in self._shared(region):
+            if resource_id.kind == ResourceKind.KEY:
+                self._cloud.delete_key(region, resource_id.id)
             else:
-                self._cloud.delete_group(region, thing.id)
-            outcome.ended.append(thing)
+                self._cloud.delete_group(region, resource_id.id)
+            outcome.ended.append(resource_id)
 
-    def _shared(self, region: str) -> list[Thing]:
+    def _shared(self, region: str) -> list[ResourceId]:
         """The owner's groups and keys in a region."""
-        shared = (ThingKind.GROUP, ThingKind.KEY)
-        mine = (h for h in self._cloud.holdings(region) if h.tags.get(TAG_OWNER) == self._owner)
-        return [holding.thing for holding in mine if holding.thing.kind in shared]
+        shared = (ResourceKind.GROUP, ResourceKind.KEY)
+        mine = (
+            h for h in self._cloud.tagged_resources(region) if h.tags.get(TAG_OWNER) == self._owner
+        )
+        return [tagged.resource_id for tagged in mine if tagged.resource_id.kind in shared]
 
     def _needed(self, region: str, ending: str) -> bool:
         seen = self._cloud.observe(region, self._owner)
@@ -328,20 +332,19 @@ class GiveBack:
         return born is None or self._clock.now() - born >= VISIBILITY_WINDOW
 
     @staticmethod
-    def _new(outcome: Outcome, kind: ThingKind, ids: Iterable[str], region: str) -> list[Thing]:
-        things = (Thing(kind, id_, region) for id_ in ids)
-        return [thing for thing in things if thing not in outcome.ended]
+    def _new(
+        outcome: Outcome, kind: ResourceKind, ids: Iterable[str], region: str
+    ) -> list[ResourceId]:
+        resource_ids = (ResourceId(kind, id_, region) for id_ in ids)
+        return [resource_id for resource_id in resource_ids if resource_id not in outcome.ended]
 
 
-def _kind_of(launched_id: str) -> ThingKind:
+def _kind_of(launched_id: str) -> ResourceKind:
     """What EC2's id of something that a launch was answered with stands for."""
-    return ThingKind.REQUEST if launched_id.startswith("sir-") else ThingKind.INSTANCE
+    return ResourceKind.REQUEST if launched_id.startswith("sir-") else ResourceKind.INSTANCE
 
 
 def left_behind(outcome: Outcome, told: str = "") -> LeftBehind:
     """The error for what could not be ended, each thing with its region and reason."""
-    names = "; ".join(
-        f"{each.thing.kind} {each.thing.id} in {each.thing.region}: {each.reason}"
-        for each in outcome.left
-    )
-    return LeftBehind(f"{told}Left behind: {names}", region=outcome.left[0].thing.region)
+    names = "; ".join(f"{each.resource_id}: {each.reason}" for each in outcome.left)
+    return LeftBehind(f"{told}Left behind: {names}", region=outcome.left[0].resource_id.region)

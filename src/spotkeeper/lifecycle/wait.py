@@ -15,7 +15,7 @@ FIRST_PAUSE = timedelta(seconds=0.5)
 LONGEST_PAUSE = timedelta(seconds=5)
 
 
-def looks(clock: Clock, patience: timedelta = PATIENCE) -> Iterator[timedelta]:
+def poll(clock: Clock, patience: timedelta = PATIENCE) -> Iterator[timedelta]:
     """The time elapsed at each look: at once, then ever more seldom, until patience ends."""
     began = clock.now()
     pause = FIRST_PAUSE
@@ -45,7 +45,7 @@ class Waiter:
             Unreachable: it runs, and nothing answers within ten minutes.
         """
         running = self.until_state(instance, InstanceState.RUNNING)
-        for elapsed in looks(self._clock):
+        for elapsed in poll(self._clock):
             if self._answers(running):
                 return running
             self._talk.waiting(f"{running.id} runs, waiting for its login", elapsed)
@@ -64,7 +64,7 @@ class Waiter:
             Unreachable: the state was not reached within ten minutes.
         """
         seen = instance
-        for elapsed in looks(self._clock):
+        for elapsed in poll(self._clock):
             seen = self._seen(instance)
             if seen.state is wanted:
                 return seen
@@ -81,7 +81,7 @@ class Waiter:
         Raises:
             Unreachable: it was on its way for ten minutes.
         """
-        for elapsed in looks(self._clock):
+        for elapsed in poll(self._clock):
             seen = self._seen(instance)
             if not seen.passing:
                 return seen

@@ -102,7 +102,7 @@ OnDemand = Mapping[str, Dated[Mapping[str, Decimal]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class MarketSnapshot:
     """One look at the market: prices of all regions, and the hardware of every type in them."""
 
     tables: Sequence[PriceTable]
@@ -153,7 +153,7 @@ class Market:
 
     def look(
         self, regions: Sequence[str], globs: Sequence[str], *, told: Progress | None = None
-    ) -> Sight:
+    ) -> MarketSnapshot:
         """Ask every region for its prices; one that fails is answered with its problem.
 
         Raises:
@@ -166,7 +166,7 @@ class Market:
         listed = self._catalog.hardware(seen)
         hardware = {name: repaired(row) for name, row in listed.value.items() if name in sold}
         missing = tuple(_not_offered(tables, seen, globs))
-        return Sight(tables, Dated(hardware, listed.as_of), missing)
+        return MarketSnapshot(tables, Dated(hardware, listed.as_of), missing)
 
     def histories(
         self,

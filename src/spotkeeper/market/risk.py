@@ -25,7 +25,7 @@ from spotkeeper.errors import NoCapacity
 from spotkeeper.market.advisor import Advisor, Derived
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.journal_entry import Event, What
-from spotkeeper.model.risk import Band, HazardSteps, RegionOdds, TypeInZone, Work
+from spotkeeper.model.risk import Band, HazardSteps, RegionRisk, TypeInZone, Work
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -141,7 +141,7 @@ class Known:
     scores: Mapping[str, Scores] = field(default_factory=dict)  # by region
 
 
-class OddsMaker:
+class RiskEstimator:
     """Makes the odds of one region after another."""
 
     def __init__(self, known: Known) -> None:
@@ -150,7 +150,7 @@ class OddsMaker:
         # By label, since a text remembers its hash.
         self._by_label = {band.label: hazard for band, hazard in by_band.items()}
 
-    def odds(self, region: str) -> RegionOdds:
+    def region_risk(self, region: str) -> RegionRisk:
         """The odds in one region."""
         bands = self._known.advisor.bands(region)
         hazards = Derived(bands, lambda band: self._by_label[band.label])
@@ -158,7 +158,7 @@ class OddsMaker:
         scores = self._known.scores.get(region, Scores())
         here = {p: e for p, e in self._known.experiences.items() if p[1].startswith(region)}
         scored = ((name, zone) for name in scores.types for zone in scores.by_zone)
-        found = RegionOdds(bands, hazards, otherwise)
+        found = RegionRisk(bands, hazards, otherwise)
         steps = {pool: self._steps(found, scores, pool) for pool in {*here, *scored}}
         return replace(
             found,
@@ -171,18 +171,20 @@ class OddsMaker:
     def steps(self, region: str, pool: TypeInZone) -> HazardSteps | None:
         """How the hazard of one pool came about; ``None`` where nothing is known of it."""
         scores = self._known.scores.get(region, Scores())
-        return self._steps(self.odds(region), scores, pool)
+        return self._steps(self.region_risk(region), scores, pool)
 
-    def _steps(self, odds: RegionOdds, scores: Scores, pool: TypeInZone) -> HazardSteps | None:
+    def _steps(
+        self, region_risk: RegionRisk, scores: Scores, pool: TypeInZone
+    ) -> HazardSteps | None:
         name, zone_name = pool
-        by_band = odds.hazards.get(name, odds.otherwise)
+        by_band = region_risk.hazards.get(name, region_risk.otherwise)
         if by_band is None:
             return None
         known, seen = self._known, self._known.experiences.get(pool, Experience())
         score = scores.by_zone.get(zone_name) if name in scores.types else None
         by_score = of_score(by_band, score)
         return HazardSteps(
-            band=odds.bands.get(name),
+            band=region_risk.bands.get(name),
             by_band=by_band,
             score=score,
             by_score=by_score,

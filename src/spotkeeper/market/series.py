@@ -136,9 +136,9 @@ def _median(of: Series) -> float:
     return of.usd_per_hour[-1]  # nothing but this moment is known
 
 
-def outbid(of: Series, max_usd_per_hour: Decimal) -> Outbid:
+def outbid(of: Series, max_price_usd_per_hour: Decimal) -> Outbid:
     """What a maximum price would have done; EC2 takes a machine when the price is above it."""
-    limit = float(max_usd_per_hour)
+    limit = float(max_price_usd_per_hour)
     above = [usd > limit for usd in of.usd_per_hour]
     if not any(above):
         return Outbid(0.0)

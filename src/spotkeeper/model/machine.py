@@ -157,8 +157,8 @@ class Machine:
     @property
     def region(self) -> str:
         """Where it is."""
-        thing = self.instance or self.request
-        return thing.region if thing else ""
+        resource_id = self.instance or self.request
+        return resource_id.region if resource_id else ""
 
     @property
     def zone_name(self) -> str | None:

@@ -24,5 +24,5 @@ class Need:
     vcpus: int = 0
     memory_gib: float = 0
     arch: str | None = None
-    max_usd_per_hour: Decimal | None = None
+    max_price_usd_per_hour: Decimal | None = None
     max_interruption_percent: int | None = None

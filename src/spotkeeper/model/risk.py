@@ -20,7 +20,7 @@ class Band:
 
 
 @dataclass(frozen=True, slots=True)
-class RegionOdds:
+class RegionRisk:
     """What is known of the risk in one region; what is missing is unknown.
 
     ``bands``     by instance type.
@@ -86,4 +86,4 @@ class Work:
         return (self.restart + self.checkpoint / 2) / timedelta(hours=1)
 
 
-UNKNOWN = RegionOdds()
+UNKNOWN = RegionRisk()

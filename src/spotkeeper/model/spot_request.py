@@ -93,7 +93,7 @@ class SpotRequest:
     instance_type: str | None = None
     zone_name: str | None = None
     valid_until: datetime | None = None
-    max_usd_per_hour: Decimal | None = None
+    max_price_usd_per_hour: Decimal | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @property

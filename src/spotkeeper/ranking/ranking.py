@@ -14,7 +14,7 @@ from spotkeeper.model.money import plain
 from spotkeeper.model.need import Need
 from spotkeeper.model.offer import Refusal, SortBy
 from spotkeeper.model.price_table import PriceTable, Row, type_of
-from spotkeeper.model.risk import UNKNOWN, RegionOdds, Work
+from spotkeeper.model.risk import UNKNOWN, RegionRisk, Work
 from spotkeeper.ranking.rules import first_refusal, type_rules
 
 MAX_USD_PER_HOUR = 100_000.0
@@ -58,7 +58,7 @@ class Facts:
     """
 
     hardware: Mapping[str, InstanceType]
-    odds: Mapping[str, RegionOdds] = field(default_factory=dict)
+    risk_by_region: Mapping[str, RegionRisk] = field(default_factory=dict)
     on_demand: Mapping[str, Mapping[str, Decimal]] = field(default_factory=dict)
     work: Work = field(default_factory=Work)
 
@@ -131,15 +131,15 @@ class _Sieve:
         self._facts = facts
         self._wanted = wanted
         self._verdicts = _Verdicts(facts.hardware, wanted.need)
-        limit = wanted.need.max_usd_per_hour
+        limit = wanted.need.max_price_usd_per_hour
         self._limit = min(float(inf if limit is None else limit), MAX_USD_PER_HOUR)
         self._too_dear = f"over your limit of ${plain(limit or Decimal(0))}/h"
         self._zones = frozenset(wanted.need.zones)
 
     def pour(self, table: PriceTable) -> None:
         """All rows of a region."""
-        odds = self._facts.odds.get(table.region, UNKNOWN)
-        order_of, judge = self._order(odds, table.region), self._judge(odds)
+        region_risk = self._facts.risk_by_region.get(table.region, UNKNOWN)
+        order_of, judge = self._order(region_risk, table.region), self._judge(region_risk)
         limit, zones, best = self._limit, self._zones, self.best
         refused: list[tuple[Row, str]] = []
         for row, usd, reason in self._questionable(table.rows, narrow=not (zones or judge)):
@@ -171,30 +171,30 @@ class _Sieve:
         if self._wanted.explain:
             self.refused += [Refusal(f"{row[0]}@{row[4]}", reason) for row, reason in refused]
 
-    def _judge(self, odds: RegionOdds) -> Callable[[str], str] | None:
+    def _judge(self, region_risk: RegionRisk) -> Callable[[str], str] | None:
         """The rule about the interruption rate, if there is one."""
         limit = self._wanted.need.max_interruption_percent
         if limit is None:
             return None
 
         def judge(name: str) -> str:
-            band = odds.bands.get(name)
+            band = region_risk.bands.get(name)
             if band is None:
                 return UNKNOWN_RATE
             return f"interrupted more often than {limit} %" if band.percent_max > limit else ""
 
         return judge
 
-    def _order(self, odds: RegionOdds, region: str) -> Order:
+    def _order(self, region_risk: RegionRisk, region: str) -> Order:
         """What makes a pool come first in this region; lower is better."""
-        order_of, cooling = self._order_if_warm(odds, region), odds.cooling
+        order_of, cooling = self._order_if_warm(region_risk, region), region_risk.cooling
         if not cooling:
             return order_of  # as almost always, and it is asked for every pool
         return lambda usd, name, zone: (
             COOLING if (name, zone) in cooling else order_of(usd, name, zone)
         )
 
-    def _order_if_warm(self, odds: RegionOdds, region: str) -> Order:
+    def _order_if_warm(self, region_risk: RegionRisk, region: str) -> Order:
         match self._wanted.by:
             case SortBy.PRICE:
                 return lambda usd, _name, _zone: usd
@@ -202,14 +202,14 @@ class _Sieve:
                 listed = self._facts.on_demand.get(region, {})
                 return lambda usd, name, _zone: _share(usd, listed.get(name))
             case SortBy.RISK:
-                return lambda _usd, name, zone: _or_last(odds.hazard(name, zone))
+                return lambda _usd, name, zone: _or_last(region_risk.hazard(name, zone))
             case SortBy.VALUE:
-                return self._value(odds)
+                return self._value(region_risk)
 
-    def _value(self, odds: RegionOdds) -> Order:
+    def _value(self, region_risk: RegionRisk) -> Order:
         """Expected dollars per useful hour; the pool's price where nothing at all is known."""
-        lost, own, hazards = self._facts.work.lost_hours, odds.own, odds.hazards
-        otherwise = odds.otherwise or 0.0
+        lost, own, hazards = self._facts.work.lost_hours, region_risk.own, region_risk.hazards
+        otherwise = region_risk.otherwise or 0.0
         if not own:
             return lambda usd, name, _zone: usd * (1 + hazards.get(name, otherwise) * lost)
 

@@ -13,7 +13,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from spotkeeper.errors import BadInput
-from spotkeeper.store.price_rows import NEEDED, Columns, Dump, Kept, columns
+from spotkeeper.store.price_rows import NEEDED, Columns, Dump, KeptRows, columns
 from spotkeeper.store.unpacking import MAX_LINE, Unreadable, texts, whole_lines
 
 LIST = "SpotPriceHistory"
@@ -109,7 +109,7 @@ def read_dump(path: Path, globs: Sequence[str] = ()) -> Dump:
         NotFound: there is no such file.
         BadInput: it is no price history, or not whole; with file and line.
     """
-    kept = Kept(globs)
+    kept = KeptRows(globs)
     pieces = texts(path)
     try:
         first = next(pieces, "")
@@ -126,7 +126,7 @@ def read_dump(path: Path, globs: Sequence[str] = ()) -> Dump:
     return kept.dump()
 
 
-def _read_lines(path: Path, pieces: Iterable[str], kept: Kept) -> None:
+def _read_lines(path: Path, pieces: Iterable[str], kept: KeptRows) -> None:
     lines = whole_lines(pieces)
     first = next(lines, "")
     if first.strip():
@@ -138,7 +138,7 @@ def _read_lines(path: Path, pieces: Iterable[str], kept: Kept) -> None:
 class _Table:
     """Lines with a delimiter, one row on each."""
 
-    def __init__(self, path: Path, kept: Kept, piece: str) -> None:
+    def __init__(self, path: Path, kept: KeptRows, piece: str) -> None:
         self._path = path
         self._kept = kept
         self._lines = 0
@@ -225,7 +225,7 @@ class _Table:
         return self._kept.fault(dict(zip(self._names, cells, strict=True)))
 
 
-def _read_items(path: Path, pieces: Iterable[str], kept: Kept) -> None:
+def _read_items(path: Path, pieces: Iterable[str], kept: KeptRows) -> None:
     found = items(pieces)
     while some := list(islice(found, ITEMS_AT_ONCE)):
         rows = [_named(item) for item in some]
@@ -244,7 +244,7 @@ def _named(item: object) -> dict[str, str]:
     return {name: str(value).strip() for name, value in fields if name and value is not None}
 
 
-def _keep(kept: Kept, some: Columns, path: Path) -> None:
+def _keep(kept: KeptRows, some: Columns, path: Path) -> None:
     """Keep rows that have no fault of their own."""
     try:
         kept.add(some)

@@ -127,7 +127,7 @@ def _is_linux(product: str) -> bool:
 
 
 @dataclass
-class Kept:
+class KeptRows:
     """What has been read so far: ``rows`` of them, up to ``end``."""
 
     globs: Sequence[str] = ()

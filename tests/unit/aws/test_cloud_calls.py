@@ -18,7 +18,7 @@ from spotkeeper.errors import (
     ResourceGone,
     SpotkeeperError,
 )
-from spotkeeper.lifecycle.ports import ThingKind
+from spotkeeper.lifecycle.ports import ResourceKind
 from spotkeeper.model.quota import QUOTA_FAMILIES
 
 REGION = "us-east-1"
@@ -43,7 +43,7 @@ def test_every_call_fits_its_operation() -> None:
     )
     made.subnets(REGION)
     made.subnets(REGION, "subnet-1")
-    made.holdings(REGION)
+    made.tagged_resources(REGION)
     made.observe(REGION, "1:user/me", "dev")
     made.volumes(REGION, "1:user/me", "dev")
     made.create_group(REGION, "spotkeeper-1", vpc_id="vpc-1", tags={"a": "b"})
@@ -77,8 +77,8 @@ def test_group_and_key_are_tagged_in_the_creating_call() -> None:
     made.create_group(REGION, "spotkeeper-1", vpc_id="vpc-1", tags={"a": "b"})
     made.import_key(REGION, "key", public_key="ssh-ed25519 AAAA", tags={"a": "b"})
     for operation, kind in (
-        ("CreateSecurityGroup", ThingKind.GROUP),
-        ("ImportKeyPair", ThingKind.KEY),
+        ("CreateSecurityGroup", ResourceKind.GROUP),
+        ("ImportKeyPair", ResourceKind.KEY),
     ):
         [body] = session.bodies(operation)
         assert body["TagSpecifications"] == [

@@ -45,14 +45,14 @@ def with_keys(monkeypatch: pytest.MonkeyPatch, **more: str) -> None:
     ],
 )
 def test_an_address_is_a_door(url: str, host: str, *, secure: bool) -> None:
-    door = endpoint.door_to(url, KEYS, lambda: None)
-    assert door is not None
-    assert (door.host, door.secure) == (host, secure)
+    reached = endpoint.endpoint_to(url, KEYS, lambda: None)
+    assert reached is not None
+    assert (reached.host, reached.secure) == (host, secure)
 
 
 @pytest.mark.parametrize("url", ["https://host/path", "ftp://host", "host:80", "", "https://"])
 def test_what_is_more_than_a_host_is_left_to_botocore(url: str) -> None:
-    assert endpoint.door_to(url, KEYS, lambda: None) is None
+    assert endpoint.endpoint_to(url, KEYS, lambda: None) is None
 
 
 @pytest.mark.parametrize("name", [*endpoint.PROXIES, *endpoint.VARIANTS])
@@ -60,9 +60,9 @@ def test_a_proxy_or_another_kind_of_endpoint_is_left_to_botocore(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_keys(monkeypatch)
-    assert AwsSession(region="us-east-1").door("us-east-1")
+    assert AwsSession(region="us-east-1").endpoint("us-east-1")
     monkeypatch.setenv(name, "true")
-    assert AwsSession(region="us-east-1").door("us-east-1") is None
+    assert AwsSession(region="us-east-1").endpoint("us-east-1") is None
 
 
 @pytest.mark.parametrize(
@@ -72,10 +72,10 @@ def test_a_proxy_or_another_kind_of_endpoint_is_left_to_botocore(
 def test_the_usual_address_is_botocores(region: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with_keys(monkeypatch)
     session = AwsSession(region=region)
-    door = session.door(region)
-    assert door is not None
-    assert door.secure
-    assert f"https://{door.host}" == session.client("ec2", region).meta.endpoint_url
+    endpoint = session.endpoint(region)
+    assert endpoint is not None
+    assert endpoint.secure
+    assert f"https://{endpoint.host}" == session.client("ec2", region).meta.endpoint_url
 
 
 def test_every_region_that_botocore_knows_has_an_address() -> None:
@@ -85,17 +85,17 @@ def test_every_region_that_botocore_knows_has_an_address() -> None:
 
 def test_a_region_that_nobody_knows_is_left_to_botocore(monkeypatch: pytest.MonkeyPatch) -> None:
     with_keys(monkeypatch)
-    assert AwsSession(region="us-east-1").door("mars-north-1") is None
+    assert AwsSession(region="us-east-1").endpoint("mars-north-1") is None
 
 
 @pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_EC2"])
 def test_an_endpoint_of_the_environment_counts(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with_keys(monkeypatch, **{name: "http://127.0.0.1:1"})
-    door = AwsSession(region="us-east-1").door("us-east-1")
-    assert door is not None
-    assert door.host == "127.0.0.1:1"
+    endpoint = AwsSession(region="us-east-1").endpoint("us-east-1")
+    assert endpoint is not None
+    assert endpoint.host == "127.0.0.1:1"
     monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
-    usual = AwsSession(region="us-east-1").door("us-east-1")
+    usual = AwsSession(region="us-east-1").endpoint("us-east-1")
     assert usual is not None
     assert usual.host == "ec2.us-east-1.amazonaws.com"
 
@@ -106,7 +106,7 @@ def test_an_endpoint_of_the_profile_is_left_to_botocore(
 ) -> None:
     with_keys(monkeypatch)
     (home / "config").write_text(f"[default]\n{setting} = true\n")
-    assert AwsSession(region="us-east-1").door("us-east-1") is None
+    assert AwsSession(region="us-east-1").endpoint("us-east-1") is None
 
 
 def test_a_named_profile_wins_over_the_environment(
@@ -116,9 +116,9 @@ def test_a_named_profile_wins_over_the_environment(
     (home / "credentials").write_text(
         "[work]\naws_access_key_id = AKIAWORK\naws_secret_access_key = s\naws_session_token = t\n"
     )
-    door = AwsSession(profile="work", region="us-east-1").door("us-east-1")
-    assert door is not None
-    assert door.keys == Keys("AKIAWORK", "s", "t")
+    endpoint = AwsSession(profile="work", region="us-east-1").endpoint("us-east-1")
+    assert endpoint is not None
+    assert endpoint.keys == Keys("AKIAWORK", "s", "t")
 
 
 def test_half_a_pair_of_keys_is_none() -> None:
@@ -131,7 +131,7 @@ def test_half_a_pair_of_keys_is_none() -> None:
 
 def test_nobody_logged_in_is_said() -> None:
     with pytest.raises(NoCredentials):
-        AwsSession(region="us-east-1").door("us-east-1")
+        AwsSession(region="us-east-1").endpoint("us-east-1")
 
 
 def test_certificates_are_those_of_botocore_unless_others_are_named(

@@ -13,7 +13,7 @@ from botocore.validate import ParamValidator
 from tests.fakes import geography, orders
 
 from spotkeeper.aws import shapes
-from spotkeeper.lifecycle.ports import LaunchOrder, OnInterruption, ThingKind
+from spotkeeper.lifecycle.ports import LaunchOrder, OnInterruption, ResourceKind
 from spotkeeper.model.tags import TAG_OWNER
 
 BOX = replace(orders.order(), group_ids=("sg-1",), key_name="spotkeeper-key")
@@ -23,7 +23,7 @@ HIBERNATING = replace(
     pool=geography.pool("m5.large@us-east-1a"),
     on_interruption=OnInterruption.HIBERNATE,
 )
-PRICED = replace(BOX, max_usd_per_hour=Decimal("0.4024000"))
+PRICED = replace(BOX, max_price_usd_per_hour=Decimal("0.4024000"))
 DRY = replace(BOX, group_ids=(), key_name="")
 FOR_EVER = replace(BOX, valid_until=None)
 ORDERS = {
@@ -143,7 +143,7 @@ def test_a_hibernating_box_is_configured_for_it() -> None:
 def test_the_maximum_price_is_exact_and_without_an_exponent() -> None:
     assert shapes.spot_options(PRICED)["MaxPrice"] == "0.4024"
     assert "MaxPrice" not in shapes.spot_options(BOX)
-    small = replace(BOX, max_usd_per_hour=Decimal("1E-3"))
+    small = replace(BOX, max_price_usd_per_hour=Decimal("1E-3"))
     assert shapes.spot_options(small)["MaxPrice"] == "0.001"
 
 
@@ -153,8 +153,8 @@ def test_a_dry_run_without_group_and_key_leaves_them_out() -> None:
     assert "KeyName" not in body
 
 
-@pytest.mark.parametrize("kind", sorted(set(ThingKind) - {ThingKind.SCHEDULE}))
-def test_every_kind_of_thing_is_a_resource_type_of_ec2(kind: ThingKind) -> None:
+@pytest.mark.parametrize("kind", sorted(set(ResourceKind) - {ResourceKind.SCHEDULE}))
+def test_every_kind_of_thing_is_a_resource_type_of_ec2(kind: ResourceKind) -> None:
     assert str(kind) in model().shape_for("ResourceType").enum
 
 

@@ -69,7 +69,7 @@ def test_a_small_request() -> None:
     assert not found.persistent
     assert found.interruption_behavior == "terminate"
     assert (found.instance_id, found.instance_type, found.zone_name) == (None, None, None)
-    assert (found.valid_until, found.max_usd_per_hour, found.tags) == (None, None, {})
+    assert (found.valid_until, found.max_price_usd_per_hour, found.tags) == (None, None, {})
 
 
 def test_a_large_request() -> None:
@@ -97,7 +97,7 @@ def test_a_large_request() -> None:
     assert found.cancellable
     assert found.status_code == "instance-stopped-no-capacity"
     assert (found.instance_type, found.zone_name) == ("g5.xlarge", "us-east-1a")
-    assert found.max_usd_per_hour == Decimal("1.006")
+    assert found.max_price_usd_per_hour == Decimal("1.006")
     assert found.valid_until == AT
 
 

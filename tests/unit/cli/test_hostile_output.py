@@ -33,8 +33,9 @@ from spotkeeper.cli.terminal import TerminalTalk, plain_text
 from spotkeeper.errors import SpotkeeperError, without_secrets
 from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.prices import PriceHistory
-from spotkeeper.keeper.results import Listing, MachineReport
-from spotkeeper.lifecycle.plan import Candidate, Plan, Wish
+from spotkeeper.keeper.results import MachineList, MachineReport
+from spotkeeper.lifecycle.launch_request import LaunchRequest
+from spotkeeper.lifecycle.plan import Candidate, Plan
 from spotkeeper.market.series import PoolHistory, series
 from spotkeeper.model.instance_type import Gpus
 from spotkeeper.model.machine import Machine
@@ -96,12 +97,12 @@ def offers_and_more(choices: Choices, told: str) -> None:
 
 
 def a_listing(choices: Choices, told: str) -> None:
-    show_list(choices, cast(Keeper, NoMemory()), Listing((report(told),), (told,)))
+    show_list(choices, cast(Keeper, NoMemory()), MachineList((report(told),), (told,)))
 
 
 def a_plan(_: Choices, told: str) -> None:
-    wish = Wish(told, Need(), image=told, lasting=None)
-    plan = Plan(wish, (Candidate(told_offer(told)),), NOON, None, (told,))
+    launch_request = LaunchRequest(told, Need(), image=told, lasting=None)
+    plan = Plan(launch_request, (Candidate(told_offer(told)),), NOON, None, (told,))
     up.say_plan(plan, dry_run=False)
 
 

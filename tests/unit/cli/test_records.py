@@ -11,8 +11,8 @@ from tests.unit.model.make import A10G, NOON, hardware, instance, offer, pool, r
 from spotkeeper.cli import records
 from spotkeeper.costs.usage import Cost
 from spotkeeper.keeper.results import MachineReport, PriceRow
-from spotkeeper.lifecycle.doctor import Check, Verdict
-from spotkeeper.lifecycle.ports import Leftover, Thing, ThingKind
+from spotkeeper.lifecycle.doctor import Check, CheckStatus
+from spotkeeper.lifecycle.ports import Leftover, ResourceId, ResourceKind
 from spotkeeper.lifecycle.teardown import Outcome
 from spotkeeper.model.machine import Machine
 from spotkeeper.model.offer import Refusal
@@ -75,7 +75,7 @@ def report() -> MachineReport:
     return MachineReport(
         Machine(
             instance(public_ip="203.0.113.5", tags=tags),
-            request(max_usd_per_hour=Decimal("0.5")),
+            request(max_price_usd_per_hour=Decimal("0.5")),
         ),
         spot_usd_per_hour=Decimal("0.25"),
         on_demand_usd_per_hour=Decimal("1"),
@@ -130,8 +130,8 @@ def test_a_refusal_is_pool_and_reason() -> None:
 
 
 def test_an_outcome_is_what_ended_and_what_is_left_with_its_reason() -> None:
-    gone = Thing(ThingKind.INSTANCE, "i-1", "us-east-1")
-    held = Thing(ThingKind.GROUP, "sg-1", "us-east-1")
+    gone = ResourceId(ResourceKind.INSTANCE, "i-1", "us-east-1")
+    held = ResourceId(ResourceKind.GROUP, "sg-1", "us-east-1")
     assert records.outcome(Outcome(ended=[gone], left=[Leftover(held, "still in use")])) == {
         "ended": [{"kind": "instance", "id": "i-1", "region": "us-east-1"}],
         "left": [
@@ -161,7 +161,7 @@ def test_a_cost_says_how_long_how_often_and_how_much() -> None:
 
 
 def test_a_check_without_a_fix_says_null() -> None:
-    verdict = next(iter(Verdict))
+    verdict = next(iter(CheckStatus))
     assert records.check(Check("role", verdict, "exists"))["fix"] is None
 
 

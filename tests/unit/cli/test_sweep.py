@@ -9,39 +9,41 @@ from decimal import Decimal
 
 import pytest
 from tests.fakes.clock import FIRST_DAY as NOW
-from tests.unit.lifecycle.test_sweep import REGION, thing
+from tests.unit.lifecycle.test_sweep import REGION, resource_id
 
 from spotkeeper.cli import sweep
 from spotkeeper.cli.context import Choices
-from spotkeeper.keeper.results import Swept
-from spotkeeper.lifecycle.ports import Leftover, Possession, Thing, ThingKind
-from spotkeeper.lifecycle.sweep import Judgement, Stranger, Verdict
+from spotkeeper.keeper.results import SweepReport
+from spotkeeper.lifecycle.ports import Leftover, Resource, ResourceId, ResourceKind
+from spotkeeper.lifecycle.sweep import Classification, ForgottenRequest, Verdict
 
 SCHEDULE = f"{'n' * 39}-0123456789ab-terminate"
 FLEET = "fleet-0123abcd-0123-0123-0123-0123456789ab"
 WHY = "made a moment ago, not by this computer; look again after 19:00:57 UTC"
 
 
-def judged(possession: Possession, verdict: Verdict, usd: str | None) -> Judgement:
+def classified(resource: Resource, verdict: Verdict, usd: str | None) -> Classification:
     priced = None if usd is None else Decimal(usd)
-    return Judgement(replace(possession, usd_per_hour=priced), verdict, WHY)
+    return Classification(replace(resource, usd_per_hour=priced), verdict, WHY)
 
 
-def swept(*found: Judgement, **more: object) -> Swept:
+def swept(*found: Classification, **more: object) -> SweepReport:
     unsettled = (each for each in found if each.verdict is not Verdict.KEPT)
-    left = tuple(Leftover(each.thing, each.reason) for each in unsettled)
-    return replace(Swept(found, left=left, asked_at=NOW), **more)  # type: ignore[arg-type]
+    left = tuple(Leftover(each.resource_id, each.reason) for each in unsettled)
+    return replace(SweepReport(found, left=left, asked_at=NOW), **more)  # type: ignore[arg-type]
 
 
-INSTANCE = judged(thing(), Verdict.UNWANTED, "183.4567")
-DISK = judged(thing(ThingKind.VOLUME), Verdict.UNWANTED, None)
+INSTANCE = classified(resource_id(), Verdict.UNWANTED, "183.4567")
+DISK = classified(resource_id(ResourceKind.VOLUME), Verdict.UNWANTED, None)
 LONG = [
-    judged(Possession(Thing(kind, id_, "ap-southeast-5"), thing().tags), Verdict.YOUNG, "0")
-    for kind, id_ in ((ThingKind.SCHEDULE, SCHEDULE), (ThingKind.FLEET, FLEET))
+    classified(
+        Resource(ResourceId(kind, id_, "ap-southeast-5"), resource_id().tags), Verdict.YOUNG, "0"
+    )
+    for kind, id_ in ((ResourceKind.SCHEDULE, SCHEDULE), (ResourceKind.FLEET, FLEET))
 ]
 
 
-def shown(capsys: pytest.CaptureFixture[str], found: Swept, *, applied: bool = False) -> str:
+def shown(capsys: pytest.CaptureFixture[str], found: SweepReport, *, applied: bool = False) -> str:
     sweep.show(Choices(no_color=True), found, applied=applied)
     return re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
 
@@ -52,7 +54,7 @@ def test_the_longest_names_can_be_read_at_80_columns(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    found = swept(INSTANCE, DISK, *LONG, ended=tuple(each.thing for each in LONG))
+    found = swept(INSTANCE, DISK, *LONG, ended=tuple(each.resource_id for each in LONG))
     out = shown(capsys, found, applied=applied)
     table = out[: out.index("Left:")]
     assert max(map(len, table.splitlines())) <= 80
@@ -64,10 +66,10 @@ def test_the_longest_names_can_be_read_at_80_columns(
 def test_the_total_counts_what_is_left_and_says_how_much_is_unknown(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    kept = judged(thing(launch="kept"), Verdict.KEPT, "9")
+    kept = classified(resource_id(launch="kept"), Verdict.KEPT, "9")
     out = shown(capsys, swept(INSTANCE, DISK, kept))
     assert "Left: $183.4567/h, $4402.96/day, and 1 of unknown cost." in out
-    assert f"Kept: instance {kept.thing.id}" in out
+    assert f"Kept: instance {kept.resource_id.id}" in out
 
 
 def test_an_empty_account_has_nothing_left(capsys: pytest.CaptureFixture[str]) -> None:
@@ -75,16 +77,18 @@ def test_an_empty_account_has_nothing_left(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_json_has_the_fields_that_were_promised(capsys: pytest.CaptureFixture[str]) -> None:
-    stranger = Stranger(INSTANCE.thing, NOW - timedelta(hours=1), "why", "aws ec2 ...")
-    found = swept(INSTANCE, ended=(DISK.thing,), others=(stranger,))
+    forgotten_request = ForgottenRequest(
+        INSTANCE.resource_id, NOW - timedelta(hours=1), "why", "aws ec2 ..."
+    )
+    found = swept(INSTANCE, ended=(DISK.resource_id,), others=(forgotten_request,))
     sweep.show(Choices(output="json"), found, applied=True)
     told = json.loads(capsys.readouterr().out)
     assert told["kind"] == "sweep"
-    assert told["ended"] == [{"kind": "volume", "id": DISK.thing.id, "region": REGION}]
+    assert told["ended"] == [{"kind": "volume", "id": DISK.resource_id.id, "region": REGION}]
     [left] = told["left"]
     assert left == {
         "kind": "instance",
-        "id": INSTANCE.thing.id,
+        "id": INSTANCE.resource_id.id,
         "region": REGION,
         "reason": WHY,
         "name": "dev",
@@ -96,7 +100,7 @@ def test_json_has_the_fields_that_were_promised(capsys: pytest.CaptureFixture[st
     assert (other["age_seconds"], other["instance_id"]) == (3600, None)
 
 
-SILENT = Leftover(Thing("region", REGION, REGION), "no answer")
+SILENT = Leftover(ResourceId("region", REGION, REGION), "no answer")
 
 
 @pytest.mark.parametrize(
@@ -105,11 +109,13 @@ SILENT = Leftover(Thing("region", REGION, REGION), "no answer")
         (swept(INSTANCE), False, "Run `spot sweep --apply` to end"),
         (swept(INSTANCE), True, "safe to repeat"),
         (swept(LONG[0]), False, "when the time"),
-        (swept(judged(thing(), Verdict.UNREAD, "1")), True, "spot down NAME"),
+        (swept(classified(resource_id(), Verdict.UNREAD, "1")), True, "spot down NAME"),
         (swept(left=(SILENT,)), True, "answers"),
     ],
 )
-def test_what_is_left_says_what_to_type_next(found: Swept, *, applied: bool, step: str) -> None:
+def test_what_is_left_says_what_to_type_next(
+    found: SweepReport, *, applied: bool, step: str
+) -> None:
     problem = sweep.left_behind(found, applied=applied)
     assert problem.exit_code == 8
     assert problem.message == "1 thing is left"

@@ -11,7 +11,8 @@ from tests.unit.model.make import NOON, offer, pool
 
 from spotkeeper.cli.terminal import TerminalTalk
 from spotkeeper.cli.up import say_plan
-from spotkeeper.lifecycle.plan import Candidate, Plan, Wish
+from spotkeeper.lifecycle.launch_request import LaunchRequest
+from spotkeeper.lifecycle.plan import Candidate, Plan
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.need import Need
 
@@ -23,7 +24,7 @@ def plan(*, kind: Kind = Kind.BOX, lasting: timedelta | None = HOURS, **wished: 
     second = offer("0.5", at=pool(zone="us-east-1b"))
     deadline = None if lasting is None else NOON + lasting
     return Plan(
-        Wish("train", Need(gpus=1), kind=kind, lasting=lasting, **wished),
+        LaunchRequest("train", Need(gpus=1), kind=kind, lasting=lasting, **wished),
         (Candidate(first, Decimal("0.446565"), deadline), Candidate(second, deadline=deadline)),
         not_after=deadline,
         made_at=NOON,

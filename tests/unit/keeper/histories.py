@@ -13,7 +13,7 @@ from tests.fakes.journal import MemoryJournal
 
 from spotkeeper.errors import NotFound, SpotkeeperError
 from spotkeeper.keeper.keeper import Keeper
-from spotkeeper.lifecycle.plan import Wish
+from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.model.machine import ENDED, InstanceState
 from spotkeeper.model.need import Need
 from spotkeeper.model.spot_request import STATUS_WORDS
@@ -33,8 +33,10 @@ class Life:
         self.ec2 = self.cloud.ec2
         self.journal = MemoryJournal()
         self.home = home
-        wish = Wish(NAME, Need(types=("g5.xlarge",)), lasting=timedelta(hours=hours))
-        self.keeper().up(wish, confirm=lambda plan: True)
+        launch_request = LaunchRequest(
+            NAME, Need(types=("g5.xlarge",)), lasting=timedelta(hours=hours)
+        )
+        self.keeper().up(launch_request, confirm=lambda plan: True)
 
     def keeper(self) -> Keeper:
         """A fresh process."""

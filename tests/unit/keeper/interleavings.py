@@ -17,8 +17,8 @@ from tests.fakes.journal import MemoryJournal
 from spotkeeper.errors import Busy, NotFound, SpotkeeperError
 from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.results import MachineReport
+from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.lifecycle.name_claim import YOUNG
-from spotkeeper.lifecycle.plan import Wish
 from spotkeeper.model.machine import ENDED, Kind
 from spotkeeper.model.need import Need
 
@@ -150,8 +150,8 @@ class Stage:
         if command.verb == "up":
             kind = Kind.ONCE if command.once else Kind.BOX
             need = Need(types=(command.instance_type,), regions=(command.region,))
-            wish = Wish(NAME, need, kind=kind)
-            return lambda: process.up(wish, confirm=lambda plan: True)
+            launch_request = LaunchRequest(NAME, need, kind=kind)
+            return lambda: process.up(launch_request, confirm=lambda plan: True)
         return {
             "down": lambda: process.down((NAME,)),
             "stop": lambda: process.stop(NAME),
@@ -259,11 +259,11 @@ def _wrong_end(stage: Stage, told: Sequence[object]) -> list[str]:
         return [f"{running} machines in the end"] if running > 1 else []
     lived = play.before in MACHINE_IS_THERE
     launches = [each for each in play.commands if each.verb == "up"]
-    foreign = play.before == "ended by hand" and all(each.computer for each in launches)
+    unmanaged = play.before == "ended by hand" and all(each.computer for each in launches)
     ups = [t for t, c in zip(told, play.commands, strict=True) if c.verb == "up"]
     won = sum(isinstance(each, MachineReport) for each in ups)
     lost = [each for each in ups if isinstance(each, SpotkeeperError)]
-    wanted = (1, 0) if lived else (0, 0) if foreign else (1, 1)
+    wanted = (1, 0) if lived else (0, 0) if unmanaged else (1, 1)
     settled = any(each.verb == "ls" for each in play.commands) and won == running == 0
     fine = (running, won) == wanted or (settled and any(isinstance(each, Busy) for each in lost))
     wrong = [] if fine else [f"{running} machines, {won} launches succeeded"]

@@ -10,20 +10,25 @@ from tests.fakes.cloud import FakeCloud
 from tests.fakes.edges import home_with_key, keeper
 from tests.fakes.fate import Crash, Fate
 from tests.fakes.journal import MemoryJournal
-from tests.fakes.things import Tagged
+from tests.fakes.resources import Tagged
 
 from spotkeeper.errors import SpotkeeperError
 from spotkeeper.keeper.keeper import Keeper
-from spotkeeper.keeper.results import Swept
-from spotkeeper.lifecycle.plan import Wish
-from spotkeeper.lifecycle.ports import ThingKind
+from spotkeeper.keeper.results import SweepReport
+from spotkeeper.lifecycle.launch_request import LaunchRequest
+from spotkeeper.lifecycle.ports import ResourceKind
 from spotkeeper.lifecycle.sweep import Verdict
 from spotkeeper.model.need import Need
 from spotkeeper.model.tags import machine_tags
 
 REGION = geography.REGION
 WINDOW = timedelta(minutes=5, seconds=1)
-OTHER_KINDS = (ThingKind.SNAPSHOT, ThingKind.INTERFACE, ThingKind.TEMPLATE, ThingKind.FLEET)
+OTHER_KINDS = (
+    ResourceKind.SNAPSHOT,
+    ResourceKind.INTERFACE,
+    ResourceKind.TEMPLATE,
+    ResourceKind.FLEET,
+)
 
 
 class Stage:
@@ -39,10 +44,10 @@ class Stage:
         return keeper(self.cloud, home=self.home, journal=self.journal)
 
     def up(self, name: str = "dev", guard: str | None = None) -> None:
-        wish = Wish(name, Need(types=("m5.large",)), guard=guard)
-        self.keeper().up(wish, confirm=lambda plan: True)
+        launch_request = LaunchRequest(name, Need(types=("m5.large",)), guard=guard)
+        self.keeper().up(launch_request, confirm=lambda plan: True)
 
-    def sweep(self, *, apply: bool = True) -> Swept:
+    def sweep(self, *, apply: bool = True) -> SweepReport:
         return self.keeper().sweep(apply=apply)
 
     def suffer(self, fate: Fate) -> None:
@@ -53,17 +58,17 @@ class Stage:
         self.journal = MemoryJournal()
         self.clock.sleep(2 * WINDOW)
 
-    def add(self, kind: ThingKind, **tags: str) -> Tagged:
+    def add(self, kind: ResourceKind, **tags: str) -> Tagged:
         """Something of mine that no launch of today makes."""
         mine = machine_tags(
             name="dev", owner=geography.OWNER, launch="old", deadline=None, kind="box"
         )
         made = Tagged(self.ec2.new_id(str(kind)), REGION, kind, "", self.ec2.now, {**mine, **tags})
-        self.ec2.things[made.id] = made
+        self.ec2.resource_ids[made.id] = made
         return made
 
 
-def verdicts(swept: Swept) -> set[Verdict]:
+def verdicts(swept: SweepReport) -> set[Verdict]:
     return {each.verdict for each in swept.found}
 
 

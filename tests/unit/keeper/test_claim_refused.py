@@ -8,7 +8,7 @@ from tests.fakes.threads import without_threads
 from tests.unit.keeper.sweep_stage import Stage
 
 from spotkeeper.errors import CredentialsProblem, ExpiredCredentials, LeftBehind, PermissionDenied
-from spotkeeper.lifecycle.plan import Wish
+from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.model.machine import ENDED
 from spotkeeper.model.need import Need
 
@@ -22,10 +22,10 @@ def test_a_second_computer_that_may_not_see_the_holder_launches_nothing_in_anoth
     stage.up()
     stage.journal = MemoryJournal()
     stage.cloud.refusals["holder"] = refusal("no")
-    wish = Wish("dev", Need(types=("m5.large",), regions=("eu-west-1",)))
+    launch_request = LaunchRequest("dev", Need(types=("m5.large",), regions=("eu-west-1",)))
 
     with pytest.raises(LeftBehind, match="Left behind: launch-template"):  # it cannot tell
-        stage.keeper().up(wish, confirm=lambda plan: True)
+        stage.keeper().up(launch_request, confirm=lambda plan: True)
 
     assert [each.region for each in stage.ec2.servers.values() if each.state not in ENDED] == [
         "us-east-1"
@@ -38,9 +38,9 @@ def test_a_login_that_expires_while_the_name_is_claimed_does_not_close_the_regio
     without_threads(monkeypatch)
     stage = Stage(tmp_path)
     stage.cloud.refusals["claim"] = ExpiredCredentials("no")
-    wish = Wish("dev", Need(types=("m5.large",), regions=("eu-west-1",)))
+    launch_request = LaunchRequest("dev", Need(types=("m5.large",), regions=("eu-west-1",)))
 
     with pytest.raises(ExpiredCredentials):
-        stage.keeper().up(wish, confirm=lambda plan: True)
+        stage.keeper().up(launch_request, confirm=lambda plan: True)
 
     assert stage.cloud.calls.count("claim") == 1

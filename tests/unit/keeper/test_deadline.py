@@ -17,7 +17,8 @@ from spotkeeper.errors import BadInput, GuardRoleMissing, NotFound, Refused, Spo
 from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.results import MachineReport
 from spotkeeper.lifecycle.guard import TERMINATE_AFTER
-from spotkeeper.lifecycle.plan import DEFAULT_LIFE, Plan, Wish
+from spotkeeper.lifecycle.launch_request import DEFAULT_LIFE, LaunchRequest
+from spotkeeper.lifecycle.plan import Plan
 from spotkeeper.model.journal_entry import What
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.need import Need
@@ -49,13 +50,15 @@ class Desk:
         return self.cloud.clock.now()
 
     def up(self, **wished: Any) -> MachineReport:
-        wish = Wish("dev", Need(types=("g5.xlarge",)), **{"guard": "scheduler", **wished})
-        report = self.keeper.up(wish, confirm=lambda plan: True)
+        launch_request = LaunchRequest(
+            "dev", Need(types=("g5.xlarge",)), **{"guard": "scheduler", **wished}
+        )
+        report = self.keeper.up(launch_request, confirm=lambda plan: True)
         assert report is not None
         return report
 
     def plan(self, **wished: Any) -> Plan:
-        return self.keeper.plan(Wish("dev", Need(types=("g5.xlarge",)), **wished))
+        return self.keeper.plan(LaunchRequest("dev", Need(types=("g5.xlarge",)), **wished))
 
     def times(self) -> dict[GuardCall, datetime]:
         return {each.call: each.at for each in self.schedules.kept.values()}
@@ -132,8 +135,8 @@ def test_a_launch_whose_guard_cannot_be_armed_is_undone(desk: Desk, kind: Kind) 
 
 def test_down_removes_the_schedules_once_the_machine_is_gone(desk: Desk) -> None:
     desk.up()
-    farewell = desk.keeper.down(["dev"])
-    assert {t.id.rpartition("-")[2] for t in farewell.outcome.ended if t.kind == "schedule"} == {
+    report = desk.keeper.down(["dev"])
+    assert {t.id.rpartition("-")[2] for t in report.outcome.ended if t.kind == "schedule"} == {
         "cancel",
         "terminate",
     }
@@ -145,9 +148,9 @@ def test_down_removes_the_schedules_once_the_machine_is_gone(desk: Desk) -> None
 def test_schedules_that_cannot_be_removed_are_left_and_the_name_stays_open(desk: Desk) -> None:
     desk.up()
     desk.cloud.denied = {"disarm schedule"}
-    farewell = desk.keeper.down(["dev"])
-    [left] = farewell.outcome.left
-    assert (left.thing.kind, left.thing.id) == ("schedule", "dev-*")
+    report = desk.keeper.down(["dev"])
+    [left] = report.outcome.left
+    assert (left.resource_id.kind, left.resource_id.id) == ("schedule", "dev-*")
     assert What.SETTLING not in desk.whats()
 
     desk.cloud.denied = set()

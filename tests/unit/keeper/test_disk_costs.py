@@ -16,13 +16,14 @@ from tests.fakes.threads import without_threads
 from spotkeeper.errors import PermissionDenied
 from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.machines import together
-from spotkeeper.lifecycle.plan import Plan, Wish
-from spotkeeper.lifecycle.ports import ThingKind
+from spotkeeper.lifecycle.launch_request import LaunchRequest
+from spotkeeper.lifecycle.plan import Plan
+from spotkeeper.lifecycle.ports import ResourceKind
 from spotkeeper.model.disk import Disk, DiskCost
 from spotkeeper.model.need import Need
 from spotkeeper.model.offer import Dated
 
-WISH = Wish("dev", Need(types=("m5.large",)))
+WISH = LaunchRequest("dev", Need(types=("m5.large",)))
 PRICES = geography.USD_PER_GIB_MONTH
 
 
@@ -49,8 +50,8 @@ class Stage:
         self.keeper = Keeper(replace(made, storage=prices))
         self.plans: list[Plan] = []
 
-    def up(self, wish: Wish = WISH) -> None:
-        self.keeper.up(wish, confirm=self._agree)
+    def up(self, launch_request: LaunchRequest = WISH) -> None:
+        self.keeper.up(launch_request, confirm=self._agree)
 
     def _agree(self, plan: Plan) -> bool:
         self.plans.append(plan)
@@ -58,9 +59,9 @@ class Stage:
 
     def disk_usd_per_hour(self) -> Decimal | None:
         [found] = [
-            each.possession.usd_per_hour
+            each.resource.usd_per_hour
             for each in self.keeper.sweep().found
-            if each.thing.kind == ThingKind.VOLUME
+            if each.resource_id.kind == ResourceKind.VOLUME
         ]
         return found
 

@@ -11,7 +11,7 @@ from tests.fakes.journal import MemoryJournal
 
 from spotkeeper.errors import NameTaken, StoreProblem
 from spotkeeper.keeper.keeper import Keeper
-from spotkeeper.lifecycle.plan import Wish
+from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.model.journal_entry import Event, What
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.need import Need
@@ -46,8 +46,8 @@ class Laptop:
     def up(self, kind: Kind = Kind.BOX) -> bool:
         """Whether a machine was launched."""
         try:
-            wish = Wish("dev", Need(types=("g5.xlarge",)), kind=kind)
-            return self.keeper().up(wish, confirm=lambda plan: True) is not None
+            launch_request = LaunchRequest("dev", Need(types=("g5.xlarge",)), kind=kind)
+            return self.keeper().up(launch_request, confirm=lambda plan: True) is not None
         except StoreProblem:
             return False
 
@@ -73,10 +73,10 @@ def test_a_full_disk_stops_no_end(tmp_path: Path, visibility_seconds: int) -> No
         assert laptop.up()
         laptop.cloud.clock.sleep(DAY)
         laptop.journal.fate = Full(room)
-        farewell = laptop.keeper().down(["dev"])
-        assert farewell.outcome.left == []
+        report = laptop.keeper().down(["dev"])
+        assert report.outcome.left == []
         assert laptop.cloud.ec2.leftovers() == []
-        assert room > 1 or any("No space left" in told for told in farewell.warnings)
+        assert room > 1 or any("No space left" in told for told in report.warnings)
 
 
 @pytest.mark.parametrize("visibility_seconds", [5, 120])
@@ -105,7 +105,9 @@ def test_a_damaged_line_blocks_the_name_until_all_of_it_was_ended(
     laptop = Laptop(tmp_path, room=99)
     damaged(laptop, position)
     with pytest.raises(NameTaken, match="damaged") as taken:
-        laptop.keeper().up(Wish("dev", Need(types=("g5.xlarge",))), confirm=lambda plan: True)
+        laptop.keeper().up(
+            LaunchRequest("dev", Need(types=("g5.xlarge",))), confirm=lambda plan: True
+        )
     assert "`spot down dev`" in taken.value.next_step
     assert any("damaged" in told for told in laptop.keeper().machines().warnings)
     laptop.cloud.clock.sleep(timedelta(minutes=6))

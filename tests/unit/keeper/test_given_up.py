@@ -7,7 +7,7 @@ from tests.fakes.threads import without_threads
 from tests.unit.keeper.sweep_stage import WINDOW, Stage
 
 from spotkeeper.errors import ExpiredCredentials
-from spotkeeper.lifecycle.ports import ThingKind
+from spotkeeper.lifecycle.ports import ResourceKind
 
 
 @pytest.fixture
@@ -41,8 +41,8 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
 def test_what_is_not_listed_yet_keeps_its_guard_and_its_claim(stage: Stage) -> None:
     calls = [schedule.call for schedule in stage.ec2.schedules.values()]
     assert sorted(calls) == ["cancel", "terminate"]
-    kinds = [thing.kind for thing in stage.ec2.things.values()]
-    assert kinds == [ThingKind.TEMPLATE]
+    kinds = [resource_id.kind for resource_id in stage.ec2.resource_ids.values()]
+    assert kinds == [ResourceKind.TEMPLATE]
 
 
 def test_the_next_down_ends_it(stage: Stage) -> None:

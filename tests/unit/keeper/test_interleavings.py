@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 from tests.fakes.edges import home_with_key
-from tests.fakes.names import FakeNames
+from tests.fakes.name_claims import FakeNameClaims
 from tests.fakes.threads import without_threads
 from tests.unit.keeper.interleavings import DELAYS_SECONDS, Command, Play, Stage, breaches
 
 from spotkeeper.errors import NameTaken
 from spotkeeper.keeper.results import MachineReport
-from spotkeeper.lifecycle.name_claim import Claimant, known_nonces
+from spotkeeper.lifecycle.name_claim import NameClaim, known_nonces
 from spotkeeper.lifecycle.ports import Claim
 
 VERBS = (
@@ -86,23 +86,23 @@ def test_of_up_to_eight_launches_at_once_on_as_many_computers_one_wins(
 
 
 def nobody_claims(patch: pytest.MonkeyPatch) -> None:
-    claimed = FakeNames.claim
+    claimed = FakeNameClaims.claim
 
-    def another_title(self: FakeNames, region: str, title: str, **rest: object) -> Claim:
+    def another_title(self: FakeNameClaims, region: str, title: str, **rest: object) -> Claim:
         return claimed(self, region, f"{title}-{rest['token']}", **rest)  # type: ignore[arg-type]
 
-    patch.setattr(FakeNames, "claim", another_title)
+    patch.setattr(FakeNameClaims, "claim", another_title)
 
 
 def anybodys_claim_is_replaced(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Claimant, "_may_replace", lambda _, holder: True)
+    patch.setattr(NameClaim, "_may_replace", lambda _, holder: True)
 
 
 def our_own_claim_is_replaced_without_a_look(patch: pytest.MonkeyPatch) -> None:
-    def ours(self: Claimant, holder: Claim) -> bool:
-        return holder.nonce in known_nonces(self._outside.journal.read(self._name))
+    def ours(self: NameClaim, holder: Claim) -> bool:
+        return holder.nonce in known_nonces(self._ports.journal.read(self._name))
 
-    patch.setattr(Claimant, "_may_replace", ours)
+    patch.setattr(NameClaim, "_may_replace", ours)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from tests.fakes.fate import Fate
 from tests.fakes.journal import MemoryJournal
 
 from spotkeeper.errors import Interrupted, LeftBehind, SpotkeeperError, Unreachable
-from spotkeeper.lifecycle.plan import Wish
+from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.model.need import Need
 from spotkeeper.model.tags import TAG_VPC, shared_tags
 
@@ -48,11 +48,14 @@ def home(tmp_path: Path) -> Path:
 
 
 def interrupted(
-    cloud: FakeCloud, home: Path, journal: MemoryJournal, wish: Wish | None = None
+    cloud: FakeCloud,
+    home: Path,
+    journal: MemoryJournal,
+    launch_request: LaunchRequest | None = None,
 ) -> SpotkeeperError:
-    wish = wish or Wish("dev", Need(types=("g5.xlarge",)))
+    launch_request = launch_request or LaunchRequest("dev", Need(types=("g5.xlarge",)))
     with pytest.raises(SpotkeeperError) as caught:
-        keeper(cloud, home=home, journal=journal).up(wish, confirm=lambda plan: True)
+        keeper(cloud, home=home, journal=journal).up(launch_request, confirm=lambda plan: True)
     return caught.value
 
 
@@ -149,13 +152,13 @@ def test_a_launch_that_took_effect_long_after_the_intent_is_ended_too(
 ) -> None:
     clock = FakeClock()
     cloud = FakeCloud(clock=clock, visibility=timedelta(seconds=200), fate=SlowAndDeaf(clock))
-    wish = Wish("dev", Need(types=("g5.xlarge",)))
+    launch_request = LaunchRequest("dev", Need(types=("g5.xlarge",)))
     if own_ground:  # nothing of ours that the instance could be noticed by
         group = cloud.ec2.new_group(geography.REGION, "own", vpc_id=geography.HOME_VPC, tags={})
         cloud.ec2.new_key(geography.REGION, "own", tags={})
-        wish = replace(wish, group_ids=(group.id,), key_name="own")
+        launch_request = replace(launch_request, group_ids=(group.id,), key_name="own")
     journal = MemoryJournal()
-    assert isinstance(interrupted(cloud, home, journal, wish), Unreachable)
+    assert isinstance(interrupted(cloud, home, journal, launch_request), Unreachable)
     assert len(cloud.ec2.servers) == 1
     for wait in (until_the_next_command, 400, 400):
         clock.advance(seconds=wait)

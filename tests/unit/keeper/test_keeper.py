@@ -23,7 +23,7 @@ from spotkeeper.errors import (
 )
 from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.results import MachineReport
-from spotkeeper.lifecycle.plan import Wish
+from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.model.journal_entry import What
 from spotkeeper.model.machine import InstanceState
 from spotkeeper.model.need import Need
@@ -48,7 +48,7 @@ class Desk:
 
     def up(self, name: str = "dev", *, yes: bool = True, **need: object) -> MachineReport:
         wanted = Need(**{"types": ("g5.xlarge",), **need})  # type: ignore[arg-type]
-        report = self.keeper.up(Wish(name, wanted), confirm=lambda plan: yes)
+        report = self.keeper.up(LaunchRequest(name, wanted), confirm=lambda plan: yes)
         assert report is not None
         return report
 
@@ -106,8 +106,8 @@ def test_a_declined_launch_makes_nothing(desk: Desk) -> None:
 
 
 def test_a_dry_run_asks_and_makes_nothing(desk: Desk) -> None:
-    wish = Wish("dev", Need(types=("g5.xlarge",)))
-    assert desk.keeper.up(wish, confirm=lambda plan: True, dry_run=True) is None
+    launch_request = LaunchRequest("dev", Need(types=("g5.xlarge",)))
+    assert desk.keeper.up(launch_request, confirm=lambda plan: True, dry_run=True) is None
     assert "ask" in desk.cloud.calls
     assert not CHANGING & set(desk.cloud.calls)
     assert desk.journal.names() == ()
@@ -162,10 +162,10 @@ def test_a_region_that_does_not_answer_is_told_in_the_listing(desk: Desk) -> Non
 def test_down_ends_everything_and_says_what_it_cost(desk: Desk) -> None:
     desk.up()
     desk.cloud.clock.sleep(timedelta(hours=2))
-    farewell = desk.keeper.down(("dev",))
-    assert farewell.outcome.left == []
+    report = desk.keeper.down(("dev",))
+    assert report.outcome.left == []
     assert desk.cloud.ec2.leftovers() == []
-    [cost] = farewell.costs
+    [cost] = report.costs
     assert timedelta(hours=2) <= cost.ran <= timedelta(hours=2, minutes=10)
     assert cost.spot_usd > 0
     assert desk.journal.read("dev")[-1].what is What.SETTLED
@@ -180,8 +180,8 @@ def test_down_of_a_name_nobody_knows_is_not_found(desk: Desk) -> None:
 def test_a_region_that_does_not_answer_is_left_when_a_name_may_be_there(desk: Desk) -> None:
     desk.up()
     desk.cloud.silent.add("eu-west-1")
-    farewell = desk.keeper.down(("dev",))
-    assert {left.thing.region for left in farewell.outcome.left} == {"eu-west-1"}
+    report = desk.keeper.down(("dev",))
+    assert {left.resource_id.region for left in report.outcome.left} == {"eu-west-1"}
     desk.cloud.silent.clear()
     assert desk.keeper.down(("dev",)).outcome.left == []
     assert desk.cloud.ec2.leftovers() == []

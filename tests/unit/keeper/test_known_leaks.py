@@ -16,7 +16,7 @@ from tests.fakes.journal import MemoryJournal
 from tests.fakes.threads import without_threads
 from tests.unit.keeper.histories import NAME, Life
 
-from spotkeeper.lifecycle.plan import Wish
+from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.model.machine import ENDED
 from spotkeeper.model.need import Need
 from spotkeeper.model.spot_request import RequestState
@@ -64,7 +64,7 @@ def test_skypilot_4431_a_launch_killed_right_after_the_create_call_is_not_forgot
     cloud, journal = FakeCloud(fate=DiesAfter("run")), MemoryJournal()
     with pytest.raises(Crash):
         keeper(cloud, home=home, journal=journal).up(
-            Wish(NAME, Need(types=("g5.xlarge",))), confirm=lambda plan: True
+            LaunchRequest(NAME, Need(types=("g5.xlarge",))), confirm=lambda plan: True
         )
     cloud.fate = Fate()
 

@@ -13,7 +13,7 @@ from tests.fakes.edges import edges, home_with_key
 from tests.fakes.market import FakeFeeds
 
 from spotkeeper.errors import BadInput, Interrupted, NoOffers, Unreachable
-from spotkeeper.keeper.find import Finding
+from spotkeeper.keeper.find import Find
 from spotkeeper.keeper.prices import Prices
 from spotkeeper.market.feeds import Progress
 from spotkeeper.market.market import Market
@@ -51,7 +51,7 @@ def prices(cloud: FakeCloud, home: Path, *tables: PriceTable) -> Prices:
     feeds = Past(cloud, *tables)
     market = Market(catalog=feeds, prices=feeds, on_demand=feeds, now=cloud.clock.now)
     around = replace(edges(cloud, home=home_with_key(home)), market=market)
-    return Prices(around, Finding(around))
+    return Prices(around, Find(around))
 
 
 def row(cloud: FakeCloud, usd: str, *, days_ago: float, zone: str = "us-east-1a") -> Row:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from tests.unit.keeper.year import lived
 
-from spotkeeper.keeper.sweep import Sweeping
-from spotkeeper.lifecycle.teardown import GiveBack
+from spotkeeper.keeper.sweep import Sweep
+from spotkeeper.lifecycle.teardown import Teardown
 
 WEEK, SPRING, YEAR = 7, 120, 365
 SEEDS, SEEDS_OF_A_SHARD = 1000, 25
@@ -56,7 +56,7 @@ def lives(folder: Path) -> Iterator[Sequence[str]]:
 def test_a_year_finds_a_sweep_that_ends_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Sweeping, "_end_share", lambda *_: None)
+    monkeypatch.setattr(Sweep, "_end_step", lambda *_: None)
     told = (each for wrong in lives(tmp_path) for each in wrong)
     assert any(each.partition(" left: ")[2] for each in told)
 
@@ -64,15 +64,15 @@ def test_a_year_finds_a_sweep_that_ends_nothing(
 def test_a_year_finds_a_terminate_before_its_cancel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    act = GiveBack._act
+    act = Teardown._act
 
-    def wrongly(self: GiveBack, region: str, actions: object, outcome: object) -> None:
+    def wrongly(self: Teardown, region: str, actions: object, outcome: object) -> None:
         ids = actions.terminate  # type: ignore[attr-defined]
         if ids:
             self._cloud.terminate(region, ids)
         act(self, region, actions, outcome)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(GiveBack, "_act", wrongly)
+    monkeypatch.setattr(Teardown, "_act", wrongly)
     assert any(lives(tmp_path))
 
 

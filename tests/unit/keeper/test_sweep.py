@@ -19,7 +19,7 @@ from tests.unit.keeper.sweep_stage import (
 )
 
 from spotkeeper.errors import Interrupted, PermissionDenied
-from spotkeeper.lifecycle.ports import ThingKind
+from spotkeeper.lifecycle.ports import ResourceKind
 from spotkeeper.lifecycle.sweep import Verdict
 from spotkeeper.model.journal_entry import Event, What
 from spotkeeper.model.tags import TAG_LAUNCH, TAG_NAME, TAG_OWNER
@@ -56,12 +56,12 @@ def test_after_the_loss_of_all_local_state_everything_of_every_kind_is_ended(
     listed = stage.sweep(apply=False)
     assert verdicts(listed) == {Verdict.UNWANTED}
     assert len(listed.left) == len(listed.found)
-    assert any(each.possession.usd_per_hour for each in listed.found)
+    assert any(each.resource.usd_per_hour for each in listed.found)
     assert stage.ec2.leftovers()
 
     swept = stage.sweep()
     assert swept.left == ()
-    assert set(swept.ended) == {each.thing for each in listed.found}
+    assert set(swept.ended) == {each.resource_id for each in listed.found}
     assert stage.ec2.leftovers() == []
     assert stage.ec2.born_after_first_terminate() == []
 
@@ -73,7 +73,9 @@ def test_schedules_are_kept_with_the_machine_that_they_guard_and_go_after_it(
     stage.clock.sleep(2 * WINDOW)
     kept = stage.sweep()
     assert verdicts(kept) == {Verdict.KEPT}
-    schedules = [each.thing for each in kept.found if each.thing.kind == ThingKind.SCHEDULE]
+    schedules = [
+        each.resource_id for each in kept.found if each.resource_id.kind == ResourceKind.SCHEDULE
+    ]
     assert len(schedules) == 2
 
     stage.forget()
@@ -102,7 +104,7 @@ def test_what_is_young_and_unknown_is_spared_and_its_time_is_told(stage: Stage) 
     stage.journal = MemoryJournal()
     before = stage.ec2.leftovers()
     swept = stage.sweep()
-    assert {each.thing for each in swept.left} == {each.thing for each in swept.found}
+    assert {each.resource_id for each in swept.left} == {each.resource_id for each in swept.found}
     assert any("look again after" in each.reason for each in swept.left)
     assert stage.ec2.leftovers() == before
 
@@ -132,10 +134,10 @@ def test_a_machine_past_its_deadline_is_ended(stage: Stage) -> None:
 
 def test_what_belongs_to_others_or_carries_no_tag_is_not_touched(stage: Stage) -> None:
     stage.up()
-    for things in (stage.ec2.servers, stage.ec2.disks, stage.ec2.requests):
-        for thing in things.values():
-            thing.tags[TAG_OWNER] = "123456789012:user/you"
-    untagged = stage.add(ThingKind.SNAPSHOT)
+    for resource_ids in (stage.ec2.servers, stage.ec2.disks, stage.ec2.requests):
+        for resource_id in resource_ids.values():
+            resource_id.tags[TAG_OWNER] = "123456789012:user/you"
+    untagged = stage.add(ResourceKind.SNAPSHOT)
     untagged.tags.clear()
     for group in stage.ec2.groups.values():
         group.tags.clear()
@@ -149,7 +151,7 @@ def test_what_belongs_to_others_or_carries_no_tag_is_not_touched(stage: Stage) -
 
 def test_another_launch_of_a_kept_name_is_ended_alone(stage: Stage) -> None:
     stage.up()
-    stray = stage.add(ThingKind.SNAPSHOT)
+    stray = stage.add(ResourceKind.SNAPSHOT)
     stage.clock.sleep(2 * WINDOW)
     swept = stage.sweep()
     assert [each.id for each in swept.ended] == [stray.id]
@@ -174,9 +176,9 @@ def test_a_forgotten_disk_of_a_kept_name_is_ended_and_the_machine_stays_wanted(
 
 def test_what_carries_no_name_is_ended_too(stage: Stage) -> None:
     stage.up()
-    for things in (stage.ec2.servers, stage.ec2.disks, stage.ec2.requests):
-        for thing in things.values():
-            thing.tags[TAG_NAME] = "No name of ours"
+    for resource_ids in (stage.ec2.servers, stage.ec2.disks, stage.ec2.requests):
+        for resource_id in resource_ids.values():
+            resource_id.tags[TAG_NAME] = "No name of ours"
     stage.forget()
     first, second = stage.sweep(), stage.sweep()
     assert second.left == ()
@@ -192,7 +194,9 @@ def test_a_region_that_does_not_answer_counts_as_left_and_the_others_are_swept(
     stage.forget()
     stage.cloud.silent.add("eu-west-1")
     swept = stage.sweep()
-    assert [(each.thing.kind, each.thing.id) for each in swept.left] == [("region", "eu-west-1")]
+    assert [(each.resource_id.kind, each.resource_id.id) for each in swept.left] == [
+        ("region", "eu-west-1")
+    ]
     assert stage.ec2.leftovers() == []
 
 
@@ -200,13 +204,13 @@ def test_a_machine_in_a_silent_region_is_not_given_up(stage: Stage) -> None:
     stage.up()
     stage.clock.sleep(2 * WINDOW)
     stage.cloud.silent.add(REGION)
-    assert [each.thing.id for each in stage.sweep().left] == [REGION]
+    assert [each.resource_id.id for each in stage.sweep().left] == [REGION]
     stage.cloud.silent.clear()
     assert verdicts(stage.sweep()) == {Verdict.KEPT}
 
 
 def test_where_no_region_may_be_looked_into_the_refusal_is_the_answer(stage: Stage) -> None:
-    stage.cloud.refusals["survey"] = PermissionDenied("no", region=REGION)
+    stage.cloud.refusals["region_inventory"] = PermissionDenied("no", region=REGION)
     with pytest.raises(PermissionDenied):
         stage.sweep()
 
@@ -245,7 +249,11 @@ def test_a_launch_that_was_cut_off_is_told_before_anything_of_it_is_listed(stage
     fields = {"token": "t", "region": REGION}
     stage.journal.append("dev", Event(stage.clock.now(), What.INTENT, fields))
     [left] = stage.sweep(apply=False).left
-    assert (left.thing.kind, left.thing.id, left.thing.region) == ("launch", "dev", REGION)
+    assert (left.resource_id.kind, left.resource_id.id, left.resource_id.region) == (
+        "launch",
+        "dev",
+        REGION,
+    )
     stage.clock.sleep(WINDOW)
     assert stage.sweep(apply=False).left == ()
 

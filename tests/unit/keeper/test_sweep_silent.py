@@ -3,15 +3,15 @@
 from pathlib import Path
 
 import pytest
-from tests.fakes.estate import FakeEstate
+from tests.fakes.inventory import FakeInventory
 from tests.fakes.journal import MemoryJournal
 from tests.fakes.threads import without_threads
 from tests.unit.keeper.sweep_stage import WINDOW, Stage, verdicts
 
 from spotkeeper.errors import NameTaken, PermissionDenied, Refused, SpotkeeperError
-from spotkeeper.keeper.results import Swept
-from spotkeeper.lifecycle.plan import Wish
-from spotkeeper.lifecycle.ports import Survey, ThingKind
+from spotkeeper.keeper.results import SweepReport
+from spotkeeper.lifecycle.launch_request import LaunchRequest
+from spotkeeper.lifecycle.ports import RegionInventory, ResourceKind
 from spotkeeper.lifecycle.sweep import Verdict
 from spotkeeper.model.need import Need
 from spotkeeper.model.tags import TAG_NAME
@@ -24,23 +24,23 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     """A box far from where its name is claimed, launched long ago."""
     without_threads(monkeypatch)
     stage = Stage(tmp_path)
-    wish = Wish("dev", Need(types=("m5.large",), regions=(FAR,)))
-    stage.keeper().up(wish, confirm=lambda plan: True)
+    launch_request = LaunchRequest("dev", Need(types=("m5.large",), regions=(FAR,)))
+    stage.keeper().up(launch_request, confirm=lambda plan: True)
     stage.clock.sleep(3 * WINDOW)
     return stage
 
 
-def swept(stage: Stage, monkeypatch: pytest.MonkeyPatch, problem: SpotkeeperError) -> Swept:
+def swept(stage: Stage, monkeypatch: pytest.MonkeyPatch, problem: SpotkeeperError) -> SweepReport:
     """A sweep whose look at everything in the far region is refused."""
-    survey = FakeEstate.survey
+    region_inventory = FakeInventory.region_inventory
 
-    def closed(self: FakeEstate, region: str, owner: str) -> Survey:
+    def closed(self: FakeInventory, region: str, owner: str) -> RegionInventory:
         if region == FAR:
             raise problem
-        return survey(self, region, owner)
+        return region_inventory(self, region, owner)
 
     with monkeypatch.context() as patch:
-        patch.setattr(FakeEstate, "survey", closed)
+        patch.setattr(FakeInventory, "region_inventory", closed)
         return stage.sweep()
 
 
@@ -64,14 +64,14 @@ def test_a_region_that_is_closed_to_the_caller_and_forgotten_keeps_no_claim(
 ) -> None:
     stage.journal = MemoryJournal()
     answer = swept(stage, monkeypatch, PermissionDenied("no", region=FAR))
-    assert [each.kind for each in answer.ended] == [ThingKind.TEMPLATE]
+    assert [each.kind for each in answer.ended] == [ResourceKind.TEMPLATE]
 
 
 def test_a_claim_that_is_kept_is_not_reported_when_only_its_region_is_looked_at_again(
     stage: Stage,
 ) -> None:
-    stage.add(ThingKind.SNAPSHOT, **{TAG_NAME: "other"})
+    stage.add(ResourceKind.SNAPSHOT, **{TAG_NAME: "other"})
     stage.clock.sleep(WINDOW)
     answer = stage.sweep()
-    assert [each.kind for each in answer.ended] == [ThingKind.SNAPSHOT]
+    assert [each.kind for each in answer.ended] == [ResourceKind.SNAPSHOT]
     assert answer.left == ()

@@ -11,13 +11,14 @@ from tests.fakes.cloud import FakeCloud
 from tests.fakes.edges import edges, home_with_key, keeper
 from tests.fakes.fate import Fate
 from tests.fakes.journal import MemoryJournal
-from tests.fakes.names import FakeNames
+from tests.fakes.name_claims import FakeNameClaims
 from tests.fakes.talk import FakeTalk
 
 from spotkeeper.errors import NameTaken, PermissionDenied, RegionNotEnabled, SpotkeeperError
 from spotkeeper.keeper.keeper import Keeper
+from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.lifecycle.name_claim import LAUNCH_WITHIN, YOUNG, claim_title
-from spotkeeper.lifecycle.plan import Plan, Wish
+from spotkeeper.lifecycle.plan import Plan
 from spotkeeper.lifecycle.ports import Claim, Clock
 from spotkeeper.model.journal_entry import VISIBILITY_WINDOW, is_open, is_settling
 from spotkeeper.model.machine import ENDED, InstanceState
@@ -62,9 +63,11 @@ class Two:
     def _up(
         self, journal: MemoryJournal, instance_type: str, *, hours: float, confirm: object = None
     ) -> None:
-        wish = Wish("dev", Need(types=(instance_type,)), lasting=timedelta(hours=hours))
+        launch_request = LaunchRequest(
+            "dev", Need(types=(instance_type,)), lasting=timedelta(hours=hours)
+        )
         process = keeper(self.cloud, home=self.home, journal=journal)
-        process.up(wish, confirm=confirm or (lambda plan: True))  # type: ignore[arg-type]
+        process.up(launch_request, confirm=confirm or (lambda plan: True))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("one_computer", [True, False])
@@ -113,7 +116,7 @@ def claimed_elsewhere(cloud: FakeCloud) -> Claim:
     """Another computer claims the name, and has launched nothing yet."""
     tags = claim_tags(name="dev", owner=geography.OWNER, nonce="theirs")
     title = claim_title(geography.OWNER, "dev")
-    return FakeNames(cloud).claim(geography.REGION, title, token="theirs", tags=tags)
+    return FakeNameClaims(cloud).claim(geography.REGION, title, token="theirs", tags=tags)
 
 
 def test_the_claim_of_a_launch_that_may_be_under_way_elsewhere_is_spared_and_told(
@@ -123,12 +126,12 @@ def test_the_claim_of_a_launch_that_may_be_under_way_elsewhere_is_spared_and_tol
     claim = claimed_elsewhere(cloud)
 
     [left] = keeper(cloud, home=home).down(("dev",)).outcome.left
-    assert left.thing == claim.thing
+    assert left.resource_id == claim.resource_id
     assert f"{claim.since + YOUNG:%H:%M:%S}" in left.reason
 
     cloud.clock.sleep(YOUNG)
     gone = keeper(cloud, home=home).down(("dev",)).outcome
-    assert (gone.left, gone.ended) == ([], [claim.thing])
+    assert (gone.left, gone.ended) == ([], [claim.resource_id])
     assert cloud.ec2.leftovers() == []
 
 
@@ -160,7 +163,7 @@ def test_a_launch_that_takes_long_renews_its_claim_before_it_asks_for_a_machine(
     two.win()
     assert slow.seen.count("claim") == 2
     assert slow.seen.count("run") == 1
-    [claim] = two.cloud.ec2.things.values()
+    [claim] = two.cloud.ec2.resource_ids.values()
     [server] = two.cloud.ec2.servers.values()
     assert server.born - claim.born < LAUNCH_WITHIN
     assert server.tags[TAG_CLAIM] == claim.tags[TAG_CLAIM]
@@ -189,16 +192,16 @@ def test_where_the_common_region_is_closed_the_name_is_claimed_where_it_is_launc
     closed = Closed(cloud, told)
     made = edges(cloud, home=home, journal=journal)
     process = Keeper(replace(made, names=closed), talk=talk)
-    wish = Wish("dev", Need(types=("g5.xlarge",), regions=("eu-west-1",)))
-    assert process.up(wish, confirm=lambda plan: True) is not None
-    [claim] = cloud.ec2.things.values()
+    launch_request = LaunchRequest("dev", Need(types=("g5.xlarge",), regions=("eu-west-1",)))
+    assert process.up(launch_request, confirm=lambda plan: True) is not None
+    [claim] = cloud.ec2.resource_ids.values()
     assert claim.region == "eu-west-1"
     assert any("eu-west-1 instead" in said for said in talk.said)
     assert process.down(("dev",)).outcome.left == []
     assert cloud.ec2.leftovers() == []
 
 
-class Closed(FakeNames):
+class Closed(FakeNameClaims):
     """The region in which names are claimed is closed to the caller."""
 
     def __init__(self, cloud: FakeCloud, told: SpotkeeperError) -> None:
@@ -221,6 +224,6 @@ def test_a_claim_that_cannot_be_released_is_left_and_told(tmp_path: Path) -> Non
     two.win()
     two.cloud.denied.add("release")
     outcome = keeper(two.cloud, home=two.home, journal=two.first).down(("dev",)).outcome
-    assert [left.thing.kind for left in outcome.left] == ["launch-template"]
+    assert [left.resource_id.kind for left in outcome.left] == ["launch-template"]
     assert "not authorized" in outcome.left[0].reason
     assert is_open(two.first.read("dev"))

@@ -11,7 +11,7 @@ from tests.fakes.threads import without_threads
 from tests.unit.keeper.sweep_stage import Stage, killed
 
 from spotkeeper.errors import NameTaken, SpotkeeperError, StoreProblem, Throttled, Unreachable
-from spotkeeper.lifecycle.plan import Wish
+from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.lifecycle.ports import Clock
 from spotkeeper.model.journal_entry import VISIBILITY_WINDOW, unfinished
 from spotkeeper.model.machine import ENDED
@@ -67,9 +67,9 @@ def elsewhere(stage: Stage, journal: MemoryJournal | None = None) -> None:
     """The name is launched in a region where nothing of it is, on another computer unless the
     journal is this one's."""
     stage.journal, here = journal or MemoryJournal(), stage.journal
-    wish = Wish("dev", Need(types=("m5.large",), regions=("eu-west-1",)))
+    launch_request = LaunchRequest("dev", Need(types=("m5.large",), regions=("eu-west-1",)))
     try:
-        stage.keeper().up(wish, confirm=lambda plan: True)
+        stage.keeper().up(launch_request, confirm=lambda plan: True)
     finally:
         stage.journal = here
 

@@ -20,8 +20,8 @@ from tests.unit.keeper.year_world import World, alive, deadline_of
 
 from spotkeeper.errors import SpotkeeperError
 from spotkeeper.keeper.keeper import Keeper
-from spotkeeper.keeper.results import Farewell, MachineReport, Swept
-from spotkeeper.lifecycle.plan import Wish
+from spotkeeper.keeper.results import DownReport, MachineReport, SweepReport
+from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.model.journal_entry import Event, What, this_life
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.need import Need
@@ -109,9 +109,9 @@ class Year:
             told = problem.kind
             if not problem.next_step:
                 self.wrong(f"{verb}: no next step: {problem}")
-        except Exception as foreign:
-            told = type(foreign).__name__
-            self.wrong(f"{verb}: {foreign!r}")
+        except Exception as unmanaged:
+            told = type(unmanaged).__name__
+            self.wrong(f"{verb}: {unmanaged!r}")
         self.tell(f"{computer} {verb}: {told} {weather.digest()}")
         lived.commands += 1
         lived.faults += weather.faults
@@ -123,7 +123,7 @@ class Year:
         """Launch a machine, whether the name is free or not; somebody who fails may give up."""
         dice, name = self.dice, self.dice.choice(NAMES)
         computer = self._computer()
-        wish = Wish(
+        launch_request = LaunchRequest(
             name,
             Need(types=(dice.choice(TYPES),), regions=(dice.choice(tuple(geography.ZONES)),)),
             kind=dice.choice((Kind.BOX, Kind.BOX, Kind.ONCE)),
@@ -132,7 +132,9 @@ class Year:
         )
         known = name in self.machines
         report = self.command(
-            f"up {name}", lambda keeper: keeper.up(wish, confirm=lambda plan: True), computer
+            f"up {name}",
+            lambda keeper: keeper.up(launch_request, confirm=lambda plan: True),
+            computer,
         )
         if isinstance(report, MachineReport):
             request_id = report.machine.instance.request_id if report.machine.instance else None
@@ -150,7 +152,7 @@ class Year:
         life = this_life(self.computers[computer].journal.read(name))
         shown = _is_alone(life) and self.world.shows_all(name, life[0].at)
         answer = self.command(f"down {name}", lambda keeper: keeper.down((name,)), computer)
-        if not isinstance(answer, Farewell) or answer.outcome.left:
+        if not isinstance(answer, DownReport) or answer.outcome.left:
             return
         if machine and machine.plain and shown and not self.world.weather.faults:
             self._compare(name, life[0].at, answer)
@@ -178,7 +180,7 @@ class Year:
         for _ in range(MOST_SWEEPS):
             began = self.world.now
             swept = self.command("sweep", lambda keeper: keeper.sweep(apply=True))
-            if isinstance(swept, Swept) and not swept.left and not swept.warnings:
+            if isinstance(swept, SweepReport) and not swept.left and not swept.warnings:
                 self.lived.sweeps += 1
                 self._nothing_unwanted(began)
                 break
@@ -349,7 +351,7 @@ class Year:
         self.wrong(*(f"{each.id} of {each.name} outlived its deadline" for each in late))
         self.wrong(*(f"{each} survived a sweep" for each in self.world.orphans(began)))
 
-    def _compare(self, name: str, since: datetime, told: Farewell) -> None:
+    def _compare(self, name: str, since: datetime, told: DownReport) -> None:
         true = self.world.bill(name, since)
         estimate = sum((cost.spot_usd for cost in told.costs), Decimal(0))
         self.lived.bills += 1
@@ -362,8 +364,9 @@ class Year:
         weather.calm, me, cloud.known_as = True, cloud.known_as, COLLEAGUE
         need = Need(types=("m5.large",))
         for name, kind in (("colleague", Kind.BOX), ("colleagues", Kind.ONCE)):
-            wish = Wish(name, need, kind=kind, lasting=None)
-            self.command(f"up {name}", lambda k, w=wish: k.up(w, confirm=lambda plan: True), 1)  # type: ignore[misc]
+            launch_request = LaunchRequest(name, need, kind=kind, lasting=None)
+            launch = lambda k, w=launch_request: k.up(w, confirm=lambda plan: True)  # noqa: E731
+            self.command(f"up {name}", launch, 1)
         self.computers[1].journal = MemoryJournal(weather)
         weather.calm, cloud.known_as = False, me
         return self._others()
@@ -371,12 +374,12 @@ class Year:
     def _others(self) -> list[object]:
         """What of the account is not the user's."""
         ec2 = self.ec2
-        everything = (ec2.servers, ec2.requests, ec2.disks, ec2.groups, ec2.keys, ec2.things)
+        everything = (ec2.servers, ec2.requests, ec2.disks, ec2.groups, ec2.keys, ec2.resource_ids)
         theirs = [
-            replace(thing)
-            for things in everything
-            for thing in things.values()
-            if thing.tags.get("spotkeeper:owner") == COLLEAGUE.owner
+            replace(resource_id)
+            for resource_ids in everything
+            for resource_id in resource_ids.values()
+            if resource_id.tags.get("spotkeeper:owner") == COLLEAGUE.owner
         ]
         return list(theirs)
 

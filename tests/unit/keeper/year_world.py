@@ -12,13 +12,13 @@ from tests.fakes import geography
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.ec2 import BOOT, SHUTDOWN, STOP, TERMINATED_LISTED, Disk, Server
-from tests.fakes.things import Group, KeyPair, Tagged
+from tests.fakes.resources import Group, KeyPair, Tagged
 from tests.fakes.threads import without_threads
 from tests.unit.keeper.year_weather import Weather
 
 from spotkeeper.costs.usage import FREE_WHEN_INTERRUPTED_WITHIN, SHORTEST
 from spotkeeper.lifecycle import name_claim
-from spotkeeper.lifecycle.ports import ThingKind
+from spotkeeper.lifecycle.ports import ResourceKind
 from spotkeeper.model.machine import ENDED, InstanceState, Kind
 from spotkeeper.model.spot_request import RequestState
 from spotkeeper.model.tags import TAG_DEADLINE, TAG_NAME, TAG_OWNER, parse_tag_time
@@ -181,7 +181,7 @@ class World:
         open_requests = [each for each in ec2.requests.values() if each.cancellable]
         regions = {each.region for each in self.mine} | {each.region for each in open_requests}
         names |= {each.order.tags.get(TAG_NAME, "") for each in open_requests}
-        claims = [t for t in ec2.things.values() if t.kind == ThingKind.TEMPLATE]
+        claims = [t for t in ec2.resource_ids.values() if t.kind == ResourceKind.TEMPLATE]
         billed: list[Disk | Tagged] = [*ec2.disks.values(), *claims]
         lost = [each for each in billed if _lost(each.tags, names)]
         shared: list[Group | KeyPair] = [*ec2.groups.values(), *ec2.keys.values()]

@@ -12,14 +12,14 @@ from tests.fakes.ec2 import SHUTDOWN, Request, Server
 from tests.fakes.edges import keeper
 from tests.fakes.fate import Crash, Fate
 from tests.fakes.journal import MemoryJournal
-from tests.fakes.things import Tagged
+from tests.fakes.resources import Tagged
 
 from spotkeeper.errors import SpotkeeperError
 from spotkeeper.keeper.keeper import Keeper
-from spotkeeper.keeper.results import Swept
+from spotkeeper.keeper.results import SweepReport
 from spotkeeper.lifecycle.guard import SCHEDULER
-from spotkeeper.lifecycle.plan import Wish
-from spotkeeper.lifecycle.ports import ThingKind
+from spotkeeper.lifecycle.launch_request import LaunchRequest
+from spotkeeper.lifecycle.ports import ResourceKind
 from spotkeeper.model.journal_entry import VISIBILITY_WINDOW
 from spotkeeper.model.machine import ENDED, Kind
 from spotkeeper.model.need import Need
@@ -38,7 +38,7 @@ SOMEBODY = "123456789012:user/you"
 class World:
     """How EC2 differs from the usual one, most of it for mutations."""
 
-    untagged: tuple[ThingKind, ...] = ()
+    untagged: tuple[ResourceKind, ...] = ()
     forgets_tokens: bool = False
     requests_listed_after_seconds: int | None = None
 
@@ -77,7 +77,7 @@ class Stage:
         self.others_journal = MemoryJournal()
         populate(self)
         self.clock.sleep(timedelta(days=1))
-        self.foreign = frozenset(self.ec2.leftovers())
+        self.unmanaged = frozenset(self.ec2.leftovers())
         self.foreign_state = self.state_of_foreign()
         self.others_machine = ""
         self.guard_is_told = False
@@ -98,11 +98,11 @@ class Stage:
         """Instances of mine that live."""
         self.ec2.catch_up()
         everything = self.ec2.servers.values()
-        return [s for s in everything if s.state not in ENDED and s.id not in self.foreign]
+        return [s for s in everything if s.state not in ENDED and s.id not in self.unmanaged]
 
     def leftovers(self) -> set[str]:
         """What of the account is not somebody else's."""
-        return set(self.ec2.leftovers()) - self.foreign
+        return set(self.ec2.leftovers()) - self.unmanaged
 
     def state_of_foreign(self) -> list[str]:
         """Everything of others, as it is now."""
@@ -113,31 +113,31 @@ class Stage:
         found += [f"{d.id} {d.held} {d.tags}" for d in ec2.disks.values()]
         found += [f"{g.id} {g.cidrs} {g.tags}" for g in ec2.groups.values()]
         found += [f"{key.id} {key.tags}" for key in ec2.keys.values()]
-        found += [f"{each.id} {each.tags}" for each in ec2.things.values()]
+        found += [f"{each.id} {each.tags}" for each in ec2.resource_ids.values()]
         found += [f"{name} {each}" for (_, name), each in ec2.schedules.items()]
-        return [each for each in found if each.split(" ")[0] in self.foreign]
+        return [each for each in found if each.split(" ")[0] in self.unmanaged]
 
     # What may be typed, and what happens by itself
 
     def up(self) -> None:
-        self._launch(Wish(NAME, need()))
+        self._launch(LaunchRequest(NAME, need()))
 
     def up_guarded(self) -> None:
-        self._launch(Wish(NAME, need(), guard=SCHEDULER))
+        self._launch(LaunchRequest(NAME, need(), guard=SCHEDULER))
         self.guard_is_told = True
 
     def up_once(self) -> None:
-        self._launch(Wish(NAME, need(), kind=Kind.ONCE))
+        self._launch(LaunchRequest(NAME, need(), kind=Kind.ONCE))
 
     def up_once_guarded(self) -> None:
-        self._launch(Wish(NAME, need(), kind=Kind.ONCE, guard=SCHEDULER))
+        self._launch(LaunchRequest(NAME, need(), kind=Kind.ONCE, guard=SCHEDULER))
         self.guard_is_told = True
 
     def up_abroad(self) -> None:
         """The first region is dry; what was made there for the launch is not needed any more."""
         self.cloud.open_regions = tuple(geography.ZONES)
         self.ec2.dry = dict.fromkeys(geography.all_pools("eu-west-1"))
-        self._launch(Wish(NAME, need(*geography.ZONES), kind=Kind.ONCE))
+        self._launch(LaunchRequest(NAME, need(*geography.ZONES), kind=Kind.ONCE))
 
     def up_elsewhere(self) -> None:
         """Another computer with my login launches the same name, or is refused."""
@@ -164,7 +164,7 @@ class Stage:
         self.journal = self.others_journal
         self.suffer(fate)
         with suppress(Crash, SpotkeeperError):
-            self._launch(Wish(NAME, need(*regions)))
+            self._launch(LaunchRequest(NAME, need(*regions)))
         self.journal = mine
         self.suffer(before)
         self.others_machine = next((s.id for s in self.ours() if s.id not in there), "")
@@ -181,7 +181,7 @@ class Stage:
     def down(self) -> None:
         self.keeper().down((NAME,))
 
-    def sweep(self) -> Swept:
+    def sweep(self) -> SweepReport:
         return self.keeper().sweep(apply=True)
 
     def wait(self) -> None:
@@ -213,8 +213,8 @@ class Stage:
         """Another computer, or a new disk."""
         self.journal = MemoryJournal(self.fate)
 
-    def _launch(self, wish: Wish) -> None:
-        self.keeper().up(wish, confirm=lambda plan: True)
+    def _launch(self, launch_request: LaunchRequest) -> None:
+        self.keeper().up(launch_request, confirm=lambda plan: True)
 
 
 def need(*regions: str) -> Need:
@@ -235,9 +235,9 @@ def populate(stage: Stage) -> None:
     ec2.new_group(region, "spotkeeper-theirs", vpc_id=geography.HOME_VPC, tags=tags)
     ec2.new_group(region, "by-hand", vpc_id=geography.HOME_VPC, tags={})
     ec2.new_key(region, "theirs", tags=tags)
-    for kind in (ThingKind.SNAPSHOT, ThingKind.INTERFACE, ThingKind.TEMPLATE):
-        thing = Tagged(ec2.new_id(kind), region, kind, f"their-{kind}", ec2.now, dict(tags))
-        ec2.things[thing.id] = thing
+    for kind in (ResourceKind.SNAPSHOT, ResourceKind.INTERFACE, ResourceKind.TEMPLATE):
+        resource_id = Tagged(ec2.new_id(kind), region, kind, f"their-{kind}", ec2.now, dict(tags))
+        ec2.resource_ids[resource_id.id] = resource_id
     name = f"{NAME}-{'0' * 12}-terminate"
     at = ec2.now + timedelta(days=300)
     guard = Schedule(region, name, at, GuardCall.TERMINATE, server.id, "role", SOMEBODY, ec2.now)

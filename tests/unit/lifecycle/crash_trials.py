@@ -18,7 +18,7 @@ from tests.fakes.fate import Blow, Crash, Fate, Struck
 from tests.unit.lifecycle.crash_stage import A_LITTLE_LONGER, NAME, Stage, World
 
 from spotkeeper.errors import NotFound, SpotkeeperError
-from spotkeeper.keeper.results import Farewell, Swept
+from spotkeeper.keeper.results import DownReport, SweepReport
 from spotkeeper.lifecycle.guard import SCHEDULER
 from spotkeeper.lifecycle.sweep import Verdict
 from spotkeeper.model.journal_entry import LONGEST_CALL, What
@@ -35,8 +35,24 @@ KINDS = ("killed before", "killed after", "lost before", "lost after")
 #: Calls that change nothing: an answer lost on its way is the same as a call lost on its way.
 READS = frozenset(
     {
-        *("caller", "regions", "holdings", "subnets", "image", "observe", "volumes", "instance"),
-        *("ask", "checks_passed", "holder", "survey", "find schedule", "listed schedule"),
+        *(
+            "caller",
+            "regions",
+            "tagged_resources",
+            "subnets",
+            "image",
+            "observe",
+            "volumes",
+            "instance",
+        ),
+        *(
+            "ask",
+            "checks_passed",
+            "holder",
+            "region_inventory",
+            "find schedule",
+            "listed schedule",
+        ),
     }
 )
 
@@ -192,8 +208,8 @@ class Theatre:
 def _foreign(act: Callable[[], object]) -> list[str]:
     try:
         act()
-    except Exception as foreign:
-        return [f"foreign error: {foreign!r}"]
+    except Exception as unmanaged:
+        return [f"foreign error: {unmanaged!r}"]
     return []
 
 
@@ -267,7 +283,7 @@ def _one_sweep(stage: Stage) -> list[str]:
     stage.wait()  # EC2 may have relaunched what was ended by hand
     kept = [each for each in stage.sweep().found if each.verdict is Verdict.KEPT]
     if kept:
-        told += _is_whole(stage, {each.thing.id for each in kept})
+        told += _is_whole(stage, {each.resource_id.id for each in kept})
         stage.let_pass(PAST_THE_DEADLINE)
         told += _guard_failed(stage)
         told += _swept(stage, passes=1)
@@ -288,7 +304,7 @@ RECOVERIES: Mapping[str, Recovery] = {
 }
 
 
-def _repeat(stage: Stage, down: Callable[[], Farewell]) -> None:
+def _repeat(stage: Stage, down: Callable[[], DownReport]) -> None:
     for _ in range(MOST_DOWNS):
         try:
             if not down().outcome.left:
@@ -305,14 +321,16 @@ def _finished(stage: Stage) -> list[str]:
 
 
 def _swept(stage: Stage, *, passes: int) -> list[str]:
-    swept = Swept()
+    swept = SweepReport()
     for number in range(passes):
         if number:
             stage.wait()
         swept = stage.sweep()
         if not swept.left:
             return []
-    return [f"left after {passes} sweeps: {each.thing.id}, {each.reason}" for each in swept.left]
+    return [
+        f"left after {passes} sweeps: {each.resource_id.id}, {each.reason}" for each in swept.left
+    ]
 
 
 # The invariants

@@ -29,7 +29,7 @@ from tests.unit.lifecycle.crash_trials import (
     typed,
 )
 
-from spotkeeper.lifecycle.ports import Cloud, Estate, Names, Schedules
+from spotkeeper.lifecycle.ports import Cloud, Inventory, NameClaims, Schedules
 
 #: The promise of docs/safety.md.
 FEWEST_TRIALS = 5_000
@@ -189,10 +189,10 @@ def test_the_plans_make_every_call_of_every_port(home: Path) -> None:
     trials = [Trial(plan, delay, r) for plan in PLANS for delay in (0, 120) for r in RECOVERIES]
     seen = {call for each in trials for call in theatre.seen(each)}
     seen |= {call for each in trials for call in theatre.seen_in_recovery(each)}
-    wanted = {name for port in (Cloud, Names) for name in public(port)}
+    wanted = {name for port in (Cloud, NameClaims) for name in public(port)}
     wanted |= {f"{name} schedule" for name in public(Schedules)}
-    wanted |= {"survey", "end launch-template"}
-    assert set(public(Estate)) == {"survey", "end"}
+    wanted |= {"region_inventory", "end launch-template"}
+    assert set(public(Inventory)) == {"region_inventory", "end"}
     assert wanted - seen == set(NOT_CALLED)
     assert seen | set(NOT_CALLED) >= READS
 
@@ -223,9 +223,9 @@ def test_to_lose_a_question_that_changes_nothing_is_to_lose_its_answer(home: Pat
 
 def test_what_is_of_others_is_there_in_every_trial(home: Path) -> None:
     stage = Stage(0, home, World())
-    kinds = {each.split("-")[0] for each in stage.foreign}
+    kinds = {each.split("-")[0] for each in stage.unmanaged}
     assert {"i", "sir", "vol", "sg", "key", "dev"} <= kinds
-    assert len(stage.state_of_foreign()) == len(stage.foreign)
+    assert len(stage.state_of_foreign()) == len(stage.unmanaged)
 
 
 # What the sweep found once

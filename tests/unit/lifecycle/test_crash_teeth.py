@@ -7,21 +7,21 @@ from pathlib import Path
 
 import pytest
 from tests.fakes.edges import home_with_key
-from tests.fakes.estate import FakeEstate
-from tests.fakes.names import FakeNames
+from tests.fakes.inventory import FakeInventory
+from tests.fakes.name_claims import FakeNameClaims
 from tests.fakes.threads import without_threads
 from tests.unit.lifecycle.crash_stage import SOMEBODY, World
 from tests.unit.lifecycle.crash_trials import Theatre, Trial, singles
 
-from spotkeeper.keeper.deadline import Guarding
-from spotkeeper.keeper.sweep import Sweeping
-from spotkeeper.keeper.up import Launching
+from spotkeeper.keeper.deadline import Deadline
+from spotkeeper.keeper.sweep import Sweep
+from spotkeeper.keeper.up import Up
 from spotkeeper.lifecycle import guard, launch, sweep, teardown
 from spotkeeper.lifecycle.launch import Launcher
-from spotkeeper.lifecycle.ports import Claim, Survey, ThingKind
-from spotkeeper.lifecycle.sweep_order import Share
+from spotkeeper.lifecycle.ports import Claim, RegionInventory, ResourceKind
+from spotkeeper.lifecycle.sweep_order import SweepStep
 from spotkeeper.lifecycle.target import Target
-from spotkeeper.lifecycle.teardown import Actions, GiveBack, Outcome
+from spotkeeper.lifecycle.teardown import Actions, Outcome, Teardown
 from spotkeeper.lifecycle.token import short_hash
 from spotkeeper.model import journal_entry
 from spotkeeper.model.journal_entry import Event, What, regions
@@ -73,40 +73,40 @@ def a_token_for_all_pools(patch: Patch) -> World:
 
 
 def no_tag_on_the_request(_: Patch) -> World:
-    return World(untagged=(ThingKind.REQUEST,))
+    return World(untagged=(ResourceKind.REQUEST,))
 
 
 def no_tag_on_the_volume(_: Patch) -> World:
-    return World(untagged=(ThingKind.VOLUME,))
+    return World(untagged=(ResourceKind.VOLUME,))
 
 
 def no_tag_on_instance_and_request(_: Patch) -> World:
-    return World(untagged=(ThingKind.INSTANCE, ThingKind.REQUEST))
+    return World(untagged=(ResourceKind.INSTANCE, ResourceKind.REQUEST))
 
 
 def no_claim(patch: Patch) -> World:
-    claimed = FakeNames.claim
+    claimed = FakeNameClaims.claim
 
-    def another_title(self: FakeNames, region: str, title: str, **rest: object) -> Claim:
+    def another_title(self: FakeNameClaims, region: str, title: str, **rest: object) -> Claim:
         return claimed(self, region, f"{title}-{rest['token']}", **rest)  # type: ignore[arg-type]
 
-    patch.setattr(FakeNames, "claim", another_title)
+    patch.setattr(FakeNameClaims, "claim", another_title)
     return World()
 
 
 def guard_after_the_launch_was_reported(patch: Patch) -> World:
-    arm, ready = Guarding.arm, Launching._note_ready
+    arm, ready = Deadline.arm, Up._note_ready
     meant: list[Callable[[], None]] = []
 
-    def later(self: Guarding, *args: object) -> None:
+    def later(self: Deadline, *args: object) -> None:
         meant[:] = [lambda: arm(self, *args)]  # type: ignore[arg-type]
 
-    def now(self: Launching, name: str) -> None:
+    def now(self: Up, name: str) -> None:
         ready(self, name)
         meant.pop()()
 
-    patch.setattr(Guarding, "arm", later)
-    patch.setattr(Launching, "_note_ready", now)
+    patch.setattr(Deadline, "arm", later)
+    patch.setattr(Up, "_note_ready", now)
     return World()
 
 
@@ -119,24 +119,24 @@ def guard_terminates_before_it_cancels(patch: Patch) -> World:
 
 
 def terminate_first(patch: Patch) -> World:
-    act = GiveBack._act
+    act = Teardown._act
 
-    def backwards(self: GiveBack, region: str, actions: Actions, outcome: Outcome) -> None:
+    def backwards(self: Teardown, region: str, actions: Actions, outcome: Outcome) -> None:
         act(self, region, Actions(terminate=actions.terminate), outcome)
         act(self, region, Actions(actions.cancel, (), actions.delete_volumes), outcome)
 
-    patch.setattr(GiveBack, "_act", backwards)
+    patch.setattr(Teardown, "_act", backwards)
     return World()
 
 
 def one_look_only(patch: Patch) -> World:
-    def once(self: GiveBack, region: str, target: Target) -> Outcome:
+    def once(self: Teardown, region: str, target: Target) -> Outcome:
         outcome = Outcome()
         self._act(region, self._look(region, target, set()), outcome)
         self._end_shared_once(region, outcome, ending=target.name)
         return outcome
 
-    patch.setattr(GiveBack, "_end_in", once)
+    patch.setattr(Teardown, "_end_in", once)
     return World()
 
 
@@ -146,21 +146,21 @@ def no_window(patch: Patch) -> World:
 
 
 def not_found_is_taken_for_gone(patch: Patch) -> World:
-    def never(self: GiveBack, instance: Instance, unknown: object) -> bool:
+    def never(self: Teardown, instance: Instance, unknown: object) -> bool:
         return False
 
-    patch.setattr(GiveBack, "_too_early", never)
+    patch.setattr(Teardown, "_too_early", never)
     return World(requests_listed_after_seconds=200)
 
 
 def settled_before_it_ends(patch: Patch) -> World:
-    end = GiveBack.end
+    end = Teardown.end
 
-    def early(self: GiveBack, name: str, *args: object, **kwargs: object) -> Outcome:
+    def early(self: Teardown, name: str, *args: object, **kwargs: object) -> Outcome:
         self._journal.append(name, Event(self._clock.now(), What.SETTLED))
         return end(self, name, *args, **kwargs)  # type: ignore[arg-type]
 
-    patch.setattr(GiveBack, "end", early)
+    patch.setattr(Teardown, "end", early)
     return World()
 
 
@@ -171,30 +171,30 @@ def volumes_are_forgotten(patch: Patch) -> World:
 
 
 def claim_is_released_first(patch: Patch) -> World:
-    end = GiveBack.end
+    end = Teardown.end
 
-    def early(self: GiveBack, name: str, places: object, **kwargs: object) -> Outcome:
+    def early(self: Teardown, name: str, places: object, **kwargs: object) -> Outcome:
         self._release(Target(name, self._journal.read(name)), ())
         return end(self, name, places, **kwargs)  # type: ignore[arg-type]
 
-    patch.setattr(GiveBack, "end", early)
+    patch.setattr(Teardown, "end", early)
     return World()
 
 
 def schedules_stay(patch: Patch) -> World:
-    patch.setattr(GiveBack, "_disarm", lambda *_: Outcome())
+    patch.setattr(Teardown, "_disarm", lambda *_: Outcome())
     return World()
 
 
 def schedules_go_first(patch: Patch) -> World:
-    end = GiveBack.end
+    end = Teardown.end
 
-    def unguarded(self: GiveBack, name: str, places: object, **kwargs: object) -> Outcome:
+    def unguarded(self: Teardown, name: str, places: object, **kwargs: object) -> Outcome:
         events = self._journal.read(name)
         self._disarm(Target(name, events), regions(events))
         return end(self, name, places, **kwargs)  # type: ignore[arg-type]
 
-    patch.setattr(GiveBack, "end", unguarded)
+    patch.setattr(Teardown, "end", unguarded)
     return World()
 
 
@@ -202,30 +202,33 @@ def schedules_go_first(patch: Patch) -> World:
 
 
 def sweep_does_not_ask_for_the_owner(patch: Patch) -> World:
-    survey = FakeEstate.survey
+    region_inventory = FakeInventory.region_inventory
 
-    def everything(self: FakeEstate, region: str, owner: str) -> Survey:
-        found, theirs = survey(self, region, owner), survey(self, region, SOMEBODY)
-        return replace(found, possessions=(*found.possessions, *theirs.possessions))
+    def everything(self: FakeInventory, region: str, owner: str) -> RegionInventory:
+        found, theirs = (
+            region_inventory(self, region, owner),
+            region_inventory(self, region, SOMEBODY),
+        )
+        return replace(found, resources=(*found.resources, *theirs.resources))
 
-    patch.setattr(FakeEstate, "survey", everything)
-    patch.setattr(sweep, "is_ours", lambda possession, owner: True)
+    patch.setattr(FakeInventory, "region_inventory", everything)
+    patch.setattr(sweep, "is_ours", lambda resource, owner: True)
     return World()
 
 
 def sweep_ends_what_is_young(patch: Patch) -> World:
-    patch.setattr(sweep._Bench, "_is_young", lambda *_: False)
+    patch.setattr(sweep.Classifier, "_is_young", lambda *_: False)
     return World()
 
 
 def sweep_takes_the_guard_first(patch: Patch) -> World:
-    end = Sweeping._end_name
+    end = Sweep._end_name
 
-    def unguarded(self: Sweeping, share: Share) -> None:
-        self._end_things(t for t in share.things if t.kind == ThingKind.SCHEDULE)
-        end(self, share)
+    def unguarded(self: Sweep, step: SweepStep) -> None:
+        self._end_things(t for t in step.resource_ids if t.kind == ResourceKind.SCHEDULE)
+        end(self, step)
 
-    patch.setattr(Sweeping, "_end_name", unguarded)
+    patch.setattr(Sweep, "_end_name", unguarded)
     return World()
 
 

@@ -13,7 +13,7 @@ from spotkeeper.errors import (
     SpotkeeperError,
     StoreProblem,
 )
-from spotkeeper.lifecycle.doctor import Check, Doctor, Verdict
+from spotkeeper.lifecycle.doctor import Check, CheckStatus, Doctor
 
 REGION = geography.REGION
 GPU_QUOTA = "L-3819A6DF"
@@ -53,7 +53,7 @@ def test_a_healthy_account_is_told_so_line_by_line() -> None:
         "Spot role",
         "quota for g5.xlarge",
     ]
-    assert {check.verdict for check in checks.values()} == {Verdict.OK}
+    assert {check.verdict for check in checks.values()} == {CheckStatus.OK}
     assert all(check.told for check in checks.values())
 
 
@@ -62,7 +62,7 @@ def test_without_a_login_nothing_else_is_asked() -> None:
     cloud.refusals["caller"] = ExpiredCredentials("expired")
     checks = examined(cloud, "g5.xlarge")
     assert list(checks) == ["credentials"]
-    assert checks["credentials"].verdict is Verdict.BROKEN
+    assert checks["credentials"].verdict is CheckStatus.BROKEN
     assert "Log in" in checks["credentials"].fix
 
 
@@ -70,7 +70,7 @@ def test_a_closed_region_ends_the_examination_with_its_fix() -> None:
     cloud = FakeCloud()
     cloud.open_regions = ("eu-west-1",)
     checks = examined(cloud, "g5.xlarge")
-    assert checks["region"].verdict is Verdict.BROKEN
+    assert checks["region"].verdict is CheckStatus.BROKEN
     assert checks["region"].fix
     assert "network" not in checks
 
@@ -79,14 +79,14 @@ def test_a_broken_check_never_hides_the_next() -> None:
     cloud = FakeCloud(denied=["may_launch"])
     cloud.no_network.add(REGION)
     checks = examined(cloud, "m5.large", role=False, key_problem=StoreProblem("no ssh-keygen"))
-    assert checks["network"].verdict is Verdict.BROKEN
+    assert checks["network"].verdict is CheckStatus.BROKEN
     assert "create-default-vpc" in checks["network"].fix
-    assert checks["key"].verdict is Verdict.BROKEN
-    assert checks["permission to launch"].verdict is Verdict.BROKEN
+    assert checks["key"].verdict is CheckStatus.BROKEN
+    assert checks["permission to launch"].verdict is CheckStatus.BROKEN
     assert "spot policy up" in checks["permission to launch"].fix
-    assert checks["Spot role"].verdict is Verdict.WARNING
+    assert checks["Spot role"].verdict is CheckStatus.WARNING
     assert "create-service-linked-role" in checks["Spot role"].fix
-    assert checks["quota for m5.large"].verdict is Verdict.OK
+    assert checks["quota for m5.large"].verdict is CheckStatus.OK
 
 
 @pytest.mark.parametrize("limit", [0, 3])
@@ -94,7 +94,7 @@ def test_a_quota_that_is_too_small_is_broken_with_the_command_to_raise_it(limit:
     cloud = FakeCloud()
     cloud.ec2.quotas[GPU_QUOTA] = limit
     check = examined(cloud, "g5.xlarge")["quota for g5.xlarge"]
-    assert check.verdict is Verdict.BROKEN
+    assert check.verdict is CheckStatus.BROKEN
     assert f"of {limit:g} vCPUs" in check.told
     assert GPU_QUOTA in check.fix
     assert "request-service-quota-increase" in check.fix
@@ -103,7 +103,7 @@ def test_a_quota_that_is_too_small_is_broken_with_the_command_to_raise_it(limit:
 def test_a_quota_that_just_fits_is_enough() -> None:
     cloud = FakeCloud()
     cloud.ec2.quotas[GPU_QUOTA] = 4
-    assert examined(cloud, "g5.xlarge")["quota for g5.xlarge"].verdict is Verdict.OK
+    assert examined(cloud, "g5.xlarge")["quota for g5.xlarge"].verdict is CheckStatus.OK
 
 
 class Closed(FakeAccount):
@@ -129,7 +129,7 @@ def test_what_may_not_be_read_is_a_warning() -> None:
     )
     checks = {check.name: check for check in doctor.examine("ubuntu")}
     for name in ("Spot role", "quota for g5.xlarge", "quota for m5.large"):
-        assert checks[name].verdict is Verdict.WARNING
+        assert checks[name].verdict is CheckStatus.WARNING
 
 
 def test_a_family_without_a_known_quota_is_a_warning() -> None:
@@ -143,7 +143,7 @@ def test_a_family_without_a_known_quota_is_a_warning() -> None:
         key_told=lambda: "a key",
     )
     checks = {check.name: check for check in doctor.examine("ubuntu")}
-    assert checks["quota for q1.large"].verdict is Verdict.WARNING
+    assert checks["quota for q1.large"].verdict is CheckStatus.WARNING
 
 
 def test_no_such_type_is_an_error_not_a_check() -> None:

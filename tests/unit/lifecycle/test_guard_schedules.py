@@ -11,7 +11,7 @@ from tests.fakes.schedules import FakeSchedules
 
 from spotkeeper.errors import GuardRoleMissing, PermissionDenied, Refused
 from spotkeeper.lifecycle import guard
-from spotkeeper.lifecycle.guard_schedules import Arming, remove
+from spotkeeper.lifecycle.guard_schedules import GuardSchedules, remove
 from spotkeeper.lifecycle.presence import machines
 from spotkeeper.model.machine import Machine
 from spotkeeper.model.schedule import GuardCall, Schedule
@@ -36,9 +36,9 @@ class Watch:
         self.cloud.fate = fate or Fate()
 
     @property
-    def arming(self) -> Arming:
+    def guard_schedules(self) -> GuardSchedules:
         cloud = self.cloud
-        return Arming(OWNER, schedules=self.schedules, cloud=cloud, clock=cloud.clock)
+        return GuardSchedules(OWNER, schedules=self.schedules, cloud=cloud, clock=cloud.clock)
 
     @property
     def machine(self) -> Machine:
@@ -51,7 +51,7 @@ class Watch:
         return {each.call: each for each in self.schedules.kept.values()}
 
     def arm(self) -> None:
-        self.arming.arm(self.instance, self.deadline)
+        self.guard_schedules.arm(self.instance, self.deadline)
 
 
 def test_a_launch_is_armed_with_a_pair_that_was_verified() -> None:
@@ -102,7 +102,7 @@ def test_a_move_that_died_anywhere_leaves_the_earlier_time_and_is_repeated_to_th
         machine = watch.machine
         watch.cloud.fate = Killed(at // 2, after=bool(at % 2))
         with pytest.raises(Crash):
-            watch.arming.move(machine, new)
+            watch.guard_schedules.move(machine, new)
         watch.cloud.fate = Fate()
 
         kept = watch.kept
@@ -115,27 +115,27 @@ def test_a_move_that_died_anywhere_leaves_the_earlier_time_and_is_repeated_to_th
         if told == new:
             assert kept[GuardCall.TERMINATE].at == new + guard.TERMINATE_AFTER
         else:
-            watch.arming.move(watch.machine, new)
+            watch.guard_schedules.move(watch.machine, new)
         assert watch.machine.deadline == watch.kept[GuardCall.CANCEL].at == new
 
 
 def test_a_move_changes_the_tags_of_instance_and_request_in_one_call() -> None:
     watch = Watch()
     watch.arm()
-    watch.arming.move(watch.machine, watch.deadline + HOUR, {"spotkeeper:budget": "none"})
+    watch.guard_schedules.move(watch.machine, watch.deadline + HOUR, {"spotkeeper:budget": "none"})
     machine = watch.machine
     assert machine.instance is not None
     assert machine.request is not None
-    for thing in (machine.instance, machine.request):
-        assert thing.tags[TAG_DEADLINE] == tag_time(watch.deadline + HOUR)
-        assert thing.tags["spotkeeper:budget"] == "none"
+    for resource_id in (machine.instance, machine.request):
+        assert resource_id.tags[TAG_DEADLINE] == tag_time(watch.deadline + HOUR)
+        assert resource_id.tags["spotkeeper:budget"] == "none"
     assert watch.cloud.calls.count("retag") == 1
 
 
 def test_a_machine_without_a_deadline_has_no_schedules() -> None:
     watch = Watch()
     watch.arm()
-    watch.arming.move(watch.machine, None)
+    watch.guard_schedules.move(watch.machine, None)
     assert watch.kept == {}
     assert watch.machine.deadline is None
 
@@ -144,8 +144,10 @@ def test_a_machine_with_its_own_timer_only_never_asks_the_scheduler() -> None:
     cloud = FakeCloud()
     cloud.run(orders.order())
     [machine] = machines(cloud, REGION, OWNER, "dev")
-    arming = Arming(OWNER, schedules=FakeSchedules(cloud), cloud=cloud, clock=cloud.clock)
-    arming.move(machine, orders.UNTIL + HOUR)
+    guard_schedules = GuardSchedules(
+        OWNER, schedules=FakeSchedules(cloud), cloud=cloud, clock=cloud.clock
+    )
+    guard_schedules.move(machine, orders.UNTIL + HOUR)
     assert not [call for call in cloud.calls if "schedule" in call]
 
 
@@ -159,14 +161,14 @@ def relaunched(watch: Watch) -> None:
 def test_the_guard_follows_a_box_to_its_new_instance() -> None:
     watch = Watch()
     watch.arm()
-    watch.arming.move(watch.machine, watch.deadline + HOUR)
+    watch.guard_schedules.move(watch.machine, watch.deadline + HOUR)
     relaunched(watch)
     born = watch.machine
     assert born.instance is not None
     assert born.instance.id != watch.instance.id
 
-    assert watch.arming.re_aim(born)
-    assert not watch.arming.re_aim(watch.machine)
+    assert watch.guard_schedules.re_aim(born)
+    assert not watch.guard_schedules.re_aim(watch.machine)
 
     assert watch.kept[GuardCall.TERMINATE].target == born.instance.id
     assert watch.machine.deadline == watch.deadline + HOUR
@@ -178,30 +180,32 @@ def test_the_guard_follows_a_box_to_its_new_instance() -> None:
 
 def test_a_guard_that_fell_away_is_armed_again_before_its_deadline_only() -> None:
     watch = Watch()
-    assert watch.arming.re_aim(watch.machine)
+    assert watch.guard_schedules.re_aim(watch.machine)
     assert set(watch.kept) == set(GuardCall)
 
     watch.schedules.kept.clear()
     watch.cloud.clock.sleep(watch.deadline - watch.cloud.clock.now())
-    assert not watch.arming.re_aim(watch.machine)
+    assert not watch.guard_schedules.re_aim(watch.machine)
 
 
 def test_only_the_owners_schedules_of_the_name_are_removed() -> None:
     watch = Watch()
     watch.arm()
     mine = watch.kept[GuardCall.CANCEL]
-    strangers = [
+    forgotten_requests = [
         replace(mine, name=f"dev-{'f' * 12}-cancel", owner="somebody:else"),
         replace(mine, name=f"dev-2-{TOKEN[:12]}-cancel"),
         replace(mine, name="dev-by-hand"),
     ]
-    for each in strangers:
+    for each in forgotten_requests:
         watch.schedules.kept[each.region, each.name] = each
 
     gone = remove(watch.schedules, "dev", REGION, owner=OWNER, known={"never-listed-launch"})
 
-    assert {thing.id for thing in gone} == {f"dev-{TOKEN[:12]}-{call}" for call in GuardCall}
-    assert {name for _, name in watch.schedules.kept} == {each.name for each in strangers}
+    assert {resource_id.id for resource_id in gone} == {
+        f"dev-{TOKEN[:12]}-{call}" for call in GuardCall
+    }
+    assert {name for _, name in watch.schedules.kept} == {each.name for each in forgotten_requests}
 
 
 def test_the_schedules_of_another_launch_are_spared() -> None:

@@ -7,7 +7,8 @@ from tests.fakes.clock import FIRST_DAY
 from tests.unit.model.make import offer
 
 from spotkeeper.errors import Interrupted
-from spotkeeper.lifecycle.plan import Wish, make_plan, no_offers
+from spotkeeper.lifecycle.launch_request import LaunchRequest
+from spotkeeper.lifecycle.plan import make_plan, no_offers
 from spotkeeper.model.need import Need
 from spotkeeper.model.offer import Ranking
 
@@ -15,10 +16,10 @@ HALF = Ranking((offer(),), warnings=("eu-west-1: interrupted",), found=1, interr
 
 
 def test_a_market_that_was_seen_in_part_is_no_plan() -> None:
-    wish = Wish("train", Need())
-    assert make_plan(wish, replace(HALF, interrupted=False), now=FIRST_DAY).candidates
+    launch_request = LaunchRequest("train", Need())
+    assert make_plan(launch_request, replace(HALF, interrupted=False), now=FIRST_DAY).candidates
     with pytest.raises(Interrupted) as caught:
-        make_plan(wish, HALF, now=FIRST_DAY)
+        make_plan(launch_request, HALF, now=FIRST_DAY)
     assert "nothing was begun" in caught.value.message
 
 

@@ -8,7 +8,7 @@ from tests.fakes.journal import MemoryJournal
 from tests.unit.model.make import NOON
 
 from spotkeeper.errors import Busy, StoreProblem
-from spotkeeper.lifecycle.journal_fallback import Forgiving, damaged
+from spotkeeper.lifecycle.journal_fallback import BestEffortJournal, damaged
 from spotkeeper.model.journal_entry import Event, What
 
 INTENT = Event(NOON, What.INTENT, {"region": "us-east-1"})
@@ -38,11 +38,11 @@ def memory() -> MemoryJournal:
 
 
 @pytest.fixture
-def journal(memory: MemoryJournal) -> Forgiving:
-    return Forgiving(memory, FakeClock())
+def journal(memory: MemoryJournal) -> BestEffortJournal:
+    return BestEffortJournal(memory, FakeClock())
 
 
-def test_what_works_is_passed_on(journal: Forgiving, memory: MemoryJournal) -> None:
+def test_what_works_is_passed_on(journal: BestEffortJournal, memory: MemoryJournal) -> None:
     with journal.lock("train"):
         journal.append("train", INTENT)
     assert journal.read("train") == memory.read("train") == (INTENT,)
@@ -52,7 +52,7 @@ def test_what_works_is_passed_on(journal: Forgiving, memory: MemoryJournal) -> N
 
 def test_a_disk_that_refuses_everything_is_told_once_and_stops_nothing() -> None:
     clock = FakeClock()
-    journal = Forgiving(Broken(), clock)
+    journal = BestEffortJournal(Broken(), clock)
     with journal.lock("train"):
         journal.append("train", INTENT)
     assert journal.names() == ()
@@ -61,19 +61,19 @@ def test_a_disk_that_refuses_everything_is_told_once_and_stops_nothing() -> None
 
 
 def test_a_lock_that_another_command_holds_is_respected(
-    journal: Forgiving, memory: MemoryJournal
+    journal: BestEffortJournal, memory: MemoryJournal
 ) -> None:
     with memory.lock("train"), pytest.raises(Busy), journal.lock("train"):
         pass
 
 
-def test_a_problem_of_the_work_itself_is_not_forgiven(journal: Forgiving) -> None:
+def test_a_problem_of_the_work_itself_is_not_forgiven(journal: BestEffortJournal) -> None:
     with pytest.raises(StoreProblem), journal.lock("train"):
         raise FULL
 
 
 def test_a_damaged_line_is_told_until_the_name_is_gone_for_certain(
-    journal: Forgiving, memory: MemoryJournal
+    journal: BestEffortJournal, memory: MemoryJournal
 ) -> None:
     for event in (INTENT, DAMAGED):
         memory.append("train", event)

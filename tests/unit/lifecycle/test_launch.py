@@ -8,7 +8,7 @@ import pytest
 from tests.fakes import geography, orders
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import FakeCloud
-from tests.fakes.edges import BOOT_SCRIPT, CIDR, PUBLIC_KEY, outside
+from tests.fakes.edges import BOOT_SCRIPT, CIDR, PUBLIC_KEY, ports
 from tests.fakes.fate import Fate, LostAnswer
 from tests.fakes.journal import MemoryJournal
 from tests.fakes.talk import FakeTalk
@@ -30,9 +30,9 @@ from spotkeeper.errors import (
     Unreachable,
 )
 from spotkeeper.lifecycle.launch import Launcher
-from spotkeeper.lifecycle.plan import Wish
-from spotkeeper.lifecycle.ports import ThingKind
-from spotkeeper.lifecycle.prerequisites import GroundKeeper
+from spotkeeper.lifecycle.launch_request import LaunchRequest
+from spotkeeper.lifecycle.ports import ResourceKind
+from spotkeeper.lifecycle.prerequisites import PrerequisiteMaker
 from spotkeeper.lifecycle.token import client_token
 from spotkeeper.model.journal_entry import What
 from spotkeeper.model.machine import Instance, Kind
@@ -57,16 +57,24 @@ class Attempt:
         self.talk = FakeTalk()
         self.brought: tuple[str, ...] = ()  # groups that the user names
 
-    def go(self, *pools: str, wish: Wish | None = None, for_ever: bool = False) -> Instance:
-        wish = wish or Wish("dev", Need(), lasting=None if for_ever else timedelta(hours=8))
-        launcher = Launcher(
-            orders.plan(*pools, wish=wish),
-            owner=geography.OWNER,
-            outside=outside(self.cloud, self.journal, self.talk),
+    def go(
+        self, *pools: str, launch_request: LaunchRequest | None = None, for_ever: bool = False
+    ) -> Instance:
+        launch_request = launch_request or LaunchRequest(
+            "dev", Need(), lasting=None if for_ever else timedelta(hours=8)
         )
-        wish = Wish("dev", Need(), public_key=PUBLIC_KEY, group_ids=self.brought)
-        ground = GroundKeeper(self.cloud, owner=geography.OWNER, wish=wish, caller_cidr=CIDR)
-        return launcher.launch(ground, BOOT_SCRIPT)
+        launcher = Launcher(
+            orders.plan(*pools, launch_request=launch_request),
+            owner=geography.OWNER,
+            ports=ports(self.cloud, self.journal, self.talk),
+        )
+        launch_request = LaunchRequest(
+            "dev", Need(), public_key=PUBLIC_KEY, group_ids=self.brought
+        )
+        prerequisites = PrerequisiteMaker(
+            self.cloud, owner=geography.OWNER, launch_request=launch_request, caller_cidr=CIDR
+        )
+        return launcher.launch(prerequisites, BOOT_SCRIPT)
 
     @property
     def runs(self) -> int:
@@ -104,8 +112,8 @@ def test_a_dry_pool_is_passed_over() -> None:
 def test_a_pool_whose_price_has_risen_above_the_maximum_is_passed_over() -> None:
     attempt = Attempt()
     attempt.cloud.ec2.prices[geography.pool(A)] = geography.ON_DEMAND["g5.xlarge"]
-    wish = Wish("dev", Need(), max_price=MaxPrice.parse("spot+5%"))
-    assert attempt.go(A, B, wish=wish).zone_name == "us-east-1b"
+    launch_request = LaunchRequest("dev", Need(), max_price=MaxPrice.parse("spot+5%"))
+    assert attempt.go(A, B, launch_request=launch_request).zone_name == "us-east-1b"
     assert attempt.told == [What.INTENT, What.REFUSED, What.INTENT, What.LAUNCHED]
 
 
@@ -287,7 +295,7 @@ def ended_earlier(attempt: Attempt) -> None:
     cloud.clock.sleep(timedelta(minutes=10))
     cloud.ec2.catch_up()
     cloud.ec2.disks.clear()
-    cloud.ec2.things.clear()
+    cloud.ec2.resource_ids.clear()
 
 
 def test_a_token_that_is_used_up_gives_way_to_the_next() -> None:
@@ -316,7 +324,7 @@ def test_a_mismatched_token_never_leads_to_two_machines() -> None:
     clock.advance(seconds=10)
     elsewhere = Attempt(cloud)
     with pytest.raises(NameTaken):
-        elsewhere.go(A, wish=Wish("dev", Need(), lasting=timedelta(hours=9)))
+        elsewhere.go(A, launch_request=LaunchRequest("dev", Need(), lasting=timedelta(hours=9)))
     assert len(cloud.ec2.servers) == 1
 
 
@@ -373,14 +381,14 @@ def test_the_intent_says_what_is_expected_where_and_for_whom() -> None:
     assert intent.get("token") == client_token(
         owner=geography.OWNER, name="dev", attempt=1, pool=geography.pool(A)
     )
-    for kind in (ThingKind.INSTANCE, ThingKind.REQUEST, ThingKind.VOLUME):
+    for kind in (ResourceKind.INSTANCE, ResourceKind.REQUEST, ResourceKind.VOLUME):
         assert kind in intent.get("expects")
 
 
 def test_everything_carries_our_tags_and_the_users() -> None:
     attempt = Attempt()
-    wish = Wish("dev", Need(), tags={"Project": "x"})
-    instance = attempt.go(A, wish=wish)
+    launch_request = LaunchRequest("dev", Need(), tags={"Project": "x"})
+    instance = attempt.go(A, launch_request=launch_request)
     token = attempt.journal.read("dev")[0].get("token")
     expected = {
         TAG_MANAGED: "true",
@@ -401,7 +409,7 @@ def test_a_machine_for_ever_says_never() -> None:
 
 def test_a_once_machine_has_no_end_of_its_request() -> None:
     attempt = Attempt()
-    attempt.go(A, wish=Wish("dev", Need(), kind=Kind.ONCE))
+    attempt.go(A, launch_request=LaunchRequest("dev", Need(), kind=Kind.ONCE))
     [request] = attempt.cloud.ec2.requests.values()
     assert request.order.valid_until is None
     assert not request.persistent

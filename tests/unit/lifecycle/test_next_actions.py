@@ -52,7 +52,7 @@ def test_a_running_box_is_cancelled_and_terminated_and_its_disk_waited_for() -> 
     actions = next_actions(seen, [volume("vol-1", "in-use")])
     assert actions.cancel == ("sir-1",)
     assert actions.terminate == ("i-1",)
-    assert [thing.id for thing in actions.wait_for] == ["vol-1"]
+    assert [resource_id.id for resource_id in actions.wait_for] == ["vol-1"]
     assert actions.delete_volumes == ()
 
 
@@ -119,14 +119,14 @@ def test_a_shutting_down_instance_is_waited_for() -> None:
     actions = next_actions(seen, ())
     assert not actions.none
     assert actions.terminate == ()
-    assert [thing.id for thing in actions.wait_for] == ["i-1"]
+    assert [resource_id.id for resource_id in actions.wait_for] == ["i-1"]
 
 
 def test_a_disk_is_deleted_once_it_is_free() -> None:
     disks = [volume("a", "available"), volume("b", "in-use"), volume("c", "deleting")]
     actions = next_actions(Observation(REGION), disks)
     assert actions.delete_volumes == ("a",)
-    assert [thing.id for thing in actions.wait_for] == ["b"]
+    assert [resource_id.id for resource_id in actions.wait_for] == ["b"]
 
 
 IDS = st.integers(0, 5)
@@ -160,7 +160,7 @@ def test_everything_that_costs_is_acted_upon_or_waited_for(
         *actions.cancel,
         *actions.terminate,
         *actions.delete_volumes,
-        *(thing.id for thing in actions.wait_for),
+        *(resource_id.id for resource_id in actions.wait_for),
     }
     assert {each.id for each in seen.instances if not each.ended} <= set(actions.terminate)
     assert {each.id for each in seen.requests if each.cancellable} <= set(actions.cancel)

@@ -10,16 +10,13 @@ from tests.fakes.clock import FIRST_DAY
 from tests.fakes.orders import offer
 
 from spotkeeper.errors import BadInput, NoOffers, PriceTooLow
+from spotkeeper.lifecycle.launch_request import DEFAULT_LIFE, FOR_EVER, LaunchRequest, check
 from spotkeeper.lifecycle.plan import (
     DEEP_LEARNING,
     DEFAULT_DISK_GIB,
-    DEFAULT_LIFE,
-    FOR_EVER,
     KEEP_AFTER_DEADLINE,
     MAX_POOLS,
     UBUNTU,
-    Wish,
-    check,
     disk_gib,
     make_plan,
     no_offers,
@@ -34,8 +31,8 @@ GPU = "g5.xlarge@us-east-1a"
 CPU = "m5.large@us-east-1a"
 
 
-def wish(name: str = "dev", **changes: object) -> Wish:
-    return Wish(name, Need(), **changes)  # type: ignore[arg-type]
+def launch_request(name: str = "dev", **changes: object) -> LaunchRequest:
+    return LaunchRequest(name, Need(), **changes)  # type: ignore[arg-type]
 
 
 def ranked(*offers: Offer) -> Ranking:
@@ -44,7 +41,7 @@ def ranked(*offers: Offer) -> Ranking:
 
 @pytest.mark.parametrize("name", ["dev", "a", "0", "a-1", "x" * 39])
 def test_a_good_name_is_accepted(name: str) -> None:
-    check(wish(name))
+    check(launch_request(name))
 
 
 @pytest.mark.parametrize(
@@ -52,13 +49,13 @@ def test_a_good_name_is_accepted(name: str) -> None:
 )
 def test_a_bad_name_is_refused_before_anything_is_asked(name: str) -> None:
     with pytest.raises(BadInput):
-        check(wish(name))
+        check(launch_request(name))
 
 
 @pytest.mark.parametrize("size", [0, -1, 65537])
 def test_an_impossible_disk_is_refused(size: int) -> None:
     with pytest.raises(BadInput):
-        check(wish(disk_gib=size))
+        check(launch_request(disk_gib=size))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +74,7 @@ def test_an_impossible_disk_is_refused(size: int) -> None:
 def test_kind_and_behaviour_must_fit(
     kind: Kind, behaviour: OnInterruption | None, *, allowed: bool
 ) -> None:
-    asked = wish(kind=kind, on_interruption=behaviour)
+    asked = launch_request(kind=kind, on_interruption=behaviour)
     if allowed:
         check(asked)
     else:
@@ -86,8 +83,8 @@ def test_kind_and_behaviour_must_fit(
 
 
 def test_a_box_stops_and_a_once_machine_terminates_unless_told_otherwise() -> None:
-    assert wish().behaviour is OnInterruption.STOP
-    assert wish(kind=Kind.ONCE).behaviour is OnInterruption.TERMINATE
+    assert launch_request().behaviour is OnInterruption.STOP
+    assert launch_request(kind=Kind.ONCE).behaviour is OnInterruption.TERMINATE
 
 
 @pytest.mark.parametrize(
@@ -107,47 +104,51 @@ def test_a_box_stops_and_a_once_machine_terminates_unless_told_otherwise() -> No
 )
 def test_a_tag_that_ec2_or_we_cannot_use_is_refused(tags: dict[str, str]) -> None:
     with pytest.raises(BadInput):
-        check(wish(tags=tags))
+        check(launch_request(tags=tags))
 
 
 def test_ordinary_tags_are_accepted() -> None:
-    check(wish(tags={"Project": "PurchaseInvoice", "Owner": "me@example.com", "a/b"[0]: ""}))
+    check(
+        launch_request(
+            tags={"Project": "PurchaseInvoice", "Owner": "me@example.com", "a/b"[0]: ""}
+        )
+    )
 
 
 def test_the_offers_are_tried_in_their_order() -> None:
     offers = (offer(GPU), offer(CPU))
-    plan = make_plan(wish(), ranked(*offers), now=FIRST_DAY)
+    plan = make_plan(launch_request(), ranked(*offers), now=FIRST_DAY)
     assert [candidate.offer for candidate in plan.candidates] == list(offers)
-    assert all(candidate.max_usd_per_hour is None for candidate in plan.candidates)
+    assert all(candidate.max_price_usd_per_hour is None for candidate in plan.candidates)
     assert plan.first is offers[0]
 
 
 def test_a_plan_tries_a_limited_number_of_pools() -> None:
-    plan = make_plan(wish(), ranked(*[offer(GPU)] * (MAX_POOLS + 5)), now=FIRST_DAY)
+    plan = make_plan(launch_request(), ranked(*[offer(GPU)] * (MAX_POOLS + 5)), now=FIRST_DAY)
     assert len(plan.candidates) == MAX_POOLS
 
 
 def test_a_box_has_a_deadline_and_its_request_ends_a_week_later() -> None:
-    plan = make_plan(wish(), ranked(offer(GPU)), now=FIRST_DAY)
+    plan = make_plan(launch_request(), ranked(offer(GPU)), now=FIRST_DAY)
     assert plan.deadline == FIRST_DAY + DEFAULT_LIFE
     assert plan.valid_until == FIRST_DAY + DEFAULT_LIFE + KEEP_AFTER_DEADLINE
 
 
 def test_a_box_for_ever_still_has_an_explicit_end_of_its_request() -> None:
-    plan = make_plan(wish(lasting=None), ranked(offer(GPU)), now=FIRST_DAY)
+    plan = make_plan(launch_request(lasting=None), ranked(offer(GPU)), now=FIRST_DAY)
     assert plan.deadline is None
     assert plan.valid_until == FIRST_DAY + FOR_EVER
 
 
 def test_a_once_machine_has_a_deadline_and_no_valid_until() -> None:
-    asked = wish(kind=Kind.ONCE, lasting=timedelta(hours=2))
+    asked = launch_request(kind=Kind.ONCE, lasting=timedelta(hours=2))
     plan = make_plan(asked, ranked(offer(GPU)), now=FIRST_DAY)
     assert plan.deadline == FIRST_DAY + timedelta(hours=2)
     assert plan.valid_until is None
 
 
 def test_only_types_that_can_hibernate_are_candidates_for_it() -> None:
-    asked = wish(on_interruption=OnInterruption.HIBERNATE)
+    asked = launch_request(on_interruption=OnInterruption.HIBERNATE)
     plan = make_plan(asked, ranked(offer(GPU), offer(CPU)), now=FIRST_DAY)
     assert [str(candidate.offer.pool) for candidate in plan.candidates] == [CPU]
     with pytest.raises(BadInput):
@@ -166,27 +167,27 @@ def test_only_types_that_can_hibernate_are_candidates_for_it() -> None:
     ],
 )
 def test_the_maximum_price_in_its_forms_is_exact(text: str, limit: str) -> None:
-    asked = wish(max_price=MaxPrice.parse(text))
+    asked = launch_request(max_price=MaxPrice.parse(text))
     plan = make_plan(asked, ranked(offer(GPU, "0.40", on_demand="1.00")), now=FIRST_DAY)
-    assert plan.candidates[0].max_usd_per_hour == Decimal(limit)
+    assert plan.candidates[0].max_price_usd_per_hour == Decimal(limit)
     assert any("maximum price" in warning for warning in plan.warnings)
 
 
 def test_the_bid_is_not_rounded_up_to_a_cent() -> None:
-    asked = wish(max_price=MaxPrice.parse("spot+5%"))
+    asked = launch_request(max_price=MaxPrice.parse("spot+5%"))
     plan = make_plan(asked, ranked(offer(CPU, "0.0313")), now=FIRST_DAY)
-    assert plan.candidates[0].max_usd_per_hour == Decimal("0.032865")
+    assert plan.candidates[0].max_price_usd_per_hour == Decimal("0.032865")
 
 
 def test_pools_above_the_maximum_price_are_not_tried() -> None:
-    asked = wish(max_price=MaxPrice.parse("0.05"))
+    asked = launch_request(max_price=MaxPrice.parse("0.05"))
     plan = make_plan(asked, ranked(offer(GPU, "0.40"), offer(CPU, "0.04")), now=FIRST_DAY)
     assert [str(candidate.offer.pool) for candidate in plan.candidates] == [CPU]
 
 
 @pytest.mark.parametrize("text", ["0.39", "spot-5%", "od-70%"])
 def test_a_maximum_price_under_every_pool_is_too_low(text: str) -> None:
-    asked = wish(max_price=MaxPrice.parse(text))
+    asked = launch_request(max_price=MaxPrice.parse(text))
     with pytest.raises(PriceTooLow) as caught:
         make_plan(asked, ranked(offer(GPU, "0.40", on_demand="1.00")), now=FIRST_DAY)
     assert "$0.4/h" in caught.value.message
@@ -195,7 +196,7 @@ def test_a_maximum_price_under_every_pool_is_too_low(text: str) -> None:
 
 
 def test_a_price_relative_to_an_unknown_on_demand_price_is_not_guessed() -> None:
-    asked = wish(max_price=MaxPrice.parse("od"))
+    asked = launch_request(max_price=MaxPrice.parse("od"))
     with pytest.raises(PriceTooLow) as caught:
         make_plan(asked, ranked(offer(GPU, on_demand=None)), now=FIRST_DAY)
     assert "On-Demand price" in caught.value.message
@@ -210,33 +211,33 @@ def test_no_offers_counts_the_refusals_by_rule() -> None:
     assert "eu-west-1: no answer" in error.message
     assert error.details == {"refused": {"fewer than 8 GPUs": 3, "excluded": 1}}
     with pytest.raises(NoOffers):
-        make_plan(wish(), ranking, now=FIRST_DAY)
+        make_plan(launch_request(), ranking, now=FIRST_DAY)
     assert no_offers(Ranking(())).message == "No pool fits"
 
 
 def test_the_image_suits_the_hardware_unless_one_was_named() -> None:
-    assert make_plan(wish(), ranked(offer(GPU)), now=FIRST_DAY).image == DEEP_LEARNING
-    assert make_plan(wish(), ranked(offer(CPU)), now=FIRST_DAY).image == UBUNTU
-    named = make_plan(wish(image="ami-1"), ranked(offer(GPU)), now=FIRST_DAY)
+    assert make_plan(launch_request(), ranked(offer(GPU)), now=FIRST_DAY).image == DEEP_LEARNING
+    assert make_plan(launch_request(), ranked(offer(CPU)), now=FIRST_DAY).image == UBUNTU
+    named = make_plan(launch_request(image="ami-1"), ranked(offer(GPU)), now=FIRST_DAY)
     assert named.image == "ami-1"
 
 
 def test_an_old_gpu_is_warned_about_where_its_driver_is_missing() -> None:
     old = ranked(offer("p3.2xlarge@us-east-1a"))
-    assert make_plan(wish(), old, now=FIRST_DAY).warnings
-    assert not make_plan(wish(image="ami-1"), old, now=FIRST_DAY).warnings
+    assert make_plan(launch_request(), old, now=FIRST_DAY).warnings
+    assert not make_plan(launch_request(image="ami-1"), old, now=FIRST_DAY).warnings
 
 
 def test_the_disk_is_at_least_the_images() -> None:
-    assert disk_gib(wish(), 8) == DEFAULT_DISK_GIB
-    assert disk_gib(wish(), 250) == 250
-    assert disk_gib(wish(disk_gib=30), 30) == 30
+    assert disk_gib(launch_request(), 8) == DEFAULT_DISK_GIB
+    assert disk_gib(launch_request(), 250) == 250
+    assert disk_gib(launch_request(disk_gib=30), 30) == 30
     with pytest.raises(BadInput):
-        disk_gib(wish(disk_gib=30), 31)
+        disk_gib(launch_request(disk_gib=30), 31)
 
 
 def test_a_day_costs_24_hours() -> None:
-    plan = make_plan(wish(), ranked(offer(GPU, "0.4024")), now=FIRST_DAY)
+    plan = make_plan(launch_request(), ranked(offer(GPU, "0.4024")), now=FIRST_DAY)
     assert plan.usd_per_day == Decimal("9.66")
 
 
@@ -247,7 +248,7 @@ PRICES = st.decimals(min_value=Decimal("0.001"), max_value=Decimal(100), places=
 def test_no_candidate_is_dearer_than_the_maximum_price(
     limit: Decimal, spots: list[Decimal]
 ) -> None:
-    asked = wish(max_price=MaxPrice(str(limit), usd_per_hour=limit))
+    asked = launch_request(max_price=MaxPrice(str(limit), usd_per_hour=limit))
     offers = [offer(GPU, str(spot)) for spot in spots]
     try:
         plan = make_plan(asked, ranked(*offers), now=FIRST_DAY)
@@ -260,7 +261,7 @@ def test_no_candidate_is_dearer_than_the_maximum_price(
 
 def test_every_time_that_is_sent_is_in_whole_seconds() -> None:
     now = FIRST_DAY.replace(microsecond=123_456)
-    plan = make_plan(wish(), ranked(offer(GPU)), now=now)
+    plan = make_plan(launch_request(), ranked(offer(GPU)), now=now)
     assert plan.deadline == FIRST_DAY + DEFAULT_LIFE
     assert plan.valid_until is not None
     assert plan.valid_until.microsecond == 0

@@ -27,7 +27,7 @@ MADE_OR_ENDED = {
     "ec2:DeleteSecurityGroup",
     "ec2:DeleteKeyPair",
 }
-CHANGES_OURS = ("GiveBack", "GiveBackWhatFailed", "Stop", "Start", "Move", "OpenSsh")
+CHANGES_OURS = ("Teardown", "GiveBackWhatFailed", "Stop", "Start", "Move", "OpenSsh")
 NEVER = ("ec2:RequestSpotInstances", "ec2:RequestSpotFleet", "iam:PassRole", "ec2:*", "*")
 
 

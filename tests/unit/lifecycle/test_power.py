@@ -11,8 +11,8 @@ from tests.fakes.talk import FakeReach, FakeTalk
 
 from spotkeeper.errors import NoCapacity, NotFound, Refused
 from spotkeeper.lifecycle import power
-from spotkeeper.lifecycle.guard_schedules import Arming
-from spotkeeper.lifecycle.plan import DEFAULT_LIFE
+from spotkeeper.lifecycle.guard_schedules import GuardSchedules
+from spotkeeper.lifecycle.launch_request import DEFAULT_LIFE
 from spotkeeper.lifecycle.ports import LaunchOrder
 from spotkeeper.lifecycle.presence import machines
 from spotkeeper.lifecycle.wait import Waiter
@@ -55,8 +55,10 @@ class Switch:
         """Another day to live."""
         schedules = FakeSchedules(self.cloud)
         clock = self.cloud.clock
-        arming = Arming(geography.OWNER, schedules=schedules, cloud=self.cloud, clock=clock)
-        arming.move(machine, clock.now() + DEFAULT_LIFE)
+        guard_schedules = GuardSchedules(
+            geography.OWNER, schedules=schedules, cloud=self.cloud, clock=clock
+        )
+        guard_schedules.move(machine, clock.now() + DEFAULT_LIFE)
 
     def deadline_in(self, length: timedelta) -> datetime:
         """The time to which a deadline so far ahead falls."""

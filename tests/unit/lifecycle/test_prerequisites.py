@@ -6,11 +6,11 @@ from tests.fakes.cloud import FakeCloud
 from tests.fakes.edges import CIDR, PUBLIC_KEY
 
 from spotkeeper.errors import NoSubnet, Refused, Scope
-from spotkeeper.lifecycle.plan import Wish
+from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.lifecycle.prerequisites import (
     EVERYWHERE,
-    Ground,
-    GroundKeeper,
+    PrerequisiteMaker,
+    Prerequisites,
     key_name,
     no_default_vpc,
 )
@@ -20,26 +20,28 @@ from spotkeeper.model.tags import TAG_KEY, TAG_OWNER, TAG_VPC
 REGION = geography.REGION
 
 
-def keeper(cloud: FakeCloud, cidr: str = CIDR, **wish: object) -> GroundKeeper:
-    asked = Wish("dev", Need(), **{"public_key": PUBLIC_KEY, **wish})  # type: ignore[arg-type]
-    return GroundKeeper(cloud, owner=geography.OWNER, wish=asked, caller_cidr=cidr)
+def keeper(cloud: FakeCloud, cidr: str = CIDR, **launch_request: object) -> PrerequisiteMaker:
+    asked = LaunchRequest("dev", Need(), **{"public_key": PUBLIC_KEY, **launch_request})  # type: ignore[arg-type]
+    return PrerequisiteMaker(cloud, owner=geography.OWNER, launch_request=asked, caller_cidr=cidr)
 
 
-def prepared(cloud: FakeCloud, **wish: object) -> Ground:
-    return keeper(cloud, CIDR, **wish).ground(REGION, cloud.holdings(REGION))
+def prepared(cloud: FakeCloud, **launch_request: object) -> Prerequisites:
+    return keeper(cloud, CIDR, **launch_request).prerequisites(
+        REGION, cloud.tagged_resources(REGION)
+    )
 
 
 def test_group_and_key_are_made_and_tagged_for_their_owner() -> None:
     cloud = FakeCloud()
-    ground = prepared(cloud)
+    prerequisites = prepared(cloud)
     [group] = cloud.ec2.groups.values()
     [key] = cloud.ec2.keys.values()
-    assert ground.group_ids == (group.id,)
-    assert ground.key_name == key.name
+    assert prerequisites.group_ids == (group.id,)
+    assert prerequisites.key_name == key.name
     assert group.tags[TAG_OWNER] == key.tags[TAG_OWNER] == geography.OWNER
     assert group.tags[TAG_VPC] == geography.HOME_VPC
     assert key.tags[TAG_KEY] == key.name
-    assert set(ground.subnets) == {f"{REGION}{letter}" for letter in "abc"}
+    assert set(prerequisites.subnets) == {f"{REGION}{letter}" for letter in "abc"}
 
 
 def test_ssh_is_open_to_the_caller_alone() -> None:
@@ -59,7 +61,7 @@ def test_the_world_is_let_in_only_when_asked_for() -> None:
 def test_what_exists_is_used_again_and_opened_to_the_new_address() -> None:
     cloud = FakeCloud()
     first = prepared(cloud)
-    second = keeper(cloud, "192.0.2.9/32").ground(REGION, cloud.holdings(REGION))
+    second = keeper(cloud, "192.0.2.9/32").prerequisites(REGION, cloud.tagged_resources(REGION))
     assert second == first
     [group] = cloud.ec2.groups.values()
     assert group.cidrs == {CIDR, "192.0.2.9/32"}
@@ -82,28 +84,28 @@ def test_a_group_of_another_network_is_not_used() -> None:
 
 def test_named_groups_and_keys_are_used_as_they_are() -> None:
     cloud = FakeCloud()
-    ground = prepared(cloud, group_ids=("sg-mine",), key_name="mine")
-    assert (ground.group_ids, ground.key_name) == (("sg-mine",), "mine")
+    prerequisites = prepared(cloud, group_ids=("sg-mine",), key_name="mine")
+    assert (prerequisites.group_ids, prerequisites.key_name) == (("sg-mine",), "mine")
     assert (cloud.ec2.groups, cloud.ec2.keys) == ({}, {})
 
 
 def test_a_region_is_prepared_once_until_it_is_forgotten() -> None:
     cloud = FakeCloud()
     ready = keeper(cloud)
-    first = ready.ground(REGION, ())
+    first = ready.prerequisites(REGION, ())
     calls = len(cloud.calls)
-    assert ready.ground(REGION, ()) is first
+    assert ready.prerequisites(REGION, ()) is first
     assert len(cloud.calls) == calls
     ready.forget(REGION)
-    assert ready.ground(REGION, ()) == first
+    assert ready.prerequisites(REGION, ()) == first
     assert len(cloud.calls) > calls
 
 
 def test_a_named_subnet_is_the_only_one() -> None:
-    ground = prepared(FakeCloud(), subnet_id=f"subnet-{REGION}b")
-    assert set(ground.subnets) == {f"{REGION}b"}
+    prerequisites = prepared(FakeCloud(), subnet_id=f"subnet-{REGION}b")
+    assert set(prerequisites.subnets) == {f"{REGION}b"}
     with pytest.raises(NoSubnet) as caught:
-        ground.subnet_in(f"{REGION}a")
+        prerequisites.subnet_in(f"{REGION}a")
     assert caught.value.scope is Scope.ZONE
 
 

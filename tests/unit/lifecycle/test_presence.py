@@ -16,8 +16,8 @@ REGION = geography.REGION
 
 
 def check(cloud: FakeCloud, name: str = "dev") -> None:
-    held = cloud.holdings(REGION)
-    refuse_taken(cloud, REGION, owner=geography.OWNER, name=name, holdings=held)
+    held = cloud.tagged_resources(REGION)
+    refuse_taken(cloud, REGION, owner=geography.OWNER, name=name, tagged_resources=held)
 
 
 def ended(cloud: FakeCloud, instance: Instance) -> None:

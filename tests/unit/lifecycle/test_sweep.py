@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes.clock import FIRST_DAY as NOW
 
-from spotkeeper.lifecycle.ports import Possession, Thing, ThingKind
-from spotkeeper.lifecycle.sweep import Judgement, Memory, Verdict, as_possession, judge
+from spotkeeper.lifecycle.ports import Resource, ResourceId, ResourceKind
+from spotkeeper.lifecycle.sweep import Classification, Records, Verdict, as_resource, classify
 from spotkeeper.model.journal_entry import Event, What
 from spotkeeper.model.schedule import GuardCall, Schedule
 from spotkeeper.model.tags import (
@@ -27,12 +27,17 @@ REGION = "us-east-1"
 LAUNCH = "0123456789abcdef"
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 LONG_AGO = NOW - 2 * HOUR
-MACHINE = (ThingKind.REQUEST, ThingKind.INSTANCE, ThingKind.VOLUME, ThingKind.INTERFACE)
+MACHINE = (
+    ResourceKind.REQUEST,
+    ResourceKind.INSTANCE,
+    ResourceKind.VOLUME,
+    ResourceKind.INTERFACE,
+)
 
 
-def thing(
-    kind: ThingKind = ThingKind.INSTANCE, *, born: datetime | None = LONG_AGO, **tags: str
-) -> Possession:
+def resource_id(
+    kind: ResourceKind = ResourceKind.INSTANCE, *, born: datetime | None = LONG_AGO, **tags: str
+) -> Resource:
     """Something of mine: a tag is named by its last word, and left out where it is empty."""
     known = {
         "managed": "true",
@@ -43,15 +48,15 @@ def thing(
         **tags,
     }
     named = {f"spotkeeper:{key}": value for key, value in known.items() if value}
-    return Possession(Thing(kind, f"{kind}-{tags.get('launch', LAUNCH)}", REGION), named, born)
+    return Resource(ResourceId(kind, f"{kind}-{tags.get('launch', LAUNCH)}", REGION), named, born)
 
 
-def shared(kind: ThingKind = ThingKind.GROUP, *, born: datetime | None = None) -> Possession:
-    return thing(kind, born=born, name="", launch="", deadline="")
+def shared(kind: ResourceKind = ResourceKind.GROUP, *, born: datetime | None = None) -> Resource:
+    return resource_id(kind, born=born, name="", launch="", deadline="")
 
 
-def claim(nonce: str, *, born: datetime = LONG_AGO) -> Possession:
-    return thing(ThingKind.TEMPLATE, born=born, launch="", deadline="", claim=nonce)
+def claim(nonce: str, *, born: datetime = LONG_AGO) -> Resource:
+    return resource_id(ResourceKind.TEMPLATE, born=born, launch="", deadline="", claim=nonce)
 
 
 def event(what: What, at: datetime = LONG_AGO, **fields: str) -> Event:
@@ -61,22 +66,22 @@ def event(what: What, at: datetime = LONG_AGO, **fields: str) -> Event:
 READY = (event(What.INTENT), event(What.LAUNCHED), event(What.READY))
 
 
-def remembering(*events: Event, held: Sequence[str] = ()) -> Memory:
-    return Memory({"dev": events} if events else {}, frozenset(held))
+def remembering(*events: Event, held: Sequence[str] = ()) -> Records:
+    return Records({"dev": events} if events else {}, frozenset(held))
 
 
-def judged(
-    *possessions: Possession, memory: Memory | None = None, now: datetime = NOW
-) -> list[Judgement]:
-    return list(judge(possessions, memory or Memory(), owner=ME, now=now))
+def classified(
+    *resources: Resource, records: Records | None = None, now: datetime = NOW
+) -> list[Classification]:
+    return list(classify(resources, records or Records(), owner=ME, now=now))
 
 
-def verdicts(*possessions: Possession, memory: Memory | None = None) -> list[Verdict]:
-    return [each.verdict for each in judged(*possessions, memory=memory)]
+def verdicts(*resources: Resource, records: Records | None = None) -> list[Verdict]:
+    return [each.verdict for each in classified(*resources, records=records)]
 
 
-def only(possession: Possession, memory: Memory | None = None) -> tuple[Verdict, str]:
-    [found] = judged(possession, memory=memory)
+def only(resource: Resource, records: Records | None = None) -> tuple[Verdict, str]:
+    [found] = classified(resource, records=records)
     return found.verdict, found.reason
 
 
@@ -84,8 +89,8 @@ def only(possession: Possession, memory: Memory | None = None) -> tuple[Verdict,
 
 
 def test_a_ready_machine_and_all_that_it_needs_are_kept() -> None:
-    everything = [*map(thing, MACHINE), shared(), shared(ThingKind.KEY), claim("mine")]
-    found = judged(*everything, memory=remembering(*READY))
+    everything = [*map(resource_id, MACHINE), shared(), shared(ResourceKind.KEY), claim("mine")]
+    found = classified(*everything, records=remembering(*READY))
     assert {each.verdict for each in found} == {Verdict.KEPT}
     assert "until 2026-11-23 10:00 UTC" in found[1].reason
 
@@ -103,17 +108,17 @@ def test_a_ready_machine_and_all_that_it_needs_are_kept() -> None:
 def test_a_machine_that_nobody_waits_for_is_unwanted(
     events: tuple[Event, ...], reason: str
 ) -> None:
-    assert only(thing(), remembering(*events)) == (Verdict.UNWANTED, reason)
+    assert only(resource_id(), remembering(*events)) == (Verdict.UNWANTED, reason)
 
 
 def test_a_launch_that_has_the_lock_is_spared_however_old_it_is() -> None:
-    verdict, reason = only(thing(), remembering(*READY[:1], held=["dev"]))
+    verdict, reason = only(resource_id(), remembering(*READY[:1], held=["dev"]))
     assert verdict is Verdict.SPARED
     assert "dev" in reason
 
 
 def test_a_machine_is_unwanted_once_its_deadline_has_passed() -> None:
-    late = thing(deadline=tag_time(NOW - MINUTE))
+    late = resource_id(deadline=tag_time(NOW - MINUTE))
     assert only(late, remembering(*READY)) == (
         Verdict.UNWANTED,
         "its deadline passed 2026-11-23 08:59 UTC",
@@ -121,66 +126,69 @@ def test_a_machine_is_unwanted_once_its_deadline_has_passed() -> None:
 
 
 def test_the_deadline_of_the_instance_counts_for_all_that_hangs_on_it() -> None:
-    moved, old = thing(), thing(ThingKind.VOLUME, deadline=tag_time(NOW - MINUTE))
-    assert verdicts(moved, old, memory=remembering(*READY)) == [Verdict.KEPT] * 2
+    moved, old = resource_id(), resource_id(ResourceKind.VOLUME, deadline=tag_time(NOW - MINUTE))
+    assert verdicts(moved, old, records=remembering(*READY)) == [Verdict.KEPT] * 2
 
 
 def test_without_a_deadline_a_machine_is_kept_for_ever() -> None:
-    assert only(thing(deadline="never"), remembering(*READY))[0] is Verdict.KEPT
+    assert only(resource_id(deadline="never"), remembering(*READY))[0] is Verdict.KEPT
 
 
 def test_a_disk_whose_machine_is_gone_is_unwanted() -> None:
-    disk = thing(ThingKind.VOLUME)
+    disk = resource_id(ResourceKind.VOLUME)
     assert only(disk, remembering(*READY)) == (Verdict.UNWANTED, "its machine is gone")
 
 
 def test_a_machine_that_was_launched_a_moment_ago_may_not_be_listed_yet() -> None:
     young = [event(each.what, NOW - MINUTE) for each in READY]
-    assert only(thing(ThingKind.VOLUME), remembering(*young))[0] is Verdict.KEPT
+    assert only(resource_id(ResourceKind.VOLUME), remembering(*young))[0] is Verdict.KEPT
 
 
 def test_what_is_young_and_unknown_here_may_be_a_launch_elsewhere() -> None:
-    verdict, reason = only(thing(born=NOW - MINUTE))
+    verdict, reason = only(resource_id(born=NOW - MINUTE))
     assert verdict is Verdict.YOUNG
     assert "09:04:00 UTC" in reason
 
 
 def test_a_young_thing_of_a_dead_launch_of_this_computer_is_unwanted() -> None:
-    assert only(thing(born=NOW), remembering(READY[0]))[0] is Verdict.UNWANTED
+    assert only(resource_id(born=NOW), remembering(READY[0]))[0] is Verdict.UNWANTED
 
 
 def test_an_instance_that_was_relaunched_is_as_old_as_its_request() -> None:
-    request, instance = thing(ThingKind.REQUEST), thing(born=NOW)
+    request, instance = resource_id(ResourceKind.REQUEST), resource_id(born=NOW)
     assert verdicts(request, instance) == [Verdict.UNWANTED] * 2
 
 
 def test_the_same_token_with_the_claim_of_another_computer_is_not_ours() -> None:
     mine = event(What.INTENT, claim="mine")
     events = remembering(mine, *READY[1:])
-    assert only(thing(claim="mine"), events)[0] is Verdict.KEPT
-    assert only(thing(claim="theirs"), events)[0] is Verdict.UNWANTED
-    assert only(thing(claim="theirs", born=NOW), events)[0] is Verdict.YOUNG
+    assert only(resource_id(claim="mine"), events)[0] is Verdict.KEPT
+    assert only(resource_id(claim="theirs"), events)[0] is Verdict.UNWANTED
+    assert only(resource_id(claim="theirs", born=NOW), events)[0] is Verdict.YOUNG
 
 
 def test_what_a_journal_that_cannot_be_read_may_want_is_left_until_its_deadline() -> None:
     unread = remembering(Event(NOW, What.DAMAGED))
-    verdict, reason = only(thing(), unread)
+    verdict, reason = only(resource_id(), unread)
     assert verdict is Verdict.UNREAD
     assert "the journal of dev cannot be read" in reason
     assert "spot down dev" in reason
-    assert verdicts(thing(), shared(), claim("theirs"), memory=unread)[1:] == [Verdict.UNREAD] * 2
-    assert only(thing(deadline=tag_time(NOW)), unread)[0] is Verdict.UNWANTED
+    assert (
+        verdicts(resource_id(), shared(), claim("theirs"), records=unread)[1:]
+        == [Verdict.UNREAD] * 2
+    )
+    assert only(resource_id(deadline=tag_time(NOW)), unread)[0] is Verdict.UNWANTED
 
 
 def test_a_disk_on_a_machine_that_stays_stays_with_it() -> None:
-    machine = thing()
-    data = Possession(
-        Thing(ThingKind.VOLUME, "vol-data", REGION),
+    machine = resource_id()
+    data = Resource(
+        ResourceId(ResourceKind.VOLUME, "vol-data", REGION),
         {TAG_MANAGED: "true", TAG_OWNER: ME},
         LONG_AGO,
-        holder=machine.thing.id,
+        holder=machine.resource_id.id,
     )
-    assert verdicts(machine, data, memory=remembering(*READY)) == [Verdict.KEPT] * 2
+    assert verdicts(machine, data, records=remembering(*READY)) == [Verdict.KEPT] * 2
     assert verdicts(machine, data) == [Verdict.UNWANTED] * 2
 
 
@@ -189,21 +197,21 @@ def test_a_disk_on_a_machine_that_stays_stays_with_it() -> None:
 
 def test_a_group_that_no_machine_of_its_region_needs_is_unwanted() -> None:
     assert only(shared()) == (Verdict.UNWANTED, "no machine needs it")
-    elsewhere = Possession(Thing(ThingKind.GROUP, "sg-2", "eu-west-1"), shared().tags)
-    found = verdicts(thing(), shared(), elsewhere, memory=remembering(*READY))
+    elsewhere = Resource(ResourceId(ResourceKind.GROUP, "sg-2", "eu-west-1"), shared().tags)
+    found = verdicts(resource_id(), shared(), elsewhere, records=remembering(*READY))
     assert found == [Verdict.KEPT, Verdict.KEPT, Verdict.UNWANTED]
 
 
 def test_a_group_waits_for_young_machines_and_for_launches_that_are_about_to_begin() -> None:
-    assert verdicts(thing(born=NOW), shared())[1] is Verdict.YOUNG
+    assert verdicts(resource_id(born=NOW), shared())[1] is Verdict.YOUNG
     assert verdicts(claim("theirs", born=NOW), shared())[1] is Verdict.YOUNG
-    assert only(shared(ThingKind.KEY, born=NOW))[0] is Verdict.YOUNG
+    assert only(shared(ResourceKind.KEY, born=NOW))[0] is Verdict.YOUNG
     held = remembering(READY[0], held=["dev"])
     assert only(shared(), held)[0] is Verdict.SPARED
 
 
 def test_a_claim_lives_as_long_as_anything_of_its_name() -> None:
-    disk = thing(ThingKind.VOLUME, born=NOW)
+    disk = resource_id(ResourceKind.VOLUME, born=NOW)
     assert verdicts(disk, claim("theirs"))[1] is Verdict.YOUNG
     assert only(claim("theirs"))[0] is Verdict.UNWANTED
 
@@ -231,25 +239,25 @@ def schedule(name: str, created: datetime | None = LONG_AGO) -> Schedule:
 
 
 def test_a_schedule_goes_with_the_launch_that_it_guards() -> None:
-    machine = thing(claim="mine")
-    guard = as_possession(schedule(f"dev-{LAUNCH[:12]}-cancel"), [machine])
+    machine = resource_id(claim="mine")
+    guard = as_resource(schedule(f"dev-{LAUNCH[:12]}-cancel"), [machine])
     assert guard is not None
     assert (guard.launch, guard.claim) == (LAUNCH, "mine")
     mine = remembering(event(What.INTENT, claim="mine"), *READY[1:])
-    assert verdicts(machine, guard, memory=mine) == [Verdict.KEPT] * 2
+    assert verdicts(machine, guard, records=mine) == [Verdict.KEPT] * 2
     assert verdicts(machine, guard) == [Verdict.UNWANTED] * 2
 
 
 def test_a_schedule_of_a_launch_that_is_not_listed_yet_is_too_young_to_tell() -> None:
-    guard = as_possession(schedule(f"dev-{LAUNCH[:12]}-cancel", NOW), [])
+    guard = as_resource(schedule(f"dev-{LAUNCH[:12]}-cancel", NOW), [])
     assert guard is not None
     assert only(guard)[0] is Verdict.YOUNG
-    assert as_possession(schedule("backup-every-night"), []) is None
+    assert as_resource(schedule("backup-every-night"), []) is None
 
 
 # What is never touched, and that time only takes away
 
-KINDS = st.sampled_from([*MACHINE, ThingKind.GROUP, ThingKind.KEY, ThingKind.TEMPLATE])
+KINDS = st.sampled_from([*MACHINE, ResourceKind.GROUP, ResourceKind.KEY, ResourceKind.TEMPLATE])
 AGES = st.one_of(st.none(), st.integers(0, 7200).map(lambda age: NOW - timedelta(seconds=age)))
 TAGS = st.fixed_dictionaries(
     {
@@ -264,11 +272,11 @@ TAGS = st.fixed_dictionaries(
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> list[Possession]:
+def worlds(draw: st.DrawFn) -> list[Resource]:
     count = draw(st.integers(1, 6))
     return [
-        Possession(
-            Thing(draw(KINDS), f"id-{number}", draw(st.sampled_from([REGION, "eu-west-1"]))),
+        Resource(
+            ResourceId(draw(KINDS), f"id-{number}", draw(st.sampled_from([REGION, "eu-west-1"]))),
             {key: value for key, value in draw(TAGS).items() if value},
             draw(AGES),
             holder=draw(st.sampled_from(["", "id-0", "id-1"])),
@@ -281,37 +289,37 @@ WHATS = [What.INTENT, What.LAUNCHED, What.READY, What.ENDING, What.SETTLING, Wha
 
 
 @st.composite
-def memories(draw: st.DrawFn) -> Memory:
+def memories(draw: st.DrawFn) -> Records:
     kinds = draw(st.lists(st.sampled_from(WHATS), max_size=6))
     held = draw(st.sampled_from([frozenset[str](), frozenset({"dev"})]))
-    return Memory({"dev": tuple(event(each, claim="mine") for each in kinds)}, held)
+    return Records({"dev": tuple(event(each, claim="mine") for each in kinds)}, held)
 
 
 @given(worlds(), memories())
 def test_what_lacks_our_tag_or_owner_is_never_judged(
-    world: list[Possession], memory: Memory
+    world: list[Resource], records: Records
 ) -> None:
     ours = {TAG_MANAGED: "true", TAG_OWNER: ME}.items()
-    found = judge(world, memory, owner=ME, now=NOW)
-    assert [each.possession for each in found] == [w for w in world if ours <= w.tags.items()]
+    found = classify(world, records, owner=ME, now=NOW)
+    assert [each.resource for each in found] == [w for w in world if ours <= w.tags.items()]
 
 
 @given(worlds(), memories())
 def test_what_this_computer_has_ready_is_unwanted_only_past_its_deadline(
-    world: list[Possession], memory: Memory
+    world: list[Resource], records: Records
 ) -> None:
-    machines = [thing(claim="mine"), *world]
-    mine = Memory({"dev": (event(What.INTENT, claim="mine"), *READY[1:])}, memory.held)
-    [machine, *_] = judge(machines, mine, owner=ME, now=NOW)
+    machines = [resource_id(claim="mine"), *world]
+    mine = Records({"dev": (event(What.INTENT, claim="mine"), *READY[1:])}, records.held)
+    [machine, *_] = classify(machines, mine, owner=ME, now=NOW)
     assert machine.verdict in (Verdict.KEPT, Verdict.SPARED)
 
 
 @given(worlds(), memories(), st.integers(0, 7200))
 def test_what_is_unwanted_stays_unwanted_as_time_goes_by(
-    world: list[Possession], memory: Memory, seconds: int
+    world: list[Resource], records: Records, seconds: int
 ) -> None:
-    now = judge(world, memory, owner=ME, now=NOW)
-    later = judge(world, memory, owner=ME, now=NOW + timedelta(seconds=seconds))
+    now = classify(world, records, owner=ME, now=NOW)
+    later = classify(world, records, owner=ME, now=NOW + timedelta(seconds=seconds))
     for before, after in zip(now, later, strict=True):
         if before.verdict is Verdict.UNWANTED:
             assert after.verdict is Verdict.UNWANTED

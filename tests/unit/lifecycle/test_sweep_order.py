@@ -11,99 +11,106 @@ from tests.unit.lifecycle.test_sweep import (
     READY,
     REGION,
     claim,
+    classified,
     event,
-    judged,
     remembering,
+    resource_id,
     shared,
-    thing,
 )
 
-from spotkeeper.lifecycle.ports import Possession, Thing, ThingKind
-from spotkeeper.lifecycle.sweep import Memory
-from spotkeeper.lifecycle.sweep_order import ORDER, Share, Sight, in_order, share_out, shared_in
+from spotkeeper.lifecycle.ports import Resource, ResourceId, ResourceKind
+from spotkeeper.lifecycle.sweep import Records
+from spotkeeper.lifecycle.sweep_order import (
+    ORDER,
+    Coverage,
+    SweepStep,
+    in_order,
+    plan_sweep,
+    shared_in,
+)
 from spotkeeper.model.journal_entry import Event, What
 
-SEEN = Sight(NOW, (REGION,))
-SILENT = Sight(NOW, ("eu-west-1",), frozenset({REGION}))
+SEEN = Coverage(NOW, (REGION,))
+SILENT = Coverage(NOW, ("eu-west-1",), frozenset({REGION}))
 
 
-def shares(*possessions: Possession, memory: Memory | None = None) -> tuple[Share, ...]:
-    memory = memory or Memory()
-    return share_out(judged(*possessions, memory=memory), memory, SEEN)
+def steps(*resources: Resource, records: Records | None = None) -> tuple[SweepStep, ...]:
+    records = records or Records()
+    return plan_sweep(classified(*resources, records=records), records, SEEN)
 
 
 def test_a_forgotten_machine_is_ended_by_its_name_and_its_launch() -> None:
-    snapshot = thing(ThingKind.SNAPSHOT)
-    [share] = shares(thing(claim="theirs"), snapshot, shared())
-    assert (share.name, share.regions) == ("dev", (REGION,))
-    assert share.launches == {LAUNCH, "theirs"}
-    assert share.things == (snapshot.thing,)
+    snapshot = resource_id(ResourceKind.SNAPSHOT)
+    [step] = steps(resource_id(claim="theirs"), snapshot, shared())
+    assert (step.name, step.regions) == ("dev", (REGION,))
+    assert step.launches == {LAUNCH, "theirs"}
+    assert step.resource_ids == (snapshot.resource_id,)
 
 
 def test_another_machine_of_the_same_name_that_is_wanted_is_not_meant() -> None:
-    stray = thing(launch="stray", born=NOW - 10 * MINUTE)
-    [share] = shares(thing(), stray, memory=remembering(*READY))
-    assert share.launches == {"stray"}
+    stray = resource_id(launch="stray", born=NOW - 10 * MINUTE)
+    [step] = steps(resource_id(), stray, records=remembering(*READY))
+    assert step.launches == {"stray"}
 
 
 def test_nothing_is_meant_of_a_name_that_is_kept_spared_or_too_young() -> None:
-    assert shares(thing(), memory=remembering(*READY)) == ()
-    assert shares(thing(), memory=remembering(READY[0], held=["dev"])) == ()
-    assert shares(thing(born=NOW)) == ()
+    assert steps(resource_id(), records=remembering(*READY)) == ()
+    assert steps(resource_id(), records=remembering(READY[0], held=["dev"])) == ()
+    assert steps(resource_id(born=NOW)) == ()
 
 
 def test_a_launch_that_was_cut_off_is_looked_after_though_nothing_is_listed() -> None:
-    [share] = shares(memory=remembering(event(What.INTENT, NOW, claim="mine")))
-    assert share == Share("dev", launches=frozenset({LAUNCH, "mine"}))
-    assert shares(memory=remembering(event(What.INTENT, NOW), held=["dev"])) == ()
-    assert shares(memory=remembering(*READY, event(What.SETTLED))) == ()
+    [step] = steps(records=remembering(event(What.INTENT, NOW, claim="mine")))
+    assert step == SweepStep("dev", launches=frozenset({LAUNCH, "mine"}))
+    assert steps(records=remembering(event(What.INTENT, NOW), held=["dev"])) == ()
+    assert steps(records=remembering(*READY, event(What.SETTLED))) == ()
 
 
 def test_a_ready_machine_that_is_not_listed_is_given_up_only_when_the_window_is_over() -> None:
-    assert shares(memory=remembering(*READY))
-    assert shares(memory=remembering(*(event(each.what, NOW) for each in READY))) == ()
+    assert steps(records=remembering(*READY))
+    assert steps(records=remembering(*(event(each.what, NOW) for each in READY))) == ()
 
 
 def test_a_name_is_not_given_up_while_a_region_that_may_have_it_is_silent() -> None:
     for events in (READY, READY[:1], (Event(NOW - timedelta(hours=1), What.DAMAGED),)):
-        memory = remembering(*events)
-        assert share_out((), memory, SILENT) == ()
-        assert share_out((), memory, SEEN) != ()
+        records = remembering(*events)
+        assert plan_sweep((), records, SILENT) == ()
+        assert plan_sweep((), records, SEEN) != ()
 
 
 def test_what_the_silence_hides_is_not_meant_by_what_is_listed_elsewhere() -> None:
-    stray = thing(ThingKind.VOLUME, launch="stray")
-    memory = remembering(*READY)
-    [share] = share_out(judged(stray, memory=memory), memory, SILENT)
-    assert share.launches == {"stray"}
+    stray = resource_id(ResourceKind.VOLUME, launch="stray")
+    records = remembering(*READY)
+    [step] = plan_sweep(classified(stray, records=records), records, SILENT)
+    assert step.launches == {"stray"}
 
 
 def test_what_carries_no_name_is_ended_one_by_one_in_the_safe_order() -> None:
-    kinds = (ThingKind.VOLUME, ThingKind.INSTANCE, ThingKind.FLEET, ThingKind.REQUEST)
-    [share] = shares(*(thing(kind, name="") for kind in kinds), shared())
-    assert share.name == ""
-    assert [each.kind for each in share.things] == [
-        ThingKind.FLEET,
-        ThingKind.REQUEST,
-        ThingKind.INSTANCE,
-        ThingKind.VOLUME,
+    kinds = (ResourceKind.VOLUME, ResourceKind.INSTANCE, ResourceKind.FLEET, ResourceKind.REQUEST)
+    [step] = steps(*(resource_id(kind, name="") for kind in kinds), shared())
+    assert step.name == ""
+    assert [each.kind for each in step.resource_ids] == [
+        ResourceKind.FLEET,
+        ResourceKind.REQUEST,
+        ResourceKind.INSTANCE,
+        ResourceKind.VOLUME,
     ]
 
 
-@given(st.permutations(list(ThingKind)))
-def test_requests_go_before_instances_and_groups_last(kinds: list[ThingKind]) -> None:
-    found = [Possession(Thing(kind, kind, REGION), {}) for kind in kinds]
-    assert [each.thing.kind for each in in_order(found)] == list(ORDER)
-    assert ORDER.index(ThingKind.REQUEST) < ORDER.index(ThingKind.INSTANCE)
-    assert set(ORDER[-2:]) == {ThingKind.GROUP, ThingKind.KEY}
+@given(st.permutations(list(ResourceKind)))
+def test_requests_go_before_instances_and_groups_last(kinds: list[ResourceKind]) -> None:
+    found = [Resource(ResourceId(kind, kind, REGION), {}) for kind in kinds]
+    assert [each.resource_id.kind for each in in_order(found)] == list(ORDER)
+    assert ORDER.index(ResourceKind.REQUEST) < ORDER.index(ResourceKind.INSTANCE)
+    assert set(ORDER[-2:]) == {ResourceKind.GROUP, ResourceKind.KEY}
 
 
 def test_the_ground_is_cleared_where_nobody_needs_it() -> None:
-    assert shared_in(judged(shared(), shared(ThingKind.KEY))) == (REGION,)
-    assert shared_in(judged(thing(), shared(), memory=remembering(*READY))) == ()
+    assert shared_in(classified(shared(), shared(ResourceKind.KEY))) == (REGION,)
+    assert shared_in(classified(resource_id(), shared(), records=remembering(*READY))) == ()
 
 
 def test_the_claim_of_a_forgotten_name_is_ended_with_it() -> None:
-    [share] = shares(claim("theirs"))
-    assert share.things == (claim("theirs").thing,)
-    assert share.regions == ()
+    [step] = steps(claim("theirs"))
+    assert step.resource_ids == (claim("theirs").resource_id,)
+    assert step.regions == ()

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from tests.fakes.clock import FIRST_DAY as NOW
 
-from spotkeeper.lifecycle.ports import Foreign, Possession, Thing, ThingKind
+from spotkeeper.lifecycle.ports import Resource, ResourceId, ResourceKind, UnmanagedRequest
 from spotkeeper.lifecycle.sweep import forgotten
 from spotkeeper.model.spot_request import RequestState, SpotRequest
 
@@ -22,7 +22,7 @@ REQUEST = SpotRequest(
     created_at=NOW - 3 * HOUR,
     instance_id="i-1",
 )
-FIRST = Possession(Thing(ThingKind.INSTANCE, "i-1", "eu-west-1"), {}, NOW - 3 * HOUR)
+FIRST = Resource(ResourceId(ResourceKind.INSTANCE, "i-1", "eu-west-1"), {}, NOW - 3 * HOUR)
 LATER = replace(FIRST, born=NOW)
 
 
@@ -53,9 +53,9 @@ LATER = replace(FIRST, born=NOW)
     ],
 )
 def test_what_looks_forgotten_is_told_with_the_command_that_ends_it(
-    request_: SpotRequest, instance: Possession | None, told: str
+    request_: SpotRequest, instance: Resource | None, told: str
 ) -> None:
-    found = forgotten(Foreign(request_, instance))
+    found = forgotten(UnmanagedRequest(request_, instance))
     assert found is not None
     assert told in found.reason
     assert found.command.startswith("aws ec2 cancel-spot-instance-requests --region eu-west-1")
@@ -82,6 +82,6 @@ def test_what_looks_forgotten_is_told_with_the_command_that_ends_it(
     ],
 )
 def test_what_looks_wanted_or_is_over_is_not_told(
-    request_: SpotRequest, instance: Possession | None
+    request_: SpotRequest, instance: Resource | None
 ) -> None:
-    assert forgotten(Foreign(request_, instance)) is None
+    assert forgotten(UnmanagedRequest(request_, instance)) is None

@@ -8,15 +8,15 @@ from tests.fakes import geography, orders
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.ec2 import Request
-from tests.fakes.edges import outside
+from tests.fakes.edges import ports
 from tests.fakes.fate import Fate
 from tests.fakes.journal import MemoryJournal
 from tests.fakes.talk import FakeTalk
 
 from spotkeeper.errors import LeftBehind
 from spotkeeper.lifecycle import settle
-from spotkeeper.lifecycle.ports import Leftover, Thing, ThingKind
-from spotkeeper.lifecycle.teardown import GiveBack, Outcome, left_behind
+from spotkeeper.lifecycle.ports import Leftover, ResourceId, ResourceKind
+from spotkeeper.lifecycle.teardown import Outcome, Teardown, left_behind
 from spotkeeper.model.journal_entry import LONGEST_CALL, VISIBILITY_WINDOW, Event, What
 from spotkeeper.model.machine import ENDED, Instance, InstanceState
 from spotkeeper.model.spot_request import RequestState
@@ -64,15 +64,15 @@ class Bench:
     def wait_for_the_window(self) -> None:
         self.cloud.clock.sleep(VISIBILITY_WINDOW)
 
-    def giveback(self) -> GiveBack:
-        return GiveBack(geography.OWNER, outside(self.cloud, self.journal, self.talk))
+    def teardown(self) -> Teardown:
+        return Teardown(geography.OWNER, ports(self.cloud, self.journal, self.talk))
 
     def end(self, name: str = "dev") -> Outcome:
-        return self.giveback().end(name, [REGION])
+        return self.teardown().end(name, [REGION])
 
 
-def kinds(things: list[Thing]) -> list[str]:
-    return [thing.kind for thing in things]
+def kinds(resource_ids: list[ResourceId]) -> list[str]:
+    return [resource_id.kind for resource_id in resource_ids]
 
 
 @pytest.mark.parametrize("once", [False, True])
@@ -82,12 +82,20 @@ def test_everything_goes_in_the_safe_order(*, once: bool) -> None:
     outcome = bench.end()
     assert outcome.left == []
     assert bench.ec2.leftovers() == []
-    calls = [call for call in bench.cloud.calls if call not in ("observe", "volumes", "holdings")]
+    calls = [
+        call
+        for call in bench.cloud.calls
+        if call not in ("observe", "volumes", "tagged_resources")
+    ]
     order = ["cancel", "terminate", *([] if once else ["delete_volume"])]
     assert [call for call in calls if call in order] == order
     assert calls.index(order[-1]) < calls.index("delete_group")
     assert calls.index(order[-1]) < calls.index("delete_key")
-    assert set(kinds(outcome.ended)) >= {ThingKind.REQUEST, ThingKind.INSTANCE, ThingKind.GROUP}
+    assert set(kinds(outcome.ended)) >= {
+        ResourceKind.REQUEST,
+        ResourceKind.INSTANCE,
+        ResourceKind.GROUP,
+    }
 
 
 def test_gone_needs_two_empty_looks() -> None:
@@ -118,7 +126,7 @@ def test_settling_is_closed_once_the_window_is_over() -> None:
     assert settle.due(bench.journal, bench.cloud.clock.now()) == ()
     bench.wait_for_the_window()
     assert settle.due(bench.journal, bench.cloud.clock.now()) == ("dev",)
-    settle.settle(("dev",), journal=bench.journal, giveback=bench.giveback())
+    settle.settle(("dev",), journal=bench.journal, teardown=bench.teardown())
     assert bench.told[-1] is What.SETTLED
     assert settle.due(bench.journal, bench.cloud.clock.now()) == ()
 
@@ -132,7 +140,7 @@ def test_an_instance_that_is_listed_late_is_ended_when_the_journal_settles() -> 
     bench.end()
     assert bench.ec2.leftovers() != []
     clock.sleep(VISIBILITY_WINDOW)
-    settle.settle(("dev",), journal=bench.journal, giveback=bench.giveback())
+    settle.settle(("dev",), journal=bench.journal, teardown=bench.teardown())
     clock.sleep(timedelta(minutes=5))
     assert [each for each in bench.ec2.leftovers() if each.startswith(("i-", "sir", "vol"))] == []
 
@@ -150,7 +158,7 @@ def test_the_window_begins_when_ec2_gave_the_instance_not_when_it_was_meant() ->
     bench.end()
     clock.sleep(VISIBILITY_WINDOW)
     settle.settle(
-        settle.due(bench.journal, clock.now()), journal=bench.journal, giveback=bench.giveback()
+        settle.due(bench.journal, clock.now()), journal=bench.journal, teardown=bench.teardown()
     )
     clock.sleep(timedelta(minutes=5))
     assert [each for each in bench.ec2.leftovers() if each.startswith(("i-", "sir", "vol"))] == []
@@ -178,7 +186,7 @@ def test_a_request_that_cannot_be_cancelled_keeps_its_instance_unterminated() ->
     outcome = bench.end()
     assert "terminate" not in bench.cloud.calls
     assert bench.ec2.servers[instance.id].state is InstanceState.RUNNING
-    assert {each.thing.id for each in outcome.left} >= {instance.id, instance.request_id}
+    assert {each.resource_id.id for each in outcome.left} >= {instance.id, instance.request_id}
     assert all("UnauthorizedOperation" in each.reason for each in outcome.left)
     assert outcome.ended == []
     assert What.SETTLED not in bench.told
@@ -188,17 +196,17 @@ def test_a_request_that_cannot_be_cancelled_keeps_its_instance_unterminated() ->
 @pytest.mark.parametrize(
     ("denied", "kind"),
     [
-        ("terminate", ThingKind.INSTANCE),
-        ("delete_volume", ThingKind.VOLUME),
-        ("delete_group", ThingKind.GROUP),
-        ("delete_key", ThingKind.KEY),
+        ("terminate", ResourceKind.INSTANCE),
+        ("delete_volume", ResourceKind.VOLUME),
+        ("delete_group", ResourceKind.GROUP),
+        ("delete_key", ResourceKind.KEY),
     ],
 )
 def test_whatever_is_denied_is_left_with_its_reason(denied: str, kind: str) -> None:
     bench = Bench(FakeCloud(denied=[denied]))
     bench.launched()
     outcome = bench.end()
-    assert kind in {each.thing.kind for each in outcome.left}
+    assert kind in {each.resource_id.kind for each in outcome.left}
     assert kind not in kinds(outcome.ended)
     assert all(each.reason for each in outcome.left)
     assert What.SETTLED not in bench.told
@@ -209,7 +217,9 @@ def test_a_region_that_does_not_answer_is_left_whole() -> None:
     bench.launched()
     bench.cloud.silent.add(REGION)
     outcome = bench.end()
-    assert [(each.thing.id, each.thing.region) for each in outcome.left] == [("dev", REGION)]
+    assert [(each.resource_id.id, each.resource_id.region) for each in outcome.left] == [
+        ("dev", REGION)
+    ]
     assert "no answer" in outcome.left[0].reason
     assert What.SETTLED not in bench.told
 
@@ -232,7 +242,7 @@ class FailsOnce(FakeCloud):
 
 
 @pytest.mark.parametrize(
-    "call", ["observe", "volumes", "cancel", "terminate", "delete_volume", "holdings"]
+    "call", ["observe", "volumes", "cancel", "terminate", "delete_volume", "tagged_resources"]
 )
 def test_an_answer_that_is_lost_once_changes_nothing(call: str) -> None:
     bench = Bench(FailsOnce(call))
@@ -247,9 +257,9 @@ def test_what_machines_share_goes_with_the_last_of_them() -> None:
     bench = Bench()
     bench.launched("dev")
     bench.launched("other")
-    assert ThingKind.GROUP not in kinds(bench.end("dev").ended)
+    assert ResourceKind.GROUP not in kinds(bench.end("dev").ended)
     assert list(bench.ec2.groups) == [bench.group.id]
-    assert {ThingKind.GROUP, ThingKind.KEY} <= set(kinds(bench.end("other").ended))
+    assert {ResourceKind.GROUP, ResourceKind.KEY} <= set(kinds(bench.end("other").ended))
     assert bench.ec2.leftovers() == []
 
 
@@ -270,12 +280,12 @@ def test_what_others_own_is_never_touched() -> None:
     theirs = {**GROUP_TAGS, TAG_OWNER: "123456789012:user/somebody"}
     group = bench.ec2.new_group(REGION, "theirs", vpc_id=geography.HOME_VPC, tags=theirs)
     order = orders.order("m5.large@us-east-1b", name="dev")
-    stranger = bench.cloud.run(
+    forgotten_request = bench.cloud.run(
         replace(order, token="x", tags={**order.tags, TAG_OWNER: "somebody"})
     )
     bench.end()
     assert group.id in bench.ec2.groups
-    assert bench.ec2.servers[stranger.id].state is not InstanceState.SHUTTING_DOWN
+    assert bench.ec2.servers[forgotten_request.id].state is not InstanceState.SHUTTING_DOWN
 
 
 def test_every_region_that_the_journal_remembers_is_looked_at() -> None:
@@ -284,8 +294,8 @@ def test_every_region_that_the_journal_remembers_is_looked_at() -> None:
     abroad = {"region": "eu-west-1", "token": "token-dev"}
     bench.journal.append("dev", Event(now, What.INTENT, abroad))
     bench.cloud.run(orders.order("g5.xlarge@eu-west-1a"))
-    outcome = bench.giveback().end("dev", [])
-    assert {thing.region for thing in outcome.ended} == {"eu-west-1"}
+    outcome = bench.teardown().end("dev", [])
+    assert {resource_id.region for resource_id in outcome.ended} == {"eu-west-1"}
     assert What.SETTLED in bench.told
 
 
@@ -310,7 +320,7 @@ def test_an_interrupted_box_is_ended_too() -> None:
 
 
 def test_left_behind_names_every_thing_with_region_and_reason() -> None:
-    outcome = Outcome(left=[Leftover(Thing(ThingKind.VOLUME, "vol-1", REGION), "in use")])
+    outcome = Outcome(left=[Leftover(ResourceId(ResourceKind.VOLUME, "vol-1", REGION), "in use")])
     error = left_behind(outcome, "Quota. ")
     assert isinstance(error, LeftBehind)
     assert error.exit_code == 8
@@ -320,9 +330,9 @@ def test_left_behind_names_every_thing_with_region_and_reason() -> None:
 
 
 def test_outcomes_add_up_without_repeating() -> None:
-    thing = Thing(ThingKind.KEY, "key-1", REGION)
-    one = Outcome(ended=[thing], left=[Leftover(thing, "x")])
-    one.add(Outcome(ended=[thing], left=[Leftover(thing, "x")]))
+    resource_id = ResourceId(ResourceKind.KEY, "key-1", REGION)
+    one = Outcome(ended=[resource_id], left=[Leftover(resource_id, "x")])
+    one.add(Outcome(ended=[resource_id], left=[Leftover(resource_id, "x")]))
     assert (len(one.ended), len(one.left)) == (1, 1)
 
 

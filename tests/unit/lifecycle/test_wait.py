@@ -10,7 +10,7 @@ from tests.fakes.cloud import FakeCloud
 from tests.fakes.talk import FakeReach, FakeTalk
 
 from spotkeeper.errors import NoCapacity, Unreachable
-from spotkeeper.lifecycle.wait import LONGEST_PAUSE, PATIENCE, Waiter, looks
+from spotkeeper.lifecycle.wait import LONGEST_PAUSE, PATIENCE, Waiter, poll
 from spotkeeper.model.machine import InstanceState
 
 
@@ -86,7 +86,7 @@ def test_a_state_that_never_comes_is_told_after_ten_minutes() -> None:
 
 def test_looks_begin_at_once_and_become_seldom() -> None:
     clock = FakeClock()
-    times = list(looks(clock))
+    times = list(poll(clock))
     assert times[0] == timedelta(0)
     pauses = [after - before for before, after in pairwise(times)]
     assert pauses == sorted(pauses)

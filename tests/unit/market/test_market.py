@@ -20,7 +20,7 @@ from spotkeeper.errors import (
     Unreachable,
 )
 from spotkeeper.market.feeds import Progress
-from spotkeeper.market.market import Market, Sight
+from spotkeeper.market.market import Market, MarketSnapshot
 from spotkeeper.model.instance_type import Gpus, InstanceType
 from spotkeeper.model.offer import Dated, Refusal, SpotPrice
 from spotkeeper.model.price_table import PriceTable
@@ -95,7 +95,7 @@ def market(world: World) -> Market:
     return Market(catalog=world, prices=world, on_demand=world, now=lambda: NOON)
 
 
-def look(world: World, *globs: str, regions: Sequence[str] = BOTH) -> Sight:
+def look(world: World, *globs: str, regions: Sequence[str] = BOTH) -> MarketSnapshot:
     return market(world).look(regions, globs)
 
 
@@ -105,9 +105,9 @@ def test_every_region_answers_in_the_order_asked() -> None:
 
 
 def test_the_hardware_of_every_type_on_sale_is_known_and_its_age() -> None:
-    sight = look(World(), "g5.*")
-    assert sight.hardware.as_of == NOON - timedelta(days=6)
-    assert set(sight.hardware.value) == {"g5.xlarge"}
+    snapshot = look(World(), "g5.*")
+    assert snapshot.hardware.as_of == NOON - timedelta(days=6)
+    assert set(snapshot.hardware.value) == {"g5.xlarge"}
 
 
 def test_hardware_is_repaired() -> None:
@@ -133,8 +133,8 @@ def test_list_prices_that_do_not_come_are_unknown() -> None:
 
 
 def test_an_exact_name_that_a_region_does_not_sell_is_refused_there() -> None:
-    sight = look(World(), "p5.48xlarge", "g5.xlarge", regions=["us-east-1"])
-    assert sight.missing == (
+    snapshot = look(World(), "p5.48xlarge", "g5.xlarge", regions=["us-east-1"])
+    assert snapshot.missing == (
         Refusal("p5.48xlarge@us-east-1*", "not offered as Spot in this region"),
     )
 
@@ -153,14 +153,14 @@ def test_a_pattern_that_matches_nothing_is_no_refusal(glob: str) -> None:
     "problem", [Unreachable("no answer"), RegionNotEnabled("opt in"), Interrupted("stopped")]
 )
 def test_a_region_that_fails_is_reported_beside_the_others(problem: SpotkeeperError) -> None:
-    sight = look(World(broken={"eu-west-1": problem}))
-    assert [len(table.rows) for table in sight.tables] == [4, 0]
-    assert sight.problems == (f"eu-west-1: {problem.message}",)
+    snapshot = look(World(broken={"eu-west-1": problem}))
+    assert [len(table.rows) for table in snapshot.tables] == [4, 0]
+    assert snapshot.problems == (f"eu-west-1: {problem.message}",)
 
 
 def test_of_a_region_that_did_not_answer_nobody_knows_what_it_sells() -> None:
-    sight = look(World(broken={"eu-west-1": Unreachable("no answer")}), "g5.xlarge")
-    assert sight.missing == ()
+    snapshot = look(World(broken={"eu-west-1": Unreachable("no answer")}), "g5.xlarge")
+    assert snapshot.missing == ()
 
 
 def test_after_ctrl_c_nobody_is_asked_whether_a_name_exists() -> None:

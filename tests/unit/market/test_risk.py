@@ -14,7 +14,7 @@ from spotkeeper.market.risk import (
     HALF_LIFE,
     Experience,
     Known,
-    OddsMaker,
+    RiskEstimator,
     Scores,
     cooling,
     faded,
@@ -105,27 +105,27 @@ def test_the_odds_of_a_region_join_all_that_is_known() -> None:
         experiences={POOL: Experience((NOON,), (NOON,), 1.0)},
         scores={"us-east-1": Scores(frozenset({"m5.large"}), {"us-east-1b": 10})},
     )
-    odds = OddsMaker(known).odds("us-east-1")
-    assert odds.hazard("g5.xlarge", "us-east-1b") == odds.otherwise
-    assert odds.hazard(*POOL) > odds.hazards["g5.xlarge"]  # type: ignore[operator]
-    assert odds.hazard("m5.large", "us-east-1b") == odds.hazards["m5.large"] / 4
-    assert odds.hazard("m5.large", "us-east-1a") == odds.hazards["m5.large"]
-    assert odds.score("m5.large", "us-east-1b") == 10
-    assert odds.score("g5.xlarge", "us-east-1b") is None
-    assert odds.score("m5.large", "us-east-1a") is None
-    assert odds.cooling == {POOL: "no room 0 min ago"}
+    region_risk = RiskEstimator(known).region_risk("us-east-1")
+    assert region_risk.hazard("g5.xlarge", "us-east-1b") == region_risk.otherwise
+    assert region_risk.hazard(*POOL) > region_risk.hazards["g5.xlarge"]  # type: ignore[operator]
+    assert region_risk.hazard("m5.large", "us-east-1b") == region_risk.hazards["m5.large"] / 4
+    assert region_risk.hazard("m5.large", "us-east-1a") == region_risk.hazards["m5.large"]
+    assert region_risk.score("m5.large", "us-east-1b") == 10
+    assert region_risk.score("g5.xlarge", "us-east-1b") is None
+    assert region_risk.score("m5.large", "us-east-1a") is None
+    assert region_risk.cooling == {POOL: "no room 0 min ago"}
 
 
 def test_where_the_feed_knows_nothing_all_is_unknown() -> None:
-    odds = OddsMaker(Known(read_advisor(FEED), NOON)).odds("eu-west-1")
-    assert odds.otherwise is None
-    assert odds.hazard("g5.xlarge", "eu-west-1a") is None
+    region_risk = RiskEstimator(Known(read_advisor(FEED), NOON)).region_risk("eu-west-1")
+    assert region_risk.otherwise is None
+    assert region_risk.hazard("g5.xlarge", "eu-west-1a") is None
 
 
 def test_a_short_run_makes_every_hazard_higher() -> None:
     short = Work(run=timedelta(hours=2))
-    brief = OddsMaker(Known(read_advisor(FEED), NOON, short)).odds("us-east-1")
-    usual = OddsMaker(Known(read_advisor(FEED), NOON)).odds("us-east-1")
+    brief = RiskEstimator(Known(read_advisor(FEED), NOON, short)).region_risk("us-east-1")
+    usual = RiskEstimator(Known(read_advisor(FEED), NOON)).region_risk("us-east-1")
     assert all(brief.hazards[name] > usual.hazards[name] for name in usual.hazards)
 
 
@@ -133,26 +133,29 @@ def test_every_step_of_a_hazard_can_be_told() -> None:
     scores = {"us-east-1": Scores(frozenset({"g5.xlarge"}), {"us-east-1a": 10})}
     experiences = {POOL: Experience((NOON,), (), 24.0)}
     known = Known(read_advisor(FEED), NOON, experiences=experiences, scores=scores)
-    maker = OddsMaker(known)
+    maker = RiskEstimator(known)
     steps = maker.steps("us-east-1", POOL)
     assert steps is not None
     assert steps.band == Band(">20%", 100)
-    assert steps.by_band == maker.odds("us-east-1").hazards["g5.xlarge"]
+    assert steps.by_band == maker.region_risk("us-east-1").hazards["g5.xlarge"]
     assert (steps.score, steps.by_score) == (10, steps.by_band / 4)
     assert (steps.interruptions, steps.hours) == (1, 24)
     assert steps.final == pytest.approx((steps.by_score * 24 + 1) / 48)
-    assert steps.final == maker.odds("us-east-1").hazard(*POOL)
+    assert steps.final == maker.region_risk("us-east-1").hazard(*POOL)
 
 
 def test_a_type_without_a_band_is_taken_for_the_worst_that_was_said() -> None:
-    steps = OddsMaker(Known(read_advisor(FEED), NOON)).steps("us-east-1", ("g9.xlarge", "x"))
+    steps = RiskEstimator(Known(read_advisor(FEED), NOON)).steps("us-east-1", ("g9.xlarge", "x"))
     assert steps is not None
     assert steps.band is None
-    assert steps.by_band == OddsMaker(Known(read_advisor(FEED), NOON)).odds("us-east-1").otherwise
+    assert (
+        steps.by_band
+        == RiskEstimator(Known(read_advisor(FEED), NOON)).region_risk("us-east-1").otherwise
+    )
 
 
 def test_nothing_is_told_where_nothing_is_known() -> None:
-    assert OddsMaker(Known(read_advisor(FEED), NOON)).steps("eu-west-1", POOL) is None
+    assert RiskEstimator(Known(read_advisor(FEED), NOON)).steps("eu-west-1", POOL) is None
 
 
 @given(begin=st.floats(0, 60), length=st.floats(0, 60))

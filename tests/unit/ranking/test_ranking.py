@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from tests.unit.model.make import NOON, hardware
 
 from spotkeeper.market.advisor import read_advisor
-from spotkeeper.market.risk import Experience, Known, OddsMaker, Scores
+from spotkeeper.market.risk import Experience, Known, RiskEstimator, Scores
 from spotkeeper.model.need import Need
 from spotkeeper.model.offer import SortBy
 from spotkeeper.model.price_table import PriceTable, Row
-from spotkeeper.model.risk import Band, RegionOdds, Work
+from spotkeeper.model.risk import Band, RegionRisk, Work
 from spotkeeper.ranking.ranking import Facts, Shortlist, Wanted, shortlist
 
 REGION = "us-east-1"
@@ -38,9 +38,9 @@ def row(usd: str, name: str = "g5.xlarge", zone: str = "us-east-1a") -> Row:
 
 
 def best(rows: Iterable[Row], need: Need | None = None, **wanted: object) -> Shortlist:
-    odds = wanted.pop("odds", RegionOdds())
+    region_risk = wanted.pop("risk_by_region", RegionRisk())
     listed = wanted.pop("on_demand", {})
-    facts = Facts(HARDWARE, {REGION: odds}, {REGION: listed})  # type: ignore[dict-item]
+    facts = Facts(HARDWARE, {REGION: region_risk}, {REGION: listed})  # type: ignore[dict-item]
     table = PriceTable(REGION, list(rows), NOON)
     return shortlist([table], facts, Wanted(need or Need(), **wanted))  # type: ignore[arg-type]
 
@@ -76,13 +76,15 @@ def test_the_order_of_the_feed_does_not_matter(
 ) -> None:
     shuffled = list(market)
     seed.shuffle(shuffled)
-    odds = RegionOdds(hazards={"g5.xlarge": 0.5}, own={("m5.large", "us-east-1a"): 2.0})
-    assert best(shuffled, by=by, odds=odds) == best(market, by=by, odds=odds)
+    region_risk = RegionRisk(hazards={"g5.xlarge": 0.5}, own={("m5.large", "us-east-1a"): 2.0})
+    assert best(shuffled, by=by, risk_by_region=region_risk) == best(
+        market, by=by, risk_by_region=region_risk
+    )
 
 
 @given(market=markets(), limit=PRICES)
 def test_kept_and_refused_are_all(market: list[Row], limit: Decimal) -> None:
-    found = best(market, Need(max_usd_per_hour=limit, gpus=1), explain=True)
+    found = best(market, Need(max_price_usd_per_hour=limit, gpus=1), explain=True)
     together = pools(found) + [each.pool for each in found.refused]
     assert sorted(together) == sorted(f"{each[0]}@{each[4]}" for each in market)
     assert sum(found.refused_by_reason.values()) == len(found.refused)
@@ -98,10 +100,12 @@ def test_a_limit_shows_the_first_and_counts_the_rest(market: list[Row], limit: i
 
 @given(market=markets(), factor=st.sampled_from([2, 8, 1024]))
 def test_a_scale_of_all_prices_changes_no_order(market: list[Row], factor: int) -> None:
-    odds = RegionOdds(hazards={"g5.xlarge": 0.5}, otherwise=0.1)
+    region_risk = RegionRisk(hazards={"g5.xlarge": 0.5}, otherwise=0.1)
     scaled = [(*one[:2], str(Decimal(one[2]) * factor / 1024), *one[3:]) for one in market]
     down = [(*one[:2], str(Decimal(one[2]) / 1024), *one[3:]) for one in market]
-    assert pools(best(scaled, odds=odds)) == pools(best(down, odds=odds))
+    assert pools(best(scaled, risk_by_region=region_risk)) == pools(
+        best(down, risk_by_region=region_risk)
+    )
 
 
 @given(cheap=PRICES, dear=PRICES, safe=HAZARDS, risky=HAZARDS)
@@ -112,7 +116,7 @@ def test_cheaper_and_safer_never_ranks_lower(
     safe, risky = sorted((safe, risky))
     own = {("g5.xlarge", "us-east-1a"): risky, ("g5.xlarge", "us-east-1b"): safe}
     rows = [row(str(dear)), row(str(cheap), zone="us-east-1b")]
-    first = best(rows, odds=RegionOdds(own=own)).chosen[0]
+    first = best(rows, risk_by_region=RegionRisk(own=own)).chosen[0]
     assert (
         first.zone_name == "us-east-1b"
         or (cheap, safe) == (dear, risky)
@@ -121,17 +125,22 @@ def test_cheaper_and_safer_never_ranks_lower(
 
 
 def test_value_weighs_the_price_with_the_hours_that_an_interruption_costs() -> None:
-    odds = RegionOdds(hazards={"g5.xlarge": 1.0, "g6.xlarge": 0.0})
+    region_risk = RegionRisk(hazards={"g5.xlarge": 1.0, "g6.xlarge": 0.0})
     rows = [row("0.50"), row("0.65", "g6.xlarge")]
     # Ten minutes of restart and fifteen of lost work: 0.50 x (1 + 25/60) is more than 0.65.
-    assert pools(best(rows, odds=odds)) == ["g6.xlarge@us-east-1a", "g5.xlarge@us-east-1a"]
-    assert best(rows, odds=odds).chosen[1].order == pytest.approx(0.5 * (1 + 25 / 60))
+    assert pools(best(rows, risk_by_region=region_risk)) == [
+        "g6.xlarge@us-east-1a",
+        "g5.xlarge@us-east-1a",
+    ]
+    assert best(rows, risk_by_region=region_risk).chosen[1].order == pytest.approx(
+        0.5 * (1 + 25 / 60)
+    )
 
 
 def test_more_lost_work_makes_risk_dearer() -> None:
     facts = Facts(
         HARDWARE,
-        {REGION: RegionOdds(hazards={"g5.xlarge": 0.2, "g6.xlarge": 0.0})},
+        {REGION: RegionRisk(hazards={"g5.xlarge": 0.2, "g6.xlarge": 0.0})},
         work=Work(restart=timedelta(hours=1), checkpoint=timedelta(hours=8)),
     )
     table = PriceTable(REGION, [row("0.50"), row("0.65", "g6.xlarge")], NOON)
@@ -147,14 +156,19 @@ def test_value_is_the_price_while_the_risk_is_unknown() -> None:
 
 
 def test_the_unknown_among_the_known_is_taken_for_the_worst_that_was_said() -> None:
-    odds = RegionOdds(hazards={"g5.xlarge": 0.0}, otherwise=2.0)
-    assert pools(best([row("0.40"), row("0.39", "g6.xlarge")], odds=odds))[0].startswith("g5")
+    region_risk = RegionRisk(hazards={"g5.xlarge": 0.0}, otherwise=2.0)
+    assert pools(best([row("0.40"), row("0.39", "g6.xlarge")], risk_by_region=region_risk))[
+        0
+    ].startswith("g5")
 
 
 def test_the_least_risk_is_first_by_risk_and_the_unknown_last() -> None:
-    odds = RegionOdds(hazards={"g5.xlarge": 0.5, "m5.large": 0.1}, otherwise=1.0)
+    region_risk = RegionRisk(hazards={"g5.xlarge": 0.5, "m5.large": 0.1}, otherwise=1.0)
     rows = [row("0.1", "g6.xlarge"), row("0.2"), row("0.9", "m5.large")]
-    assert [name.split("@")[0] for name in pools(best(rows, by=SortBy.RISK, odds=odds))] == [
+    assert [
+        name.split("@")[0]
+        for name in pools(best(rows, by=SortBy.RISK, risk_by_region=region_risk))
+    ] == [
         "m5.large",
         "g5.xlarge",
         "g6.xlarge",
@@ -162,8 +176,10 @@ def test_the_least_risk_is_first_by_risk_and_the_unknown_last() -> None:
 
 
 def test_equal_risks_are_ordered_by_price() -> None:
-    odds = RegionOdds(hazards={"g5.xlarge": 0.5})
-    found = best([row("0.2"), row("0.1", zone="us-east-1b")], by=SortBy.RISK, odds=odds)
+    region_risk = RegionRisk(hazards={"g5.xlarge": 0.5})
+    found = best(
+        [row("0.2"), row("0.1", zone="us-east-1b")], by=SortBy.RISK, risk_by_region=region_risk
+    )
     assert prices(found) == [Decimal("0.1"), Decimal("0.2")]
 
 
@@ -184,7 +200,7 @@ def test_equal_prices_are_ordered_by_pool_however_they_are_written() -> None:
     [
         (Need(zones=("us-east-1b",)), "zone not asked for"),
         (Need(zones=("us-east-1-azb",)), "zone not asked for"),
-        (Need(max_usd_per_hour=Decimal("0.3999")), "over your limit of $0.3999/h"),
+        (Need(max_price_usd_per_hour=Decimal("0.3999")), "over your limit of $0.3999/h"),
         (Need(gpus=2), "fewer than 2 GPUs"),
         (Need(max_interruption_percent=10), "how often it is interrupted is not known"),
     ],
@@ -202,25 +218,25 @@ def test_every_refusal_names_the_pool_and_its_rule(need: Need, reason: str) -> N
     [
         Need(zones=("us-east-1a",)),
         Need(zones=("us-east-1-aza",)),
-        Need(max_usd_per_hour=Decimal("0.4000")),
+        Need(max_price_usd_per_hour=Decimal("0.4000")),
         Need(max_interruption_percent=11),
     ],
 )
 def test_what_is_just_within_the_limits_is_kept(need: Need) -> None:
-    odds = RegionOdds(bands={"g5.xlarge": Band("5-10%", 11)})
-    assert best([row("0.4")], need, odds=odds).found == 1
+    region_risk = RegionRisk(bands={"g5.xlarge": Band("5-10%", 11)})
+    assert best([row("0.4")], need, risk_by_region=region_risk).found == 1
 
 
 def test_a_type_that_is_interrupted_too_often_is_refused() -> None:
-    odds = RegionOdds(bands={"g5.xlarge": Band(">20%", 100)})
-    found = best([row("0.4")], Need(max_interruption_percent=10), odds=odds)
+    region_risk = RegionRisk(bands={"g5.xlarge": Band(">20%", 100)})
+    found = best([row("0.4")], Need(max_interruption_percent=10), risk_by_region=region_risk)
     assert found.refused_by_reason == {"interrupted more often than 10 %": 1}
 
 
 @pytest.mark.parametrize("by", list(SortBy))
 def test_a_pool_that_had_no_room_a_moment_ago_comes_last(by: SortBy) -> None:
-    odds = RegionOdds(cooling={("g5.xlarge", "us-east-1a"): "no room 3 min ago"})
-    found = best([row("0.4"), row("0.5", zone="us-east-1b")], odds=odds, by=by)
+    region_risk = RegionRisk(cooling={("g5.xlarge", "us-east-1a"): "no room 3 min ago"})
+    found = best([row("0.4"), row("0.5", zone="us-east-1b")], risk_by_region=region_risk, by=by)
     assert pools(found) == ["g5.xlarge@us-east-1b", "g5.xlarge@us-east-1a"]
 
 
@@ -237,15 +253,18 @@ def test_a_type_that_nobody_describes_is_refused() -> None:
 
 def test_the_strictest_rule_is_named_first() -> None:
     rows = [row("0.1", "m5.large"), row("0.1", "m5.large", "us-east-1b"), row("9")]
-    found = best(rows, Need(gpus=1, max_usd_per_hour=Decimal(1)))
+    found = best(rows, Need(gpus=1, max_price_usd_per_hour=Decimal(1)))
     assert list(found.refused_by_reason) == ["fewer than 1 GPUs", "over your limit of $1/h"]
 
 
 def test_every_region_has_its_own_odds() -> None:
     west = [("g5.xlarge", "Linux/UNIX", "0.4", "2026-11-23T11:00:00Z", "us-west-2a", "")]
     tables = [PriceTable(REGION, [row("0.4")], NOON), PriceTable("us-west-2", west, NOON)]
-    odds = {REGION: RegionOdds(hazards={"g5.xlarge": 1.0}), "us-west-2": RegionOdds(otherwise=0.1)}
-    found = shortlist(tables, replace(Facts(HARDWARE), odds=odds), Wanted(Need()))
+    region_risk = {
+        REGION: RegionRisk(hazards={"g5.xlarge": 1.0}),
+        "us-west-2": RegionRisk(otherwise=0.1),
+    }
+    found = shortlist(tables, replace(Facts(HARDWARE), risk_by_region=region_risk), Wanted(Need()))
     assert [each.region for each in found.chosen] == ["us-west-2", REGION]
 
 
@@ -257,10 +276,12 @@ def test_a_scale_changes_no_order_whatever_is_known_of_the_pools(
 ) -> None:
     own = {(one[0], one[4]): hazard for one, hazard in zip(market, hazards, strict=False)}
     cooling = dict.fromkeys(list(own)[:1], "no room 3 min ago")
-    odds = RegionOdds(hazards={"g5.xlarge": 0.5}, otherwise=0.1, own=own, cooling=cooling)
+    region_risk = RegionRisk(hazards={"g5.xlarge": 0.5}, otherwise=0.1, own=own, cooling=cooling)
     scaled = [(*one[:2], str(Decimal(one[2]) * factor / 1024), *one[3:]) for one in market]
     down = [(*one[:2], str(Decimal(one[2]) / 1024), *one[3:]) for one in market]
-    assert pools(best(scaled, odds=odds)) == pools(best(down, odds=odds))
+    assert pools(best(scaled, risk_by_region=region_risk)) == pools(
+        best(down, risk_by_region=region_risk)
+    )
 
 
 @given(
@@ -280,6 +301,8 @@ def test_a_better_score_and_fewer_interruptions_never_rank_lower(
     }
     scores = Scores(frozenset({"g5.xlarge"}), {bad: score, good: min(10, score + better)})
     known = Known(ADVISOR, NOON, experiences=seen, scores={REGION: scores})
-    odds = OddsMaker(known).odds(REGION)
-    first, second = best([row(str(usd)), row(str(usd), zone=good)], odds=odds).chosen
+    region_risk = RiskEstimator(known).region_risk(REGION)
+    first, second = best(
+        [row(str(usd)), row(str(usd), zone=good)], risk_by_region=region_risk
+    ).chosen
     assert first.zone_name == good or first.order == second.order

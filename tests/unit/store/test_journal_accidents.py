@@ -319,12 +319,12 @@ def test_a_file_of_another_user_is_refused(folder: Path, monkeypatch: pytest.Mon
     journal.append("train", FIRST)
     real = os.fstat
 
-    def foreign(descriptor: int) -> os.stat_result:
+    def unmanaged(descriptor: int) -> os.stat_result:
         found = list(real(descriptor))
         found[stat.ST_UID] += 1
         return os.stat_result(found)
 
-    monkeypatch.setattr(os, "fstat", foreign)
+    monkeypatch.setattr(os, "fstat", unmanaged)
     for ask in (lambda: journal.read("train"), lambda: journal.append("train", SECOND)):
         with pytest.raises(StoreProblem, match=r"train\.jsonl: it belongs to another user"):
             ask()

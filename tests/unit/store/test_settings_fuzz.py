@@ -18,9 +18,9 @@ from tests import hostile
 from tests.unit.cli.test_launch_request import NOTHING
 
 from spotkeeper.aws.session import AwsSession
-from spotkeeper.cli.launch_request import wish_from
+from spotkeeper.cli.launch_request import launch_request_from
 from spotkeeper.errors import BadInput
-from spotkeeper.lifecycle.plan import Wish, check
+from spotkeeper.lifecycle.launch_request import LaunchRequest, check
 from spotkeeper.store.settings import MACHINE_KEYS, MAX_BYTES, OLD_KEYS, WORK_KEYS, load
 
 FILES = 2_000
@@ -168,7 +168,7 @@ def _object(chance: random.Random, _: str) -> bytes:
     return ("{" + ",\n".join(pairs) + "}").encode()
 
 
-def understood(path: Path) -> Wish:
+def understood(path: Path) -> LaunchRequest:
     """What `spot up train --type t3.micro` would do with it, up to its first question to AWS."""
     given: dict[str, Any] = {
         **NOTHING,
@@ -177,9 +177,9 @@ def understood(path: Path) -> Wish:
         "once": False,
         "open_to_world": False,
     }
-    wish = wish_from(given, load(path, folder=path.parent), ())
-    check(wish)
-    return wish
+    launch_request = launch_request_from(given, load(path, folder=path.parent), ())
+    check(launch_request)
+    return launch_request
 
 
 @pytest.fixture(autouse=True)
@@ -195,7 +195,7 @@ def no_calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         return called
 
     monkeypatch.setattr(AwsSession, "client", note("client"))
-    monkeypatch.setattr(AwsSession, "door", note("door"))
+    monkeypatch.setattr(AwsSession, "endpoint", note("door"))
     monkeypatch.setattr(socket.socket, "connect", note("connect"))
     yield seen
     assert seen == []

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 
 from tests.fakes import geography
 from tests.fakes.cloud import FakeCloud
-from tests.fakes.things import Tagged
+from tests.fakes.resources import Tagged
 
 from spotkeeper.errors import NameTaken
-from spotkeeper.lifecycle.ports import Claim, ThingKind
+from spotkeeper.lifecycle.ports import Claim, ResourceKind
 from spotkeeper.model.tags import TAG_CLAIM
 
 
-class FakeNames:
-    """``Names`` over the same EC2 as a ``FakeCloud``, whose fate and denials it shares."""
+class FakeNameClaims:
+    """``NameClaims`` over the same EC2 as a ``FakeCloud``, whose fate and denials it shares."""
 
     def __init__(self, cloud: FakeCloud) -> None:
         self.cloud = cloud
@@ -43,7 +43,7 @@ class FakeNames:
         found = [each for each in self._templates(region) if each.id == claim_id]
         known = bool(found) and self.ec2.listed(found[0])
         if known:
-            del self.ec2.things[claim_id]
+            del self.ec2.resource_ids[claim_id]
         self.cloud.fate.after("release")
         return known
 
@@ -57,14 +57,14 @@ class FakeNames:
                     region=region,
                     aws_code="InvalidLaunchTemplateName.AlreadyExistsException",
                 )
-            template_id, kind = self.ec2.new_id("lt"), ThingKind.TEMPLATE
+            template_id, kind = self.ec2.new_id("lt"), ResourceKind.TEMPLATE
             made = Tagged(template_id, region, kind, title, self.ec2.now, dict(tags), token=token)
-            self.ec2.things[made.id] = made
+            self.ec2.resource_ids[made.id] = made
         return made
 
     def _templates(self, region: str) -> list[Tagged]:
-        everything = self.ec2.things.values()
-        return [t for t in everything if (t.region, t.kind) == (region, ThingKind.TEMPLATE)]
+        everything = self.ec2.resource_ids.values()
+        return [t for t in everything if (t.region, t.kind) == (region, ResourceKind.TEMPLATE)]
 
 
 def _claim(of: Tagged) -> Claim:

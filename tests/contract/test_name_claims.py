@@ -1,4 +1,4 @@
-"""The contract of ``Names``: a name is claimed once, on the fake as on the sandbox."""
+"""The contract of ``NameClaims``: a name is claimed once, on the fake as on the sandbox."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from tests.conftest import Sandbox
 from tests.contract.conftest import REGION, InMemory, OverHttp, World, _session
-from tests.fakes.names import FakeNames
+from tests.fakes.name_claims import FakeNameClaims
 
-from spotkeeper.aws.name_claims import Ec2Names
+from spotkeeper.aws.name_claims import Ec2NameClaims
 from spotkeeper.errors import NameTaken
-from spotkeeper.lifecycle.ports import Claim, Names
+from spotkeeper.lifecycle.ports import Claim, NameClaims
 from spotkeeper.model.tags import claim_tags
 
 pytestmark = pytest.mark.sandbox
@@ -24,7 +24,7 @@ TITLE = "spotkeeper-0123abcd"
 class Desk:
     """Where names are claimed, and the world around it."""
 
-    names: Names
+    names: NameClaims
     world: World
 
     def claim(self, nonce: str, *, title: str = TITLE, region: str = REGION) -> Claim:
@@ -36,10 +36,10 @@ class Desk:
 def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
     if request.param == "fake":
         memory = InMemory()
-        yield Desk(FakeNames(memory.fake), memory)
+        yield Desk(FakeNameClaims(memory.fake), memory)
         return
     sandbox: Sandbox = request.getfixturevalue("sandbox")
-    yield Desk(Ec2Names(_session(sandbox.url)), OverHttp(sandbox, tmp_path))
+    yield Desk(Ec2NameClaims(_session(sandbox.url)), OverHttp(sandbox, tmp_path))
 
 
 def test_a_claim_is_found_with_its_nonce_and_its_time(desk: Desk) -> None:

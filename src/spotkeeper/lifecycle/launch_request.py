@@ -1,0 +1,142 @@
+"""What ``spot up`` was asked for, and what of it is wrong whatever AWS says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from spotkeeper.errors import BadInput
+from spotkeeper.lifecycle.guard import DEFAULT_ROLE
+from spotkeeper.lifecycle.ports import OnInterruption
+from spotkeeper.model.machine import Kind
+from spotkeeper.model.max_price import MaxPrice
+from spotkeeper.model.need import Need
+from spotkeeper.model.tags import (
+    MAX_TAG_VALUE_LENGTH,
+    MAX_TAGS,
+    TAG_KEY_PATTERN,
+    TAG_PREFIX,
+    is_name,
+)
+
+#: How long a machine lives unless told otherwise: a forgotten one costs a day at the most.
+DEFAULT_LIFE = timedelta(hours=24)
+
+#: ValidUntil of a box that is to live for ever; EC2's documents disagree on the default.
+FOR_EVER = timedelta(days=3650)
+
+#: A machine needs minutes to start: less than this to its deadline is no life.
+SHORTEST_LIFE = timedelta(minutes=10)
+
+#: gp3 volumes end at 64 TiB.
+MAX_DISK_GIB = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchRequest:
+    """What ``spot up`` was asked for, beyond the need for hardware.
+
+    ``lasting`` is the time to the deadline, ``None`` for never; a budget brings the deadline
+    forward. ``guard`` is what enforces it besides the machine's own timer, in the name of
+    ``guard_role``, a role's name or ARN. ``public_key`` is one line of
+    OpenSSH, read from ``key_file`` where that is named; ``key_name`` is a key that EC2 knows
+    already. ``group_ids`` replaces the group that would be made.
+    """
+
+    name: str
+    need: Need
+    kind: Kind = Kind.BOX
+    on_interruption: OnInterruption | None = None
+    max_price: MaxPrice | None = None
+    lasting: timedelta | None = DEFAULT_LIFE
+    image: str | None = None
+    disk_gib: int | None = None
+    user_script: bytes | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    key_file: Path | None = None
+    public_key: str = ""
+    key_name: str = ""
+    subnet_id: str | None = None
+    group_ids: tuple[str, ...] = ()
+    open_to_world: bool = False
+    guard: str | None = None
+    guard_role: str = DEFAULT_ROLE
+    budget_usd: Decimal | None = None
+
+    @property
+    def behaviour(self) -> OnInterruption:
+        """What EC2 does with the machine when it takes the capacity back."""
+        if self.on_interruption is not None:
+            return self.on_interruption
+        return OnInterruption.STOP if self.kind is Kind.BOX else OnInterruption.TERMINATE
+
+
+def check(launch_request: LaunchRequest) -> None:
+    """Refuse what can be known to be wrong before anything is asked.
+
+    Raises:
+        BadInput: with the field and what it may be.
+    """
+    if not is_name(launch_request.name):
+        raise BadInput(
+            f"{launch_request.name!r} cannot be a machine's name",
+            next_step="Use 1 to 39 lower-case letters, digits and hyphens, not a hyphen first.",
+        )
+    if launch_request.disk_gib is not None and not 1 <= launch_request.disk_gib <= MAX_DISK_GIB:
+        raise BadInput(
+            f"A disk of {launch_request.disk_gib} GB is not possible",
+            next_step=f"Use --disk with 1 to {MAX_DISK_GIB} GB.",
+        )
+    if launch_request.lasting is not None and launch_request.lasting > FOR_EVER:
+        raise BadInput(
+            f"A deadline in {launch_request.lasting.days} days is too far away",
+            next_step="Use --for with up to 3650d, or `none` for no deadline.",
+        )
+    if (
+        launch_request.guard
+        and launch_request.lasting is None
+        and launch_request.budget_usd is None
+    ):
+        raise BadInput(
+            f"--guard {launch_request.guard} ends the machine at its deadline, and --for none "
+            "gives it none",
+            next_step="Use --for with a time such as 8h, or leave --guard out.",
+        )
+    _check_behaviour(launch_request)
+    _check_tags(launch_request.tags)
+
+
+def _check_behaviour(launch_request: LaunchRequest) -> None:
+    chosen = launch_request.on_interruption
+    if chosen is None:
+        return
+    if launch_request.kind is Kind.ONCE and chosen is not OnInterruption.TERMINATE:
+        raise BadInput(
+            f"--once and --on-interruption {chosen} exclude each other: EC2 only ends a one-time "
+            "machine",
+            next_step="Leave --once out to keep the machine across interruptions.",
+        )
+    if launch_request.kind is Kind.BOX and chosen is OnInterruption.TERMINATE:
+        raise BadInput(
+            "A box cannot end on interruption: EC2 refuses persistent requests that terminate",
+            next_step="Add --once, or use --on-interruption stop.",
+        )
+
+
+def _check_tags(tags: Mapping[str, str]) -> None:
+    reserved = len(TAG_PREFIX) + 2
+    if len(tags) > MAX_TAGS - reserved:
+        raise BadInput(f"{len(tags)} tags are too many", next_step="EC2 allows 50 on a thing.")
+    for key, value in tags.items():
+        if not TAG_KEY_PATTERN.fullmatch(key) or key.lower().startswith(("aws:", TAG_PREFIX)):
+            raise BadInput(
+                f"{key!r} cannot be a tag's key",
+                next_step="Use letters, digits and + - = . _ : @, not starting with aws: or "
+                f"{TAG_PREFIX}",
+            )
+        if len(value) > MAX_TAG_VALUE_LENGTH or not value.isprintable():
+            raise BadInput(
+                f"The value of tag {key!r} is too long or not printable",
+                next_step=f"Use up to {MAX_TAG_VALUE_LENGTH} printable characters.",
+            )
