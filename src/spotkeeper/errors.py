@@ -12,7 +12,10 @@ same refusal reaches, which decides whether another pool is worth a try.
     │   ├── ExpiredCredentials
     │   ├── PermissionDenied
     │   │   ├── RoleMissing         the account has no role for Spot
-    │   │   └── GuardRoleMissing    the Scheduler cannot take on the guard's role
+    │   │   ├── GuardRoleMissing    the Scheduler cannot take on the guard's role
+    │   │   ├── AccountNotReady     AWS has not opened the account to this yet
+    │   │   ├── NotSubscribed       the image's licence was not accepted
+    │   │   └── DiskKeyRefused      the key of encrypted disks may not be used
     │   └── RegionNotEnabled
     ├── NoCapacity                  5   this pool is dry
     │   ├── PriceTooLow                 the maximum price is under the market
@@ -26,6 +29,7 @@ same refusal reaches, which decides whether another pool is worth a try.
     ├── LeftBehind                  8   something still costs money
     ├── Interrupted                 130 Ctrl-C
     ├── Refused                     1   EC2 refused the request as it stands
+    ├── EndedWhileStarting          1   EC2 ended an instance before it was up
     ├── StaleToken                  1   a client token that EC2 remembers from an earlier launch
     ├── ResourceGone                1   EC2 does not know a resource that the launch relies on
     ├── InUse                       1   something else still holds it
@@ -63,7 +67,9 @@ class Scope(StrEnum):
 
     ZONE = "zone"  # only this pool: the next pool may work
     TYPE_IN_REGION = "type-in-region"  # this type in every zone of the region
+    FAMILY_IN_REGION = "family-in-region"  # all types that one quota of the region counts
     REGION = "region"  # every pool of the region
+    IMAGE = "image"  # every pool that this image would be launched in
     ACCOUNT = "account"  # everywhere: stop
     REQUEST = "request"  # the request itself is wrong: stop
     CREDENTIALS = "credentials"  # nobody is logged in: stop
@@ -75,7 +81,7 @@ class SpotkeeperError(Exception):
 
     exit_code: ClassVar[int] = 1
     kind: ClassVar[str] = "error"
-    scope: ClassVar[Scope] = Scope.REQUEST
+    scope: Scope = Scope.REQUEST
     default_next_step: ClassVar[str] = "Run the command again with --debug to see every call."
 
     def __init__(
@@ -86,6 +92,7 @@ class SpotkeeperError(Exception):
         region: str | None = None,
         aws_code: str | None = None,
         details: Mapping[str, object] | None = None,
+        scope: Scope | None = None,
     ) -> None:
         self.message = without_secrets(message)
         self.next_step = without_secrets(next_step or self.default_next_step)
@@ -93,6 +100,8 @@ class SpotkeeperError(Exception):
         self.region = region
         self.aws_code = aws_code
         self.details = dict(details or {})
+        if scope is not None:
+            self.scope = scope
 
     def paragraph(self) -> str:
         """What happened and what to do about it, as one paragraph."""
@@ -164,6 +173,34 @@ class GuardRoleMissing(PermissionDenied):
         "--assume-role-policy-document file://trust.json`, `aws iam put-role-policy --role-name "
         "spotkeeper-guard --policy-name end-machines --policy-document file://role.json`. Or name "
         "another with --guard-role."
+    )
+
+
+class AccountNotReady(PermissionDenied):
+    """AWS has not opened the account to this: new, blocked, or on a plan that excludes it."""
+
+    kind = "account-not-ready"
+    default_next_step = "Ask AWS Support: https://aws.amazon.com/contact-us/"
+
+
+class NotSubscribed(PermissionDenied):
+    """The image is a product of AWS Marketplace whose terms the account has not accepted."""
+
+    kind = "not-subscribed"
+    scope = Scope.IMAGE
+    default_next_step = "Accept the terms in AWS Marketplace, or name another image with --image."
+
+
+class DiskKeyRefused(PermissionDenied):
+    """The region's key for encrypted disks may not be used for the machine."""
+
+    kind = "disk-key-refused"
+    scope = Scope.REGION
+    default_next_step = (
+        "Disks are encrypted with the region's default key for EBS. If that is a key of your own, "
+        "its policy must let you use it (kms:CreateGrant, kms:Decrypt, kms:DescribeKey, "
+        "kms:GenerateDataKeyWithoutPlaintext, kms:ReEncrypt*), and the role "
+        "AWSServiceRoleForEC2Spot needs a grant: `spot doctor` names the key and the command."
     )
 
 
@@ -268,16 +305,26 @@ class Refused(SpotkeeperError):
     kind = "refused"
 
 
+class EndedWhileStarting(SpotkeeperError):
+    """EC2 ended an instance before it was up, by a fault of its own or without a reason."""
+
+    kind = "ended-while-starting"
+    scope = Scope.ZONE
+    default_next_step = "Repeat the command: another machine may start."
+
+
 class StaleToken(SpotkeeperError):
     """EC2 remembers the client token from another launch, ended or with other parameters."""
 
     kind = "stale-token"
+    default_next_step = "Repeat the command in a few minutes."
 
 
 class ResourceGone(SpotkeeperError):
     """EC2 does not know a group, key, subnet or image that the launch relies on."""
 
     kind = "resource-gone"
+    default_next_step = "Repeat the command, which makes what is missing."
 
 
 class InUse(SpotkeeperError):
@@ -285,6 +332,7 @@ class InUse(SpotkeeperError):
 
     kind = "in-use"
     scope = Scope.TRANSIENT
+    default_next_step = "Repeat the command in a minute."
 
 
 class Unreachable(SpotkeeperError):

@@ -62,7 +62,7 @@ def test_client_region_and_resource_region_differ(spot: Spot, sandbox: Sandbox) 
     [
         ("SpotMaxPriceTooLow", 5),  # the script waited on price-too-low for ever
         ("InvalidParameterValue", 1),  # on bad-parameters
-        ("Unsupported", 5),  # on constraint-not-fulfillable
+        ("Unsupported", 1),  # on constraint-not-fulfillable
     ],
 )
 def test_loops_for_ever_on_most_statuses(

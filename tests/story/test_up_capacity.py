@@ -1,5 +1,6 @@
 """`spot up` when a pool, a zone or a region has no room."""
 
+import pytest
 from tests.conftest import Sandbox
 from tests.story import account
 from tests.story.conftest import Spot
@@ -62,21 +63,111 @@ def test_when_a_region_is_dry_the_next_one_that_was_named_is_tried(
     assert account.left(sandbox, HERE, THERE) == []
 
 
-def test_a_quota_stops_the_launch_at_the_first_pool(spot: Spot, sandbox: Sandbox) -> None:
+def test_a_quota_rules_out_its_family_in_its_region_and_nothing_else(
+    spot: Spot, sandbox: Sandbox
+) -> None:
+    gpus = ("--type", "g5.xlarge", "--type", "g4dn.xlarge")
+    sandbox.control.quota("L-3819A6DF", 0, HERE)
+    for name, more, place in (
+        ("train", ("--type", "m5.large"), HERE),
+        ("other", ("--region", THERE), THERE),
+    ):
+        before = len(sandbox.control.calls())
+        line = ("up", name, *gpus, "--region", HERE, *more, "--yes", "--output", "json")
+
+        up = spot(*line)
+
+        assert up.code == 0, up.err
+        assert up.items[0]["region"] == place
+        calls = sandbox.control.calls()[before:]
+        refused = calls.count(("RunInstances", HERE)) - (place == HERE)
+        assert refused <= 1
+
+
+def test_a_quota_is_named_when_nothing_is_left(spot: Spot, sandbox: Sandbox) -> None:
     sandbox.control.quota("L-3819A6DF", 0)
 
-    up = spot("up", "train", "--type", "g5.xlarge", "--yes", "--output", "json")
+    up = spot("up", "train", "--type", "g*.xlarge", "--yes", "--output", "json")
 
     assert up.code == 6
     assert up.error["aws_code"] == "MaxSpotInstanceCountExceeded"
+    assert up.error["details"] == {"quota_code": "L-3819A6DF"}
+    assert "All G and VT Spot Instance Requests" in up.error["message"]
+    assert "apacity" not in up.error["message"]
     assert "spot doctor" in up.error["next_step"]
     assert up.error["region"] == HERE
     assert sandbox.control.calls().count(("RunInstances", HERE)) == 1
     assert account.left(sandbox) == []
 
 
+WHAT_IS_WRONG = (
+    ("Unsupported", "ED25519 key pairs are not supported with Windows AMIs.", 1, "--key"),
+    ("OptInRequired", "to use this AWS Marketplace product you need to accept terms: https://x.y",
+     4, "accept the terms"),
+    ("PendingVerification", "Your account is currently being verified.", 4, "Wait until"),
+    ("Blocked", "This account is currently blocked.", 4, "AWS Support"),
+    ("AuthFailure", "Not authorized for images: [ami-1]", 7, "--image"),
+    ("InvalidParameterCombination", "The specified instance type is not eligible for Free Tier",
+     4, "Upgrade the account"),
+    ("UnauthorizedOperation", "Not with an explicit deny in an identity-based policy. Encoded "
+     f"authorization failure message: {'x' * 900}", 4, "whoever keeps the policy"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "words", "exit_code", "advice"), WHAT_IS_WRONG)
+def test_what_no_other_pool_changes_costs_one_call_and_is_told_once(
+    *, spot: Spot, sandbox: Sandbox, code: str, words: str, exit_code: int, advice: str
+) -> None:
+    sandbox.control.fail("RunInstances", code, message=words, times=99)
+    types = ("--type", "g5.xlarge", "--type", "g5.2xlarge", "--type", "m5.large")
+
+    up = spot("up", "train", *types, "--region", HERE, "--region", THERE, "--image", "ubuntu",
+              "--yes", "--output", "json")  # fmt: skip
+
+    assert up.code == exit_code
+    assert sum(call == "RunInstances" for call, _ in sandbox.control.calls()) == 1
+    assert advice in up.error["next_step"]
+    told = up.error["message"] + up.error["next_step"]
+    assert "apacity" not in told
+    assert "Enable the region" not in told
+    assert "--debug" not in told
+    assert len(told) < 500
+    assert account.left(sandbox, HERE, THERE) == []
+
+
+def test_a_configuration_that_is_not_supported_costs_one_call_per_type_and_region(
+    spot: Spot, sandbox: Sandbox
+) -> None:
+    words = "The requested configuration is currently not supported."
+    sandbox.control.fail("RunInstances", "Unsupported", message=words, times=99)
+
+    up = spot("up", "train", "--type", "g5.xlarge", "--type", "m5.large", "--region", HERE,
+              "--region", THERE, "--yes", "--output", "json")  # fmt: skip
+
+    assert up.code == 1
+    assert up.error["message"].count(words) == 1
+    assert "apacity" not in up.error["message"]
+    assert sum(call == "RunInstances" for call, _ in sandbox.control.calls()) == 4
+
+
+def test_a_region_that_an_organisation_closes_is_passed_over(spot: Spot, sandbox: Sandbox) -> None:
+    words = "Not authorized with an explicit deny in a service control policy."
+    need = ("--type", "g5.xlarge", "--region", HERE, "--region", THERE)
+    first = spot("find", *need, "--limit", "1", "--output", "json").items[0]["region"]
+    sandbox.control.fail(
+        "RunInstances", "UnauthorizedOperation", message=words, region=first, times=99
+    )
+
+    up = spot("up", "train", *need, "--yes", "--output", "json")
+
+    assert up.code == 0, up.err
+    assert up.items[0]["region"] == (THERE if first == HERE else HERE)
+    assert words in up.err
+
+
 def test_a_type_that_a_zone_does_not_offer_costs_one_try(spot: Spot, sandbox: Sandbox) -> None:
-    sandbox.control.fail("RunInstances", "Unsupported", message="not in this zone")
+    words = "Your requested instance type is not supported in your requested Availability Zone."
+    sandbox.control.fail("RunInstances", "Unsupported", message=words)
 
     up = spot("up", "train", "--type", "g5.xlarge", "--yes", "--output", "json")
 

@@ -9,7 +9,14 @@ from spotkeeper.aws.images import ALIASES, TRUSTED_OWNERS, login_for
 from spotkeeper.aws.memory import Memory
 from spotkeeper.aws.regions import enabled_regions
 from spotkeeper.aws.session import AwsSession
-from spotkeeper.errors import BadInput, NotFound, Refused, ResourceGone, Unreachable
+from spotkeeper.errors import (
+    BadInput,
+    NotFound,
+    Refused,
+    ResourceGone,
+    SpotkeeperError,
+    Unreachable,
+)
 from spotkeeper.lifecycle.ports import (
     Image,
     LaunchOrder,
@@ -350,7 +357,7 @@ def _unless(code: str, call: Callable[[], object]) -> None:
     """Make a call whose refusal with this code means that what was wanted is so already."""
     try:
         call()
-    except Refused as refusal:
+    except SpotkeeperError as refusal:
         if refusal.aws_code != code:
             raise
 

@@ -3,18 +3,27 @@
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from spotkeeper.aws import endpoint, response_hooks
 from spotkeeper.aws.endpoint import Endpoint, Keys, timeouts
-from spotkeeper.aws.failures import CODES_OF_A_CLOSED_REGION, Place, explained
+from spotkeeper.aws.failures import (
+    CODES_OF_A_CLOSED_REGION,
+    SOURCES,
+    Context,
+    Login,
+    Place,
+    denial,
+    explained,
+)
 from spotkeeper.aws.price_pages import Page
 from spotkeeper.aws.price_scan import MAX_EMPTY_PAGES, Question
 from spotkeeper.errors import (
     CredentialsProblem,
+    PermissionDenied,
     RegionNotEnabled,
     SpotkeeperError,
     Unreachable,
@@ -38,8 +47,12 @@ OnCall = Callable[[str, str, str], None]
 class AwsSession:
     """Makes clients lazily and once; safe to use from several threads.
 
-    boto3 itself is imported when the first of its services is needed.
+    boto3 itself is imported when the first of its services is needed. ``on_call`` hears of every
+    call.
     """
+
+    #: What the user typed, for the advice of its errors.
+    command = ""
 
     def __init__(
         self,
@@ -83,7 +96,7 @@ class AwsSession:
 
     def _new_session(self) -> "boto3.Session":
         place = Place("config", "Reading the AWS configuration", self._named_region or "no region")
-        with explained(place):
+        with explained(place, self._context):
             import boto3
 
             key, secret = self._static_credentials or (None, None)
@@ -117,7 +130,7 @@ class AwsSession:
             BadInput: botocore knows no partition with such a region.
         """
         session = self._session
-        with explained(Place("config", "Looking for the partition", region)):
+        with explained(Place("config", "Looking for the partition", region), self._context):
             return session.get_partition_for_region(region)
 
     def pricing_region(self, region: str) -> str:
@@ -131,7 +144,8 @@ class AwsSession:
         with self._lock:
             key = (service, region, launches)
             if key not in self._clients:
-                with explained(Place(service, f"Connecting to {service}", region)):
+                place = Place(service, f"Connecting to {service}", region)
+                with explained(place, self._context):
                     self._clients[key] = self._session.client(
                         service,  # type: ignore[call-overload]
                         region_name=region,
@@ -191,18 +205,59 @@ class AwsSession:
     @contextmanager
     def _explained(self, place: Place) -> Iterator[None]:
         """As ``explained``; blames the keys only where the region is known to be enabled."""
+        place = place._replace(command=self.command)
         try:
-            with explained(place):
+            with explained(place, self._context):
                 yield
         except CredentialsProblem as problem:
             suspicious = problem.aws_code in CODES_OF_A_CLOSED_REGION
-            if not suspicious or place.operation == "DescribeRegions":
+            if isinstance(problem, PermissionDenied) or not suspicious:
                 raise
-            if place.region in self.enabled_regions(place.region):
+            if place.operation == "DescribeRegions" or self._may_be_enabled(place.region):
                 raise
             raise RegionNotEnabled(
                 f"{place.region} is not enabled for this account", region=place.region
             ) from problem
+
+    def _may_be_enabled(self, region: str) -> bool:
+        """Whether the region is enabled, or nobody can tell."""
+        try:
+            return region in self.enabled_regions(region)
+        except SpotkeeperError:
+            return True
+
+    @cached_property
+    def _context(self) -> Context:
+        return Context(self._told_login, self._decoded)
+
+    def _told_login(self) -> Login:
+        """The profile that is used, and the setting that its credentials come from: its own, or
+        that of a profile that it builds on."""
+        from botocore.exceptions import BotoCoreError
+
+        name = self._profile or os.environ.get("AWS_PROFILE") or "default"
+        settings: set[str] = set()
+        profiles: Mapping[str, Any] = {}
+        with suppress(BotoCoreError):
+            profiles = self._core.full_config["profiles"]
+        profile, followed = name, set[str]()
+        while profile and profile not in followed:
+            followed.add(profile)
+            found = profiles.get(profile, {})
+            settings |= found.keys()
+            profile = found.get("source_profile", "")
+        return Login(name, next((source for source in SOURCES if source in settings), ""))
+
+    def _decoded(self, encoded: str) -> str:
+        """The words for an encoded authorization failure message, if the caller may have them."""
+        region = self.region or self.home_region()
+        try:
+            answer = self.client("sts", region).decode_authorization_message(
+                EncodedMessage=encoded
+            )
+        except Exception:
+            return ""
+        return denial(answer.get("DecodedMessage", ""))
 
     # For the price scan
 
@@ -262,7 +317,9 @@ class AwsSession:
             return Keys(*self._static_credentials)
         if self._profile is None and (plain := endpoint.keys_in(os.environ)):
             return plain
-        with explained(Place("sts", "Looking for credentials", self.region or "no region")):
+        place = Place("sts", "Looking for credentials", self.region or "no region")
+        # A source is asked once, however many regions wait: it may run a program or ask a person.
+        with self._lock, explained(place, self._context):
             from botocore.exceptions import NoCredentialsError
 
             found = self._session.get_credentials()
@@ -274,7 +331,8 @@ class AwsSession:
     def _usual_address(self, region: str) -> str | None:
         """EC2's address by botocore's data; ``None`` when the configuration names another."""
         if endpoint.may_be_configured(os.environ):
-            with explained(Place("config", "Reading the AWS configuration", region)):
+            place = Place("config", "Reading the AWS configuration", region)
+            with explained(place, self._context):
                 if endpoint.CONFIGURED & self._core.get_scoped_config().keys():
                     return None
         return endpoint.usual_address(region)

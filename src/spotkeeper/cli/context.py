@@ -54,6 +54,7 @@ class Choices:
             refresh,
             offline,
             self.work or Work(),
+            click.get_current_context().info_name or "",
         )
         return Keeper.connect(chosen, talk=self.talk, on_call=self._count)
 

@@ -61,7 +61,8 @@ class Connection:
     """What the user chose: whose account, where, and whether it is only practice.
 
     ``refresh`` asks anew for what is remembered (types, On-Demand prices, images); ``offline``
-    asks nobody; ``work`` is what an interruption costs the user.
+    asks nobody; ``work`` is what an interruption costs the user; ``command`` is what was typed,
+    for the advice of errors.
     """
 
     profile: str | None = None
@@ -71,6 +72,7 @@ class Connection:
     refresh: bool = False
     offline: bool = False
     work: Work = field(default_factory=Work)
+    command: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -181,14 +183,16 @@ def connect(
     from spotkeeper.aws.session import AwsSession
 
     url = environment.get(CHECKIP_VARIABLE, CHECKIP_URL)
+    session = AwsSession(
+        profile=chosen.profile,
+        region=_region(chosen, environment),
+        endpoint_url=chosen.endpoint_url,
+        offline=chosen.offline,
+        on_call=on_call,
+    )
+    session.command = chosen.command
     return _edges(
-        AwsSession(
-            profile=chosen.profile,
-            region=_region(chosen, environment),
-            endpoint_url=chosen.endpoint_url,
-            offline=chosen.offline,
-            on_call=on_call,
-        ),
+        session,
         Environment(
             folders,
             SystemClock(),
@@ -242,6 +246,7 @@ def _practice(
         offline=chosen.offline,
         on_call=on_call,
     )
+    session.command = chosen.command
     around = Environment(
         folders.practice,
         PracticeClock(Control(found)) if found.running else SystemClock(),

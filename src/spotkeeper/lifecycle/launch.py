@@ -1,15 +1,10 @@
 """Try the pools of a plan in order, each at most once per token, the intent always first."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 
 from spotkeeper.errors import (
-    NoCapacity,
-    QuotaReached,
     Refused,
     ResourceGone,
-    Scope,
     SpotkeeperError,
     StaleToken,
     Unreachable,
@@ -19,18 +14,20 @@ from spotkeeper.lifecycle.plan import Candidate, Plan, disk_gib
 from spotkeeper.lifecycle.ports import LaunchOrder, Ports, TaggedResource
 from spotkeeper.lifecycle.prerequisites import PrerequisiteMaker, Prerequisites
 from spotkeeper.lifecycle.presence import machines, name_taken, refuse_taken
+from spotkeeper.lifecycle.refused_pools import (
+    TRY_NEXT,
+    Blocked,
+    all_refused,
+    unclear,
+    with_quota,
+)
 from spotkeeper.lifecycle.token import client_token
 from spotkeeper.lifecycle.userdata import compose, guard_values
 from spotkeeper.lifecycle.wait import poll
-from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.journal_entry import VISIBILITY_WINDOW, Event, What, attempts
 from spotkeeper.model.machine import Instance
 from spotkeeper.model.pool import Pool
-from spotkeeper.model.quota import quota_family
 from spotkeeper.model.tags import TAG_CLAIM, TAG_USER, machine_tags
-
-#: A refusal with one of these scopes leaves other pools worth a try; all others stop the launch.
-TRY_NEXT = frozenset({Scope.ZONE, Scope.TYPE_IN_REGION, Scope.REGION})
 
 #: Pauses between repeats of a launch call that got no answer; the token makes them harmless.
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (1, 3, 9))
@@ -38,40 +35,11 @@ PAUSES = tuple(timedelta(seconds=seconds) for seconds in (1, 3, 9))
 #: EC2's code for a token whose instance was terminated.
 INSTANCE_ENDED = "IdempotentInstanceTerminated"
 
-#: EC2's code for a Spot quota; it does not say which one.
-SPOT_QUOTA_EXCEEDED = "MaxSpotInstanceCountExceeded"
-
 #: Tokens that EC2 may remember from lives of the name that this computer has forgotten.
 MAX_STALE_TOKENS = 5
 
 #: What may come of an intent.
 EXPECTED = "spot-instances-request instance volume security-group key-pair launch-template"
-
-
-@dataclass(slots=True)
-class Blocked:
-    """Which pools earlier refusals have ruled out."""
-
-    pools: set[Pool] = field(default_factory=set)
-    types: set[tuple[str, str]] = field(default_factory=set)
-    regions: set[str] = field(default_factory=set)
-
-    def add(self, pool: Pool, scope: Scope) -> None:
-        """Remember a refusal of a pool that reaches as far as its scope."""
-        if scope is Scope.REGION:
-            self.regions.add(pool.region)
-        elif scope is Scope.TYPE_IN_REGION:
-            self.types.add((pool.instance_type, pool.region))
-        else:
-            self.pools.add(pool)
-
-    def covers(self, pool: Pool) -> bool:
-        """Whether a pool is not worth a call any more."""
-        return (
-            pool in self.pools
-            or pool.region in self.regions
-            or (pool.instance_type, pool.region) in self.types
-        )
 
 
 class Launcher:
@@ -127,25 +95,23 @@ class Launcher:
 
         Raises:
             NameTaken: another launch of the name was quicker, or its machine lives.
-            NoCapacity: every pool refused; the message names them.
-            SpotkeeperError: any refusal that other pools would repeat (quota, permission, ...).
+            SpotkeeperError: a refusal that other pools would repeat (permission, ...), or what the
+                refusals of all pools add up to; the message names them.
         """
         self._attempt = attempts(self._journal.read(self.name)) + 1
         blocked = Blocked()
         refusals: list[tuple[Pool, SpotkeeperError]] = []
         for candidate in self._plan.candidates:
-            pool = candidate.offer.pool
-            if blocked.covers(pool):
+            pool, image = candidate.offer.pool, self._plan.image_for(candidate.offer)
+            if blocked.covers(pool, image):
                 continue
             try:
                 return self._in_pool(candidate, prerequisites, boot_script)
             except SpotkeeperError as refusal:
-                if refusal.aws_code == SPOT_QUOTA_EXCEEDED:
-                    raise quota_reached(refusal, candidate.offer.hardware) from refusal
                 if refusal.scope not in TRY_NEXT:
                     raise
-                blocked.add(pool, refusal.scope)
-                refusals.append((pool, refusal))
+                blocked.add(pool, refusal.scope, image)
+                refusals.append((pool, with_quota(refusal, candidate.offer.hardware)))
                 self._talk.say(f"{pool}: {refusal.message}")
         raise all_refused(refusals)
 
@@ -211,7 +177,7 @@ class Launcher:
             except SpotkeeperError as refusal:
                 if token in self._unanswered:
                     raise unclear(refusal) from refusal
-                if refusal.scope is not Scope.TRANSIENT or token not in self._tokens:
+                if not isinstance(refusal, Unreachable) or token not in self._tokens:
                     # EC2 said no for certain, or was never asked.
                     self._conclude(What.REFUSED, region=region, token=token, code=refusal.kind)
                     # Another computer may use the same token, and what that makes is not ours.
@@ -323,45 +289,6 @@ class Launcher:
             self._talk.waiting(
                 f"{self.name} was launched elsewhere; making sure that it is gone", elapsed
             )
-
-
-def unclear(refusal: SpotkeeperError) -> SpotkeeperError:
-    """What a refusal means after a call that got no answer: that one may have launched a machine,
-    so that no other pool is tried and all of it is given back."""
-    if refusal.scope not in TRY_NEXT:
-        return refusal
-    return Unreachable(
-        f"A launch got no answer, and its repeat was refused: {refusal.message}",
-        region=refusal.region,
-        aws_code=refusal.aws_code,
-    )
-
-
-def quota_reached(refusal: SpotkeeperError, hardware: InstanceType) -> SpotkeeperError:
-    """EC2's refusal with the name of the quota that the type counts against."""
-    family = quota_family(hardware.name)
-    if family is None:
-        return refusal
-    return QuotaReached(
-        f"{refusal.message}. {hardware.name} needs {hardware.vcpus} vCPUs of the quota "
-        f'"{family.name}" ({family.code})',
-        region=refusal.region,
-        aws_code=refusal.aws_code,
-        details={"quota_code": family.code},
-    )
-
-
-def all_refused(refusals: Sequence[tuple[Pool, SpotkeeperError]]) -> SpotkeeperError:
-    """One error for many pools; the refusal itself where they all gave the same one."""
-    told = "; ".join(f"{pool}: {refusal.message}" for pool, refusal in refusals)
-    last = refusals[-1][1]
-    if not any(isinstance(refusal, NoCapacity) for _, refusal in refusals):
-        return last
-    return NoCapacity(
-        f"No capacity in {len(refusals)} pool{'s' if len(refusals) > 1 else ''} ({told})",
-        region=last.region,
-        aws_code=last.aws_code,
-    )
 
 
 def _checked(instance: Instance) -> Instance:

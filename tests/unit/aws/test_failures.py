@@ -1,6 +1,7 @@
 """The one table: every code and every exception becomes an error of ours with a next step."""
 
 import inspect
+import json
 import re
 from typing import Any
 
@@ -8,21 +9,15 @@ import pytest
 from botocore import exceptions as aws
 from botocore.parsers import ResponseParserError
 
-from spotkeeper import errors
-from spotkeeper.aws.failures import ERROR_FOR_CODE, Place, explained, from_client_error
+from spotkeeper.aws.failures import Place, denial, explained, from_client_error
 from spotkeeper.errors import (
-    CredentialsProblem,
     NoCapacity,
     PermissionDenied,
-    QuotaReached,
-    Refused,
     Scope,
     SpotkeeperError,
     StaleToken,
-    Throttled,
     Unreachable,
 )
-from spotkeeper.lifecycle.launch import TRY_NEXT
 
 PLACE = Place("ec2", "RunInstances", "us-east-1")
 PROBE = "EC2's own words"
@@ -57,73 +52,49 @@ def translated(problem: Exception) -> SpotkeeperError:
     return caught.value
 
 
-@pytest.mark.parametrize("code", ERROR_FOR_CODE)
-def test_every_code_is_an_error_with_a_next_step_and_ec2s_words(code: str) -> None:
-    error = from_client_error(refusal(code), PLACE)
-    assert type(error) is ERROR_FOR_CODE[code]
-    assert error.next_step.strip()
-    assert error.aws_code == code
+def test_a_refusal_keeps_operation_region_code_and_words() -> None:
+    error = from_client_error(refusal("InsufficientInstanceCapacity", status=500), PLACE)
+    assert type(error) is NoCapacity
+    assert error.aws_code == "InsufficientInstanceCapacity"
     assert error.region == "us-east-1"
-    for part in ("RunInstances", "us-east-1", PROBE, code):
+    for part in ("RunInstances", "us-east-1", PROBE, "InsufficientInstanceCapacity"):
         assert part in error.message
 
 
-@pytest.mark.parametrize("code", ERROR_FOR_CODE)
-def test_a_code_means_the_same_whatever_the_http_status(code: str) -> None:
-    assert type(from_client_error(refusal(code, status=500), PLACE)) is ERROR_FOR_CODE[code]
+ENCODED = f"{PROBE}. Encoded authorization failure message: g4oZPBqZ4Bni8dE5dGjxYTnOZ"
+DOCUMENT = {
+    "allowed": False,
+    "explicitDeny": True,
+    "matchedStatements": {"items": [{"statementId": "OnlyEurope", "effect": "DENY"}]},
+    "context": {"action": "ec2:RunInstances", "resource": "arn:aws:ec2:us-east-1:1:instance/*"},
+}
+
+
+def test_an_encoded_message_is_decoded_where_that_is_allowed_and_cut_elsewhere() -> None:
+    response: Any = {"Error": {"Code": "UnauthorizedOperation", "Message": ENCODED}}
+    denied = aws.ClientError(response, "RunInstances")
+    cut = from_client_error(denied, PLACE)
+    assert type(cut) is PermissionDenied
+    assert "g4oZPBqZ4" not in cut.message
+    assert "Encoded" not in cut.message
+    told = from_client_error(denied, PLACE, lambda text: f"as {text[:9]} says")
+    assert f"{PROBE}. as g4oZPBqZ4 says (UnauthorizedOperation)" in told.message
 
 
 @pytest.mark.parametrize(
-    ("code", "family"),
+    ("document", "words"),
     [
-        ("InsufficientInstanceCapacity", NoCapacity),
-        ("SpotMaxPriceTooLow", errors.PriceTooLow),
-        ("MaxSpotInstanceCountExceeded", QuotaReached),
-        ("VcpuLimitExceeded", QuotaReached),
-        ("UnauthorizedOperation", PermissionDenied),
-        ("RequestExpired", errors.ExpiredCredentials),
-        ("OptInRequired", errors.RegionNotEnabled),
-        ("IdempotentParameterMismatch", StaleToken),
-        ("IdempotentInstanceTerminated", StaleToken),
-        ("DependencyViolation", errors.InUse),
-        ("RequestLimitExceeded", Throttled),
-        ("InvalidGroup.NotFound", errors.ResourceGone),
-        ("InvalidInstanceID.NotFound", errors.NotFound),
+        (DOCUMENT, "ec2:RunInstances on arn:aws:ec2:us-east-1:1:instance/*: denied by statement "
+         "OnlyEurope"),
+        ({**DOCUMENT, "matchedStatements": {"items": []}},
+         "ec2:RunInstances on arn:aws:ec2:us-east-1:1:instance/*: no statement allows it"),
+        ({}, ""), ([], ""), ("x", ""), (None, ""), ({"context": []}, ""),
+        ({**DOCUMENT, "matchedStatements": {"items": [7]}}, ""),
     ],
-)
-def test_the_codes_that_decide_a_launch(code: str, family: type[SpotkeeperError]) -> None:
-    assert issubclass(ERROR_FOR_CODE[code], family)
-
-
-@pytest.mark.parametrize("code", ERROR_FOR_CODE)
-def test_only_capacity_and_closed_regions_leave_other_pools_worth_a_try(code: str) -> None:
-    family = ERROR_FOR_CODE[code]
-    walks = issubclass(family, (NoCapacity, errors.RegionNotEnabled))
-    assert (family.scope in TRY_NEXT) is walks
-
-
-@pytest.mark.parametrize("family", [QuotaReached, PermissionDenied, CredentialsProblem])
-def test_quota_permission_and_credentials_never_walk_the_pools(
-    family: type[SpotkeeperError],
-) -> None:
-    assert family.scope not in TRY_NEXT
-    assert family.scope is not Scope.TRANSIENT
-
-
-@pytest.mark.parametrize("status", [500, 502, 503, 504])
-def test_an_unknown_server_error_is_unreachable(status: int) -> None:
-    error = from_client_error(refusal("Strange", status=status), PLACE)
-    assert type(error) is Unreachable
-    assert error.scope is Scope.TRANSIENT
-
-
-@pytest.mark.parametrize("status", [400, 403, 412, 0])
-def test_an_unknown_refusal_keeps_ec2s_code_and_words(status: int) -> None:
-    error = from_client_error(refusal("Strange.Code", status=status), PLACE)
-    assert type(error) is Refused
-    assert error.aws_code == "Strange.Code"
-    assert PROBE in error.message
-    assert "Strange.Code" in error.message
+)  # fmt: skip
+def test_a_decoded_denial_says_what_was_denied_by_whom(document: object, words: str) -> None:
+    assert denial(json.dumps(document)) == words
+    assert denial("not JSON") == ""
 
 
 def test_an_answer_without_code_and_words_is_still_explained() -> None:
@@ -199,6 +170,8 @@ def test_a_lost_answer_is_indeterminate(kind: type[Exception]) -> None:
         aws.NoRegionError,
         aws.InvalidRegionError,
         aws.ParamValidationError,
+        aws.InvalidRetryModeError,
+        aws.InvalidSTSRegionalEndpointsConfigError,
     ],
     ids=lambda kind: kind.__name__,
 )

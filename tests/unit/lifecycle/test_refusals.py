@@ -1,47 +1,265 @@
-"""How far a refusal reaches, and what many of them add up to. Pure."""
+"""The one error table: what AWS's codes and words mean, how far it reaches, what to do next."""
 
-from hypothesis import given
-from hypothesis import strategies as st
-from tests.fakes import geography
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
-from spotkeeper.errors import NoCapacity, RegionNotEnabled, Scope, SpotkeeperError
-from spotkeeper.lifecycle.launch import TRY_NEXT, Blocked, all_refused
-from spotkeeper.model.pool import Pool
+import botocore.session
+import pytest
+from botocore.retries.standard import ThrottledRetryableChecker
 
-A, B, ABROAD = "g5.xlarge@us-east-1a", "g5.xlarge@us-east-1b", "g5.xlarge@eu-west-1a"
+from spotkeeper.cli.app import SECTIONS
+from spotkeeper.errors import (
+    AccountNotReady,
+    CredentialsProblem,
+    DiskKeyRefused,
+    EndedWhileStarting,
+    NoCapacity,
+    NoSubnet,
+    NotFound,
+    NotOffered,
+    NotSubscribed,
+    PermissionDenied,
+    PriceTooLow,
+    QuotaReached,
+    Refused,
+    RegionNotEnabled,
+    Scope,
+    SpotkeeperError,
+    Throttled,
+    Unreachable,
+)
+from spotkeeper.lifecycle import policy
+from spotkeeper.lifecycle.refusal_table import COMMAND_OF, ROWS, STATE_REASON
+from spotkeeper.lifecycle.refusals import Said, meaning, reason_code, refusal
+
+RUN, START, END = "RunInstances", "StartInstances", "TerminateInstances"
+OPERATIONS = (*COMMAND_OF, "CreateTags", "DescribeInstances", "DescribeTags")
+
+PUBLISHED = Path(__file__).parents[2] / "data" / "ec2_error_codes.txt"
+RECORDED = Path(os.environ.get("SPOT_TEST_DATA", "/nowhere")) / "recorded"
 
 
-def test_all_refused_keeps_the_refusal_where_it_is_the_same_for_all() -> None:
-    refusals: list[tuple[Pool, SpotkeeperError]] = [
-        (geography.pool(A), RegionNotEnabled("closed")),
-        (geography.pool(ABROAD), RegionNotEnabled("closed too")),
-    ]
-    assert isinstance(all_refused(refusals), RegionNotEnabled)
-    mixed = [*refusals, (geography.pool(B), NoCapacity("dry", aws_code="X"))]
-    error = all_refused(mixed)
-    assert isinstance(error, NoCapacity)
-    assert "3 pools" in error.message
+def published(section: str) -> list[str]:
+    """The names that AWS publishes, of its client or its server errors."""
+    found = re.split(r"^\[(\w+)\]$", PUBLISHED.read_text(), flags=re.MULTILINE)
+    return found[found.index(section) + 1].split()
 
 
-POOLS = st.sampled_from([p for region in geography.ZONES for p in geography.all_pools(region)])
-REFUSALS = st.lists(st.tuples(POOLS, st.sampled_from(sorted(TRY_NEXT))), max_size=8)
+def said(code: str, words: str = "EC2's own words", operation: str = RUN, **more: Any) -> Said:
+    return Said(operation, "us-east-1", code, words, **more)
 
 
-@given(refusals=REFUSALS, pool=POOLS)
-def test_a_pool_is_blocked_exactly_as_far_as_the_refusals_reach(
-    refusals: list[tuple[Pool, Scope]], pool: Pool
+#: Operation, code, AWS's words as people quoted them, and what is meant.
+MEANINGS = (
+    (RUN, "InsufficientInstanceCapacity", "no Spot capacity available", NoCapacity, Scope.ZONE),
+    (START, "Unsupported", "because there is no available Spot capacity.", NoCapacity, Scope.ZONE),
+    (RUN, "InsufficientVolumeCapacity", "", NoCapacity, Scope.ZONE),
+    (RUN, "InsufficientAddressCapacity", "", NoCapacity, Scope.ZONE),
+    (RUN, "InsufficientSomethingNew", "", NoCapacity, Scope.ZONE),
+    (RUN, "InsufficientFreeAddressesInSubnet", "", NoSubnet, Scope.ZONE),
+    (RUN, "MissingInput", "No default subnet for availability zone", NoSubnet, Scope.ZONE),
+    (RUN, "SpotMaxPriceTooLow", "Your Spot request price of 0.001", PriceTooLow, Scope.ZONE),
+    (RUN, "Unsupported", "not supported in your requested Availability Zone (us-east-1e)",
+     NotOffered, Scope.ZONE),
+    (RUN, "VolumeTypeNotAvailableInZone", "", NotOffered, Scope.ZONE),
+    (RUN, "SomethingNewNotAvailableInZone", "", NotOffered, Scope.ZONE),
+    (RUN, "VolumeTypeNotAvailableInRegion", "", NotOffered, Scope.REGION),
+    (RUN, "Unsupported", "The requested configuration is currently not supported.",
+     Refused, Scope.TYPE_IN_REGION),
+    (RUN, "Unsupported", "The instance type 'p3.2xlarge' does not support this AMI.",
+     Refused, Scope.TYPE_IN_REGION),
+    (RUN, "Unsupported", "ED25519 key pairs are not supported with Windows AMIs.",
+     Refused, Scope.REQUEST),
+    (RUN, "Unsupported", "Spot does not support this image.", Refused, Scope.REQUEST),
+    (RUN, "InvalidInstanceType", "", NotOffered, Scope.TYPE_IN_REGION),
+    (RUN, "MaxSpotInstanceCountExceeded", "Max spot instance count exceeded",
+     QuotaReached, Scope.FAMILY_IN_REGION),
+    (RUN, "VcpuLimitExceeded", "", QuotaReached, Scope.FAMILY_IN_REGION),
+    (RUN, "VolumeLimitExceeded", "", QuotaReached, Scope.REGION),
+    (RUN, "MaxIOPSLimitExceeded", "", QuotaReached, Scope.REGION),
+    ("ImportKeyPair", "KeyPairLimitExceeded", "", QuotaReached, Scope.REGION),
+    ("CreateSchedule", "ServiceQuotaExceededException", "", QuotaReached, Scope.REGION),
+    ("GetSpotPlacementScores", "MaxConfigLimitExceeded", "", Refused, Scope.REQUEST),
+    (RUN, "OptInRequired", "In order to use this AWS Marketplace product you need to accept terms",
+     NotSubscribed, Scope.IMAGE),
+    (RUN, "OptInRequired", "You are not subscribed to this service.",
+     RegionNotEnabled, Scope.REGION),
+    (RUN, "AuthFailure", "Not authorized for images: [ami-03a5b89a2fbe7dd3d]",
+     NotFound, Scope.IMAGE),
+    (RUN, "AuthFailure", "AWS was not able to validate the provided access credentials",
+     CredentialsProblem, Scope.CREDENTIALS),
+    (RUN, "InvalidAMIID.NotFound", "", NotFound, Scope.IMAGE),
+    (RUN, "PendingVerification", "Your account is currently being verified.",
+     AccountNotReady, Scope.ACCOUNT),
+    (RUN, "PendingVerification", "Your request for accessing resources in this region is being "
+     "validated", AccountNotReady, Scope.REGION),
+    (RUN, "Blocked", "This account is currently blocked", AccountNotReady, Scope.ACCOUNT),
+    (RUN, "InvalidParameterCombination", "The specified instance type is not eligible for Free "
+     "Tier.", AccountNotReady, Scope.ACCOUNT),
+    (RUN, "InvalidParameterCombination", "Network interfaces and an instance-level subnet",
+     Refused, Scope.REQUEST),
+    (RUN, "UnauthorizedOperation", "with an explicit deny in a service control policy.",
+     PermissionDenied, Scope.REGION),
+    (RUN, "UnauthorizedOperation", "with an explicit deny in an identity-based policy",
+     PermissionDenied, Scope.ACCOUNT),
+    (RUN, "CustomerKeyHasBeenRevoked", "", DiskKeyRefused, Scope.REGION),
+    (END, "OperationNotPermitted", "The instance may not be terminated.", Refused, Scope.REQUEST),
+    (RUN, "InternalError", "", Unreachable, Scope.TRANSIENT),
+    (STATE_REASON, "Client.InternalError", "Client error on launch", DiskKeyRefused, Scope.REGION),
+    (STATE_REASON, "Server.InternalError", "Internal error on launch",
+     EndedWhileStarting, Scope.ZONE),
+    (STATE_REASON, "Server.SpotInstanceTermination", "", NoCapacity, Scope.ZONE),
+    (STATE_REASON, "Server.InsufficientInstanceCapacity", "", NoCapacity, Scope.ZONE),
+    (STATE_REASON, "Client.VolumeLimitExceeded", "", QuotaReached, Scope.REGION),
+    (STATE_REASON, "Client.InvalidSnapshot.NotFound", "", NotFound, Scope.IMAGE),
+    (STATE_REASON, "Client.UserInitiatedShutdown", "", Refused, Scope.REQUEST),
+    (STATE_REASON, "Server.SomethingNew", "", EndedWhileStarting, Scope.ZONE),
+    (STATE_REASON, "Client.SomethingNew", "", Refused, Scope.REQUEST),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("operation", "code", "words", "kind", "scope"), MEANINGS)
+@pytest.mark.parametrize("status", [400, 500])
+def test_a_refusal_means_what_operation_code_and_words_say_whatever_the_http_status(
+    *,
+    operation: str,
+    code: str,
+    words: str,
+    kind: type[SpotkeeperError],
+    scope: Scope,
+    status: int,
 ) -> None:
-    blocked = Blocked()
-    for refused, scope in refusals:
-        blocked.add(refused, scope)
-        assert blocked.covers(refused)
-    reached = any(
-        refused == pool
-        or (scope is Scope.REGION and refused.region == pool.region)
-        or (
-            scope is Scope.TYPE_IN_REGION
-            and (refused.instance_type, refused.region) == (pool.instance_type, pool.region)
-        )
-        for refused, scope in refusals
+    if meaning(said(code, words, operation)) not in ROWS:
+        status = 400  # a server's error that no row knows may have been carried out
+    error = refusal(said(code, words, operation, status=status))
+    assert (type(error), error.scope) == (kind, scope)
+    assert error.aws_code == code
+    assert words in error.message
+    assert code in error.message
+
+
+def every_advice(codes: list[str]) -> Iterator[tuple[Said, SpotkeeperError]]:
+    for code in codes:
+        for operation in OPERATIONS:
+            asked = said(code, operation=operation)
+            yield asked, refusal(asked)
+
+
+@pytest.mark.parametrize("section", ["client", "server"])
+def test_every_published_code_has_a_scope_and_advice_for_the_verb(section: str) -> None:
+    for asked, error in every_advice(published(section)):
+        assert isinstance(error.scope, Scope)
+        assert error.next_step.strip()
+        assert not {"{", "}"} & set(error.next_step), asked
+        assert "--debug" not in error.next_step, asked
+        if asked.verb not in {"", "up"}:
+            for wrong in ("Widen the need", "--max-price", "policy up"):
+                assert wrong not in error.next_step, asked
+
+
+def test_every_published_server_error_was_decided_by_a_row() -> None:
+    for code in published("server"):
+        assert meaning(said(code)) in ROWS, code
+
+
+def test_the_published_codes_are_all_there() -> None:
+    assert (len(published("client")), len(published("server"))) == (404, 13)
+
+
+def test_what_botocore_takes_for_a_throttle_is_one() -> None:
+    checker: Any = ThrottledRetryableChecker
+    for code in checker._THROTTLED_ERROR_CODES:
+        assert type(refusal(said(code, operation="DescribeTags"))) is Throttled, code
+
+
+def test_every_state_reason_of_ec2s_model_was_decided() -> None:
+    model = botocore.session.Session().get_service_model("ec2")
+    reason: Any = model.shape_for("StateReason")
+    documented = reason.members["Message"].documentation
+    codes = re.findall(r"<code>((?:Client|Server)\.[\w.]+)</code>", documented)
+    assert len(codes) > 10
+    for code in codes:
+        error = refusal(said(code, operation=STATE_REASON))
+        assert not isinstance(error, Unreachable), code
+        assert isinstance(error, NoCapacity) == ("Spot" in code or "Capacity" in code), code
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "true"),
+    [
+        ("Server.InternalError", "Client.InternalError: Client error on launch",
+         "Client.InternalError"),
+        ("Server.InternalError", "Server.InternalError: Internal error on launch",
+         "Server.InternalError"),
+        ("Client.VolumeLimitExceeded", "", "Client.VolumeLimitExceeded"),
+        ("Client.VolumeLimitExceeded", "Volume limit exceeded", "Client.VolumeLimitExceeded"),
+    ],
+)  # fmt: skip
+def test_the_code_before_the_message_of_a_state_reason_is_the_true_one(
+    code: str, words: str, true: str
+) -> None:
+    assert reason_code(code, words) == true
+
+
+def test_the_advice_of_start_is_not_that_of_a_launch() -> None:
+    launch, start = (
+        refusal(said("InsufficientInstanceCapacity", operation=op)) for op in (RUN, START)
     )
-    assert blocked.covers(pool) is reached
+    assert launch.next_step == NoCapacity.default_next_step
+    assert "Its disk is kept" in start.next_step
+
+
+def test_the_command_that_was_typed_counts_more_than_the_call() -> None:
+    denied = refusal(said("UnauthorizedOperation", operation="DescribeTags", command="down"))
+    assert "`spot policy down`" in denied.next_step
+    again = refusal(said("Strange", operation="DescribeTags", command="ls"))
+    assert again.next_step.endswith("run `spot ls` again.")
+
+
+def test_there_is_a_policy_for_every_command_that_is_advised() -> None:
+    commands = [name for section in SECTIONS.values() for name in section]
+    for command in ("", *commands):
+        denied = refusal(said("UnauthorizedOperation", operation="DescribeTags", command=command))
+        named = re.search(r"`spot policy (\w+)`", denied.next_step)
+        assert named
+        assert named[1] in policy.COMMANDS, command
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_a_server_error_that_no_row_knows_is_a_lost_answer(status: int) -> None:
+    error = refusal(said("Strange", status=status))
+    assert (type(error), error.scope) == (Unreachable, Scope.TRANSIENT)
+
+
+def test_debug_is_advised_only_where_aws_says_nothing() -> None:
+    assert "--debug" not in refusal(said("Strange")).next_step
+    assert "--debug" in refusal(said("Strange", "")).next_step
+
+
+def test_the_table_stays_small_enough_to_be_read() -> None:
+    assert len(ROWS) <= 120
+    assert sum(len(row.codes.split()) for row in ROWS) <= 150
+    for row in ROWS:
+        assert issubclass(row.error, SpotkeeperError)
+        assert row.scope is not row.error.scope, row
+
+
+@pytest.mark.shared_data
+def test_codes_that_people_quoted_reach_as_far_as_they_found() -> None:
+    file = RECORDED / "ec2_error_reports.json"
+    if not file.exists():
+        pytest.skip("SPOT_TEST_DATA names no folder with recorded answers")
+    for row in json.loads(file.read_text()):
+        asked = Said(row["op"], "us-east-1", row["code"], row["message"], row["status"])
+        error = refusal(asked)
+        scopes = {scope for scope in Scope if scope.name.partition("_")[0] in row["should"]}
+        wanted = row["should"].lower()
+        scopes |= {Scope.FAMILY_IN_REGION} if "family" in wanted else set()
+        scopes |= {Scope.IMAGE} if "image" in wanted else set()
+        scopes |= {Scope.ZONE} if "no-capacity" in wanted else set()
+        scopes |= {Scope.REQUEST} if "warn" in wanted else set()
+        assert error.scope in scopes, (row, error.scope)

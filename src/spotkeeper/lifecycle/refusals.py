@@ -1,0 +1,111 @@
+"""What a refusal by AWS means, and what to do next for the command that met it. Pure."""
+
+import re
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+from spotkeeper.errors import NoCapacity, SpotkeeperError
+from spotkeeper.lifecycle.refusal_table import (
+    ADVICE,
+    COMMAND_OF,
+    EXPLAINED,
+    LATER,
+    LAUNCHING,
+    LOST,
+    ROWS,
+    SILENT,
+    Row,
+)
+
+HTTP_SERVER_ERROR = 500
+
+
+class Said(NamedTuple):
+    """AWS's refusal of a call, in its own words.
+
+    ``command`` is what the user typed; where nobody knows, it is taken from the operation.
+    """
+
+    operation: str
+    region: str
+    code: str
+    words: str = ""
+    status: int = 400
+    command: str = ""
+
+    @property
+    def verb(self) -> str:
+        """The command that the advice is for; empty for a call that any of them makes."""
+        return self.command or COMMAND_OF.get(self.operation, "")
+
+
+def refusal(said: Said) -> SpotkeeperError:
+    """The error for a refusal by AWS, with its own words."""
+    row = meaning(said)
+    told = f"{said.words or 'no message'} ({said.code or said.status})"
+    return row.error(
+        f"{said.operation} in {said.region}: {told}",
+        next_step=advice(row, said),
+        region=said.region,
+        aws_code=said.code,
+        scope=row.scope,
+    )
+
+
+def meaning(said: Said) -> Row:
+    """The row of the table that a refusal belongs to."""
+    origin, _, bare = said.code.partition(".")
+    found = _row(said)
+    if found is None and origin in {"Client", "Server"}:
+        found = _row(said._replace(code=bare))
+    if found is not None:
+        return found
+    if said.status >= HTTP_SERVER_ERROR:
+        return LOST
+    return EXPLAINED if said.words else SILENT
+
+
+def _row(said: Said) -> Row | None:
+    return next((row for row in ROWS if _fits(row, said)), None)
+
+
+def _fits(row: Row, said: Said) -> bool:
+    return (
+        _matches(row.codes, said.code)
+        and _matches(row.operations, said.operation)
+        and re.search(row.words, said.words, re.IGNORECASE) is not None
+    )
+
+
+def _matches(patterns: str, text: str) -> bool:
+    return any(fnmatchcase(text, pattern) for pattern in patterns.split())
+
+
+def advice(row: Row, said: Said) -> str | None:
+    """What to do next; ``None`` for the error's usual advice."""
+    kinds, verb = row.error.__mro__, said.verb
+    own = next((ADVICE[kind, verb] for kind in kinds if (kind, verb) in ADVICE), None)
+    step = own or row.next_step
+    if step is None and issubclass(row.error, NoCapacity) and verb not in LAUNCHING:
+        step = LATER
+    again = f"run `spot {verb}` again" if verb else "repeat the command"
+    return step and step.format(again=again, region=said.region, policy=_policy_for(said))
+
+
+def _policy_for(said: Said) -> str:
+    """The command whose policy allows the call; a launch is one whoever only asks about it."""
+    from spotkeeper.lifecycle.policy import COMMANDS  # for a refusal only
+
+    verb = COMMAND_OF.get(said.operation, said.verb)
+    return verb if verb in COMMANDS else "up"
+
+
+#: EC2 begins the message of a state reason with the code that is true of it, where that is another
+#: one than the reason's own.
+_TRUE_CODE = re.compile(r"(Client|Server)\.[\w.]+(?=: )")
+
+
+def reason_code(code: str, words: str) -> str:
+    """The code that says why EC2 ended an instance."""
+    told = _TRUE_CODE.match(words)
+    return told[0] if told else code
