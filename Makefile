@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CONSTRAINED := --constraint constraints.txt
 
-.PHONY: help setup demo test soak matrix check bench clean
+.PHONY: help setup demo test soak matrix check bench figures clean
 
 help:
 	@echo "make demo   see the whole life of a machine, in a simulated EC2"
@@ -15,6 +15,7 @@ help:
 	@echo "make setup  install the tools for development"
 	@echo "make check  format, lint, types and import rules"
 	@echo "make bench  compare speed with the AWS command line, boto3, polars, pandas, moto"
+	@echo "make figures print the shape of the source, beside two libraries that read well"
 	@echo "make clean  remove everything that was built"
 
 $(VENV)/.python:
@@ -60,6 +61,14 @@ bench: setup
 	$(BIN)/python bench/ranking.py
 	$(BIN)/python bench/price_files.py
 	$(BIN)/python bench/sandbox.py
+
+# Their source is read, not run: they need neither what they depend on nor a place among the tools.
+$(VENV)/libraries: $(VENV)/.dev
+	$(PIP) install $(CONSTRAINED) --no-deps --upgrade --target $@ httpx import-linter
+	@touch $@
+
+figures: $(VENV)/libraries
+	$(BIN)/python bench/figures.py $(VENV)/libraries
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
