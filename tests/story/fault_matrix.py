@@ -4,6 +4,7 @@
 operations only those. It takes about a quarter of an hour.
 """
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -18,8 +19,11 @@ from tests.story.fault_trials import Laboratory, Result, Row, laboratory
 
 from spotkeeper.aws.shapes import tag_list
 from spotkeeper.lifecycle.name_claim import claim_title
+from spotkeeper.model.journal_entry import Event, What
 from spotkeeper.model.tags import TAG_CLAIM, TAG_MANAGED, TAG_NAME, TAG_OWNER, Caller
 from spotkeeper.sandbox import daemon
+from spotkeeper.store.folders import Folders
+from spotkeeper.store.journal import FileJournal
 
 UP = "up train --type g5.xlarge --yes"
 FIND = "find --type g5.xlarge"
@@ -69,6 +73,21 @@ def claimed(lab: Laboratory) -> None:
         LaunchTemplateData={"InstanceType": "m5.large"},
         TagSpecifications=[{"ResourceType": "launch-template", "Tags": tag_list(tags)}],
     )
+    later(lab)
+
+
+def unclaimed(lab: Laboratory) -> None:
+    """Somebody deleted the claims of all names."""
+    client = lab.sandbox.client("ec2")
+    for template in account.templates(lab.sandbox):
+        client.delete_launch_template(LaunchTemplateId=template)
+
+
+def ended_unseen(lab: Laboratory) -> None:
+    """The machine was ended before EC2 listed it, so that its end found nothing."""
+    journal = FileJournal(Folders.of_user(os.environ).practice.journal)
+    for what in (What.ENDING, What.SETTLING):
+        journal.append("train", Event(lab.sandbox.control.now(), what))
     later(lab)
 
 

@@ -12,6 +12,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
+from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
@@ -27,15 +28,16 @@ from tests.story.fault_matrix import (
     SWEEP,
     UP,
     claimed,
+    ended_unseen,
     lost_group,
     private,
     too_late,
+    unclaimed,
     usual_quota,
 )
 from tests.story.fault_trials import Laboratory, Row
 
-from spotkeeper.lifecycle.policy import COMMANDS
-from spotkeeper.lifecycle.policy import actions as actions_of
+from spotkeeper.lifecycle.grants import COMMANDS
 from spotkeeper.sandbox import daemon
 
 USER = "developer"
@@ -83,7 +85,11 @@ PATHS: Mapping[str, Collection[Row]] = {
         Row("", UP, (dry,)),
         Row("", UP, (in_the_dark,)),
     ),
-    "ls": (Row("", "ls", (UP, elsewhere)),),
+    "ls": (
+        Row("", "ls", (UP, elsewhere)),
+        Row("", "ls", (UP, ended_unseen)),
+        Row("", "ls", (UP, unclaimed, ended_unseen)),
+    ),
     "show": (Row("", "show train", (*STOPPED, elsewhere)),),
     "ssh": (Row("", "ssh train --print", (UP, elsewhere)),),
     "stop": (Row("", "stop train", (UP, elsewhere)),),
@@ -206,6 +212,19 @@ def refused_without(lab: Laboratory, action: str, path: Row) -> None:
         assert list(lab.leaks()) == [], told
 
 
+def test_who_may_not_end_what_came_late_is_told_of_it_with_every_list(lab: Laboratory) -> None:
+    with developer(lab):
+        path = Row("", "ls", (UP, ended_unseen))
+        lab.prepare(path)
+        with enforced(lab, allowed(lab, path) - {"ec2:TerminateInstances"}):
+            answer = lab.spot(path.line)
+        assert answer.code == 0, answer
+        assert "train was ended, but left behind is instance i-" in answer.err
+        with enforced(lab, allowed(lab, path)):
+            assert "left behind" not in lab.spot(path.line).err
+    assert account.left(lab.sandbox) == []
+
+
 @contextmanager
 def developer(lab: Laboratory) -> Iterator[None]:
     """A fresh account, whose only user runs the commands."""
@@ -228,9 +247,14 @@ def allowed(lab: Laboratory, path: Row) -> frozenset[str]:
     return frozenset[str]().union(*map(actions_of, printed))
 
 
-def policy(lab: Laboratory, command: str) -> Mapping[str, object]:
+def actions_of(policy: Mapping[str, Any]) -> frozenset[str]:
+    """Every action that a policy allows."""
+    return frozenset(action for each in policy["Statement"] for action in each["Action"])
+
+
+def policy(lab: Laboratory, command: str) -> Mapping[str, Any]:
     """What the command line prints."""
-    printed: Mapping[str, object] = json.loads(lab.spot(f"policy {command}").out)
+    printed: Mapping[str, Any] = json.loads(lab.spot(f"policy {command}").out)
     return printed
 
 

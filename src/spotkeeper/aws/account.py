@@ -6,7 +6,7 @@ from spotkeeper.aws.session import AwsSession
 from spotkeeper.errors import Refused, SpotkeeperError
 from spotkeeper.lifecycle.ports import Image
 from spotkeeper.model.quota import QuotaFamily, quota_family
-from spotkeeper.model.tags import TAG_MANAGED
+from spotkeeper.model.tags import shared_tags
 
 SPOT_ROLE = "AWSServiceRoleForEC2Spot"
 
@@ -65,7 +65,7 @@ class Ec2Account:
         vcpus = self._vcpus(region, set(counted))
         return sum(vcpus.get(name, 0) for name in counted)
 
-    def may_launch(self, region: str, image: Image, instance_type: str) -> None:
+    def may_launch(self, region: str, image: Image, instance_type: str, *, owner: str) -> None:
         """Ask EC2 with DryRun; raises what EC2 would refuse with."""
         try:
             self._aws.call(
@@ -78,7 +78,7 @@ class Ec2Account:
                 InstanceType=instance_type,
                 InstanceMarketOptions={"MarketType": "spot"},
                 TagSpecifications=shapes.tag_specifications(
-                    {TAG_MANAGED: "true"}, *shapes.TAGGED_AT_LAUNCH
+                    shared_tags(owner), *shapes.TAGGED_AT_LAUNCH
                 ),
             )
         except Refused as refusal:

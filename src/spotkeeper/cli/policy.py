@@ -1,29 +1,49 @@
 """``spot policy``."""
 
 import json
+from typing import Any
 
 import click
 
 from spotkeeper.cli.context import Choices, global_options, pass_choices
+from spotkeeper.cli.options import need_from, need_options
 from spotkeeper.errors import BadInput
-from spotkeeper.lifecycle.policy import COMMANDS, GUARD, GUARD_ROLE, GUARD_TRUST
+from spotkeeper.lifecycle.grants import COMMANDS, GUARD, GUARD_ROLE, GUARD_TRUST
 
 
 @click.command(name="policy", short_help="Print the least IAM policy that a command needs.")
-@click.argument("verb", metavar="COMMAND", type=click.Choice((*COMMANDS, GUARD)))
-@click.option("--role", "part", flag_value=GUARD_ROLE, help="With guard: what its role may do.")
-@click.option("--trust", "part", flag_value=GUARD_TRUST, help="With guard: who takes it on.")
+@click.argument(
+    "part", metavar="[COMMAND]", required=False, type=click.Choice((*COMMANDS, GUARD, GUARD_ROLE))
+)
+@need_options
+@click.option("--cloudformation", is_flag=True, help="As a stack for whoever may make policies.")
+@click.option("--guard-role", metavar="ROLE", help="Of the guard; spotkeeper-guard by default.")
+@click.option(
+    "--role", "of_guard", flag_value=GUARD_ROLE, help="With guard: what its role may do."
+)
+@click.option("--trust", "of_guard", flag_value=GUARD_TRUST, help="With guard: who takes it on.")
 @global_options
 @pass_choices
-def command(choices: Choices, verb: str, part: str | None) -> None:
-    """Print the least IAM policy that a command needs, for your account, region and partition.
+def command(choices: Choices, /, *, part: str | None, of_guard: str | None, **given: Any) -> None:
+    """Print the least IAM policy that a command needs, or that all of them need.
 
-    `guard` is what --guard scheduler needs besides: your own permissions, with --role those of the
-    role in whose name EventBridge Scheduler ends machines, with --trust whom that role trusts.
+    It is for your account, owner tag, partition and regions, with ACCOUNT and user/NAME in their
+    place where you are not logged in. It allows Spot only, and of a need only its types.
 
-    Example: spot policy up --region eu-west-1 > spot-up.json
+    `guard` is what --guard scheduler needs besides, `role` what the role may do in whose name
+    EventBridge Scheduler ends machines, `guard --trust` whom that role trusts.
+
+    \b
+    Examples:
+      spot policy --region eu-west-1 --type 'g5.*' > spot.json
+      spot policy --region any --cloudformation > stack.json
     """
-    if part and verb != GUARD:
-        raise BadInput("--role and --trust go with `spot policy guard` only")
-    region = choices.region[0] if choices.region else None
-    click.echo(json.dumps(choices.keeper().policy(part or verb, region), indent=2))
+    if of_guard and (part != GUARD or given["cloudformation"]):
+        raise BadInput("--role and --trust go with `spot policy guard` only, and with no stack")
+    printed = choices.keeper().policy(
+        of_guard or part,
+        need_from(given, choices.region),
+        guard_role=given["guard_role"],
+        cloudformation=given["cloudformation"],
+    )
+    click.echo(json.dumps(printed, indent=2))

@@ -115,14 +115,20 @@ class Down:
             f"{until:%H:%M:%S} UTC, which ends it.",
         )
 
-    def settle(self, looked: Sequence[str]) -> None:
+    def settle(self, looked: Sequence[str]) -> tuple[str, ...]:
         """Close the journal of what was ended long enough ago, where all its regions answer and
-        nobody works on it."""
+        nobody works on it; what came late and could not be ended."""
+        left: list[str] = []
         journal = self._edges.journal
         for name in settle.due(journal, self._edges.clock.now()):
             if set(journal_entry.regions(journal.read(name))) <= set(looked):
                 with suppress(Busy), journal.lock(name):
-                    settle.settle((name,), journal=journal, teardown=self.teardown())
+                    found = settle.settle((name,), journal=journal, teardown=self.teardown())
+                    left += [
+                        f"{name} was ended, but left behind is {each.resource_id}: {each.reason}"
+                        for each in found.left
+                    ]
+        return tuple(left)
 
     def forget_unless_ready(self, name: str) -> None:
         """Remove the files that a machine had, unless another one of the name is wanted."""

@@ -2,10 +2,10 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from spotkeeper.errors import NoCredentials
+from spotkeeper.errors import NoCredentials, NoOffers
 from spotkeeper.keeper import facts, public_market, regions
 from spotkeeper.keeper.facts import Risk
 from spotkeeper.keeper.offers import MarketView, OfferBuilder
@@ -18,8 +18,12 @@ from spotkeeper.ranking.ranking import Chosen, Facts, Shortlist, Wanted, shortli
 from spotkeeper.ranking.rules import (
     GPUS_UNKNOWN,
     contradiction,
+    first_refusal,
+    globs,
+    matches,
     refuse_contradictions,
     refuse_unknown_gpu,
+    type_rules,
 )
 
 #: More offers than anybody walks through; each one costs a question or two about its facts.
@@ -71,6 +75,37 @@ class Find:
             return ranking
         refuse_unknown_gpu(need, view.snapshot.hardware.value)
         return self._ranking(need, options, view)
+
+    def types(self, need: Need) -> tuple[str, ...]:
+        """The types that fit a need, whatever they cost; a glob for a family that fits as a whole.
+
+        Raises:
+            NoOffers: none does.
+            SpotkeeperError: nobody tells what types there are.
+        """
+        look = replace(need, types=(), zones=())
+        try:
+            view, refused = self._view(look, FindOptions()), None
+            refuse_unknown_gpu(need, view.snapshot.hardware.value)
+        except NoCredentials as nobody:
+            view, refused = public_market.look(self._edges, look, nobody), nobody
+        known = view.snapshot.hardware.value
+        rules = type_rules(need)
+        fitting = {
+            row.name
+            for row in known.values()
+            if (not need.types or matches(row.name, need.types)) and not first_refusal(row, rules)
+        }
+        if not fitting:
+            raise (
+                public_market.refuse_to_guess(refused)
+                if refused
+                else NoOffers(
+                    "No type has all that is needed",
+                    next_step="Run `spot find --why` with the same options.",
+                )
+            )
+        return globs(fitting, known)
 
     def _view(self, need: Need, options: FindOptions) -> MarketView:
         searched = regions.searched(need.regions, self._edges)

@@ -184,10 +184,10 @@ class Keeper:
 
         chosen = regions.listed(in_regions, self._edges)
         listing = self._look.listing(chosen, ended=ended)
-        self._down.settle(chosen)
+        left = self._down.settle(chosen)
         reports = tuple(self._deadline.watched(report) for report in listing.reports)
         told = [warning for report in reports for warning in report.warnings]
-        return MachineList(reports, (*listing.warnings, *told, *self._journal.warnings))
+        return MachineList(reports, (*listing.warnings, *told, *left, *self._journal.warnings))
 
     def remember_listing(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Keep a list of machines, as it was shown, for ``last_listing``."""
@@ -307,7 +307,7 @@ class Keeper:
             outcome.add(ended)
             costs += [cost] if cost else []
             told += [*unknown, *self._down.unsure(name)]
-        self._down.settle(enabled)
+        told += self._down.settle(enabled)
         return DownReport(outcome, tuple(costs), tuple(dict.fromkeys((*self.warnings, *told))))
 
     def everything(self) -> tuple[str, ...]:
@@ -360,9 +360,23 @@ class Keeper:
         )
         return doctor.examine(image)
 
-    def policy(self, command: str, region: str | None = None) -> Mapping[str, object]:
-        """The least IAM policy for a command, for this account, region and partition."""
-        from spotkeeper.lifecycle import policy
+    def policy(
+        self,
+        part: str | None = None,
+        need: Need | None = None,
+        *,
+        guard_role: str | None = None,
+        cloudformation: bool = False,
+    ) -> Mapping[str, Any]:
+        """The least IAM policy for a command, or for all of them, in the regions of a need and for
+        its types; as a stack for an administrator on demand.
 
-        chosen = regions.searched((region,) if region else (), self._edges)[0]
-        return policy.document(command, caller=self._cloud.caller(), region=chosen)
+        Raises:
+            BadInput: the policy would be too long.
+        """
+        from spotkeeper.keeper.policy import grantee
+        from spotkeeper.lifecycle import grants, policy
+
+        whose = grantee(need, guard_role, self._edges, self._talk)
+        printed = policy.stack if cloudformation else policy.document
+        return printed(part or grants.EVERYDAY, whose)

@@ -98,7 +98,8 @@ class Doctor:
         return self._cloud.image(self._region, image, found.arch)
 
     def _may_launch(self, image: str, found: InstanceType) -> str:
-        self._account.may_launch(self._region, self._image(image, found), found.name)
+        owner = self._cloud.caller().owner
+        self._account.may_launch(self._region, self._image(image, found), found.name, owner=owner)
         return "EC2 would allow RunInstances (DryRun)"
 
     def _spot_role(self) -> Check:

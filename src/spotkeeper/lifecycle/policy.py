@@ -1,360 +1,213 @@
-"""Least-privilege IAM policies, one per command. Pure.
+"""Least-privilege IAM policies as documents and as a stack of CloudFormation. Pure."""
 
-Which actions know resources and conditions: AWS.md 10. The actions are those of the calls that the
-command makes; a test compares them with the calls that were seen.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from spotkeeper.errors import BadInput
-from spotkeeper.lifecycle.guard import DEFAULT_ROLE
-from spotkeeper.model.tags import TAG_MANAGED, Caller, home_region
+from spotkeeper.lifecycle.grants import (
+    EVERYDAY,
+    GUARD,
+    GUARD_ROLE,
+    GUARD_TRUST,
+    PARTS,
+    SCHEDULER_SERVICE,
+    Grant,
+)
+from spotkeeper.model.tags import Caller, home_region
 
-MARKET = (
-    "ec2:DescribeRegions",
-    "ec2:DescribeInstanceTypes",
-    "ec2:DescribeSpotPriceHistory",
-    "pricing:GetProducts",
-)
-#: What ``find --score`` and ``find --quota`` ask beyond that; they do without, and say so.
-SCORE = ("ec2:GetSpotPlacementScores",)
-QUOTA = (
-    "servicequotas:GetServiceQuota",
-    "servicequotas:GetAWSDefaultServiceQuota",
-    "ec2:DescribeInstances",
-    "ec2:DescribeSpotInstanceRequests",
-)
-LOOK = (
-    "ec2:DescribeRegions",
-    "ec2:DescribeTags",
-    "ec2:DescribeInstances",
-    "ec2:DescribeSpotInstanceRequests",
-)
-LOOK_PRICED = (*LOOK, "ec2:DescribeSpotPriceHistory", "pricing:GetProducts")
-#: Of a stopped machine, whose disks still cost.
-LOOK_AT_DISKS = (*LOOK_PRICED, "ec2:DescribeVolumes")
-LOOK_BEFORE_LAUNCH = (
-    "ec2:DescribeSubnets",
-    "ec2:DescribeSecurityGroups",
-    "ec2:DescribeImages",
-    "ec2:DescribeInstanceStatus",
-    "ec2:DescribeVolumes",
-    "ec2:DescribeLaunchTemplates",
-)
-GIVE_BACK = (
-    "ec2:CancelSpotInstanceRequests",
-    "ec2:TerminateInstances",
-    "ec2:DeleteVolume",
-    "ec2:DeleteSecurityGroup",
-    "ec2:DeleteKeyPair",
-)
-MADE_BY_A_LAUNCH = ("instance", "volume", "network-interface", "spot-instances-request")
-CREATING_ACTIONS = ("RunInstances", "CreateSecurityGroup", "ImportKeyPair")
-DOCTOR = (
-    "ec2:DescribeRegions",
-    "ec2:DescribeSubnets",
-    "ec2:DescribeImages",
-    "ec2:DescribeInstanceTypes",
-    "iam:GetRole",
-    *QUOTA,
-)
+#: What a managed policy may hold, without its white space (IAM quotas, "IAM and STS character
+#: limits").
+MAX_CHARACTERS = 6144
 
-GUARD_SCHEDULES = (
-    "scheduler:CreateSchedule",
-    "scheduler:GetSchedule",
-    "scheduler:UpdateSchedule",
-    "scheduler:DeleteSchedule",
-)
-#: What ``sweep`` reads and ends beyond what a launch makes.
-SURVEY = (
-    "ec2:DescribeRegions",
-    "ec2:DescribeTags",
-    "ec2:DescribeSpotInstanceRequests",
-    "ec2:DescribeInstances",
-    "ec2:DescribeVolumes",
-    "ec2:DescribeSnapshots",
-    "ec2:DescribeSecurityGroups",
-    "ec2:DescribeKeyPairs",
-    "ec2:DescribeLaunchTemplates",
-    "ec2:DescribeFleets",
-    "ec2:DescribeNetworkInterfaces",
-    "ec2:DescribeSpotPriceHistory",
-    "pricing:GetProducts",
-    "scheduler:ListSchedules",
-)
-SWEEP = (
-    *GIVE_BACK,
-    "ec2:DeleteSnapshot",
-    "ec2:DeleteNetworkInterface",
-    "ec2:DeleteFleets",
-)
-SWEPT_SCHEDULES = ("scheduler:GetSchedule", "scheduler:DeleteSchedule")
+#: Whoever attaches a policy that was printed without a login puts their own in place of these.
+NOBODY = Caller("ACCOUNT", "arn:aws:iam::ACCOUNT:user/NAME")
+SOME_REGION = "REGION"
+ALL_REGIONS = ("*",)
 
-SCHEDULER_SERVICE = "scheduler.amazonaws.com"
-ENDED_BY_THE_GUARD = ("spot-instances-request", "instance")
-
-Statement = Mapping[str, object]
+Document = Mapping[str, Any]
 
 
-def document(command: str, *, caller: Caller, region: str) -> Mapping[str, object]:
-    """The policy that one command needs.
+@dataclass(frozen=True, slots=True)
+class Grantee:
+    """Who is allowed something, and how far.
+
+    ``regions``            names, or ``*`` for all of them.
+    ``types``, ``exclude`` globs of the types that may be launched; no ``types`` are all.
+    ``guard_role``         ARN of the role in whose name the Scheduler ends machines.
+    """
+
+    caller: Caller
+    regions: tuple[str, ...]
+    guard_role: str
+    types: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+
+def document(part: str, grantee: Grantee) -> Document:
+    """The policy that a command needs, or another part of what spotkeeper needs.
+
+    Its ARNs name the regions. Where these are too many for one policy a condition keeps launches
+    to them, and what is ours may be ended in every region.
 
     Raises:
-        BadInput: no such command.
+        BadInput: the types are more than a policy can hold.
     """
-    statements = _Statements(caller, region)
-    makers = {**_COMMANDS, **_PARTS}
-    if command not in makers:
-        raise BadInput(
-            f"There is no policy for {command!r}", next_step=f"Use one of {', '.join(_COMMANDS)}."
-        )
-    return {"Version": "2012-10-17", "Statement": list(makers[command](statements))}
+    if part == GUARD_TRUST:
+        return _whole([_trust(grantee.caller)])
+    merged: dict[str, list[Grant]] = {}
+    for grant in PARTS[part]:
+        merged.setdefault(grant.sid, []).append(grant)
+    for regions in (grantee.regions, ALL_REGIONS):
+        filled = _Filled(grantee, regions)
+        found = _whole([filled.statement(grants) for grants in merged.values()])
+        if len("".join(str(found).split())) <= MAX_CHARACTERS:
+            return found
+    raise BadInput(
+        f"A policy that names {len(grantee.types)} types has more than the {MAX_CHARACTERS} "
+        "characters that IAM takes",
+        next_step="Name them by a glob, as in --type 'g5.*'.",
+    )
 
 
-class _Statements:
-    """The building blocks, with account, region and partition filled in."""
+#: What stands in a stack for what CloudFormation fills in.
+OF_THE_STACK = Caller("${AWS::AccountId}", "arn:aws:iam::ACCOUNT:${Principal}")
+ROLE_OF_THE_STACK = "${GuardRole.Arn}"
 
-    def __init__(self, caller: Caller, region: str) -> None:
-        self._caller = caller
-        self._region = region
+#: Part → the policies and whether the role of the guard are made for it.
+_STACKS = {EVERYDAY: ((EVERYDAY, GUARD), True), GUARD: ((GUARD,), True), GUARD_ROLE: ((), True)}
 
-    def market(self) -> Sequence[Statement]:
-        return (_read("Market", MARKET),)
 
-    def find(self) -> Sequence[Statement]:
-        return (*self.market(), _read("FindScore", SCORE), _read("FindQuota", QUOTA))
+def stack(part: str, grantee: Grantee) -> Document:
+    """The same as a template of CloudFormation; everything that the guard needs with the everyday
+    set.
 
-    def look(self) -> Sequence[Statement]:
-        return (_read("MachineReader", LOOK_PRICED),)
+    Raises:
+        BadInput: the types are more than a policy can hold.
+    """
+    caller = grantee.caller
+    inside = replace(OF_THE_STACK, partition=caller.partition)
+    filled = replace(grantee, caller=inside, guard_role=ROLE_OF_THE_STACK)
+    policies, has_role = _STACKS.get(part, ((part,), False))
+    made: dict[str, Document] = {
+        f"{name.title()}Policy": _managed_policy(name, filled) for name in policies
+    }
+    principal: dict[str, str] = {
+        "Type": "String",
+        "Description": "Who is allowed, as the ARN ends that `aws sts get-caller-identity` tells:"
+        " user/NAME or assumed-role/ROLE/SESSION",
+    }
+    if caller != NOBODY:
+        principal["Default"] = caller.owner.partition(":")[2]
+    parameters = {"Principal": principal}
+    if has_role:
+        made["GuardRole"] = _guard_role(filled)
+        name = grantee.guard_role.rpartition("/")[2]
+        parameters["GuardRoleName"] = {"Type": "String", "Default": name}
+    return {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": "What one user of spotkeeper may do, and the role of the guard",
+        "Parameters": parameters,
+        "Resources": made,
+        "Outputs": {name: {"Value": {"Ref": name}} for name in made},
+    }
 
-    def show(self) -> Sequence[Statement]:
-        return (_read("MachineReader", LOOK_AT_DISKS),)
 
-    def up(self) -> Sequence[Statement]:
-        return (
-            _read("MachineReader", (*MARKET, *LOOK[1:], *LOOK_BEFORE_LAUNCH)),
-            *self._launch(),
-            {
-                "Sid": "MakeTagged",
-                "Effect": "Allow",
-                "Action": ["ec2:CreateSecurityGroup", "ec2:ImportKeyPair"],
-                "Resource": [self._arn(kind) for kind in ("security-group", "key-pair", "vpc")],
-            },
-            *self._claim(),
-            self._release(),
-            self._ours("OpenSsh", ("ec2:AuthorizeSecurityGroupIngress",)),
-            self._ours("GiveBackWhatFailed", GIVE_BACK),
-            {
-                "Sid": "SpotRole",
-                "Effect": "Allow",
-                "Action": "iam:CreateServiceLinkedRole",
-                "Resource": "*",
-                "Condition": {"StringEquals": {"iam:AWSServiceName": "spot.amazonaws.com"}},
-            },
-        )
+def _managed_policy(part: str, grantee: Grantee) -> Document:
+    told = {"Description": f"spotkeeper: {part}", "PolicyDocument": document(part, grantee)}
+    return {"Type": "AWS::IAM::ManagedPolicy", "Properties": _substituted(told)}
 
-    def down(self) -> Sequence[Statement]:
-        reads = (*LOOK_AT_DISKS, "ec2:DescribeLaunchTemplates")
-        return (_read("MachineReader", reads), self._ours("Teardown", GIVE_BACK), self._release())
 
-    def sweep(self) -> Sequence[Statement]:
-        schedules = f"{self._arn_of('scheduler', self._region)}:schedule/spotkeeper/*"
-        return (
-            _read("RegionInventory", SURVEY),
-            self._ours("Sweep", SWEEP),
-            self._release(),
-            _allowed("SweepSchedules", SWEPT_SCHEDULES, schedules),
-        )
+def _guard_role(grantee: Grantee) -> Document:
+    ends = {"PolicyName": "end-machines", "PolicyDocument": document(GUARD_ROLE, grantee)}
+    told = {"AssumeRolePolicyDocument": document(GUARD_TRUST, grantee), "Policies": [ends]}
+    named = {"RoleName": {"Ref": "GuardRoleName"}, **_substituted(told)}
+    return {"Type": "AWS::IAM::Role", "Properties": named}
 
-    def stop(self) -> Sequence[Statement]:
-        return (*self.show(), self._ours("Stop", ("ec2:StopInstances",)))
 
-    def start(self) -> Sequence[Statement]:
-        reads = (*LOOK_PRICED, "ec2:DescribeInstanceStatus")
-        actions = ("ec2:StartInstances", "ec2:CreateTags")
-        return (_read("MachineReader", reads), self._ours("Start", actions))
+def _substituted(value: Any) -> Any:
+    """The value with ``Fn::Sub`` around every text that CloudFormation is to fill in."""
+    match value:
+        case str():
+            return {"Fn::Sub": value} if "${" in value else value
+        case list():
+            return [_substituted(each) for each in value]
+        case dict():
+            return {key: _substituted(each) for key, each in value.items()}
+        case _:
+            return value
 
-    def extend(self) -> Sequence[Statement]:
-        return (_read("MachineReader", LOOK_PRICED), self._ours("Move", ("ec2:CreateTags",)))
 
-    def guard(self) -> Sequence[Statement]:
-        scheduler = self._arn_of("scheduler", self._region)
-        role = self._arn_of("iam", "")
-        return (
-            _allowed("GuardSchedules", GUARD_SCHEDULES, f"{scheduler}:schedule/spotkeeper/*"),
-            _allowed(
-                "GuardGroup",
-                ("scheduler:CreateScheduleGroup",),
-                f"{scheduler}:schedule-group/spotkeeper",
-            ),
-            _read("GuardList", ("scheduler:ListSchedules",)),
-            {
-                **_allowed("GuardRole", ("iam:PassRole",), f"{role}:role/{DEFAULT_ROLE}"),
-                "Condition": {"StringEquals": {"iam:PassedToService": SCHEDULER_SERVICE}},
-            },
-            self._ours("GuardOfNewInstance", ("ec2:CreateTags",)),
-        )
+class _Filled:
+    """Grants with account, regions and partition filled in; ``regions`` are those of the ARNs."""
 
-    def guard_role(self) -> Sequence[Statement]:
-        machines = self._arn_of("ec2", "*")
-        return (
-            {
-                "Sid": "EndMachines",
-                "Effect": "Allow",
-                "Action": ["ec2:CancelSpotInstanceRequests", "ec2:TerminateInstances"],
-                "Resource": [f"{machines}:{kind}/*" for kind in ENDED_BY_THE_GUARD],
-                "Condition": {"StringEquals": {f"aws:ResourceTag/{TAG_MANAGED}": "true"}},
-            },
-        )
-
-    def guard_trust(self) -> Sequence[Statement]:
-        account = self._caller.account
-        return (
-            {
-                "Sid": "Scheduler",
-                "Effect": "Allow",
-                "Principal": {"Service": SCHEDULER_SERVICE},
-                "Action": "sts:AssumeRole",
-                "Condition": {"StringEquals": {"aws:SourceAccount": account}},
-            },
-        )
-
-    def doctor(self) -> Sequence[Statement]:
-        return (
-            _read("MachineReader", DOCTOR),
-            *self._launch(),  # asked with DryRun
-        )
-
-    def _launch(self) -> Sequence[Statement]:
-        used = ("subnet", "security-group", "network-interface", "key-pair")
-        regional = f"arn:{self._caller.partition}:ec2:{self._region}:"
-        return (
-            {
-                "Sid": "PublicImages",
-                "Effect": "Allow",
-                "Action": "ssm:GetParameter",
-                "Resource": f"arn:{self._caller.partition}:ssm:{self._region}"
-                "::parameter/aws/service/*",
-            },
-            {
-                "Sid": "LaunchTagged",
-                "Effect": "Allow",
-                "Action": "ec2:RunInstances",
-                "Resource": [self._arn(kind) for kind in MADE_BY_A_LAUNCH],
-                "Condition": {"StringEquals": {f"aws:RequestTag/{TAG_MANAGED}": "true"}},
-            },
-            {
-                "Sid": "LaunchInputs",
-                "Effect": "Allow",
-                "Action": "ec2:RunInstances",
-                "Resource": [
-                    f"{regional}:image/*",
-                    f"{regional}:snapshot/*",
-                    *(self._arn(kind) for kind in used),
-                ],
-            },
-            {
-                "Sid": "TagOnCreate",
-                "Effect": "Allow",
-                "Action": "ec2:CreateTags",
-                "Resource": self._arn("*"),
-                "Condition": {"StringEquals": {"ec2:CreateAction": list(CREATING_ACTIONS)}},
-            },
-        )
-
-    def _claim(self) -> Sequence[Statement]:
-        """A name is claimed in the region that all computers know, or where it is launched."""
-        return (
-            {
-                "Sid": "ClaimTagged",
-                "Effect": "Allow",
-                "Action": "ec2:CreateLaunchTemplate",
-                "Resource": self._templates(),
-                "Condition": {"StringEquals": {f"aws:RequestTag/{TAG_MANAGED}": "true"}},
-            },
-            {
-                "Sid": "TagClaim",
-                "Effect": "Allow",
-                "Action": "ec2:CreateTags",
-                "Resource": self._templates(),
-                "Condition": {"StringEquals": {"ec2:CreateAction": "CreateLaunchTemplate"}},
-            },
-        )
-
-    def _release(self) -> Statement:
-        return {
-            "Sid": "ReleaseClaim",
-            "Effect": "Allow",
-            "Action": "ec2:DeleteLaunchTemplate",
-            "Resource": self._templates(),
-            "Condition": {"StringEquals": {f"aws:ResourceTag/{TAG_MANAGED}": "true"}},
+    def __init__(self, grantee: Grantee, regions: tuple[str, ...]) -> None:
+        caller = grantee.caller
+        self._beginning = f"arn:{caller.partition}:"
+        self._account = caller.account
+        self._regions = regions
+        self._home = "*" if regions == ALL_REGIONS else home_region(caller.partition)
+        self._words: Mapping[str, str | Sequence[str]] = {
+            "{owner}": caller.owner,
+            "{requested}": () if regions == grantee.regions else grantee.regions,
+            "{types}": grantee.types,
+            "{exclude}": grantee.exclude,
+            "{guard_role}": grantee.guard_role,
         }
 
-    def _templates(self) -> list[str]:
-        places = dict.fromkeys((home_region(self._caller.partition), self._region))
-        return [self._arn("launch-template", place) for place in places]
-
-    def _arn(self, kind: str, region: str = "") -> str:
-        caller = self._caller
-        return f"arn:{caller.partition}:ec2:{region or self._region}:{caller.account}:{kind}/*"
-
-    def _arn_of(self, service: str, region: str) -> str:
-        return f"arn:{self._caller.partition}:{service}:{region}:{self._caller.account}"
-
-    def _ours(self, sid: str, actions: Sequence[str]) -> Statement:
+    def statement(self, grants: Sequence[Grant]) -> Document:
+        """One statement for grants that differ in their actions at most."""
+        first = grants[0]
+        conditions = self._conditions(first)
         return {
-            "Sid": sid,
+            "Sid": first.sid,
             "Effect": "Allow",
-            "Action": list(actions),
-            "Resource": self._arn("*"),
-            "Condition": {"StringEquals": {f"aws:ResourceTag/{TAG_MANAGED}": "true"}},
+            "Action": _unique(action for grant in grants for action in grant.actions),
+            "Resource": self._arns(first.resources) or "*",
+            **({"Condition": conditions} if conditions else {}),
         }
 
+    def _arns(self, resources: Iterable[str]) -> list[str]:
+        return _unique(self._arn(each, region) for each in resources for region in self._regions)
 
-_COMMANDS = {
-    "find": _Statements.find,
-    "prices": _Statements.market,
-    "up": _Statements.up,
-    "ls": _Statements.look,
-    "show": _Statements.show,
-    "ssh": _Statements.look,
-    "stop": _Statements.stop,
-    "start": _Statements.start,
-    "down": _Statements.down,
-    "extend": _Statements.extend,
-    "doctor": _Statements.doctor,
-    "sweep": _Statements.sweep,
-}
+    def _arn(self, resource: str, region: str) -> str:
+        if resource in self._words:
+            return str(self._words[resource])
+        filled = resource.format(region=region, home=self._home, account=self._account)
+        return self._beginning + filled
 
-COMMANDS = tuple(_COMMANDS)
+    def _conditions(self, grant: Grant) -> Mapping[str, Mapping[str, object]]:
+        """Without those whose words are empty."""
+        filled = {
+            operator: {key: found for key, value in keys.items() if (found := self._value(value))}
+            for operator, keys in grant.conditions.items()
+        }
+        return {operator: keys for operator, keys in filled.items() if keys}
 
-#: What ``--guard scheduler`` needs besides the policy of a command: the caller's permissions, and
-#: the role in whose name the Scheduler ends machines, with whom it trusts.
-GUARD, GUARD_ROLE, GUARD_TRUST = "guard", "guard-role", "guard-trust"
-_PARTS = {
-    GUARD: _Statements.guard,
-    GUARD_ROLE: _Statements.guard_role,
-    GUARD_TRUST: _Statements.guard_trust,
-}
+    def _value(self, value: str | Sequence[str]) -> str | list[str]:
+        found = self._words.get(value, value) if isinstance(value, str) else value
+        return found if isinstance(found, str) else list(found)
 
 
-def actions(policy: Mapping[str, object]) -> frozenset[str]:
-    """Every action that a policy allows."""
-    found: set[str] = set()
-    statements = policy["Statement"]
-    if not isinstance(statements, list):
-        return frozenset()
-    for statement in statements:
-        named = statement["Action"]
-        found |= {named} if isinstance(named, str) else set(named)
-    return frozenset(found)
+def _trust(caller: Caller) -> Document:
+    """The Scheduler of the account, for schedules of our group (EventBridge Scheduler user guide,
+    "Confused deputy prevention")."""
+    group = f"arn:{caller.partition}:scheduler:*:{caller.account}:schedule-group/spotkeeper"
+    return {
+        "Sid": "Scheduler",
+        "Effect": "Allow",
+        "Principal": {"Service": SCHEDULER_SERVICE},
+        "Action": ["sts:AssumeRole"],
+        "Condition": {
+            "StringEquals": {"aws:SourceAccount": caller.account},
+            "ArnLike": {"aws:SourceArn": group},
+        },
+    }
 
 
-def _allowed(sid: str, allowed: Sequence[str], resource: str) -> Statement:
-    return {"Sid": sid, "Effect": "Allow", "Action": list(allowed), "Resource": resource}
+def _whole(statements: list[Document]) -> Document:
+    return {"Version": "2012-10-17", "Statement": statements}
 
 
-def _read(sid: str, allowed: Sequence[str]) -> Statement:
-    """Reads that IAM cannot narrow to resources."""
-    unique = list(dict.fromkeys(allowed))
-    return {"Sid": sid, "Effect": "Allow", "Action": unique, "Resource": "*"}
+def _unique(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(texts))

@@ -330,7 +330,7 @@ class Account(Protocol):
     def spot_vcpus_in_use(self, region: str, family: QuotaFamily) -> int:
         """vCPUs of running Spot instances and open requests that count against a quota."""
 
-    def may_launch(self, region: str, image: Image, instance_type: str) -> None:
+    def may_launch(self, region: str, image: Image, instance_type: str, *, owner: str) -> None:
         """Ask EC2 with DryRun whether the caller may launch; raises when not."""
 
 

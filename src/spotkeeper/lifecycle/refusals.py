@@ -94,7 +94,7 @@ def advice(row: Row, said: Said) -> str | None:
 
 def _policy_for(said: Said) -> str:
     """The command whose policy allows the call; a launch is one whoever only asks about it."""
-    from spotkeeper.lifecycle.policy import COMMANDS  # for a refusal only
+    from spotkeeper.lifecycle.grants import COMMANDS  # for a refusal only
 
     verb = COMMAND_OF.get(said.operation, said.verb)
     return verb if verb in COMMANDS else "up"

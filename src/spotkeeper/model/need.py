@@ -26,3 +26,9 @@ class Need:
     arch: str | None = None
     max_price_usd_per_hour: Decimal | None = None
     max_interruption_percent: int | None = None
+
+    @property
+    def is_about_hardware(self) -> bool:
+        """Whether more than its name decides whether a type fits."""
+        sizes = (self.gpus, self.gpu_memory_gib, self.vcpus, self.memory_gib)
+        return any(sizes) or bool(self.gpu or self.arch)

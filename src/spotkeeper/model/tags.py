@@ -90,6 +90,12 @@ class Caller:
         return f"{self.account}:{kind}/{rest}" if rest else f"{self.account}:{kind}"
 
 
+def partition_of(region: str) -> str:
+    """The partition of a region, by the beginning of its name."""
+    other = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+    return next((each for begin, each in other.items() if region.startswith(begin)), AWS)
+
+
 def home_region(partition: str) -> str:
     """The region of a partition that every account has, and where all computers claim names."""
     return {"aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}.get(partition, "us-east-1")

@@ -35,7 +35,7 @@ def type_rules(need: Need) -> list[Rule[InstanceType]]:
             bool(need.exclude),
             Rule(
                 "excluded",
-                lambda row: not _matches(row.name, need.exclude),
+                lambda row: not matches(row.name, need.exclude),
                 f"--exclude {' '.join(need.exclude)}",
             ),
         ),
@@ -111,8 +111,20 @@ def first_refusal(candidate: T, rules: Iterable[Rule[T]]) -> str:
     return next((rule.reason for rule in rules if not rule.admits(candidate)), "")
 
 
-def _matches(name: str, globs: Iterable[str]) -> bool:
+def matches(name: str, globs: Iterable[str]) -> bool:
+    """Whether a type's name fits one of the globs."""
     return any(fnmatchcase(name, glob) for glob in globs)
+
+
+def globs(fitting: Collection[str], known: Iterable[str]) -> tuple[str, ...]:
+    """The types that fit, a family of which all known types do as one glob."""
+    partly = {_family(name) for name in known if name not in fitting}
+    named = (each if (of := _family(each)) in partly else f"{of}.*" for each in sorted(fitting))
+    return tuple(dict.fromkeys(named))
+
+
+def _family(name: str) -> str:
+    return name.partition(".")[0]
 
 
 def _has_gpu(row: InstanceType, need: Need) -> bool:

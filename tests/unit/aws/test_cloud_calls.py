@@ -20,6 +20,7 @@ from spotkeeper.errors import (
 )
 from spotkeeper.lifecycle.ports import ResourceKind
 from spotkeeper.model.quota import QUOTA_FAMILIES
+from spotkeeper.model.tags import TAG_OWNER
 
 REGION = "us-east-1"
 IDENTITY: list[Answer] = [{"Account": "1", "Arn": "arn:aws:iam::1:user/me"}]
@@ -239,10 +240,14 @@ def test_the_dry_run_of_the_doctor_fits_and_changes_nothing() -> None:
     session = RecordingSession(RunInstances=[refused("DryRunOperation"), PermissionDenied("no")])
     account = Ec2Account(cast(AwsSession, session))
     image = replace(orders.order().image)
-    account.may_launch(REGION, image, "g5.xlarge")
-    assert session.bodies("RunInstances")[0]["DryRun"] is True
+    account.may_launch(REGION, image, "g5.xlarge", owner="me")
+    [body] = session.bodies("RunInstances")
+    assert body["DryRun"] is True
+    # what a policy asks of a launch, the dry run has
+    for each in body["TagSpecifications"]:
+        assert {"Key": TAG_OWNER, "Value": "me"} in each["Tags"]
     with pytest.raises(PermissionDenied):
-        account.may_launch(REGION, image, "g5.xlarge")
+        account.may_launch(REGION, image, "g5.xlarge", owner="me")
 
 
 def test_the_spot_role_is_there_or_not() -> None:

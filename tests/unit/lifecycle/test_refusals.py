@@ -32,7 +32,7 @@ from spotkeeper.errors import (
     Throttled,
     Unreachable,
 )
-from spotkeeper.lifecycle import policy
+from spotkeeper.lifecycle import grants
 from spotkeeper.lifecycle.refusal_table import COMMAND_OF, ROWS, STATE_REASON
 from spotkeeper.lifecycle.refusals import Said, meaning, reason_code, refusal
 
@@ -226,7 +226,7 @@ def test_there_is_a_policy_for_every_command_that_is_advised() -> None:
         denied = refusal(said("UnauthorizedOperation", operation="DescribeTags", command=command))
         named = re.search(r"`spot policy (\w+)`", denied.next_step)
         assert named
-        assert named[1] in policy.COMMANDS, command
+        assert named[1] in grants.COMMANDS, command
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])

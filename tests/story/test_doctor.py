@@ -1,7 +1,5 @@
-"""`spot doctor` names what is missing with its fix; `spot policy` allows what is done, no more."""
+"""`spot doctor` names what is missing, with its fix."""
 
-import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +7,7 @@ import pytest
 from tests.conftest import Sandbox
 from tests.story.computer import as_if_aws, usual_key
 from tests.story.conftest import Spot
-from tests.story.refusals import paragraph
 from tests.story.test_bad_account import delete_default_vpc
-
-from spotkeeper.lifecycle.policy import COMMANDS
 
 DOCTOR = ("doctor", "--output", "json")
 
@@ -127,34 +122,3 @@ def test_an_image_that_nobody_knows_is_a_broken_line(spot: Spot) -> None:
 
     assert answer.code == 1
     assert verdicts(answer.items)["image"] == "broken"
-
-
-def actions(spot: Spot, verb: str, region: str = "us-east-1") -> set[str]:
-    """What the policy of a command allows."""
-    answer = spot("policy", verb, "--region", region)
-    assert answer.code == 0, answer.err
-    statements = json.loads(answer.out)["Statement"]
-    named = [each["Action"] for each in statements]
-    return {name for each in named for name in ([each] if isinstance(each, str) else each)}
-
-
-def test_a_policy_has_account_region_and_partition_filled_in(spot: Spot) -> None:
-    policy = json.loads(spot("policy", "up", "--region", "eu-west-1").out)
-
-    assert policy["Version"] == "2012-10-17"
-    text = json.dumps(policy)
-    assert "arn:aws:ec2:eu-west-1:123456789012:instance/*" in text
-    assert "arn:aws:ec2:eu-west-1::image/*" in text
-    assert not re.search(r"[<{]\w+[>}]|\$\{", text)
-    for statement in policy["Statement"]:
-        assert set(statement) <= {"Sid", "Effect", "Action", "Resource", "Condition"}
-        assert statement["Effect"] == "Allow"
-        assert "*" not in statement["Action"]
-    assert len(text) <= 6144  # what a managed policy may have
-    assert "COMMAND" in paragraph(spot("policy", "everything"), 2)
-
-
-def test_only_who_launches_may_launch_and_only_who_gives_back_may_end(spot: Spot) -> None:
-    allowed = {verb: actions(spot, verb) for verb in COMMANDS}
-    assert "ec2:RunInstances" not in allowed["ls"] | allowed["find"] | allowed["down"]
-    assert "ec2:TerminateInstances" not in allowed["ls"] | allowed["stop"] | allowed["start"]
