@@ -22,6 +22,7 @@ from tests.fakes.price_server import PriceServer, serving
 from spotkeeper.aws.cloud import Ec2Cloud
 from spotkeeper.aws.session import AwsSession
 from spotkeeper.lifecycle.ports import Cloud, Image, LaunchOrder, OnInterruption
+from spotkeeper.model.launch import LaunchToken
 from spotkeeper.model.machine import Instance, Kind
 from spotkeeper.model.place import Zone
 from spotkeeper.model.pool import Pool
@@ -189,7 +190,7 @@ class Site:
             key_name=self.key_name,
             disk_gib=20,
             user_data="#!/bin/sh\n",
-            token=f"{name}-{attempt}",
+            token=LaunchToken(f"{name}-{attempt}"),
             tags=tags,
             valid_until=self.until,
         )

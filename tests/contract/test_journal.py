@@ -8,7 +8,16 @@ from tests.fakes.journal import MemoryJournal
 
 from spotkeeper.errors import Busy
 from spotkeeper.lifecycle.ports import Journal
-from spotkeeper.model.journal_entry import Event, What
+from spotkeeper.model.journal_entry import (
+    KINDS,
+    Damaged,
+    Entry,
+    Intent,
+    Launched,
+    Settled,
+    Settling,
+)
+from spotkeeper.model.launch import LaunchToken
 from spotkeeper.store.journal import FileJournal
 
 AT = datetime(2026, 11, 23, 9, 0, 0, 123456, tzinfo=UTC)
@@ -25,39 +34,39 @@ def test_a_name_never_heard_of_has_no_entries(journal: Journal) -> None:
 
 
 def test_entries_are_read_back_in_order_with_all_their_fields(journal: Journal) -> None:
-    events = (
-        Event(AT, What.INTENT, {"region": "us-east-1", "token": "t", "pool": "m5.large@x"}),
-        Event(AT + timedelta(seconds=1), What.LAUNCHED, {"instance": "i-1", "odd": 'a\n"ü'}),
-        Event(AT + timedelta(seconds=2), What.SETTLING),
+    entries = (
+        Intent(AT, region="us-east-1", token=LaunchToken("t"), pool="m5.large@x"),
+        Launched(AT + timedelta(seconds=1), instance="i-1"),
+        Settling(AT + timedelta(seconds=2)),
     )
-    for event in events:
-        journal.append("dev", event)
-    assert tuple(journal.read("dev")) == events
+    for entry in entries:
+        journal.append("dev", entry)
+    assert tuple(journal.read("dev")) == entries
 
 
-@pytest.mark.parametrize("what", What)
-def test_every_kind_of_entry_survives(journal: Journal, what: What) -> None:
-    journal.append("dev", Event(AT, what))
-    assert journal.read("dev")[-1] == Event(AT, what)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_entry_survives(journal: Journal, kind: type[Entry]) -> None:
+    journal.append("dev", kind(AT))
+    assert journal.read("dev")[-1] == kind(AT)
 
 
 def test_a_moment_is_the_same_moment_in_any_time_zone(journal: Journal) -> None:
     there = AT.astimezone(timezone(timedelta(hours=5, minutes=30)))
-    journal.append("dev", Event(there, What.INTENT))
+    journal.append("dev", Intent(there))
     assert journal.read("dev")[0].at == AT
 
 
 def test_names_are_sorted_and_each_has_its_own_entries(journal: Journal) -> None:
-    journal.append("train", Event(AT, What.INTENT))
-    journal.append("a-1", Event(AT, What.SETTLED))
+    journal.append("train", Intent(AT))
+    journal.append("a-1", Settled(AT))
     assert journal.names() == ("a-1", "train")
-    assert [event.what for event in journal.read("train")] == [What.INTENT]
+    assert [*map(type, journal.read("train"))] == [Intent]
 
 
 def test_what_was_read_does_not_change_when_more_is_written(journal: Journal) -> None:
-    journal.append("dev", Event(AT, What.INTENT))
+    journal.append("dev", Intent(AT))
     before = journal.read("dev")
-    journal.append("dev", Event(AT, What.SETTLED))
+    journal.append("dev", Settled(AT))
     assert len(before) == 1
 
 
@@ -75,14 +84,14 @@ def damage(journal: Journal, folder: Path, position: int) -> None:
 def test_a_damaged_entry_is_told_in_its_place_and_is_as_old_as_the_next(
     journal: Journal, tmp_path: Path
 ) -> None:
-    events = [Event(AT + timedelta(minutes=n), What.INTENT, {"token": str(n)}) for n in range(3)]
-    for event in events:
-        journal.append("dev", event)
+    entries = [Intent(AT + timedelta(minutes=n), token=LaunchToken(str(n))) for n in range(3)]
+    for entry in entries:
+        journal.append("dev", entry)
     damage(journal, tmp_path, 1)
-    assert tuple(journal.read("dev")) == (events[0], Event(events[2].at, What.DAMAGED), events[2])
+    assert tuple(journal.read("dev")) == (entries[0], Damaged(entries[2].at), entries[2])
     damage(journal, tmp_path, 2)
-    assert [event.what for event in journal.read("dev")] == ["intent", "damaged", "damaged"]
-    assert journal.read("dev")[-1].at >= events[0].at
+    assert [entry.kind for entry in journal.read("dev")] == ["intent", "damaged", "damaged"]
+    assert journal.read("dev")[-1].at >= entries[0].at
 
 
 def test_a_name_is_held_by_one_at_a_time(journal: Journal) -> None:
@@ -97,7 +106,7 @@ def test_a_name_is_held_by_one_at_a_time(journal: Journal) -> None:
 
 def test_whoever_holds_a_name_may_write(journal: Journal) -> None:
     with journal.lock("dev"):
-        journal.append("dev", Event(AT, What.INTENT))
+        journal.append("dev", Intent(AT))
     assert journal.names() == ("dev",)
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from tests.fakes.fate import Fate
 
 from spotkeeper.errors import Busy
-from spotkeeper.model.journal_entry import Event, What
+from spotkeeper.model.journal_entry import Damaged, Entry
 
 
 class MemoryJournal:
@@ -15,7 +15,7 @@ class MemoryJournal:
 
     def __init__(self, fate: Fate | None = None) -> None:
         self.fate = fate or Fate()
-        self._events: dict[str, list[Event]] = defaultdict(list)
+        self._events: dict[str, list[Entry]] = defaultdict(list)
         self._held: set[str] = set()
 
     @contextmanager
@@ -28,19 +28,19 @@ class MemoryJournal:
         finally:
             self._held.discard(name)
 
-    def append(self, name: str, event: Event) -> None:
-        told = f"journal {event.what}"
+    def append(self, name: str, entry: Entry) -> None:
+        told = f"journal {entry.kind}"
         self.fate.before(told)
-        self._events[name].append(event)
+        self._events[name].append(entry)
         self.fate.after(told)
 
     def damage(self, name: str, position: int) -> None:
         """An entry that was whole cannot be read any more; it is as old as the one after it."""
-        events = self._events[name]
-        later = events[position + 1] if position + 1 < len(events) else events[position]
-        events[position] = Event(later.at, What.DAMAGED)
+        entries = self._events[name]
+        later = entries[position + 1] if position + 1 < len(entries) else entries[position]
+        entries[position] = Damaged(later.at)
 
-    def read(self, name: str) -> Sequence[Event]:
+    def read(self, name: str) -> Sequence[Entry]:
         return tuple(self._events.get(name, ()))
 
     def names(self) -> tuple[str, ...]:

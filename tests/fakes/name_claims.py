@@ -8,6 +8,7 @@ from tests.fakes.resources import Tagged
 
 from spotkeeper.errors import NameTaken
 from spotkeeper.lifecycle.ports import Claim, ResourceKind
+from spotkeeper.model.launch import ClaimNonce
 from spotkeeper.model.tags import TAG_CLAIM
 
 
@@ -68,4 +69,4 @@ class FakeNameClaims:
 
 
 def _claim(of: Tagged) -> Claim:
-    return Claim(of.id, of.region, of.tags.get(TAG_CLAIM, ""), of.born)
+    return Claim(of.id, of.region, ClaimNonce(of.tags.get(TAG_CLAIM, "")), of.born)

@@ -10,6 +10,7 @@ from tests.fakes.clock import FIRST_DAY
 from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.lifecycle.plan import KEEP_AFTER_DEADLINE, Plan, make_plan
 from spotkeeper.lifecycle.ports import LaunchOrder, OnInterruption
+from spotkeeper.model.launch import LaunchToken
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.need import Need
 from spotkeeper.model.offer import Offer, Ranking, SpotPrice
@@ -50,7 +51,7 @@ def order(pool: str = "g5.xlarge@us-east-1a", name: str = "dev") -> LaunchOrder:
         key_name="",
         disk_gib=100,
         user_data="#!/bin/sh\n",
-        token=f"token-{name}",
+        token=LaunchToken(f"token-{name}"),
         tags=tags,
         valid_until=UNTIL + KEEP_AFTER_DEADLINE,
     )

@@ -19,7 +19,7 @@ from tests.story.fault_trials import Laboratory, Result, Row, laboratory
 
 from spotkeeper.aws.shapes import tag_list
 from spotkeeper.lifecycle.name_claim import claim_title
-from spotkeeper.model.journal_entry import Event, What
+from spotkeeper.model.journal_entry import Ending, Settling
 from spotkeeper.model.tags import TAG_CLAIM, TAG_MANAGED, TAG_NAME, TAG_OWNER, Caller
 from spotkeeper.sandbox import daemon
 from spotkeeper.store.folders import Folders
@@ -86,8 +86,8 @@ def unclaimed(lab: Laboratory) -> None:
 def ended_unseen(lab: Laboratory) -> None:
     """The machine was ended before EC2 listed it, so that its end found nothing."""
     journal = FileJournal(Folders.of_user(os.environ).practice.journal)
-    for what in (What.ENDING, What.SETTLING):
-        journal.append("train", Event(lab.sandbox.control.now(), what))
+    for kind in (Ending, Settling):
+        journal.append("train", kind(lab.sandbox.control.now()))
     later(lab)
 
 

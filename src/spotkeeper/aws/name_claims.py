@@ -7,6 +7,7 @@ from spotkeeper.aws import shapes
 from spotkeeper.aws.session import AwsSession
 from spotkeeper.errors import NotFound
 from spotkeeper.lifecycle.ports import Claim, ResourceKind
+from spotkeeper.model.launch import ClaimNonce
 from spotkeeper.model.tags import TAG_CLAIM
 
 #: A template must hold something (EC2: MissingParameter); nothing is ever launched from it.
@@ -39,7 +40,8 @@ class Ec2NameClaims:
             TagSpecifications=shapes.tag_specifications(tags, ResourceKind.TEMPLATE),
         )
         template = answer["LaunchTemplate"]
-        return Claim(template["LaunchTemplateId"], region, tags[TAG_CLAIM], template["CreateTime"])
+        nonce = ClaimNonce(tags[TAG_CLAIM])
+        return Claim(template["LaunchTemplateId"], region, nonce, template["CreateTime"])
 
     def holder(self, region: str, title: str) -> Claim | None:
         """The template of that name; a filter finds nothing where a name would be refused."""
@@ -60,4 +62,5 @@ class Ec2NameClaims:
 
 def _claim(row: Mapping[str, Any], region: str) -> Claim:
     tags = {tag["Key"]: tag["Value"] for tag in row.get("Tags", ())}
-    return Claim(row["LaunchTemplateId"], region, tags.get(TAG_CLAIM, ""), row["CreateTime"])
+    nonce = ClaimNonce(tags.get(TAG_CLAIM, ""))
+    return Claim(row["LaunchTemplateId"], region, nonce, row["CreateTime"])

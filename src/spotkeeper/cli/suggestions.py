@@ -14,6 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from spotkeeper.errors import StoreProblem
+from spotkeeper.model.lives import is_open
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +35,6 @@ def machines(_: click.Context, __: click.Parameter, begun: str) -> list[Completi
 
 def _open_names(place: "Path") -> list[str]:
     """Names that may own something; those whose record cannot be read may, too."""
-    from spotkeeper.model.journal_entry import is_open
     from spotkeeper.store.journal import FileJournal
 
     journal, found = FileJournal(place), []

@@ -1,19 +1,33 @@
 """The life of a machine in plain words, from what the journal remembers of it. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from spotkeeper.costs.usage import BY_EC2, ENDED, RUNNING, Interval, intervals
 from spotkeeper.model.duration import words
-from spotkeeper.model.journal_entry import Event, What
-from spotkeeper.model.tags import parse_tag_time
+from spotkeeper.model.journal_entry import (
+    Damaged,
+    DeadlineMoved,
+    Ending,
+    Entry,
+    Intent,
+    Launched,
+    LaunchRefused,
+    NameClaimed,
+    NameReleased,
+    Ready,
+    Seen,
+    Settled,
+    Settling,
+)
+from spotkeeper.model.launch import LaunchToken
 
 #: Kinds of chapters besides the journal's own.
 INTERRUPTED, STOPPED, NOW = "interrupted", "stopped", "now"
 
-_OVER = (What.SETTLING, What.SETTLED)
+_OVER = (Settling, Settled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,100 +42,82 @@ class Chapter:
     spot_usd: Decimal | None = None
 
 
-def chapters(life: Sequence[Event], number: int, *, now: datetime) -> tuple[Chapter, ...]:
+def chapters(life: Sequence[Entry], number: int, *, now: datetime) -> tuple[Chapter, ...]:
     """What happened in one life of a name, in the order in which it was written down.
 
     A machine that still runs has a last chapter about it; what ran when the name was given back
     ran until then.
     """
-    seen = [place for place, event in enumerate(life) if event.what is What.SEEN]
+    seen = [place for place, entry in enumerate(life) if isinstance(entry, Seen)]
     rest = life[seen[-1] :] if seen else ()
-    over = next((event for event in rest if event.what in _OVER), None)
+    over = next((entry for entry in rest if isinstance(entry, _OVER)), None)
     teller = _Teller(life, over.at if over else now)
-    told = [teller.chapter(event, number, is_end=event is over) for event in life]
-    running = bool(seen) and life[seen[-1]].get("state") == RUNNING and over is None
-    last = [teller.running_now(now, number)] if running else []
+    told = [teller.chapter(entry, number, is_end=entry is over) for entry in life]
+    last = [teller.running_now(now, number)] if over is None and teller.is_running else []
     return tuple(chapter for chapter in (*told, *last) if chapter)
 
 
 class _Teller:
     """Finds the words for each entry; what came before it gives some of them."""
 
-    def __init__(self, life: Sequence[Event], until: datetime) -> None:
+    def __init__(self, life: Sequence[Entry], until: datetime) -> None:
         self._until = until
-        self._stretches = _stretches(life, until)
-        self._asked_at: dict[str, datetime] = {}
-        self._pools: dict[str, str] = {}
+        self._stretches = intervals(life, until=until)
+        self._asked_at: dict[LaunchToken, datetime] = {}
+        self._pools: dict[LaunchToken, str] = {}
         self._launched: set[str] = set()
-        self._last_seen: dict[str, Event] = {}
-        self._tells: Mapping[What, Callable[[Event], str]] = {
-            What.INTENT: self._asked,
-            What.LAUNCHED: self._granted,
-            What.REFUSED: self._refused,
-            What.READY: self._ready,
-            What.MOVED: self._moved,
-        }
+        self._last_seen: dict[str, Seen] = {}
+        self.is_running = False
 
-    def chapter(self, event: Event, number: int, *, is_end: bool) -> Chapter | None:
+    def chapter(self, entry: Entry, number: int, *, is_end: bool) -> Chapter | None:
         """The chapter of an entry; ``None`` for one that tells nothing new."""
-        if event.what is What.SEEN:
-            return self._seen(event, number)
-        text = self._words(event)
+        if isinstance(entry, Seen):
+            return self._seen(entry, number)
         stretch = self._ended(self._until) if is_end else None
-        return Chapter(event.at, event.what.value, text, number, stretch)
+        return Chapter(entry.at, entry.kind, self._words(entry), number, stretch)
 
     def running_now(self, now: datetime, number: int) -> Chapter:
         """The chapter about a machine that still runs."""
         return Chapter(now, NOW, "still running, when it was last seen", number, self._ended(now))
 
-    def _words(self, event: Event) -> str:
-        tell = self._tells.get(event.what)
-        return tell(event) if tell else _WORDS[event.what]
+    def _words(self, entry: Entry) -> str:
+        if isinstance(entry, Intent):
+            return self._asked(entry)
+        if isinstance(entry, Launched | LaunchRefused):
+            return self._answered(entry)
+        if isinstance(entry, Ready):
+            return self._ready(entry)
+        return _moved(entry) if isinstance(entry, DeadlineMoved) else _WORDS[type(entry)]
 
-    def _asked(self, event: Event) -> str:
-        token = event.get("token")
-        instance_type, _, zone = event.get("pool").partition("@")
-        again = token in self._pools
-        self._pools[token] = f"{instance_type} in {zone or event.get('region')}"
-        self._asked_at.setdefault(token, event.at)
-        if again:
-            return f"asked for {self._pools[token]} again, as no answer had come"
-        return f"asked for {self._pools[token]}"
+    def _asked(self, intent: Intent) -> str:
+        token, again = intent.token, intent.token in self._pools
+        self._pools[token] = f"{intent.instance_type} in {intent.zone_name or intent.region}"
+        self._asked_at.setdefault(token, intent.at)
+        return f"asked for {self._pools[token]}{' again, as no answer had come' if again else ''}"
 
-    def _granted(self, event: Event) -> str:
-        self._launched.add(event.get("instance"))
-        made = ", ".join(filter(None, (event.get("instance"), event.get("request"))))
-        return f"EC2 launched {self._pool(event)}: {made}"
+    def _answered(self, answer: Launched | LaunchRefused) -> str:
+        pool = self._pools.get(answer.token, "a machine")
+        if isinstance(answer, LaunchRefused):
+            return f"EC2 refused {pool}: {answer.code.replace('-', ' ')}"
+        self._launched.add(answer.instance)
+        made = ", ".join(filter(None, (answer.instance, answer.request)))
+        return f"EC2 launched {pool}: {made}"
 
-    def _refused(self, event: Event) -> str:
-        return f"EC2 refused {self._pool(event)}: {event.get('code').replace('-', ' ')}"
+    def _ready(self, ready: Ready) -> str:
+        begun = self._asked_at.get(ready.token)
+        return f"ready, {words(ready.at - begun)} after it was asked for" if begun else "ready"
 
-    def _ready(self, event: Event) -> str:
-        begun = self._asked_at.get(event.get("token"))
-        return f"ready, {words(event.at - begun)} after it was asked for" if begun else "ready"
-
-    def _moved(self, event: Event) -> str:
-        if event.get("deadline") == event.get("before"):
-            return f"the guard was pointed at {event.get('instance')}"
-        until = parse_tag_time(event.get("deadline"))
-        if until is None:
-            return "the deadline was taken away"
-        return f"the deadline was moved to {until:%Y-%m-%d %H:%M:%S} UTC"
-
-    def _pool(self, event: Event) -> str:
-        return self._pools.get(event.get("token"), "a machine")
-
-    def _seen(self, event: Event, number: int) -> Chapter | None:
-        instance = event.get("instance")
-        before = self._last_seen.get(instance)
-        self._last_seen[instance] = event
-        at = _time(event) or event.at
-        place = f"{event.get('type')} in {event.get('zone')}"
-        if event.get("state") != RUNNING:
-            what, text = _end(event)
+    def _seen(self, seen: Seen, number: int) -> Chapter | None:
+        before = self._last_seen.get(seen.instance)
+        self._last_seen[seen.instance] = seen
+        self.is_running = seen.state == RUNNING
+        at = seen.since or seen.at
+        if not self.is_running:
+            what, text = _end(seen)
             return Chapter(at, what, text, number, self._ended(at))
-        if before is None and instance in self._launched:
+        if before is None and seen.instance in self._launched:
             return None  # EC2's answer said so already
+        place = f"{seen.instance_type} in {seen.zone_name}"
         return Chapter(at, RUNNING, _back(before, at, place), number)
 
     def _ended(self, at: datetime) -> Interval | None:
@@ -130,41 +126,36 @@ class _Teller:
 
 
 #: What has no facts of its own.
-_WORDS = {
-    What.CLAIMED: "the name was claimed, so that no other computer uses it",
-    What.RELEASED: "the name was set free",
-    What.ENDING: "giving back began",
-    What.SETTLING: "given back; EC2 listed nothing of it any more",
-    What.SETTLED: "gone for certain",
-    What.DAMAGED: "a line of the journal is damaged: what it told is lost",
+_WORDS: Mapping[type[Entry], str] = {
+    NameClaimed: "the name was claimed, so that no other computer uses it",
+    NameReleased: "the name was set free",
+    Ending: "giving back began",
+    Settling: "given back; EC2 listed nothing of it any more",
+    Settled: "gone for certain",
+    Damaged: "a line of the journal is damaged: what it told is lost",
 }
 
 
-def _back(before: Event | None, at: datetime, place: str) -> str:
+def _moved(entry: DeadlineMoved) -> str:
+    if entry.instance:
+        return f"the guard was pointed at {entry.instance}"
+    if entry.deadline is None:
+        return "the deadline was taken away"
+    return f"the deadline was moved to {entry.deadline:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _back(before: Seen | None, at: datetime, place: str) -> str:
     if before is None:
         return f"seen running on {place}"
-    if before.get("state") == RUNNING:
+    if before.state == RUNNING:
         return f"running on {place}; it had stopped in between, unseen"
-    stopped_at = _time(before)
-    after = f" after {words(at - stopped_at)}" if stopped_at else ""
-    return f"{'came back' if before.get('by') == BY_EC2 else 'started'} on {place}{after}"
+    after = f" after {words(at - before.since)}" if before.since else ""
+    return f"{'came back' if before.by == BY_EC2 else 'started'} on {place}{after}"
 
 
-def _end(event: Event) -> tuple[str, str]:
-    ended = event.get("state") == ENDED
-    if event.get("by") == BY_EC2:
+def _end(seen: Seen) -> tuple[str, str]:
+    ended = seen.state == ENDED
+    if seen.by == BY_EC2:
         return INTERRUPTED, f"interrupted by EC2: {'ended' if ended else 'stopped, its disk kept'}"
     done = "ended" if ended else "stopped"
     return ENDED if ended else STOPPED, f"{done} by you, or by its guard"
-
-
-def _time(event: Event) -> datetime | None:
-    return parse_tag_time(event.get("since"))
-
-
-def _stretches(life: Iterable[Event], until: datetime) -> tuple[Interval, ...]:
-    """The time on the bill; none where an older version wrote other fields."""
-    try:
-        return intervals(life, until=until)
-    except (ValueError, TypeError):
-        return ()

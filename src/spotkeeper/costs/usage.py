@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
-from spotkeeper.model.journal_entry import Event, What
+from spotkeeper.model.journal_entry import Entry, Launched, NameClaimed, Seen, Settling
 from spotkeeper.model.machine import InstanceState, Machine
 from spotkeeper.model.money import saving_percent
 from spotkeeper.model.offer import SpotPrice
@@ -32,29 +33,28 @@ class Interval:
     interrupted: bool
 
 
-def sighting(machine: Machine, events: Iterable[Event], now: datetime) -> Event | None:
+def sighting(machine: Machine, entries: Iterable[Entry], now: datetime) -> Seen | None:
     """The journal entry for a machine as it is seen now; ``None`` when nothing has changed."""
-    if machine.instance is None or machine.zone_name is None or machine.instance_type is None:
+    instance = machine.instance
+    if instance is None or machine.zone_name is None or machine.instance_type is None:
         return None
-    running = machine.instance.state in _BILLED_STATES
+    running = instance.state in _BILLED_STATES
     code = machine.request.status_code if machine.request else ""
-    fields = {
-        "state": RUNNING if running else ENDED if machine.instance.ended else STOPPED,
-        "since": (
-            machine.instance.launched_at if running else _ended_at(machine, now)
-        ).isoformat(),
-        "launched": machine.instance.launched_at.isoformat(),
-        "by": BY_EC2 if code in INTERRUPTED_CODES else BY_USER,
-        "instance": machine.instance.id,
-        "region": machine.region,
-        "zone": machine.zone_name,
-        "type": machine.instance_type,
-    }
-    seen = [e for e in events if e.what is What.SEEN and e.get("instance") == machine.instance.id]
-    same = ("state", "since")
-    if seen and all(seen[-1].get(key) == fields[key] for key in same):
+    found = Seen(
+        now,
+        state=RUNNING if running else ENDED if instance.ended else STOPPED,
+        since=instance.launched_at if running else _ended_at(machine, now),
+        launched=instance.launched_at,
+        by=BY_EC2 if code in INTERRUPTED_CODES else BY_USER,
+        instance=instance.id,
+        region=machine.region,
+        zone_name=machine.zone_name,
+        instance_type=machine.instance_type,
+    )
+    before = [e for e in entries if isinstance(e, Seen) and e.instance == instance.id]
+    if before and (before[-1].state, before[-1].since) == (found.state, found.since):
         return None
-    return Event(now, What.SEEN, fields)
+    return found
 
 
 def _ended_at(machine: Machine, now: datetime) -> datetime:
@@ -71,70 +71,81 @@ def _ended_at(machine: Machine, now: datetime) -> datetime:
     return min(request.status_since + NOTICE, now) if early else request.status_since
 
 
-def intervals(events: Iterable[Event], *, until: datetime) -> tuple[Interval, ...]:
+def intervals(entries: Iterable[Entry], *, until: datetime) -> tuple[Interval, ...]:
     """The billable stretches, oldest first; one that is still open ends at ``until``, or where
     nothing of the name was left, or it was claimed anew: no earlier launch lived then.
 
     A stop that nobody saw does not end a stretch, so the estimate is rather too high. Of the runs
-    that began and ended between two looks only the last is known.
+    that began and ended between two looks only the last is known. What an older version saw
+    without its pool or its time counts for nothing.
     """
-    life = tuple(events)
-    by_instance: dict[str, list[Event]] = {}
+    life = tuple(entries)
+    by_instance: dict[str, list[_Sighting]] = {}
     gone: list[datetime] = []
-    for event in life:
-        if event.what is What.SEEN:
-            by_instance.setdefault(event.get("instance"), []).append(event)
-        elif event.what in (What.CLAIMED, What.SETTLING):
-            gone.append(event.at)
+    for entry in life:
+        if isinstance(entry, Seen) and entry.since and entry.instance_type:
+            by_instance.setdefault(entry.instance, []).append(_Sighting(entry, entry.since))
+        elif isinstance(entry, NameClaimed | Settling):
+            gone.append(entry.at)
     found: list[Interval] = []
     for seen in by_instance.values():
-        later = (moment for moment in gone if moment > seen[-1].at)
+        later = (moment for moment in gone if moment > seen[-1].entry.at)
         found += _over_when_first_seen(seen[0], life)
         found += _of_instance(seen, min([until, *later]))
     return tuple(sorted(found, key=lambda interval: interval.begin))
 
 
-def _over_when_first_seen(first: Event, life: Sequence[Event]) -> list[Interval]:
+class _Sighting(NamedTuple):
+    """An entry whose state is known to have begun at a time."""
+
+    entry: Seen
+    since: datetime
+
+    @property
+    def running(self) -> bool:
+        return self.entry.state == RUNNING
+
+    @property
+    def taken(self) -> bool:
+        return not self.running and self.entry.by == BY_EC2
+
+
+def _over_when_first_seen(first: _Sighting, life: Sequence[Entry]) -> list[Interval]:
     """The run that nobody saw, since the launch was cut off: an instance of this life that had
     stopped or ended before its first sighting. EC2 lists those of earlier lives for an hour."""
-    if first.get("state") == RUNNING or not first.get("launched"):
+    begin, instance = first.entry.launched, first.entry.instance
+    if first.running or begin is None:
         return []
-    begin, end, instance = _time(first, "launched"), _time(first, "since"), first.get("instance")
-    granted = any(e.what is What.LAUNCHED and e.get("instance") == instance for e in life)
-    if begin >= end or (begin < life[0].at and not granted):
+    granted = any(isinstance(e, Launched) and e.instance == instance for e in life)
+    if begin >= first.since or (begin < life[0].at and not granted):
         return []
-    return [_stretch(first, begin, end, interrupted=first.get("by") == BY_EC2)]
+    return [_stretch(first.entry, begin, first.since, interrupted=first.taken)]
 
 
-def _of_instance(seen: list[Event], until: datetime) -> list[Interval]:
+def _of_instance(seen: Sequence[_Sighting], until: datetime) -> list[Interval]:
     found = []
-    for event, following in zip(seen, [*seen[1:], None], strict=True):
-        stopped = following is not None and following.get("state") != RUNNING
-        interrupted = bool(stopped and following and following.get("by") == BY_EC2)
-        begin = _run_begun_by(event, following)
+    for one, following in zip(seen, [*seen[1:], None], strict=True):
+        begin = _run_begun_by(one, following)
         if begin is not None:
-            end = _time(following, "since") if following else until
-            found.append(_stretch(event, begin, end, interrupted=interrupted))
+            end = following.since if following else until
+            interrupted = following is not None and following.taken
+            found.append(_stretch(one.entry, begin, end, interrupted=interrupted))
     return found
 
 
-def _run_begun_by(event: Event, following: Event | None) -> datetime | None:
+def _run_begun_by(one: _Sighting, following: _Sighting | None) -> datetime | None:
     """When the run began that was seen first, or that was over already when it was next seen."""
-    if event.get("state") == RUNNING:
-        return _time(event, "since")
-    if following is None or following.get("state") == RUNNING or not following.get("launched"):
+    if one.running:
+        return one.since
+    if following is None or following.running or not following.entry.launched:
         return None
-    begin = _time(following, "launched")
-    return begin if begin > _time(event, "since") else None
+    begin = following.entry.launched
+    return begin if begin > one.since else None
 
 
-def _stretch(event: Event, begin: datetime, end: datetime, *, interrupted: bool) -> Interval:
-    pool = (event.get("region"), event.get("zone"), event.get("type"))
+def _stretch(seen: Seen, begin: datetime, end: datetime, *, interrupted: bool) -> Interval:
+    pool = (seen.region, seen.zone_name, seen.instance_type)
     return Interval(*pool, begin, max(begin, end), interrupted=interrupted)
-
-
-def _time(event: Event, key: str) -> datetime:
-    return datetime.fromisoformat(event.get(key))
 
 
 #: Billing of Linux instances (AWS.md 7): by the second, a minute at least at every start, and free

@@ -33,7 +33,7 @@ from spotkeeper.lifecycle.sweep import (
 )
 from spotkeeper.lifecycle.sweep_order import Coverage
 from spotkeeper.market import market
-from spotkeeper.model import journal_entry
+from spotkeeper.model import lives
 from spotkeeper.model.schedule import Schedule
 
 
@@ -124,7 +124,7 @@ class AccountReader:
         """Whoever holds a name is asked before its journal is read: a launch that ends in between
         has written that it is ready."""
         recorded = set(self._journal.names())
-        still_open = {name for name in recorded if journal_entry.is_open(self._journal.read(name))}
+        still_open = {name for name in recorded if lives.is_open(self._journal.read(name))}
         held = frozenset(name for name in names | still_open if is_held(self._journal, name))
         return Records({name: self._journal.read(name) for name in sorted(names | recorded)}, held)
 
@@ -171,7 +171,7 @@ def _is_charged(resource: Resource) -> bool:
 
 
 def _is_known(region: str, records: Records) -> bool:
-    return any(region in journal_entry.regions(events) for events in records.journals.values())
+    return any(region in lives.regions(entries) for entries in records.journals.values())
 
 
 def _unseen(listed: Listed, records: Records) -> frozenset[str]:
@@ -190,7 +190,7 @@ def _told(listed: Listed, records: Records) -> tuple[tuple[Leftover, ...], tuple
     only told of, unless the journal remembers them."""
 
     def is_guarded(region: str) -> bool:
-        return any(armed_launches(events, region) for events in records.journals.values())
+        return any(armed_launches(entries, region) for entries in records.journals.values())
 
     left, notes = [], []
     for what, problems, remembers in (

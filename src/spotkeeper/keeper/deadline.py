@@ -16,8 +16,8 @@ from spotkeeper.lifecycle.guard import Budget
 from spotkeeper.lifecycle.guard_schedules import GuardSchedules
 from spotkeeper.lifecycle.launch_request import DEFAULT_LIFE, SHORTEST_LIFE
 from spotkeeper.lifecycle.plan import Candidate, Plan
-from spotkeeper.model import journal_entry
-from spotkeeper.model.journal_entry import Event, What
+from spotkeeper.model import lives
+from spotkeeper.model.journal_entry import DeadlineMoved, Launched
 from spotkeeper.model.machine import Instance, InstanceState, Machine
 from spotkeeper.model.money import plain
 from spotkeeper.model.tags import TAG_BUDGET, TAG_DEADLINE, TAG_NOT_AFTER, tag_time
@@ -180,7 +180,7 @@ class Deadline:
     def _stretches(self, machine: Machine) -> tuple[Interval, ...]:
         """When the machine ran: by the journal, or since its launch where it never stopped."""
         now, name = self._edges.clock.now(), machine.name
-        seen = intervals(journal_entry.this_life(self._edges.journal.read(name)), until=now)
+        seen = intervals(lives.this_life(self._edges.journal.read(name)), until=now)
         if seen:
             return seen
         instance, request = machine.instance, machine.request
@@ -197,11 +197,11 @@ class Deadline:
         instance = machine.instance
         if instance is None or instance.ended or not guard.is_guarded(tags):
             return ""
-        events = self._edges.journal.read(machine.name)
-        if machine.launch in journal_entry.given_back(events):
+        entries = self._edges.journal.read(machine.name)
+        if machine.launch in lives.given_back(entries):
             return ""  # a list from before its end: nothing is to be guarded any more
-        life = journal_entry.this_life(events)
-        named = [e.get("instance") for e in life if e.what in (What.LAUNCHED, What.MOVED)]
+        life = lives.this_life(entries)
+        named = [e.instance for e in life if isinstance(e, Launched | DeadlineMoved)]
         known = [each for each in named if each]
         return "" if known and known[-1] == instance.id else instance.id
 
@@ -215,11 +215,10 @@ class Deadline:
     def _note(self, machine: Machine, deadline: datetime | None, *, instance: str = "") -> None:
         """Remember a move, of a machine that this computer knows."""
         journal, now = self._edges.journal, self._edges.clock.now()
-        if not journal_entry.is_open(journal.read(machine.name)):
+        if not lives.is_open(journal.read(machine.name)):
             return
-        fields = {"deadline": tag_time(deadline), "before": tag_time(machine.deadline)}
-        fields |= {"instance": instance} if instance else {}
-        journal.append(machine.name, Event(now, What.MOVED, fields))
+        moved = DeadlineMoved(now, deadline, before=machine.deadline, instance=instance)
+        journal.append(machine.name, moved)
 
 
 def _retagged(machine: Machine, tags: Mapping[str, str]) -> Machine:

@@ -15,7 +15,8 @@ from spotkeeper.lifecycle.name_claim import claim_title
 from spotkeeper.lifecycle.ports import Talk
 from spotkeeper.lifecycle.presence import machines
 from spotkeeper.lifecycle.teardown import Outcome, Teardown, left_behind
-from spotkeeper.model import journal_entry
+from spotkeeper.model import lives
+from spotkeeper.model.launch import Launches
 from spotkeeper.model.tags import is_name
 from spotkeeper.ssh import keys
 
@@ -44,12 +45,12 @@ class Down:
         places, failed = self._look.inhabited(in_regions, name)
         closed = [each for each in failed if isinstance(each, CredentialsProblem)]
         silent = [str(each.region) for each in failed if each not in closed]
-        events = self._edges.journal.read(name)
-        if not places and not events and not self._claimed(name):
+        entries = self._edges.journal.read(name)
+        if not places and not entries and not self._claimed(name):
             unseen = ", ".join(str(each.region) for each in failed)
             told = f" ({unseen} did not answer)" if unseen else ", and never was on this computer"
             raise NotFound(f"There is no machine {name}{told}")
-        if journal_entry.is_damaged(events):  # it may own what is too young to be listed, anywhere
+        if lives.is_damaged(entries):  # it may own what is too young to be listed, anywhere
             unlooked = {each.region for each in failed}
             places = tuple(region for region in in_regions if region not in unlooked)
         notes = tuple(f"{each.region} was not looked at: {each.message}" for each in closed)
@@ -66,9 +67,9 @@ class Down:
     def end(self, name: str, places: Sequence[str]) -> tuple[Outcome, Cost | None]:
         """End all of a name in the given regions and in those that the journal remembers."""
         journal = self._edges.journal
-        remembered = journal_entry.regions(journal.read(name))
+        remembered = lives.regions(journal.read(name))
         self._take_note(name, (*places, *remembered))
-        seen = journal_entry.this_life(journal.read(name))
+        seen = lives.this_life(journal.read(name))
         outcome = self.teardown().end(name, places)
         if not outcome.left:
             self._forget_files(name)
@@ -78,12 +79,12 @@ class Down:
         self,
         name: str,
         problem: BaseException,
-        made: frozenset[str],
+        made: Launches,
         given: Mapping[str, frozenset[str]],
     ) -> SpotkeeperError:
         """Give back what a failed launch made, known by its tokens and by the ids that EC2 gave it
         in each region, and nothing else of the name; the error to raise, with what is left."""
-        if journal_entry.is_open(self._edges.journal.read(name)):
+        if lives.is_open(self._edges.journal.read(name)):
             self._talk.say("giving back what was begun")
             try:
                 outcome = self.teardown().end(name, (), only=made, given=given)
@@ -105,9 +106,9 @@ class Down:
 
     def unsure(self, name: str) -> tuple[str, ...]:
         """What to do about a launch whose outcome nobody knows yet; empty when all is known."""
-        events = self._edges.journal.read(name)
-        born = journal_entry.last_intent_at(events) if journal_entry.unfinished(events) else None
-        until = born + journal_entry.VISIBILITY_WINDOW if born else None
+        entries = self._edges.journal.read(name)
+        born = lives.last_intent_at(entries) if lives.unfinished(entries) else None
+        until = born + lives.VISIBILITY_WINDOW if born else None
         if until is None or until <= self._edges.clock.now():
             return ()
         return (
@@ -121,7 +122,7 @@ class Down:
         left: list[str] = []
         journal = self._edges.journal
         for name in settle.due(journal, self._edges.clock.now()):
-            if set(journal_entry.regions(journal.read(name))) <= set(looked):
+            if set(lives.regions(journal.read(name))) <= set(looked):
                 with suppress(Busy), journal.lock(name):
                     found = settle.settle((name,), journal=journal, teardown=self.teardown())
                     left += [
@@ -132,7 +133,7 @@ class Down:
 
     def forget_unless_ready(self, name: str) -> None:
         """Remove the files that a machine had, unless another one of the name is wanted."""
-        if not journal_entry.ready_tokens(self._edges.journal.read(name)):
+        if not lives.ready_tokens(self._edges.journal.read(name)):
             self._forget_files(name)
 
     def teardown(self) -> Teardown:

@@ -1,14 +1,16 @@
 """Our own machines' past, read from the journal."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from spotkeeper.costs.usage import Interval, intervals
-from spotkeeper.errors import StoreProblem
+from spotkeeper.errors import NoCapacity, StoreProblem
 from spotkeeper.lifecycle.ports import Journal
-from spotkeeper.market.risk import Experiences, experiences, refusals
-from spotkeeper.model.journal_entry import Event, lives
+from spotkeeper.market.risk import Experiences, experiences
+from spotkeeper.model.journal_entry import Entry, Intent, LaunchRefused
+from spotkeeper.model.launch import LaunchToken
+from spotkeeper.model.lives import each_life
 from spotkeeper.model.risk import TypeInZone
 
 
@@ -18,13 +20,26 @@ def learnt(journal: Journal, now: datetime) -> Experiences:
     refused: list[tuple[TypeInZone, datetime]] = []
     for life in _lives(journal):
         refused += refusals(life)
-        # An entry that an older version wrote with other fields teaches nothing.
-        with contextlib.suppress(ValueError):
-            stretches += intervals(life, until=life[-1].at)
+        stretches += intervals(life, until=life[-1].at)
     return experiences(stretches, refused, now)
 
 
-def _lives(journal: Journal) -> Iterator[Sequence[Event]]:
+def refusals(entries: Iterable[Entry]) -> Iterator[tuple[TypeInZone, datetime]]:
+    """The pools in which EC2 had no room, and when it said so.
+
+    A refusal names the token of its launch; the pool stands in the intent with that token.
+    """
+    pools: dict[LaunchToken, TypeInZone] = {}
+    for entry in entries:
+        if isinstance(entry, Intent):
+            pools[entry.token] = (entry.instance_type, entry.zone_name)
+        elif isinstance(entry, LaunchRefused) and entry.code == NoCapacity.kind:
+            pool = pools.get(entry.token)
+            if pool and all(pool):
+                yield pool, entry.at
+
+
+def _lives(journal: Journal) -> Iterator[Sequence[Entry]]:
     for name in journal.names():
         with contextlib.suppress(StoreProblem):
-            yield from lives(journal.read(name))
+            yield from each_life(journal.read(name))

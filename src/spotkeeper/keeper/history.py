@@ -9,7 +9,7 @@ from spotkeeper.errors import NotFound, SpotkeeperError
 from spotkeeper.keeper.results import History
 from spotkeeper.keeper.spending import prices_of
 from spotkeeper.keeper.wiring import Edges
-from spotkeeper.model.journal_entry import lives
+from spotkeeper.model.lives import each_life
 from spotkeeper.model.tags import is_name
 
 
@@ -19,7 +19,7 @@ def history(name: str, edges: Edges, *, every: bool) -> History:
     Raises:
         NotFound: the journal has never heard of it.
     """
-    found = list(lives(edges.journal.read(name))) if is_name(name) else []
+    found = list(each_life(edges.journal.read(name))) if is_name(name) else []
     if not found:
         raise NotFound(
             f"The journal of this computer knows nothing of {name!r}",

@@ -312,11 +312,11 @@ class Keeper:
 
     def everything(self) -> tuple[str, ...]:
         """Every name that may still own something: machines, disks, or open in the journal."""
-        from spotkeeper.model import journal_entry
+        from spotkeeper.model import lives
 
         listed = self._look.names(regions.listed((), self._edges))
         journal = self._edges.journal
-        unsettled = {name for name in journal.names() if journal_entry.is_open(journal.read(name))}
+        unsettled = {name for name in journal.names() if lives.is_open(journal.read(name))}
         return tuple(sorted(listed | unsettled))
 
     def down_all(self) -> DownReport:

@@ -14,7 +14,7 @@ from spotkeeper.lifecycle.ports import ResourceKind, TaggedResource
 from spotkeeper.lifecycle.prerequisites import key_name
 from spotkeeper.lifecycle.presence import BILLED, is_held, machines
 from spotkeeper.market.feeds import StorageFeed
-from spotkeeper.model import journal_entry
+from spotkeeper.model import lives
 from spotkeeper.model.disk import Disk, DiskCost
 from spotkeeper.model.machine import InstanceState, Machine
 from spotkeeper.model.tags import TAG_NAME, TAG_OWNER, is_name
@@ -117,9 +117,7 @@ class MachineReader:
         found, failed = regions.in_each(in_regions, look)
         journal = self._edges.journal
         names = journal.names() if name is None else (name,)
-        remembered = {
-            region for each in names for region in journal_entry.regions(journal.read(each))
-        }
+        remembered = {region for each in names for region in lives.regions(journal.read(each))}
         known = {region for region in found if region} | (remembered & set(in_regions))
         return tuple(sorted(known)), failed
 
@@ -164,10 +162,10 @@ class MachineReader:
     def note(self, machine: Machine) -> None:
         """Write down that a machine of this computer changed its state."""
         journal = self._edges.journal
-        events = journal.read(machine.name) if is_name(machine.name) else ()
-        if not journal_entry.is_open(events):
+        entries = journal.read(machine.name) if is_name(machine.name) else ()
+        if not lives.is_open(entries):
             return
-        seen = sighting(machine, events, self._edges.clock.now())
+        seen = sighting(machine, entries, self._edges.clock.now())
         if seen is not None:
             journal.append(machine.name, seen)
 
@@ -189,8 +187,8 @@ class MachineReader:
 
     def _identity(self, machine: Machine) -> Path | None:
         """The private key whose public half the instance was launched with, if it is known."""
-        events = self._edges.journal.read(machine.name)
-        named = (Path(each.get("key_file")) for each in events if each.get("key_file"))
+        entries = self._edges.journal.read(machine.name)
+        named = (Path(each.key_file) for each in lives.intents(entries) if each.key_file)
         files = (
             self._edges.folders.keys / f"{machine.name}.pub",
             *named,
@@ -229,18 +227,16 @@ class MachineReader:
     def _names(self, looked: Sequence[str]) -> list[str]:
         journal = self._journal
         return [
-            name
-            for name in journal.names()
-            if {*journal_entry.regions(journal.read(name))} & {*looked}
+            name for name in journal.names() if {*lives.regions(journal.read(name))} & {*looked}
         ]
 
     def _half(self, name: str, *, alive: bool) -> str:
-        events = self._journal.read(name)
-        if alive and journal_entry.cut_off(events):
+        entries = self._journal.read(name)
+        if alive and lives.cut_off(entries):
             return (
                 f"its launch was cut off, and `spot sweep` counts it as unwanted; keep it with "
                 f"`spot start {name}`, or end it with `spot down {name}`"
             )
-        if not alive and journal_entry.unfinished(events):
+        if not alive and lives.unfinished(entries):
             return f"a launch did not finish; run `spot down {name}` to make sure"
         return ""

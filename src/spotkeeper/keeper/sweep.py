@@ -13,8 +13,8 @@ from spotkeeper.lifecycle.sweep import Classification, Records, Verdict
 from spotkeeper.lifecycle.sweep_order import SweepStep, plan_sweep, shared_in
 from spotkeeper.lifecycle.teardown import Outcome
 from spotkeeper.lifecycle.wait import poll
-from spotkeeper.model import journal_entry
-from spotkeeper.model.journal_entry import VISIBILITY_WINDOW
+from spotkeeper.model import lives
+from spotkeeper.model.lives import VISIBILITY_WINDOW
 
 #: What is reported as left.
 UNSETTLED = frozenset({Verdict.UNWANTED, Verdict.YOUNG, Verdict.UNREAD})
@@ -73,7 +73,7 @@ class Sweep:
             self._end_step(step, snapshot.records)
         for region in shared_in(snapshot.classifications):
             self._outcome.add(self._down.teardown().end_shared(region))
-        remembered = (journal_entry.regions(snapshot.records.of(step.name)) for step in steps)
+        remembered = (lives.regions(snapshot.records.of(step.name)) for step in steps)
         return {
             *(each.resource_id.region for each in _unsettled(snapshot.classifications)),
             *(region for found in remembered for region in found),
@@ -93,8 +93,8 @@ class Sweep:
     def _is_as_before(self, name: str, records: Records) -> bool:
         """Whether nothing was launched under the name since it was judged."""
         then, now = records.of(name), self._journal.read(name)
-        same = journal_entry.known_tokens(then) == journal_entry.known_tokens(now)
-        return same and journal_entry.ready_tokens(then) == journal_entry.ready_tokens(now)
+        same = lives.known_tokens(then) == lives.known_tokens(now)
+        return same and lives.ready_tokens(then) == lives.ready_tokens(now)
 
     def _end_name(self, step: SweepStep) -> None:
         """Fleets, then all that was launched; its guard and claim only once that is gone."""
@@ -105,7 +105,7 @@ class Sweep:
         ]
         self._end_things(fleets)
         ended = Outcome()
-        if step.regions or journal_entry.is_open(self._journal.read(step.name)):
+        if step.regions or lives.is_open(self._journal.read(step.name)):
             teardown = self._down.teardown()
             ended = teardown.end(step.name, step.regions, only=step.launches)
             self._outcome.add(ended)
@@ -203,13 +203,13 @@ def _is_no_thing(resource_id: ResourceId) -> bool:
 
 def _may_come(step: SweepStep, snapshot: AccountSnapshot) -> list[Leftover]:
     """A launch that was cut off a moment ago, of which nothing is listed yet."""
-    events = snapshot.records.of(step.name)
-    born = journal_entry.last_intent_at(events)
-    if step.regions or step.resource_ids or born is None or journal_entry.is_settling(events):
+    entries = snapshot.records.of(step.name)
+    born = lives.last_intent_at(entries)
+    if step.regions or step.resource_ids or born is None or lives.is_settling(entries):
         return []
     until = born + VISIBILITY_WINDOW
     if until <= snapshot.coverage.now:
         return []
     told = f"its launch did not finish; EC2 may show what it made until {until:%H:%M:%S} UTC"
-    places = journal_entry.regions(events)
+    places = lives.regions(entries)
     return [Leftover(ResourceId("launch", step.name, region), told) for region in places]

@@ -19,8 +19,10 @@ from spotkeeper.lifecycle.prerequisites import PrerequisiteMaker, Prerequisites,
 from spotkeeper.lifecycle.presence import name_taken
 from spotkeeper.lifecycle.userdata import compose, guard_values
 from spotkeeper.lifecycle.wait import Waiter
-from spotkeeper.model import journal_entry
+from spotkeeper.model import lives
 from spotkeeper.model.disk import USUAL_TYPE, Disk
+from spotkeeper.model.journal_entry import Ready, Settled
+from spotkeeper.model.launch import LaunchToken
 from spotkeeper.model.machine import Instance, Machine
 from spotkeeper.model.need import Need
 from spotkeeper.model.offer import Ranking
@@ -90,7 +92,7 @@ class Up:
         """
         self._refuse_unfinished(plan.launch_request.name)
         launcher = self._launcher(plan)
-        remembered = journal_entry.regions(self._edges.journal.read(plan.launch_request.name))
+        remembered = lives.regions(self._edges.journal.read(plan.launch_request.name))
         for region in dict.fromkeys((plan.first.pool.region, *remembered)):
             launcher.tagged_resources(region)
         return launcher
@@ -121,18 +123,15 @@ class Up:
 
     def adopt(self, machine: Machine) -> None:
         """Take a machine whose launch, or whose end, was cut off for wanted after all."""
-        events = self._edges.journal.read(machine.name)
-        doubted = {journal_entry.cut_off(events)} | journal_entry.given_back(events)
-        if machine.launch and machine.launch in doubted & {journal_entry.last_launch(events)}:
+        entries = self._edges.journal.read(machine.name)
+        doubted = {lives.cut_off(entries)} | lives.given_back(entries)
+        if machine.launch and machine.launch in doubted & {lives.last_launch(entries)}:
             self._note_ready(machine.name)
 
     def _note_ready(self, name: str) -> None:
         """Write down that the launch came to its end: from now on its machine is wanted."""
         journal = self._edges.journal
-        fields = {"token": journal_entry.last_launch(journal.read(name))}
-        journal.append(
-            name, journal_entry.Event(self._edges.clock.now(), journal_entry.What.READY, fields)
-        )
+        journal.append(name, Ready(self._edges.clock.now(), lives.last_launch(journal.read(name))))
 
     def _lost(self, launcher: Launcher, problem: NameTaken) -> NameTaken:
         """The error of who was not the first: with the winner's machine, if EC2 lists it.
@@ -140,13 +139,9 @@ class Up:
         Nothing was made, so that there is nothing to undo, and what is there is another launch's.
         """
         name, journal = launcher.name, self._edges.journal
-        life = journal_entry.this_life(journal.read(name))
-        if {
-            each.get("claim") for each in life if each.what is journal_entry.What.INTENT
-        } <= launcher.made:
-            journal.append(
-                name, journal_entry.Event(self._edges.clock.now(), journal_entry.What.SETTLED)
-            )
+        life = lives.this_life(journal.read(name))
+        if {intent.claim for intent in lives.intents(life)} <= launcher.made.nonces:
+            journal.append(name, Settled(self._edges.clock.now()))
         try:
             found = self._look.present(name, regions.listed((), self._edges))
         except SpotkeeperError:
@@ -164,7 +159,7 @@ class Up:
             launch_request.key_name,
         )
         order = launcher.order(
-            plan.candidates[0], prerequisites, self._edges.boot_script, "dry-run"
+            plan.candidates[0], prerequisites, self._edges.boot_script, LaunchToken("dry-run")
         )
         self._cloud.ask(order)
 
@@ -207,8 +202,8 @@ class Up:
         return tuple(subnet.zone.name for subnet in found)
 
     def _refuse_unfinished(self, name: str) -> None:
-        events = self._edges.journal.read(name)
-        if journal_entry.is_damaged(events):
+        entries = self._edges.journal.read(name)
+        if lives.is_damaged(entries):
             raise NameTaken(
                 f"A line of the journal of {name} is damaged: the name may own what it does not "
                 "know",
@@ -216,12 +211,10 @@ class Up:
                 "it, or `spot sweep` to see what there is.",
             )
         now = self._edges.clock.now()
-        shown = {
-            journal_entry.shown_by(each, events): each for each in journal_entry.unfinished(events)
-        }
+        shown = {lives.shown_by(each, entries): each for each in lives.unfinished(entries)}
         if shown and now < (free_at := max(shown)):
             raise NameTaken(
-                f"An earlier launch of {name} in {shown[free_at].get('region')} did not finish",
+                f"An earlier launch of {name} in {shown[free_at].region} did not finish",
                 next_step=f"Run `spot down {name}`, which ends whatever came of it; the name is "
                 f"free again at {free_at:%H:%M:%S} UTC, when EC2 is sure to show everything.",
             )

@@ -13,7 +13,9 @@ from decimal import ROUND_DOWN, Decimal
 from spotkeeper.errors import BadInput, Refused
 from spotkeeper.lifecycle.ports import ResourceId, ResourceKind
 from spotkeeper.model.duration import words
-from spotkeeper.model.journal_entry import Event, What, this_life
+from spotkeeper.model.journal_entry import Entry, LaunchRefused
+from spotkeeper.model.launch import LaunchToken
+from spotkeeper.model.lives import intents, this_life
 from spotkeeper.model.machine import Machine
 from spotkeeper.model.money import parse_usd, plain
 from spotkeeper.model.schedule import GuardCall, Schedule
@@ -158,18 +160,12 @@ def in_safe_order(
     return (terminate, cancel) if later else (cancel, terminate)
 
 
-def armed_launches(events: Iterable[Event], region: str) -> frozenset[str]:
+def armed_launches(entries: Iterable[Entry], region: str) -> frozenset[LaunchToken]:
     """Launches of this life that may have schedules in a region, as the journal remembers them."""
-    life = this_life(events)
-    refused = {event.get("token") for event in life if event.what is What.REFUSED}
-    tokens = {
-        event.get("token")
-        for event in life
-        if event.what is What.INTENT
-        and event.get("region") == region
-        and event.get("guard") == SCHEDULER
-    }
-    return frozenset(tokens - refused)
+    life = this_life(entries)
+    refused = {entry.token for entry in life if isinstance(entry, LaunchRefused)}
+    armed = (each for each in intents(life) if each.region == region and each.guard == SCHEDULER)
+    return frozenset(each.token for each in armed) - refused
 
 
 def role_arn(role: str, caller: Caller) -> str:

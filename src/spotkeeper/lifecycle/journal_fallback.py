@@ -9,7 +9,8 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from spotkeeper.errors import StoreProblem
-from spotkeeper.model.journal_entry import Event, What, is_damaged
+from spotkeeper.model.journal_entry import Damaged, Entry
+from spotkeeper.model.lives import is_damaged
 
 if TYPE_CHECKING:
     from spotkeeper.lifecycle.ports import Clock, Journal
@@ -38,14 +39,14 @@ class BestEffortJournal:
                 held.enter_context(self._journal.lock(name))
             yield
 
-    def append(self, name: str, event: Event) -> None:
+    def append(self, name: str, entry: Entry) -> None:
         """Write an entry, where this computer can."""
         with self._noted():
-            self._journal.append(name, event)
+            self._journal.append(name, entry)
 
-    def read(self, name: str) -> Sequence[Event]:
+    def read(self, name: str) -> Sequence[Entry]:
         """All entries of a name; one that cannot be read at all may own anything."""
-        found: Sequence[Event] = (Event(self._clock.now(), What.DAMAGED),)
+        found: Sequence[Entry] = (Damaged(self._clock.now()),)
         with self._noted():
             found = self._journal.read(name)
             if is_damaged(found):

@@ -1,5 +1,6 @@
 """Try the pools of a plan in order, each at most once per token, the intent always first."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from spotkeeper.errors import (
@@ -21,10 +22,11 @@ from spotkeeper.lifecycle.refused_pools import (
     unclear,
     with_quota,
 )
-from spotkeeper.lifecycle.token import client_token
 from spotkeeper.lifecycle.userdata import compose, guard_values
 from spotkeeper.lifecycle.wait import poll
-from spotkeeper.model.journal_entry import VISIBILITY_WINDOW, Event, What, attempts
+from spotkeeper.model.journal_entry import Entry, Intent, Launched, LaunchRefused
+from spotkeeper.model.launch import Launches, LaunchToken, client_token
+from spotkeeper.model.lives import VISIBILITY_WINDOW, attempts
 from spotkeeper.model.machine import Instance
 from spotkeeper.model.pool import Pool
 from spotkeeper.model.tags import TAG_CLAIM, TAG_USER, machine_tags
@@ -37,9 +39,6 @@ INSTANCE_ENDED = "IdempotentInstanceTerminated"
 
 #: Tokens that EC2 may remember from lives of the name that this computer has forgotten.
 MAX_STALE_TOKENS = 5
-
-#: What may come of an intent.
-EXPECTED = "spot-instances-request instance volume security-group key-pair launch-template"
 
 
 class Launcher:
@@ -56,8 +55,8 @@ class Launcher:
         self._tagged_resources: dict[str, tuple[TaggedResource, ...]] = {}
         self._name_claim = NameClaim(plan.launch_request.name, owner=owner, ports=ports)
         #: Tokens of calls that may have made something; one that somebody else used is not here.
-        self._tokens: frozenset[str] = frozenset()
-        self._unanswered: frozenset[str] = frozenset()
+        self._tokens: frozenset[LaunchToken] = frozenset()
+        self._unanswered: frozenset[LaunchToken] = frozenset()
         #: Ids that EC2 gave us, by region: the journal may have no room for them.
         self.given: dict[str, frozenset[str]] = {}
 
@@ -67,9 +66,9 @@ class Launcher:
         return self._plan.launch_request.name
 
     @property
-    def made(self) -> frozenset[str]:
-        """What this launch may have made goes by these tokens, and claims by these nonces."""
-        return self._tokens | self._name_claim.nonces
+    def made(self) -> Launches:
+        """What this launch may have made goes by these."""
+        return Launches(self._tokens, self._name_claim.nonces)
 
     @property
     def holds_name(self) -> bool:
@@ -116,47 +115,47 @@ class Launcher:
         raise all_refused(refusals)
 
     def order(
-        self, candidate: Candidate, prerequisites: Prerequisites, boot_script: str, token: str
+        self,
+        candidate: Candidate,
+        prerequisites: Prerequisites,
+        boot_script: str,
+        token: LaunchToken,
     ) -> LaunchOrder:
         """Everything RunInstances is told for one candidate.
 
         Raises:
             BadInput: the disk is smaller than the image, or the user data too large.
         """
-        plan, pool = self._plan, candidate.offer.pool
-        subnet = prerequisites.subnet_in(pool.zone.name)
-        image = self._cloud.image(
-            pool.region, plan.image_for(candidate.offer), candidate.offer.hardware.arch
+        plan, asked, offer = self._plan, self._plan.launch_request, candidate.offer
+        image = self._cloud.image(offer.pool.region, plan.image_for(offer), offer.hardware.arch)
+        values = guard_values(candidate.deadline)
+        return LaunchOrder(
+            pool=offer.pool,
+            image=image,
+            kind=asked.kind,
+            on_interruption=asked.behaviour,
+            subnet_id=prerequisites.subnet_in(offer.pool.zone.name).id,
+            group_ids=prerequisites.group_ids,
+            key_name=prerequisites.key_name,
+            disk_gib=disk_gib(asked, image.root_gib),
+            user_data=compose(boot_script, values, asked.user_script),
+            token=token,
+            tags=self._tags(candidate, token, image.login),
+            max_price_usd_per_hour=candidate.max_price_usd_per_hour,
+            valid_until=candidate.valid_until,
         )
-        tags = machine_tags(
+
+    def _tags(self, candidate: Candidate, token: LaunchToken, login: str) -> Mapping[str, str]:
+        asked = self._plan.launch_request
+        ours = machine_tags(
             name=self.name,
             owner=self._owner,
             launch=token,
             deadline=candidate.deadline,
-            kind=plan.launch_request.kind,
+            kind=asked.kind,
         )
-        values = guard_values(candidate.deadline)
-        return LaunchOrder(
-            pool=pool,
-            image=image,
-            kind=plan.launch_request.kind,
-            on_interruption=plan.launch_request.behaviour,
-            subnet_id=subnet.id,
-            group_ids=prerequisites.group_ids,
-            key_name=prerequisites.key_name,
-            disk_gib=disk_gib(plan.launch_request, image.root_gib),
-            user_data=compose(boot_script, values, plan.launch_request.user_script),
-            token=token,
-            tags={
-                **tags,
-                **plan.own_tags,
-                TAG_USER: image.login,
-                TAG_CLAIM: self._name_claim.nonce,
-                **plan.launch_request.tags,
-            },
-            max_price_usd_per_hour=candidate.max_price_usd_per_hour,
-            valid_until=candidate.valid_until,
-        )
+        claim = {TAG_USER: login, TAG_CLAIM: self._name_claim.nonce}
+        return {**ours, **self._plan.own_tags, **claim, **asked.tags}
 
     def _in_pool(
         self, candidate: Candidate, prerequisites: PrerequisiteMaker, boot_script: str
@@ -168,7 +167,7 @@ class Launcher:
             try:
                 instance = self._granted(candidate, prerequisites, boot_script, token)
             except StaleToken as stale:
-                self._conclude(What.REFUSED, region=region, token=token, code=stale.kind)
+                self._note(LaunchRefused(self._clock.now(), region, token, stale.kind))
                 self._tokens -= {token}
                 self._resolve(stale, region, token)
                 self._name_claim.renounce()
@@ -179,19 +178,14 @@ class Launcher:
                     raise unclear(refusal) from refusal
                 if not isinstance(refusal, Unreachable) or token not in self._tokens:
                     # EC2 said no for certain, or was never asked.
-                    self._conclude(What.REFUSED, region=region, token=token, code=refusal.kind)
+                    self._note(LaunchRefused(self._clock.now(), region, token, refusal.kind))
                     # Another computer may use the same token, and what that makes is not ours.
                     self._tokens -= {token}
                 raise
             ids = frozenset({instance.id, instance.request_id or ""}) - {""}
             self.given[region] = ids
-            self._conclude(
-                What.LAUNCHED,
-                region=region,
-                token=token,
-                instance=instance.id,
-                request=instance.request_id or "",
-            )
+            request_id = instance.request_id or ""
+            self._note(Launched(self._clock.now(), region, token, instance.id, request_id))
             return _checked(instance)
         raise Refused(
             f"EC2 remembers {MAX_STALE_TOKENS} earlier launches of {self.name}",
@@ -200,7 +194,11 @@ class Launcher:
         )
 
     def _granted(
-        self, candidate: Candidate, prerequisites: PrerequisiteMaker, boot_script: str, token: str
+        self,
+        candidate: Candidate,
+        prerequisites: PrerequisiteMaker,
+        boot_script: str,
+        token: LaunchToken,
     ) -> Instance:
         """Ask until there is an answer; names and token make every repeat the same request."""
         region = candidate.offer.pool.region
@@ -227,7 +225,11 @@ class Launcher:
         return self._asked(candidate, prerequisites, boot_script, token)
 
     def _asked(
-        self, candidate: Candidate, prerequisites: PrerequisiteMaker, boot_script: str, token: str
+        self,
+        candidate: Candidate,
+        prerequisites: PrerequisiteMaker,
+        boot_script: str,
+        token: LaunchToken,
     ) -> Instance:
         """One call, with a name that is ours. When its answer is lost the intent is written again,
         before anything else: the call may have taken effect until then, and EC2's window is
@@ -249,28 +251,29 @@ class Launcher:
             intend()
             raise
 
-    def _intend(self, pool: Pool, token: str) -> None:
-        fields = {
-            "owner": self._owner,
-            "region": pool.region,
-            "pool": str(pool),
-            "token": token,
-            "attempt": str(self._attempt),
-            "guard": self._plan.launch_request.guard or "",
-            "claim": self._name_claim.nonce,
-            "claim_region": self._name_claim.region,
-            "key_file": str(self._plan.launch_request.key_file or ""),
-            "expects": EXPECTED,
-        }
-        self._journal.append(self.name, Event(self._clock.now(), What.INTENT, fields))
+    def _intend(self, pool: Pool, token: LaunchToken) -> None:
+        asked = self._plan.launch_request
+        intent = Intent(
+            self._clock.now(),
+            region=pool.region,
+            pool=str(pool),
+            token=token,
+            attempt=self._attempt,
+            claim=self._name_claim.nonce,
+            claim_region=self._name_claim.region,
+            owner=self._owner,
+            guard=asked.guard or "",
+            key_file=str(asked.key_file or ""),
+        )
+        self._note(intent)
 
-    def _token(self, pool: Pool) -> str:
+    def _token(self, pool: Pool) -> LaunchToken:
         return client_token(owner=self._owner, name=self.name, attempt=self._attempt, pool=pool)
 
-    def _conclude(self, what: What, **fields: str) -> None:
-        self._journal.append(self.name, Event(self._clock.now(), what, fields))
+    def _note(self, entry: Entry) -> None:
+        self._journal.append(self.name, entry)
 
-    def _resolve(self, stale: StaleToken, region: str, token: str) -> None:
+    def _resolve(self, stale: StaleToken, region: str, token: LaunchToken) -> None:
         """Learn what the earlier launch with this token became; return only if it has ended.
 
         Another computer with the same login may have made it a moment ago, so that an empty list

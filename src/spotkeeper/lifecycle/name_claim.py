@@ -20,12 +20,13 @@ from spotkeeper.errors import (
 )
 from spotkeeper.lifecycle.ports import Claim, Leftover, Ports, ResourceId, ResourceKind
 from spotkeeper.lifecycle.presence import machines, name_taken
-from spotkeeper.lifecycle.token import short_hash
 from spotkeeper.lifecycle.wait import poll
-from spotkeeper.model.journal_entry import (
+from spotkeeper.model.journal_entry import Entry, Intent, NameClaimed, NameReleased
+from spotkeeper.model.launch import ClaimNonce, short_hash
+from spotkeeper.model.lives import (
     VISIBILITY_WINDOW,
-    Event,
-    What,
+    claim_regions,
+    known_nonces,
     last_intent_at,
     launched_ids,
     regions,
@@ -44,19 +45,6 @@ def claim_title(owner: str, name: str) -> str:
     """The name of the launch template that claims a name."""
     digest = short_hash(f"{owner}\n{name}")
     return f"spotkeeper-{digest}"
-
-
-def known_nonces(events: Iterable[Event]) -> frozenset[str]:
-    """Every claim that launches of this computer began to make."""
-    return frozenset(event.get("claim") for event in events) - {""}
-
-
-def claim_regions(events: Iterable[Event], nonces: Collection[str]) -> tuple[str, ...]:
-    """Where these claims were made, or may have been."""
-    told = [event for event in events if event.get("claim") in nonces]
-    made = {event.get("claim") for event in told if event.what is What.CLAIMED}
-    found = (e for e in told if e.what is What.CLAIMED or e.get("claim") not in made)
-    return tuple(dict.fromkeys(event.get("claim_region") for event in found))
 
 
 def surely_released(claim: Claim, ports: Ports) -> bool:
@@ -84,9 +72,9 @@ class NameClaim:
         self._claim: Claim | None = None
         self._asked_at: datetime | None = None
         self.region = ports.names.home()
-        self.nonce = secrets.token_hex(16)
+        self.nonce = ClaimNonce(secrets.token_hex(16))
         #: All nonces of claims that may have been made.
-        self.nonces: frozenset[str] = frozenset()
+        self.nonces: frozenset[ClaimNonce] = frozenset()
         self._token = secrets.token_hex(16)
         self._is_taken = False
 
@@ -111,12 +99,13 @@ class NameClaim:
         """Become another launch, as one machine was ended already: whoever did that may have
         released the claim with it."""
         self._let_go()
-        self.nonce = secrets.token_hex(16)
+        self.nonce = ClaimNonce(secrets.token_hex(16))
 
     def _let_go(self) -> None:
         if self._claim is not None and self._asked_at is not None:
             surely_released(self._claim, self._ports)
-            self._note(What.RELEASED, self._claim)
+            released = NameReleased(self._ports.clock.now(), self._claim.id)
+            self._ports.journal.append(self._name, released)
         self._asked_at = None
         self._token = secrets.token_hex(16)
 
@@ -137,7 +126,8 @@ class NameClaim:
             intend()
             claim = self._created()
         self._claim = claim
-        self._note(What.CLAIMED, claim)
+        claimed = NameClaimed(self._ports.clock.now(), claim.id, claim.nonce, claim.region)
+        self._ports.journal.append(self._name, claimed)
 
     def _created(self) -> Claim:
         try:
@@ -168,9 +158,12 @@ class NameClaim:
         Raises:
             NameTaken: its machine is alive, or may be.
         """
-        events = self._ports.journal.read(self._name)
-        before = [event for event in this_life(events) if event.get("claim") not in self.nonces]
-        if holder.nonce not in known_nonces(events):
+        entries = self._ports.journal.read(self._name)
+        mine = (Intent, NameClaimed)
+        before = [
+            e for e in this_life(entries) if not (isinstance(e, mine) and e.claim in self.nonces)
+        ]
+        if holder.nonce not in known_nonces(entries):
             return False
         for region in regions(before):
             awaited = set(launched_ids(before, region))
@@ -193,13 +186,6 @@ class NameClaim:
             region=self.region,
         )
 
-    def _note(self, what: What, claim: Claim) -> None:
-        fields = {"claim_id": claim.id}
-        if what is What.CLAIMED:
-            fields |= {"claim": claim.nonce, "claim_region": claim.region}
-        now = self._ports.clock.now()
-        self._ports.journal.append(self._name, Event(now, what, fields))
-
 
 @dataclass(slots=True)
 class ClaimRelease:
@@ -212,21 +198,21 @@ class ClaimRelease:
     name: str
     owner: str
     ports: Ports
-    only: frozenset[str] | None = None
-    met: Collection[str] = ()
+    only: frozenset[ClaimNonce] | None = None
+    met: Collection[ClaimNonce] = ()
     ended: list[ResourceId] = field(default_factory=list)
     left: list[Leftover] = field(default_factory=list)
 
     def release(self, in_regions: Sequence[str]) -> None:
         """Release it wherever it may be; what cannot be ended is in ``left``."""
-        events = self.ports.journal.read(self.name)
-        known = known_nonces(events)
+        entries = self.ports.journal.read(self.name)
+        known = known_nonces(entries)
         ours = known if self.only is None else known & self.only
-        journalled = claim_regions(this_life(events), ours)
+        journalled = claim_regions(this_life(entries), ours)
         elsewhere = (self.ports.names.home(), *in_regions) if self.only is None else ()
         for region in dict.fromkeys((*journalled, *elsewhere)):
             try:
-                self._release_in(region, events, ours)
+                self._release_in(region, entries, ours)
             except SpotkeeperError as refusal:
                 if region in journalled:
                     resource_id = ResourceId(
@@ -239,8 +225,10 @@ class ClaimRelease:
                         f"{region}: {refusal.message}"
                     )
 
-    def _release_in(self, region: str, events: Sequence[Event], ours: Collection[str]) -> None:
-        claim = _last_claim(events, region)
+    def _release_in(
+        self, region: str, entries: Sequence[Entry], ours: Collection[ClaimNonce]
+    ) -> None:
+        claim = _last_claim(entries, region)
         if claim is not None and claim.nonce in ours and self._ended(claim):
             return
         holder = self.ports.names.holder(region, claim_title(self.owner, self.name))
@@ -255,8 +243,7 @@ class ClaimRelease:
         known = surely_released(claim, self.ports)
         if known:
             self.ended.append(claim.resource_id)
-        released = Event(self.ports.clock.now(), What.RELEASED, {"claim_id": claim.id})
-        self.ports.journal.append(self.name, released)
+        self.ports.journal.append(self.name, NameReleased(self.ports.clock.now(), claim.id))
         return known
 
     def _is_over(self, claim: Claim) -> bool:
@@ -271,12 +258,12 @@ class ClaimRelease:
         )
 
 
-def _last_claim(events: Iterable[Event], region: str) -> Claim | None:
+def _last_claim(entries: Iterable[Entry], region: str) -> Claim | None:
     """The last claim that this life of the name was given in a region, unless it was released."""
     last: Claim | None = None
-    for event in this_life(events):
-        if event.what is What.CLAIMED and event.get("claim_region") == region:
-            last = Claim(event.get("claim_id"), region, event.get("claim"), event.at)
-        elif event.what is What.RELEASED and last and event.get("claim_id") == last.id:
+    for entry in this_life(entries):
+        if isinstance(entry, NameClaimed) and entry.claim_region == region:
+            last = Claim(entry.claim_id, region, entry.claim, entry.at)
+        elif isinstance(entry, NameReleased) and last and entry.claim_id == last.id:
             last = None
     return last

@@ -9,7 +9,8 @@ from enum import StrEnum
 from typing import Protocol
 
 from spotkeeper.model.disk import Disk
-from spotkeeper.model.journal_entry import Event
+from spotkeeper.model.journal_entry import Entry
+from spotkeeper.model.launch import ClaimNonce, LaunchToken
 from spotkeeper.model.machine import Instance, Kind, Volume
 from spotkeeper.model.place import Zone
 from spotkeeper.model.pool import Pool
@@ -105,7 +106,7 @@ class LaunchOrder:
     key_name: str  # empty only in a dry run
     disk_gib: int
     user_data: str
-    token: str
+    token: LaunchToken
     tags: Mapping[str, str] = field(default_factory=dict)
     max_price_usd_per_hour: Decimal | None = None
     valid_until: datetime | None = None
@@ -147,14 +148,14 @@ class Resource:
         return tagged_name(self.tags)
 
     @property
-    def launch(self) -> str:
+    def launch(self) -> LaunchToken:
         """The token of the launch that made it."""
-        return self.tags.get(TAG_LAUNCH, "")
+        return LaunchToken(self.tags.get(TAG_LAUNCH, ""))
 
     @property
-    def claim(self) -> str:
+    def claim(self) -> ClaimNonce:
         """The nonce of its launch, which no other computer can come to."""
-        return self.tags.get(TAG_CLAIM, "")
+        return ClaimNonce(self.tags.get(TAG_CLAIM, ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +290,7 @@ class Claim:
 
     id: str
     region: str
-    nonce: str
+    nonce: ClaimNonce
     since: datetime
 
     @property
@@ -347,13 +348,13 @@ class Journal(Protocol):
             Busy: one of them does so now.
         """
 
-    def append(self, name: str, event: Event) -> None:
+    def append(self, name: str, entry: Entry) -> None:
         """Write an entry and make it durable before returning."""
 
-    def read(self, name: str) -> Sequence[Event]:
+    def read(self, name: str) -> Sequence[Entry]:
         """All entries of a name, oldest first; empty for an unknown one.
 
-        ``DAMAGED`` stands in place of an entry that cannot be read any more.
+        ``Damaged`` stands in place of an entry that cannot be read any more.
         """
 
     def names(self) -> tuple[str, ...]:

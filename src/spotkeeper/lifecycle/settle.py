@@ -3,18 +3,16 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from spotkeeper.lifecycle.name_claim import known_nonces
 from spotkeeper.lifecycle.ports import Journal
 from spotkeeper.lifecycle.teardown import Outcome, Teardown
-from spotkeeper.model.journal_entry import (
+from spotkeeper.model.journal_entry import Entry
+from spotkeeper.model.lives import (
     VISIBILITY_WINDOW,
-    Event,
+    begun,
     is_damaged,
     is_settling,
-    known_tokens,
     last_intent_at,
     regions,
-    this_life,
 )
 
 
@@ -30,19 +28,13 @@ def settle(names: Iterable[str], *, journal: Journal, teardown: Teardown) -> Out
     """
     outcome = Outcome()
     for name in names:
-        events = journal.read(name)
-        outcome.add(teardown.end(name, regions(events), only=begun(events)))
+        entries = journal.read(name)
+        outcome.add(teardown.end(name, regions(entries), only=begun(entries)))
     return outcome
 
 
-def begun(events: Sequence[Event]) -> frozenset[str]:
-    """What the launches of this life go by, and their claims."""
-    life = this_life(events)
-    return known_tokens(life) | known_nonces(life)
-
-
-def _is_due(events: Sequence[Event], now: datetime) -> bool:
-    born = last_intent_at(events)
-    if is_damaged(events):
+def _is_due(entries: Sequence[Entry], now: datetime) -> bool:
+    born = last_intent_at(entries)
+    if is_damaged(entries):
         return False  # only `down` looks in every region, and for more than is remembered
-    return is_settling(events) and (born is None or now - born >= VISIBILITY_WINDOW)
+    return is_settling(entries) and (born is None or now - born >= VISIBILITY_WINDOW)

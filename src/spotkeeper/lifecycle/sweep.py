@@ -11,10 +11,10 @@ from enum import StrEnum
 
 from spotkeeper.lifecycle.guard import parts_of, resource_id_of
 from spotkeeper.lifecycle.name_claim import YOUNG as CLAIM_YOUNG
-from spotkeeper.lifecycle.name_claim import known_nonces
 from spotkeeper.lifecycle.ports import Resource, ResourceId, ResourceKind, UnmanagedRequest
-from spotkeeper.model import journal_entry
-from spotkeeper.model.journal_entry import VISIBILITY_WINDOW, Event
+from spotkeeper.model import lives
+from spotkeeper.model.journal_entry import Entry
+from spotkeeper.model.lives import VISIBILITY_WINDOW
 from spotkeeper.model.schedule import Schedule
 from spotkeeper.model.spot_request import (
     CANCELLED_AND_RUNNING,
@@ -117,10 +117,10 @@ class Classification:
 class Records:
     """What this computer remembers: the journal of every name, and who works on it now."""
 
-    journals: Mapping[str, Sequence[Event]] = field(default_factory=dict)
+    journals: Mapping[str, Sequence[Entry]] = field(default_factory=dict)
     held: frozenset[str] = frozenset()
 
-    def of(self, name: str) -> Sequence[Event]:
+    def of(self, name: str) -> Sequence[Entry]:
         """The journal of a name; empty for an unknown one."""
         return self.journals.get(name, ())
 
@@ -130,11 +130,11 @@ def is_ours(resource: Resource, owner: str) -> bool:
     return {TAG_MANAGED: "true", TAG_OWNER: owner}.items() <= resource.tags.items()
 
 
-def is_remembered(resource: Resource, events: Sequence[Event]) -> bool:
+def is_remembered(resource: Resource, entries: Sequence[Entry]) -> bool:
     """Whether a launch of this computer made it: another one may have come to the same token, but
     to no claim of ours."""
-    known = resource.launch in journal_entry.known_tokens(events)
-    return known and (not resource.claim or resource.claim in known_nonces(events))
+    known = resource.launch in lives.known_tokens(entries)
+    return known and (not resource.claim or resource.claim in lives.known_nonces(entries))
 
 
 def as_resource(schedule: Schedule, listed: Iterable[Resource]) -> Resource | None:
@@ -211,27 +211,25 @@ class Classifier:
 
     def _of_launch(self, resource: Resource) -> tuple[Verdict, str]:
         name = resource.name
-        events = self._records.of(name)
+        entries = self._records.of(name)
         if name in self._records.held:
             return Verdict.SPARED, f"another spot command is working on {name}"
-        if is_remembered(resource, events):
-            return self._of_known(resource, events)
+        if is_remembered(resource, entries):
+            return self._of_known(resource, entries)
         born = self._birth(resource)
         if self._is_young(born):
             return Verdict.YOUNG, f"made a moment ago, not by this computer; {_again(born)}"
         passed = self._passed(resource)
-        if journal_entry.is_damaged(events) and not passed:
+        if lives.is_damaged(entries) and not passed:
             told = f"the journal of {name} cannot be read; if unwanted, run `spot down {name}`"
             return Verdict.UNREAD, told
         return Verdict.UNWANTED, passed or "launched elsewhere, or forgotten here"
 
-    def _of_known(self, resource: Resource, events: Sequence[Event]) -> tuple[Verdict, str]:
+    def _of_known(self, resource: Resource, entries: Sequence[Entry]) -> tuple[Verdict, str]:
         """A thing of a launch that the journal tells of."""
         launch = resource.launch
-        if launch in journal_entry.ready_tokens(events):
-            if not self._lives(resource) and not self._is_young(
-                journal_entry.last_intent_at(events)
-            ):
+        if launch in lives.ready_tokens(entries):
+            if not self._lives(resource) and not self._is_young(lives.last_intent_at(entries)):
                 return Verdict.UNWANTED, "its machine is gone"
             passed = self._passed(resource)
             if passed:
@@ -239,7 +237,7 @@ class Classifier:
             deadline = self._deadline(resource)
             until = f"until {deadline:%Y-%m-%d %H:%M} UTC" if deadline else "without a deadline"
             return Verdict.KEPT, f"{resource.name} is yours {until}"
-        if launch in journal_entry.given_back(events):
+        if launch in lives.given_back(entries):
             return Verdict.UNWANTED, "it was given back already"
         return Verdict.UNWANTED, "its launch never finished"
 
@@ -251,16 +249,16 @@ class Classifier:
         verdict = self._best(each for each in self._ours if each.name == name)
         if verdict is not None:
             return verdict, f"it holds the name {name}"
-        events = self._records.of(name)
-        begun, limit = resource.born, CLAIM_YOUNG
-        if resource.claim in known_nonces(events):
-            ready = journal_entry.ready_tokens(events)
-            begun, limit = (
-                journal_entry.last_intent_at(events) if ready else None,
+        entries = self._records.of(name)
+        since, limit = resource.born, CLAIM_YOUNG
+        if resource.claim in lives.known_nonces(entries):
+            ready = lives.ready_tokens(entries)
+            since, limit = (
+                lives.last_intent_at(entries) if ready else None,
                 VISIBILITY_WINDOW,
             )
-        if self._is_young(begun, limit):
-            return Verdict.YOUNG, f"a launch of {name} may use it; {_again(begun, limit)}"
+        if self._is_young(since, limit):
+            return Verdict.YOUNG, f"a launch of {name} may use it; {_again(since, limit)}"
         hidden = self._may_hide(resource)
         if hidden:
             return Verdict.UNREAD, f"{name} may be in {', '.join(hidden)}, which did not answer"
@@ -272,9 +270,9 @@ class Classifier:
         mine = (each for each in self._ours if each.claim == claim.claim)
         if any(each.resource_id.kind in MACHINES for each in mine):
             return []
-        events = self._records.of(claim.name)
-        if claim.claim in known_nonces(events) and not journal_entry.is_damaged(events):
-            return sorted(self._unseen.intersection(journal_entry.regions(events)))
+        entries = self._records.of(claim.name)
+        if claim.claim in lives.known_nonces(entries) and not lives.is_damaged(entries):
+            return sorted(self._unseen.intersection(lives.regions(entries)))
         return sorted(self._unseen)
 
     def _of_shared(self, resource: Resource) -> tuple[Verdict, str]:
@@ -284,9 +282,7 @@ class Classifier:
         verdict = self._best(each for each in here if each.resource_id.kind in MACHINES)
         if verdict is not None:
             return verdict, f"a machine in {region} uses it"
-        if any(
-            region in journal_entry.regions(self._records.of(name)) for name in self._records.held
-        ):
+        if any(region in lives.regions(self._records.of(name)) for name in self._records.held):
             return Verdict.SPARED, f"another spot command is working in {region}"
         claims = [each for each in self._ours if _is_claim(each)]
         if any(self._of_claim(each)[0] is Verdict.YOUNG for each in claims):

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from spotkeeper.lifecycle.ports import Resource, ResourceId, ResourceKind
-from spotkeeper.lifecycle.settle import begun
 from spotkeeper.lifecycle.sweep import MACHINES, SHARED, Classification, Records, Verdict
-from spotkeeper.model import journal_entry
-from spotkeeper.model.journal_entry import VISIBILITY_WINDOW, Event
+from spotkeeper.model import lives
+from spotkeeper.model.journal_entry import Entry
+from spotkeeper.model.launch import NO_LAUNCHES, Launches, launches_of
+from spotkeeper.model.lives import VISIBILITY_WINDOW
 
 #: What ``Teardown`` ends, by name and launch.
 GIVEN_BACK = MACHINES | {ResourceKind.VOLUME}
@@ -37,29 +38,27 @@ class Coverage:
     seen: tuple[str, ...]
     silent: frozenset[str] = frozenset()
 
-    def shows_all(self, events: Sequence[Event]) -> bool:
+    def shows_all(self, entries: Sequence[Entry]) -> bool:
         """Whether nothing that a journal tells of can be there without having been listed, but
         for what a launch made that was cut off."""
-        born = journal_entry.last_intent_at(events)
+        born = lives.last_intent_at(entries)
         young = born is not None and self.now - born < VISIBILITY_WINDOW
         hidden = (
-            self.silent
-            if journal_entry.is_damaged(events)
-            else self.silent & {*journal_entry.regions(events)}
+            self.silent if lives.is_damaged(entries) else self.silent & {*lives.regions(entries)}
         )
-        return not hidden and not (young and journal_entry.ready_tokens(events))
+        return not hidden and not (young and lives.ready_tokens(entries))
 
 
 @dataclass(frozen=True, slots=True)
 class SweepStep:
     """What is to be ended of one name; of the empty name what carries none.
 
-    ``launches`` are the tokens and nonces of what was launched: ``resource_ids`` is all else.
+    ``launches`` are those that are meant; ``resource_ids`` is all else.
     """
 
     name: str
     regions: tuple[str, ...] = ()
-    launches: frozenset[str] = frozenset()
+    launches: Launches = NO_LAUNCHES
     resource_ids: tuple[ResourceId, ...] = ()
 
 
@@ -74,7 +73,7 @@ def plan_sweep(
     unwanted = [each for each in classifications if each.verdict is Verdict.UNWANTED]
     known = {each.resource.name for each in classifications}
     unlisted = records.journals.keys() - known - records.held
-    left_open = {name for name in unlisted if journal_entry.is_open(records.of(name))}
+    left_open = {name for name in unlisted if lives.is_open(records.of(name))}
     named = {name for name in left_open if coverage.shows_all(records.of(name))}
     named |= {each.resource.name for each in unwanted} - {""}
     steps = [_step(name, classifications, records, coverage) for name in sorted(named)]
@@ -106,16 +105,14 @@ def _step(
     unwanted = [each for each in mine if each.verdict is Verdict.UNWANTED]
     listed = in_order(each.resource for each in unwanted)
     billed = [each for each in listed if each.resource_id.kind in GIVEN_BACK]
-    events = records.of(name)
-    remembered = begun(events) if coverage.shows_all(events) else frozenset()
+    entries = records.of(name)
+    remembered = lives.begun(entries) if coverage.shows_all(entries) else NO_LAUNCHES
     meant = _launches(listed)
     staying = _launches(each.resource for each in mine)
     regions = [each.resource_id.region for each in billed]
     return SweepStep(
         name,
-        regions=tuple(
-            dict.fromkeys([*regions, *(coverage.seen * journal_entry.is_damaged(events))])
-        ),
+        regions=tuple(dict.fromkeys([*regions, *(coverage.seen * lives.is_damaged(entries))])),
         launches=(remembered | meant) - (staying - meant),
         resource_ids=tuple(
             each.resource_id for each in listed if each.resource_id.kind not in GIVEN_BACK
@@ -123,7 +120,6 @@ def _step(
     )
 
 
-def _launches(some: Iterable[Resource]) -> frozenset[str]:
-    """What launches go by: their tokens, and the nonces of their claims where they have one."""
-    found = [(each.launch, each.claim or each.launch) for each in some]
-    return frozenset(each for both in found for each in both)
+def _launches(some: Iterable[Resource]) -> Launches:
+    """What the launches that made some resources go by."""
+    return launches_of((each.launch, each.claim) for each in some)

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from spotkeeper.lifecycle.ports import Observation
-from spotkeeper.model.journal_entry import (
+from spotkeeper.model.journal_entry import Entry
+from spotkeeper.model.launch import ClaimNonce, Launches, LaunchToken
+from spotkeeper.model.lives import (
     VISIBILITY_WINDOW,
-    Event,
-    What,
+    granted,
+    intents,
     last_intent_at,
     launched_ids,
     this_life,
@@ -21,57 +23,57 @@ from spotkeeper.model.tags import TAG_CLAIM, TAG_LAUNCH
 class Target:
     """What is to be ended: a name with its journal, or only what some of its launches made.
 
-    ``only`` holds the tokens of these launches and the nonces of their claims: two computers may
-    come to the same token, never to the same nonce. ``given`` are ids that EC2 gave us, by region,
-    whether the journal could take them or not. ``met`` gathers the nonces that were seen,
-    ``guarded`` the regions where schedules guard what was seen.
+    ``only`` are these launches: two computers may come to the same token, never to the same nonce.
+    ``given`` are ids that EC2 gave us, by region, whether the journal could take them or not.
+    ``met`` gathers the nonces that were seen, ``guarded`` the regions where schedules guard what
+    was seen.
     """
 
     name: str
-    events: Sequence[Event]
-    only: frozenset[str] | None = None
+    entries: Sequence[Entry]
+    only: Launches | None = None
     given: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    met: set[str] = field(default_factory=set)
+    met: set[ClaimNonce] = field(default_factory=set)
     guarded: set[str] = field(default_factory=set)
 
     @property
     def born(self) -> datetime | None:
         """When something of the name may last have come into being."""
-        return last_intent_at(self.events)
+        return last_intent_at(self.entries)
 
     def exists(self, region: str) -> frozenset[str]:
         """Instances and requests that EC2 gave us in a region, listed or not."""
-        return launched_ids(self.events, region) | self.given.get(region, frozenset())
+        return launched_ids(self.entries, region) | self.given.get(region, frozenset())
 
     def may_come(self, now: datetime) -> bool:
         """Whether EC2 may have made what no list shows yet: a call to launch was sent a moment
         ago, nobody knows its answer, and nothing of it has been seen."""
-        unknown = (each for each in unfinished(self.events) if each.get("claim") not in self.met)
-        sent = any(self.only is None or each.get("token") in self.only for each in unknown)
+        unknown = (each for each in unfinished(self.entries) if each.claim not in self.met)
+        sent = any(self.only is None or each.token in self.only.tokens for each in unknown)
         return sent and self.born is not None and now - self.born < VISIBILITY_WINDOW
 
     def covers(self, tags: Mapping[str, str]) -> bool:
         """Whether a thing with these tags is meant."""
         if self.only is None:
             return True
-        same_claim = TAG_CLAIM not in tags or tags[TAG_CLAIM] in self.only
-        return same_claim and tags.get(TAG_LAUNCH, "") in self.only
+        token, nonce = tags.get(TAG_LAUNCH, ""), tags.get(TAG_CLAIM, "")
+        return self.only.made(LaunchToken(token), ClaimNonce(nonce))
 
     @property
     def covers_life(self) -> bool:
         """Whether everything that EC2 gave to this life of the name is meant."""
-        life = this_life(self.events)
-        given = {each.get("token") for each in life if each.what is What.LAUNCHED}
-        return self.only is None or given <= self.only
+        life = this_life(self.entries)
+        given = {each.token for each in granted(life)}
+        return self.only is None or given <= self.only.tokens
 
     @property
-    def spent(self) -> frozenset[str] | None:
-        """``only`` without the claims that other machines of this life live on."""
+    def spent(self) -> frozenset[ClaimNonce] | None:
+        """The claims of ``only``, but for those that other machines of this life live on."""
         if self.only is None:
             return None
-        life = this_life(self.events)
-        given = {each.get("token") for each in life if each.what is What.LAUNCHED} - self.only
-        return self.only - {each.get("claim") for each in life if each.get("token") in given}
+        life = this_life(self.entries)
+        others = {each.token for each in granted(life)} - self.only.tokens
+        return self.only.nonces - {each.claim for each in intents(life) if each.token in others}
 
     def part_of(self, seen: Observation) -> Observation:
         """The part of an observation that is meant; a request's instance goes with it."""

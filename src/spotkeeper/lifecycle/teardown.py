@@ -15,10 +15,10 @@ from spotkeeper.lifecycle.name_claim import ClaimRelease
 from spotkeeper.lifecycle.ports import Leftover, Observation, Ports, ResourceId, ResourceKind
 from spotkeeper.lifecycle.target import Target
 from spotkeeper.lifecycle.wait import poll
-from spotkeeper.model.journal_entry import (
+from spotkeeper.model.journal_entry import Ending, Settled, Settling
+from spotkeeper.model.launch import ClaimNonce, Launches, LaunchToken
+from spotkeeper.model.lives import (
     VISIBILITY_WINDOW,
-    Event,
-    What,
     given_back,
     is_open,
     is_settling,
@@ -119,12 +119,12 @@ class Teardown:
         name: str,
         in_regions: Sequence[str],
         *,
-        only: frozenset[str] | None = None,
+        only: Launches | None = None,
         given: Mapping[str, frozenset[str]] | None = None,
     ) -> Outcome:
         """End everything of a name in the given regions, and what it shared if it was the last.
 
-        ``only`` limits it to what the launches with these tokens and claims made; ``given`` are
+        ``only`` limits it to what these launches made; ``given`` are
         ids, by region, that are waited for although the journal may not know them. Never raises
         for what EC2 refuses: that is reported as left, with the reason. The claim of the name goes
         last: as long as it is there, no other computer launches the name.
@@ -132,27 +132,27 @@ class Teardown:
         outcome = Outcome()
         began = self._clock.now()
         self._begin(Target(name, self._journal.read(name), only))
-        events = self._journal.read(name)
-        target = Target(name, events, only, given or {})
-        for region in dict.fromkeys((*in_regions, *regions(events))):
+        entries = self._journal.read(name)
+        target = Target(name, entries, only, given or {})
+        for region in dict.fromkeys((*in_regions, *regions(entries))):
             outcome.add(self._end_in(region, target))
         if not outcome.left:
-            outcome.add(self._disarm(target, (*in_regions, *regions(events))))
+            outcome.add(self._disarm(target, (*in_regions, *regions(entries))))
         if not outcome.left and not target.may_come(began):
             outcome.add(self._release(target, in_regions))
-        if is_open(events) and target.covers_life and not outcome.left:
+        if is_open(entries) and target.covers_life and not outcome.left:
             # Every region had its last look after the beginning; only that time is certain of all.
-            born = last_intent_at(events)
+            born = last_intent_at(entries)
             over = born is None or began - born >= VISIBILITY_WINDOW
-            what = What.SETTLED if over else What.SETTLING
-            self._journal.append(name, Event(self._clock.now(), what))
+            now = self._clock.now()
+            self._journal.append(name, Settled(now) if over else Settling(now))
         return outcome
 
     def _disarm(self, target: Target, in_regions: Sequence[str]) -> Outcome:
         """Remove the schedules that would end what is gone; nobody is asked who has none."""
         outcome = Outcome()
         for region in dict.fromkeys(in_regions):
-            known = armed_launches(target.events, region)
+            known = armed_launches(target.entries, region)
             if not known and region not in target.guarded:
                 continue
             try:
@@ -162,7 +162,7 @@ class Teardown:
                     region,
                     owner=self._owner,
                     known=known,
-                    only=target.only,
+                    only=None if target.only is None else target.only.tokens,
                 )
             except SpotkeeperError as refusal:
                 resource_id = ResourceId(ResourceKind.SCHEDULE, f"{target.name}-*", region)
@@ -171,11 +171,11 @@ class Teardown:
 
     def _begin(self, target: Target) -> None:
         """Write down, before anything is changed, that the launches are not wanted any more."""
-        begun = known_tokens(this_life(target.events))
-        meant = begun if target.only is None else begun & target.only
-        if not meant <= given_back(target.events):
-            fields = {} if target.covers_life else {"only": " ".join(sorted(meant))}
-            self._journal.append(target.name, Event(self._clock.now(), What.ENDING, fields))
+        begun = known_tokens(this_life(target.entries))
+        meant = begun if target.only is None else begun & target.only.tokens
+        if not meant <= given_back(target.entries):
+            only = frozenset[LaunchToken]() if target.covers_life else meant
+            self._journal.append(target.name, Ending(self._clock.now(), only))
 
     def _release(self, target: Target, in_regions: Sequence[str]) -> Outcome:
         releasing = ClaimRelease(target.name, self._owner, self._ports, target.spent, target.met)
@@ -228,7 +228,7 @@ class Teardown:
         seen = target.part_of(self._cloud.observe(region, self._owner, target.name))
         seen = replace(seen, requests=tuple(self._believed(each) for each in seen.requests))
         tags = [*(each.tags for each in seen.instances), *(each.tags for each in seen.requests)]
-        target.met.update(each.get(TAG_CLAIM, "") for each in tags)
+        target.met.update(ClaimNonce(each.get(TAG_CLAIM, "")) for each in tags)
         awaited.difference_update(instance.id for instance in seen.instances)
         awaited.difference_update(request.id for request in seen.requests)
         volumes = self._cloud.volumes(region, self._owner, target.name)
@@ -324,9 +324,9 @@ class Teardown:
 
     def _may_need(self, name: str, region: str) -> bool:
         """Whether a launch of this computer, begun a moment ago, relies on the region's ground."""
-        events = this_life(self._journal.read(name))
-        young = bool(events) and not self._window_over(last_intent_at(events))
-        return young and not is_settling(events) and region in regions(events)
+        entries = this_life(self._journal.read(name))
+        young = bool(entries) and not self._window_over(last_intent_at(entries))
+        return young and not is_settling(entries) and region in regions(entries)
 
     def _window_over(self, born: datetime | None) -> bool:
         return born is None or self._clock.now() - born >= VISIBILITY_WINDOW

@@ -16,15 +16,13 @@ own     what happened to us in the pool counts like observations of a rate (gamm
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
-from spotkeeper.errors import NoCapacity
 from spotkeeper.market.advisor import Advisor, Derived
 from spotkeeper.model.instance_type import InstanceType
-from spotkeeper.model.journal_entry import Event, What
 from spotkeeper.model.risk import Band, HazardSteps, RegionRisk, TypeInZone, Work
 
 HOUR = timedelta(hours=1)
@@ -216,22 +214,6 @@ class Stretch(Protocol):
     @property
     def interrupted(self) -> bool:
         """Whether EC2 ended it."""
-
-
-def refusals(events: Iterable[Event]) -> Iterator[tuple[TypeInZone, datetime]]:
-    """The pools in which EC2 had no room, and when it said so.
-
-    A refusal names the token of its launch; the pool stands in the intent with that token.
-    """
-    pools: dict[str, TypeInZone] = {}
-    for event in events:
-        if event.what is What.INTENT:
-            name, _, zone_name = event.get("pool").partition("@")
-            pools[event.get("token")] = (name, zone_name)
-        elif event.what is What.REFUSED and event.get("code") == NoCapacity.kind:
-            pool = pools.get(event.get("token"))
-            if pool and all(pool):
-                yield pool, event.at
 
 
 def experiences(

@@ -1,188 +1,172 @@
-"""What the journal remembers: intents and outcomes of one machine, in order."""
+"""What the journal remembers of one machine: a class for each kind of entry."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from enum import StrEnum
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
 
-#: EC2 is eventually consistent: a thing created a moment ago may not be listed yet. After this
-#: long an empty list is believed (SAFETY_AND_SPEED.md A2, rule 5).
-VISIBILITY_WINDOW = timedelta(seconds=300)
+from spotkeeper.model.launch import ClaimNonce, LaunchToken
 
-
-#: How long a call to launch may be under way before its answer is given up.
-LONGEST_CALL = timedelta(seconds=60)
-
-
-class What(StrEnum):
-    """Kinds of journal entries."""
-
-    INTENT = "intent"  # about to create something billable; fields: region, pool, token
-    LAUNCHED = "launched"  # EC2 gave us an instance; fields: region, instance, request
-    REFUSED = "refused"  # EC2 said no for certain; fields: region, token, code
-    CLAIMED = "claimed"  # the name is ours; fields: claim, claim_id, claim_region
-    RELEASED = "released"  # the claim is gone; fields: claim_id
-    READY = "ready"  # the launch came to its end: the user was told; fields: token
-    MOVED = "moved"  # the deadline was moved; fields: deadline
-    ENDING = "ending"  # about to give back this life, or the launches whose tokens are in: only
-    SEEN = "seen"  # the machine changed its state; fields: state, since, by, pool
-    SETTLING = "settling"  # ended and verified once, the window is not over
-    SETTLED = "settled"  # gone for certain
-    DAMAGED = "damaged"  # read in place of a line that was damaged: it may have said anything
+_NO_TOKEN, _NO_NONCE = LaunchToken(""), ClaimNonce("")
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """One line of the journal."""
+class Entry:
+    """One line of the journal; ``kind`` is its name in the file."""
 
     at: datetime
-    what: What
-    fields: Mapping[str, str] = field(default_factory=dict)
-
-    def get(self, key: str) -> str:
-        """A field of the entry, empty where it has none."""
-        return self.fields.get(key, "")
+    kind: ClassVar[str]
 
 
-def lives(events: Iterable[Event]) -> Iterator[tuple[Event, ...]]:
-    """One life of a name after another; each ends when it is gone for certain."""
-    life: list[Event] = []
-    for event in events:
-        life.append(event)
-        if event.what is What.SETTLED:
-            yield tuple(life)
-            life = []
-    if life:
-        yield tuple(life)
+@dataclass(frozen=True, slots=True)
+class Intent(Entry):
+    """About to create something billable.
 
-
-def this_life(events: Iterable[Event]) -> tuple[Event, ...]:
-    """The entries since the name was last gone for certain."""
-    *_, last = (), *lives(events)
-    return () if last and last[-1].what is What.SETTLED else last
-
-
-def is_damaged(events: Iterable[Event]) -> bool:
-    """Whether this life may own something that its record does not tell, anywhere."""
-    return any(event.what is What.DAMAGED for event in this_life(events))
-
-
-def is_open(events: Iterable[Event]) -> bool:
-    """Whether the name may still own something on AWS."""
-    return bool(this_life(events))
-
-
-def regions(events: Iterable[Event]) -> tuple[str, ...]:
-    """Every region in which this life of the name meant to create something."""
-    found = (event.get("region") for event in this_life(events))
-    return tuple(dict.fromkeys(region for region in found if region))
-
-
-def unfinished(events: Iterable[Event]) -> tuple[Event, ...]:
-    """Intents of this life whose outcome is not known: the process died, or no answer came."""
-    life = this_life(events)
-    known = {event.get("token") for event in life if event.what in (What.LAUNCHED, What.REFUSED)}
-    return tuple(e for e in life if e.what is What.INTENT and e.get("token") not in known)
-
-
-def is_settling(events: Iterable[Event]) -> bool:
-    """Whether all that this life began was ended, and only certainty is missing."""
-    settling = False
-    for event in this_life(events):
-        if event.what in (What.INTENT, What.DAMAGED, What.SETTLING):
-            settling = event.what is What.SETTLING
-    return settling
-
-
-def launched_ids(events: Iterable[Event], region: str) -> frozenset[str]:
-    """Instances and requests that EC2 gave to this life of the name in a region."""
-    life = (event for event in this_life(events) if event.what is What.LAUNCHED)
-    here = [event for event in life if event.get("region") == region]
-    return frozenset(e.get(kind) for e in here for kind in ("instance", "request")) - {""}
-
-
-def known_tokens(events: Iterable[Event]) -> frozenset[str]:
-    """Tokens of every launch of the name that this computer began, in all its lives."""
-    return frozenset(e.get("token") for e in events if e.what is What.INTENT) - {""}
-
-
-def ready_tokens(events: Iterable[Event]) -> frozenset[str]:
-    """Tokens of the launches of this life that came to their end and were not given back."""
-    ready: set[str] = set()
-    launched = ""
-    for event in this_life(events):
-        if event.what is What.READY:
-            ready.add(event.get("token") or launched)
-        elif event.what is What.LAUNCHED:
-            launched = event.get("token")
-        elif event.what is What.ENDING:
-            ready -= set(event.get("only").split()) or ready
-        elif event.what is What.SETTLING:
-            ready.clear()
-    return frozenset(ready)
-
-
-def given_back(events: Iterable[Event]) -> frozenset[str]:
-    """Tokens of the launches, of all lives, whose ending was begun at least, and that were not
-    taken back since."""
-    begun: set[str] = set()
-    ended: set[str] = set()
-    for event in events:
-        if event.what is What.INTENT:
-            begun.add(event.get("token"))
-        elif event.what is What.ENDING:
-            ended |= set(event.get("only").split()) or begun
-        elif event.what is What.READY:
-            ended.discard(event.get("token"))
-        elif event.what in (What.SETTLING, What.SETTLED):
-            ended |= begun
-    return frozenset(ended)
-
-
-def last_launch(events: Iterable[Event]) -> str:
-    """The token of the last launch of this life that EC2 granted; empty for none."""
-    tokens = [e.get("token") for e in this_life(events) if e.what is What.LAUNCHED]
-    return tokens[-1] if tokens else ""
-
-
-def cut_off(events: Iterable[Event]) -> str:
-    """The token of the last launch that EC2 granted, where its end was never written and its
-    ending neither; empty for none."""
-    events = tuple(events)
-    launch = last_launch(events)
-    return "" if launch in ready_tokens(events) | given_back(events) else launch
-
-
-def last_intent_at(events: Iterable[Event]) -> datetime | None:
-    """When something of the name may last have come into being.
-
-    A call whose outcome nobody noted may have taken effect until the launch was given up.
+    ``pool``          as type@zone.
+    ``claim``         the nonce of the claim that the launch lives on, made in ``claim_region``.
+    ``guard``         what ends the machine besides its own timer; empty for nothing.
+    ``key_file``      the public key that was named; empty for the usual one.
     """
-    events = tuple(events)
-    born = [e.at for e in events if e.what in (What.INTENT, What.LAUNCHED, What.DAMAGED)]
-    endings = [e.at for e in events if e.what is What.ENDING]
-    given_up = (e for e in unfinished(events) if endings and endings[-1] >= e.at)
-    born += [_over_by(intent, events) for intent in given_up]
-    return max(born, default=None)
+
+    kind = "intent"
+    region: str = ""
+    pool: str = ""
+    token: LaunchToken = _NO_TOKEN
+    attempt: int = 0
+    claim: ClaimNonce = _NO_NONCE
+    claim_region: str = ""
+    owner: str = ""
+    guard: str = ""
+    key_file: str = ""
+
+    @property
+    def instance_type(self) -> str:
+        """The type that was asked for."""
+        return self.pool.partition("@")[0]
+
+    @property
+    def zone_name(self) -> str:
+        """The zone that was asked in; empty where the entry does not say."""
+        return self.pool.partition("@")[2]
 
 
-def shown_by(intent: Event, events: Iterable[Event]) -> datetime:
-    """When EC2 shows for certain what came of an intent whose outcome nobody noted."""
-    return _over_by(intent, events) + VISIBILITY_WINDOW
+@dataclass(frozen=True, slots=True)
+class Launched(Entry):
+    """EC2 gave us an instance, and a request with it unless that is empty; by their ids."""
+
+    kind = "launched"
+    region: str = ""
+    token: LaunchToken = _NO_TOKEN
+    instance: str = ""
+    request: str = ""
 
 
-def _over_by(intent: Event, events: Iterable[Event]) -> datetime:
-    """When the call of an intent was over: its launch was given up, or no call takes longer."""
-    ended = (e.at for e in events if e.what is What.ENDING and e.at >= intent.at)
-    return min([intent.at + LONGEST_CALL, *ended])
+@dataclass(frozen=True, slots=True)
+class LaunchRefused(Entry):
+    """EC2 said no for certain; ``code`` is the kind of the error."""
+
+    kind = "refused"
+    region: str = ""
+    token: LaunchToken = _NO_TOKEN
+    code: str = ""
 
 
-def attempts(events: Iterable[Event]) -> int:
-    """The number of the last launch of this name, 0 for none, over all its lives.
+@dataclass(frozen=True, slots=True)
+class NameClaimed(Entry):
+    """The name is ours: the launch template that says so, and the nonce on it."""
 
-    A line that cannot be read may have been one more.
+    kind = "claimed"
+    claim_id: str = ""
+    claim: ClaimNonce = _NO_NONCE
+    claim_region: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NameReleased(Entry):
+    """That launch template is gone."""
+
+    kind = "released"
+    claim_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready(Entry):
+    """A launch came to its end: the user was told of the machine, which is wanted from now on."""
+
+    kind = "ready"
+    token: LaunchToken = _NO_TOKEN
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlineMoved(Entry):
+    """The deadline was moved, ``None`` for never; with ``instance`` the guard was, to that one."""
+
+    kind = "moved"
+    deadline: datetime | None = None
+    before: datetime | None = None
+    instance: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending(Entry):
+    """About to give back this life of the name, or ``only`` the launches with these tokens."""
+
+    kind = "ending"
+    only: frozenset[LaunchToken] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Seen(Entry):
+    """The machine was in another state than before.
+
+    ``state``     running, stopped or ended, ``since`` then.
+    ``launched``  when the run began that was on, or was the last.
+    ``by``        who brought it there: ec2 or user.
     """
-    events = tuple(events)
-    unread = sum(event.what is What.DAMAGED for event in events)
-    numbers = (event.get("attempt") for event in events if event.what is What.INTENT)
-    return unread + max((int(number) for number in numbers if number.isdigit()), default=0)
+
+    kind = "seen"
+    state: str = ""
+    since: datetime | None = None
+    launched: datetime | None = None
+    by: str = ""
+    instance: str = ""
+    region: str = ""
+    zone_name: str = ""
+    instance_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settling(Entry):
+    """Ended and verified once; EC2's window is not over."""
+
+    kind = "settling"
+
+
+@dataclass(frozen=True, slots=True)
+class Settled(Entry):
+    """Gone for certain."""
+
+    kind = "settled"
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged(Entry):
+    """Read in place of a line that was damaged: it may have said anything."""
+
+    kind = "damaged"
+
+
+#: Every kind that is written, or read.
+KINDS: tuple[type[Entry], ...] = (
+    Intent,
+    Launched,
+    LaunchRefused,
+    NameClaimed,
+    NameReleased,
+    Ready,
+    DeadlineMoved,
+    Ending,
+    Seen,
+    Settling,
+    Settled,
+    Damaged,
+)

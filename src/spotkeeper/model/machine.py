@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from spotkeeper.model.disk import Disk
+from spotkeeper.model.launch import LaunchToken
 from spotkeeper.model.spot_request import (
     BEING_FULFILLED,
     ENDED_BY_USER,
@@ -132,9 +133,9 @@ class Machine:
         return tagged_name(self.tags)
 
     @property
-    def launch(self) -> str:
+    def launch(self) -> LaunchToken:
         """The token of the launch that made it."""
-        return self.tags.get(TAG_LAUNCH, "")
+        return LaunchToken(self.tags.get(TAG_LAUNCH, ""))
 
     @property
     def kind(self) -> Kind:

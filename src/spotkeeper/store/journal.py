@@ -4,15 +4,16 @@ import contextlib
 import json
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from spotkeeper.errors import Busy, StoreProblem
-from spotkeeper.model.journal_entry import Event, What
-from spotkeeper.model.tags import is_name
+from spotkeeper.model.journal_entry import KINDS, Damaged, Entry, Launched, Ready
+from spotkeeper.model.tags import is_name, parse_tag_time, tag_time
 from spotkeeper.store.folders import (
     open_private,
     private_folder,
@@ -32,14 +33,21 @@ class TooNew(Exception):
     """A later version of spotkeeper wrote the line, and only that knows what it means."""
 
 
-def line(event: Event) -> bytes:
+#: Fields whose name in the file is shorter than in the code.
+_SHORT = {"zone_name": "zone", "instance_type": "type"}
+_MOMENTS = frozenset({"since", "launched"})
+_DEADLINES = frozenset({"deadline", "before"})
+_CLASS_OF = {each.kind: each for each in KINDS}
+
+
+def line(entry: Entry) -> bytes:
     """An entry as one line of the file."""
-    record = {"v": VERSION, "at": event.at.isoformat(), "what": event.what, **dict(event.fields)}
+    record = {"v": VERSION, "at": entry.at.isoformat(), "what": entry.kind, **_fields(entry)}
     text = json.dumps(record, separators=(",", ":"), sort_keys=True).encode()
     return b"%08x %s\n" % (zlib.crc32(text), text)
 
 
-def events(data: bytes, *, written: datetime) -> tuple[Event, ...]:
+def entries(data: bytes, *, written: datetime) -> tuple[Entry, ...]:
     """All entries of a file that was last ``written`` then, oldest first.
 
     An entry that cannot be read is as old as the one after it, or younger than it really is.
@@ -47,33 +55,33 @@ def events(data: bytes, *, written: datetime) -> tuple[Event, ...]:
     Raises:
         TooNew: one of them has a later version.
     """
-    found: list[Event] = []
+    found: list[Entry] = []
     unread = 0
-    for entries in _entries(data):
-        if not entries:
+    for told in _lines(data):
+        if not told:
             unread += 1
             continue
-        found += [Event(entries[0].at, What.DAMAGED)] * unread
-        found += entries
+        found += [Damaged(told[0].at)] * unread
+        found += told
         unread = 0
-    latest = max([written, *(event.at for event in found[-1:])])
-    return (*found, *[Event(latest, What.DAMAGED)] * unread)
+    latest = max([written, *(entry.at for entry in found[-1:])])
+    return (*found, *[Damaged(latest)] * unread)
 
 
-def _entries(data: bytes) -> Iterator[tuple[Event, ...]]:
+def _lines(data: bytes) -> Iterator[tuple[Entry, ...]]:
     """What each line says; nothing for one that was damaged, and those cut off are left out."""
     *lines, last = data.split(b"\n")
     for each in lines:
-        entries = _parse(each.rstrip(CUT))
-        if entries or (each and not each.endswith(CUT)):
-            yield entries
+        told = _parse(each.rstrip(CUT))
+        if told or (each and not each.endswith(CUT)):
+            yield told
     # The last is whole but for its end, or for the mark that was being set; else it was cut off.
     whole = _parse(last.rstrip(CUT)) or _parse(last[:-1])
     if whole:
         yield whole
 
 
-def _parse(text: bytes) -> tuple[Event, ...]:
+def _parse(text: bytes) -> tuple[Entry, ...]:
     checksum, _, body = text.partition(b" ")
     if checksum != b"%08x" % zlib.crc32(body):
         return ()
@@ -81,25 +89,58 @@ def _parse(text: bytes) -> tuple[Event, ...]:
         record = json.loads(body)
         version = int(record.pop("v"))
         at = datetime.fromisoformat(record.pop("at"))
-        what = str(record.pop("what"))
+        kind = str(record.pop("what"))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return ()
-    if version > VERSION or what not in set(What):
+    if version > VERSION or kind not in _CLASS_OF:
         raise TooNew
     if at.tzinfo is None or not _are_text(record.values()):
         return ()
-    return _as_of_now(Event(at, What(what), record), version)
+    return _as_of_now(_entry(kind, at, record), version)
 
 
 def _are_text(values: Iterable[Any]) -> bool:
     return all(isinstance(value, str) for value in values)
 
 
-def _as_of_now(event: Event, version: int) -> tuple[Event, ...]:
+def _as_of_now(entry: Entry, version: int) -> tuple[Entry, ...]:
     """The entry as this version would have written it."""
-    if version == 1 and event.what is What.LAUNCHED:
-        return (event, Event(event.at, What.READY, event.fields))
-    return (event,)
+    if version == 1 and isinstance(entry, Launched):
+        return (entry, Ready(entry.at, entry.token))
+    return (entry,)
+
+
+def _fields(entry: Entry) -> dict[str, str]:
+    """What an entry says, as text; what it does not say is left out."""
+    found = {each.name: getattr(entry, each.name) for each in fields(entry) if each.name != "at"}
+    said = {name: value for name, value in found.items() if value or name in _DEADLINES}
+    return {_SHORT.get(name, name): _text(name, value) for name, value in said.items()}
+
+
+def _text(name: str, value: Any) -> str:
+    if name in _DEADLINES:
+        return tag_time(value)
+    if name in _MOMENTS:
+        return str(value.isoformat())
+    return " ".join(sorted(value)) if isinstance(value, frozenset) else str(value)
+
+
+def _entry(kind: str, at: datetime, record: Mapping[str, str]) -> Entry:
+    """The entry that a record stands for; of an older version's fields only those of now are
+    read, and what cannot be is left out."""
+    known = {each.name for each in fields(_CLASS_OF[kind])} - {"at"}
+    told = {name: record[short] for name in known if (short := _SHORT.get(name, name)) in record}
+    return _CLASS_OF[kind](at, **{name: _value(name, text) for name, text in told.items()})
+
+
+def _value(name: str, text: str) -> Any:
+    if name in _DEADLINES or name in _MOMENTS:
+        return parse_tag_time(text)
+    if name == "only":
+        return frozenset(text.split())
+    if name == "attempt":
+        return int(text) if text.isdecimal() else 0
+    return text
 
 
 _SUFFIX = ".jsonl"
@@ -143,7 +184,7 @@ class FileJournal:
                 held.enter_context(_taken(path, name))
             yield
 
-    def append(self, name: str, event: Event) -> None:
+    def append(self, name: str, entry: Entry) -> None:
         """Write the entry and ``fsync`` file and folder: whoever made the file may have died.
 
         Raises:
@@ -155,13 +196,13 @@ class FileJournal:
             self._make_lasting()
             descriptor = open_private(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
             try:
-                _write_whole(descriptor, line(event))
+                _write_whole(descriptor, line(entry))
             finally:
                 os.close(descriptor)
             sync_folder(self._folder)
 
-    def read(self, name: str) -> Sequence[Event]:
-        """All entries, oldest first; ``DAMAGED`` in place of those that cannot be read.
+    def read(self, name: str) -> Sequence[Entry]:
+        """All entries, oldest first; ``Damaged`` in place of those that cannot be read.
 
         Raises:
             StoreProblem: the file cannot be used, or a later version wrote it.
@@ -175,7 +216,7 @@ class FileJournal:
             except FileNotFoundError:
                 return ()
         try:
-            return events(data, written=written)
+            return entries(data, written=written)
         except TooNew:
             raise StoreProblem(
                 f"Cannot use {path}: a later version of spotkeeper wrote it", next_step=UPDATE

@@ -7,7 +7,7 @@ import pytest
 from tests.unit.model.make import NOON
 
 from spotkeeper.cli import suggestions
-from spotkeeper.model.journal_entry import Event, What
+from spotkeeper.model.journal_entry import Intent, Settled
 from spotkeeper.store.folders import Folders
 from spotkeeper.store.journal import FileJournal
 
@@ -28,13 +28,13 @@ def suggested(begun: str = "") -> list[str]:
 def test_names_that_may_own_something_are_suggested(folder: Path) -> None:
     journal = FileJournal(folder)
     for name in ("train", "tune", "gone", "other"):
-        journal.append(name, Event(NOON, What.INTENT))
-    journal.append("gone", Event(NOON, What.SETTLED))
+        journal.append(name, Intent(NOON))
+    journal.append("gone", Settled(NOON))
     assert suggested("t") == ["train", "tune"]
 
 
 def test_a_name_whose_record_cannot_be_read_is_suggested_too(folder: Path) -> None:
-    FileJournal(folder).append("train", Event(NOON, What.INTENT))
+    FileJournal(folder).append("train", Intent(NOON))
     (folder / "odd.jsonl").mkdir()
     assert suggested() == ["odd", "train"]
 

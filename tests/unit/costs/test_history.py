@@ -3,47 +3,60 @@
 from datetime import timedelta
 
 import pytest
-from tests.unit.model.make import NOON
+from tests.unit.model.make import NOON, entry_of
 
 from spotkeeper.costs.history import Chapter, chapters
-from spotkeeper.model.journal_entry import Event, What
+from spotkeeper.model.journal_entry import (
+    KINDS,
+    Damaged,
+    DeadlineMoved,
+    Ending,
+    Entry,
+    Intent,
+    Launched,
+    LaunchRefused,
+    Ready,
+    Seen,
+    Settled,
+    Settling,
+)
 
 NOW = NOON + timedelta(days=1)
 POOL = {"region": "us-east-1", "zone": "us-east-1a", "type": "g5.xlarge", "instance": "i-1"}
 
 
-def at(minutes: float, what: What, **fields: str) -> Event:
-    return Event(NOON + timedelta(minutes=minutes), what, fields)
+def at(minutes: float, what: type[Entry], **fields: str) -> Entry:
+    return entry_of(what, NOON + timedelta(minutes=minutes), fields)
 
 
-def seen(minutes: float, state: str, by: str = "user", **fields: str) -> Event:
+def seen(minutes: float, state: str, by: str = "user", **fields: str) -> Entry:
     """Seen two minutes after it happened."""
     since = (NOON + timedelta(minutes=minutes)).isoformat()
     known = {**POOL, "state": state, "since": since, "by": by, **fields}
-    return at(minutes + 2, What.SEEN, **known)
+    return at(minutes + 2, Seen, **known)
 
 
-ASKED = at(0, What.INTENT, token="t1", region="us-east-1", pool="g5.xlarge@us-east-1a")
-LAUNCHED = at(1, What.LAUNCHED, token="t1", region="us-east-1", instance="i-1", request="sir-1")
-READY = at(3, What.READY, token="t1")
+ASKED = at(0, Intent, token="t1", region="us-east-1", pool="g5.xlarge@us-east-1a")
+LAUNCHED = at(1, Launched, token="t1", region="us-east-1", instance="i-1", request="sir-1")
+READY = at(3, Ready, token="t1")
 RUNNING = seen(1, "running")
 UP = (ASKED, LAUNCHED, READY, RUNNING)
 
 
-def told(*life: Event) -> tuple[Chapter, ...]:
+def told(*life: Entry) -> tuple[Chapter, ...]:
     return chapters(life, 1, now=NOW)
 
 
-def texts(*life: Event) -> list[str]:
+def texts(*life: Entry) -> list[str]:
     return [chapter.text for chapter in told(*life)]
 
 
-def last(*life: Event) -> str:
+def last(*life: Entry) -> str:
     return texts(*life)[-1]
 
 
 def test_a_launch_is_told_once_however_often_it_was_seen() -> None:
-    assert texts(*UP, at(9, What.ENDING), at(10, What.SETTLED)) == [
+    assert texts(*UP, at(9, Ending), at(10, Settled)) == [
         "asked for g5.xlarge in us-east-1a",
         "EC2 launched g5.xlarge in us-east-1a: i-1, sir-1",
         "ready, 3m after it was asked for",
@@ -53,8 +66,8 @@ def test_a_launch_is_told_once_however_often_it_was_seen() -> None:
 
 
 def test_a_refusal_names_the_pool_that_was_asked_for() -> None:
-    other = at(1, What.INTENT, token="t2", pool="g6.xlarge@us-east-1b")
-    assert texts(ASKED, other, at(2, What.REFUSED, token="t1", code="no-capacity"))[-1] == (
+    other = at(1, Intent, token="t2", pool="g6.xlarge@us-east-1b")
+    assert texts(ASKED, other, at(2, LaunchRefused, token="t1", code="no-capacity"))[-1] == (
         "EC2 refused g5.xlarge in us-east-1a: no capacity"
     )
 
@@ -73,7 +86,7 @@ def test_a_launch_whose_answer_was_lost_was_asked_for_again() -> None:
     ],
 )
 def test_the_end_of_a_stretch_says_who_ended_it_when_and_how_long_it_was(
-    end: Event, what: str, words: str
+    end: Entry, what: str, words: str
 ) -> None:
     chapter = told(*UP, end)[-1]
     assert (chapter.what, chapter.text) == (what, words)
@@ -101,14 +114,14 @@ def test_what_runs_is_told_with_its_hours_so_far() -> None:
 
 
 def test_what_ran_when_it_was_given_back_ran_until_then() -> None:
-    settling, settled = told(*UP, at(31, What.SETTLING), at(600, What.SETTLED))[-2:]
+    settling, settled = told(*UP, at(31, Settling), at(600, Settled))[-2:]
     assert settling.stretch is not None
     assert settling.stretch.end - settling.stretch.begin == timedelta(minutes=30)
     assert settled.stretch is None
 
 
 def test_a_giving_back_that_did_not_come_to_its_end_may_still_run() -> None:
-    assert told(*UP, at(31, What.ENDING))[-1].what == "now"
+    assert told(*UP, at(31, Ending))[-1].what == "now"
 
 
 @pytest.mark.parametrize(
@@ -119,24 +132,27 @@ def test_a_giving_back_that_did_not_come_to_its_end_may_still_run() -> None:
             "the deadline was moved to 2026-11-24 18:00:00 UTC",
         ),
         ({"deadline": "never"}, "the deadline was taken away"),
-        ({"deadline": "x", "before": "x", "instance": "i-2"}, "the guard was pointed at i-2"),
+        (
+            {"deadline": "never", "before": "never", "instance": "i-2"},
+            "the guard was pointed at i-2",
+        ),
     ],
 )
 def test_a_move_of_the_deadline_says_where_to(fields: dict[str, str], words: str) -> None:
-    assert texts(*UP, at(5, What.MOVED, **fields))[-2] == words
+    assert texts(*UP, at(5, DeadlineMoved, **fields))[-2] == words
 
 
 def test_a_damaged_line_is_no_secret() -> None:
-    assert "damaged" in last(at(0, What.DAMAGED))
-    assert texts(at(0, What.DAMAGED), RUNNING)[1] == "seen running on g5.xlarge in us-east-1a"
+    assert "damaged" in last(at(0, Damaged))
+    assert texts(at(0, Damaged), RUNNING)[1] == "seen running on g5.xlarge in us-east-1a"
 
 
-@pytest.mark.parametrize("what", What)
-def test_an_entry_of_any_kind_without_fields_is_told_somehow(what: What) -> None:
+@pytest.mark.parametrize("what", KINDS)
+def test_an_entry_of_any_kind_without_fields_is_told_somehow(what: type[Entry]) -> None:
     """An older version may have written fewer fields."""
     assert all(chapter.text for chapter in told(at(0, what)))
 
 
 def test_a_machine_that_was_seen_with_odd_times_has_no_hours() -> None:
-    odd = at(5, What.SEEN, **{**POOL, "state": "stopped", "since": "soon"})
+    odd = at(5, Seen, **{**POOL, "state": "stopped", "since": "soon"})
     assert [chapter.stretch for chapter in told(*UP, odd)] == [None] * 4

@@ -8,7 +8,16 @@ import pytest
 from tests.unit.model.make import NOON, instance, request
 
 from spotkeeper.costs.usage import Interval, intervals, sighting
-from spotkeeper.model.journal_entry import Event, What
+from spotkeeper.model.journal_entry import (
+    Entry,
+    Intent,
+    Launched,
+    NameClaimed,
+    Seen,
+    Settled,
+    Settling,
+)
+from spotkeeper.model.launch import ClaimNonce
 from spotkeeper.model.machine import Instance, InstanceState, Machine
 
 HOUR = timedelta(hours=1)
@@ -35,38 +44,35 @@ def relaunched(at: datetime) -> Instance:
     return instance(state=InstanceState.STOPPED, launched_at=at)
 
 
-def seen(*sightings: tuple[Machine, datetime]) -> list[Event]:
+def seen(*sightings: tuple[Machine, datetime]) -> list[Entry]:
     """The entries that looking at these moments leaves in the journal."""
-    events: list[Event] = []
+    entries: list[Entry] = []
     for machine, at in sightings:
-        entry = sighting(machine, events, at)
-        events += [entry] if entry else []
-    return events
+        entry = sighting(machine, entries, at)
+        entries += [entry] if entry else []
+    return entries
 
 
-def stretches(events: Sequence[Event], until: datetime) -> list[tuple[float, float, bool]]:
+def stretches(entries: Sequence[Entry], until: datetime) -> list[tuple[float, float, bool]]:
     """Begin and end in hours after noon, and whether EC2 ended it."""
     return [
         ((one.begin - NOON) / HOUR, (one.end - NOON) / HOUR, one.interrupted)
-        for one in intervals(events, until=until)
+        for one in intervals(entries, until=until)
     ]
 
 
 def test_a_machine_is_seen_in_its_pool_since_its_launch() -> None:
     entry = sighting(running(), [], NOON + HOUR)
-    assert entry == Event(
+    assert entry == Seen(
         NOON + HOUR,
-        What.SEEN,
-        {
-            "state": "running",
-            "since": NOON.isoformat(),
-            "launched": NOON.isoformat(),
-            "by": "user",
-            "instance": "i-1",
-            "region": "us-east-1",
-            "zone": "us-east-1a",
-            "type": "g5.xlarge",
-        },
+        state="running",
+        since=NOON,
+        launched=NOON,
+        by="user",
+        instance="i-1",
+        region="us-east-1",
+        zone_name="us-east-1a",
+        instance_type="g5.xlarge",
     )
 
 
@@ -79,7 +85,7 @@ def test_a_restart_is_a_change() -> None:
 
 
 def test_another_machine_is_not_this_one() -> None:
-    other = Event(NOON, What.SEEN, {"instance": "i-2", "state": "running"})
+    other = Seen(NOON, instance="i-2", state="running")
     assert sighting(running(), [other], NOON) is not None
 
 
@@ -91,43 +97,43 @@ def test_a_request_without_an_instance_is_nothing_to_see() -> None:
 def test_a_machine_on_its_way_counts_as_running(state: InstanceState) -> None:
     entry = sighting(Machine(instance(state=state), request()), [], NOON)
     assert entry is not None
-    assert entry.get("state") == "running"
+    assert entry.state == "running"
 
 
 def test_a_machine_that_still_runs_ends_now() -> None:
-    events = seen((running(), NOON))
-    assert stretches(events, NOON + 5 * HOUR) == [(0, 5, False)]
+    entries = seen((running(), NOON))
+    assert stretches(entries, NOON + 5 * HOUR) == [(0, 5, False)]
 
 
 def test_a_stop_by_its_user_ends_the_stretch_when_it_happened() -> None:
-    events = seen((running(), NOON), (stopped(NOON + 2 * HOUR), NOON + 9 * HOUR))
-    assert stretches(events, NOON + 10 * HOUR) == [(0, 2, False)]
+    entries = seen((running(), NOON), (stopped(NOON + 2 * HOUR), NOON + 9 * HOUR))
+    assert stretches(entries, NOON + 10 * HOUR) == [(0, 2, False)]
 
 
 def test_an_interruption_and_a_restart_are_two_stretches() -> None:
-    events = seen(
+    entries = seen(
         (running(), NOON),
         (stopped(NOON + 2 * HOUR, INTERRUPTED), NOON + 3 * HOUR),
         (running(NOON + 4 * HOUR), NOON + 5 * HOUR),
         (ended(NOON + 6 * HOUR), NOON + 7 * HOUR),
     )
-    assert stretches(events, NOON + 8 * HOUR) == [(0, 2, True), (4, 6, False)]
+    assert stretches(entries, NOON + 8 * HOUR) == [(0, 2, True), (4, 6, False)]
 
 
 def test_a_stop_that_nobody_saw_does_not_end_the_stretch() -> None:
-    events = seen((running(), NOON), (running(NOON + 4 * HOUR), NOON + 5 * HOUR))
-    assert stretches(events, NOON + 6 * HOUR) == [(0, 4, False), (4, 6, False)]
+    entries = seen((running(), NOON), (running(NOON + 4 * HOUR), NOON + 5 * HOUR))
+    assert stretches(entries, NOON + 6 * HOUR) == [(0, 4, False), (4, 6, False)]
 
 
 def test_a_run_that_was_over_before_anybody_looked_is_counted() -> None:
     again = replace(stopped(NOON + 9 * HOUR, INTERRUPTED), instance=relaunched(NOON + 5 * HOUR))
-    events = seen(
+    entries = seen(
         (running(), NOON),
         (stopped(NOON + 2 * HOUR, INTERRUPTED), NOON + 3 * HOUR),
         (again, NOON + 10 * HOUR),
         (ended(NOON + 11 * HOUR), NOON + 11 * HOUR),
     )
-    assert stretches(events, NOON + 12 * HOUR) == [(0, 2, True), (5, 9, True)]
+    assert stretches(entries, NOON + 12 * HOUR) == [(0, 2, True), (5, 9, True)]
 
 
 def test_a_once_machine_ends_two_minutes_after_its_status_says_so() -> None:
@@ -141,23 +147,23 @@ def test_a_once_machine_ends_two_minutes_after_its_status_says_so() -> None:
     assert early == [(0, 1, True)]
 
 
-def launched(at: datetime, instance_id: str = "i-1") -> Event:
-    return Event(at, What.LAUNCHED, {"instance": instance_id})
+def launched(at: datetime, instance_id: str = "i-1") -> Entry:
+    return Launched(at, instance=instance_id)
 
 
 @pytest.mark.parametrize("behind_seconds", [0, 90])
 def test_a_run_that_was_over_before_its_first_sighting_counts(behind_seconds: int) -> None:
     """Its launch was killed before it wrote a sighting; this computer's clock may be wrong."""
     clock = NOON + timedelta(seconds=behind_seconds)
-    events = [launched(clock), *seen((stopped(NOON + 2 * HOUR), NOON + 9 * HOUR))]
-    assert stretches(events, NOON + 10 * HOUR) == [(0, 2, False)]
+    entries = [launched(clock), *seen((stopped(NOON + 2 * HOUR), NOON + 9 * HOUR))]
+    assert stretches(entries, NOON + 10 * HOUR) == [(0, 2, False)]
 
 
 def test_a_run_of_an_earlier_life_that_ec2_still_lists_does_not_count() -> None:
     later = NOON + HOUR
     old = ended(later + timedelta(minutes=5))
-    events = [launched(later, "i-2"), *seen((old, later + timedelta(minutes=9)))]
-    assert stretches(events, later + HOUR) == []
+    entries = [launched(later, "i-2"), *seen((old, later + timedelta(minutes=9)))]
+    assert stretches(entries, later + HOUR) == []
 
 
 def test_what_never_ran_costs_nothing() -> None:
@@ -170,12 +176,12 @@ def test_time_that_runs_backwards_is_no_time() -> None:
 
 def test_stretches_of_several_instances_are_ordered_and_kept_apart() -> None:
     second = instance("i-2", launched_at=NOON + HOUR, zone_name="us-east-1b")
-    events = seen(
+    entries = seen(
         (running(), NOON),
         (Machine(second, request("sir-2")), NOON + HOUR),
         (ended(NOON + 2 * HOUR), NOON + 2 * HOUR),
     )
-    assert intervals(events, until=NOON + 3 * HOUR) == (
+    assert intervals(entries, until=NOON + 3 * HOUR) == (
         Interval("us-east-1", "us-east-1a", "g5.xlarge", NOON, NOON + 2 * HOUR, interrupted=False),
         Interval(
             "us-east-1",
@@ -189,26 +195,26 @@ def test_stretches_of_several_instances_are_ordered_and_kept_apart() -> None:
 
 
 def test_other_entries_of_the_journal_are_no_usage() -> None:
-    assert intervals([Event(NOON, What.INTENT), Event(NOON, What.SETTLED)], until=NOON) == ()
+    assert intervals([Intent(NOON), Settled(NOON)], until=NOON) == ()
 
 
 @pytest.mark.parametrize("state", [InstanceState.TERMINATED, InstanceState.STOPPED])
 def test_an_end_that_the_request_does_not_know_of_yet_ends_now(state: InstanceState) -> None:
     """The status is still `fulfilled` since the launch, which must not make the usage nothing."""
     late = Machine(instance(state=state), request(status_code="fulfilled"))
-    events = seen((running(), NOON), (late, NOON + 3 * HOUR))
-    assert stretches(events, NOON + 4 * HOUR) == [(0, 3, False)]
+    entries = seen((running(), NOON), (late, NOON + 3 * HOUR))
+    assert stretches(entries, NOON + 4 * HOUR) == [(0, 3, False)]
 
 
 def test_an_end_without_a_request_ends_when_it_was_seen() -> None:
     gone = Machine(instance(state=InstanceState.TERMINATED), None)
-    events = seen((running(), NOON), (gone, NOON + 3 * HOUR))
-    assert stretches(events, NOON + 9 * HOUR) == [(0, 3, False)]
+    entries = seen((running(), NOON), (gone, NOON + 3 * HOUR))
+    assert stretches(entries, NOON + 9 * HOUR) == [(0, 3, False)]
 
 
 def test_a_run_whose_end_nobody_saw_is_over_when_nothing_was_left_or_the_name_is_claimed() -> None:
-    claimed = Event(NOON + 3 * HOUR, What.CLAIMED, {"claim": "another"})
-    nothing_left = Event(NOON + 3 * HOUR, What.SETTLING)
+    claimed = NameClaimed(NOON + 3 * HOUR, claim=ClaimNonce("another"))
+    nothing_left = Settling(NOON + 3 * HOUR)
     for over in (claimed, nothing_left):
-        events = [*seen((running(), NOON + HOUR)), over]
-        assert stretches(events, until=NOON + 90 * HOUR) == [(0, 3, False)]
+        entries = [*seen((running(), NOON + HOUR)), over]
+        assert stretches(entries, until=NOON + 90 * HOUR) == [(0, 3, False)]

@@ -19,7 +19,7 @@ from spotkeeper.keeper.results import MachineReport
 from spotkeeper.lifecycle.guard import TERMINATE_AFTER
 from spotkeeper.lifecycle.launch_request import DEFAULT_LIFE, LaunchRequest
 from spotkeeper.lifecycle.plan import Plan
-from spotkeeper.model.journal_entry import What
+from spotkeeper.model.journal_entry import DeadlineMoved, Entry, Settling
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.need import Need
 from spotkeeper.model.schedule import GuardCall
@@ -74,8 +74,8 @@ class Desk:
         self.keeper.machines()
         return self.cloud.ec2.leftovers()
 
-    def whats(self) -> list[What]:
-        return [each.what for each in self.journal.read("dev")]
+    def whats(self) -> list[type[Entry]]:
+        return [type(each) for each in self.journal.read("dev")]
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def test_schedules_that_cannot_be_removed_are_left_and_the_name_stays_open(desk:
     report = desk.keeper.down(["dev"])
     [left] = report.outcome.left
     assert (left.resource_id.kind, left.resource_id.id) == ("schedule", "dev-*")
-    assert What.SETTLING not in desk.whats()
+    assert Settling not in desk.whats()
 
     desk.cloud.denied = set()
     assert desk.settled() == []
@@ -199,7 +199,7 @@ def test_extending_moves_tag_and_both_schedules_and_is_remembered(desk: Desk) ->
     assert (found.before, found.report.machine.deadline) == (before, after)
     assert desk.keeper.machine("dev").machine.deadline == after
     assert desk.times() == {GuardCall.CANCEL: after, GuardCall.TERMINATE: after + TERMINATE_AFTER}
-    assert desk.whats().count(What.MOVED) == 1
+    assert desk.whats().count(DeadlineMoved) == 1
     assert found.usd_until_deadline is not None
     assert found.report.spot_usd_per_hour is not None
     hours = Decimal((after - desk.now) // timedelta(seconds=1)) / 3600
@@ -251,7 +251,7 @@ def test_a_started_box_has_its_schedules_moved_with_its_deadline(desk: Desk) -> 
     assert deadline is not None
     assert abs(deadline - desk.now - DEFAULT_LIFE) < 2 * MINUTE
     assert desk.times()[GuardCall.CANCEL] == deadline
-    assert What.MOVED in desk.whats()
+    assert DeadlineMoved in desk.whats()
 
 
 # Relaunched by its request

@@ -12,7 +12,8 @@ from tests.fakes.journal import MemoryJournal
 from spotkeeper.errors import NameTaken, StoreProblem
 from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.lifecycle.launch_request import LaunchRequest
-from spotkeeper.model.journal_entry import Event, What
+from spotkeeper.model.journal_entry import Intent, Settled, Settling
+from spotkeeper.model.launch import LaunchToken
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.need import Need
 
@@ -122,15 +123,15 @@ def test_a_damaged_intent_is_looked_for_in_every_region(tmp_path: Path) -> None:
     """Nobody knows where it was, and EC2 may not list it yet."""
     laptop = Laptop(tmp_path, room=99)
     now = laptop.cloud.clock.now()
-    laptop.journal.append("dev", Event(now, What.INTENT, {"region": "us-east-1", "token": "t"}))
+    laptop.journal.append("dev", Intent(now, region="us-east-1", token=LaunchToken("t")))
     laptop.journal.damage("dev", 0)
     laptop.cloud.fate.seen.clear()
     laptop.keeper().down(["dev"])
     looked = laptop.cloud.fate.seen.count("observe")
     assert looked >= 2 * len(laptop.cloud.regions())
-    assert laptop.journal.read("dev")[-1].what is What.SETTLING
+    assert isinstance(laptop.journal.read("dev")[-1], Settling)
     laptop.cloud.clock.sleep(timedelta(minutes=6))
     laptop.keeper().machines()  # which looks only where it remembers something
-    assert laptop.journal.read("dev")[-1].what is What.SETTLING
+    assert isinstance(laptop.journal.read("dev")[-1], Settling)
     laptop.keeper().down(["dev"])
-    assert laptop.journal.read("dev")[-1].what is What.SETTLED
+    assert isinstance(laptop.journal.read("dev")[-1], Settled)

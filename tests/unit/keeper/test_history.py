@@ -8,11 +8,12 @@ import pytest
 from tests.fakes import edges as fakes
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.journal import MemoryJournal
+from tests.unit.model.make import entry_of
 
 from spotkeeper.errors import NotFound, Unreachable
 from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.results import History
-from spotkeeper.model.journal_entry import Event, What
+from spotkeeper.model.journal_entry import Seen, Settled
 
 
 @pytest.fixture
@@ -28,11 +29,11 @@ def journal(cloud: FakeCloud) -> MemoryJournal:
         at = begun + timedelta(hours=hours)
         place = {"region": "us-east-1", "zone": "us-east-1a", "type": "g5.xlarge"}
         ran = {"instance": f"i-{hours}", "since": at.isoformat(), "by": "user", **place}
-        made.append("train", Event(at, What.SEEN, {"state": "running", **ran}))
+        made.append("train", entry_of(Seen, at, {"state": "running", **ran}))
         over = (at + timedelta(hours=1)).isoformat()
-        made.append("train", Event(at, What.SEEN, {**ran, "state": "stopped", "since": over}))
+        made.append("train", entry_of(Seen, at, {**ran, "state": "stopped", "since": over}))
         if not hours:
-            made.append("train", Event(at, What.SETTLED))
+            made.append("train", Settled(at))
     return made
 
 
@@ -53,7 +54,7 @@ def test_the_last_life_is_told_and_every_one_on_demand(keeper: Keeper) -> None:
 
 
 def test_a_name_that_is_gone_has_a_past(keeper: Keeper, journal: MemoryJournal) -> None:
-    journal.append("train", Event(journal.read("train")[-1].at, What.SETTLED))
+    journal.append("train", Settled(journal.read("train")[-1].at))
     assert told(keeper.history("train"))[-1] == (2, "settled")
 
 

@@ -15,8 +15,9 @@ from tests.unit.keeper.interleavings import DELAYS_SECONDS, Command, Play, Stage
 
 from spotkeeper.errors import NameTaken
 from spotkeeper.keeper.results import MachineReport
-from spotkeeper.lifecycle.name_claim import NameClaim, known_nonces
+from spotkeeper.lifecycle.name_claim import NameClaim
 from spotkeeper.lifecycle.ports import Claim
+from spotkeeper.model.lives import known_nonces
 
 VERBS = (
     ("up",),

@@ -24,7 +24,8 @@ from spotkeeper.errors import (
 from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.results import MachineReport
 from spotkeeper.lifecycle.launch_request import LaunchRequest
-from spotkeeper.model.journal_entry import What
+from spotkeeper.model.journal_entry import Settled
+from spotkeeper.model.launch import LaunchToken
 from spotkeeper.model.machine import InstanceState
 from spotkeeper.model.need import Need
 from spotkeeper.model.tags import TAG_OWNER
@@ -146,7 +147,7 @@ def test_machines_of_all_regions_are_listed_and_of_nobody_else(desk: Desk) -> No
     desk.up("far", regions=("eu-west-1",))
     order = orders.order(name="theirs")
     theirs = {**order.tags, TAG_OWNER: "somebody"}
-    desk.cloud.run(replace(order, token="theirs", tags=theirs))
+    desk.cloud.run(replace(order, token=LaunchToken("theirs"), tags=theirs))
     names = [report.machine.name for report in desk.keeper.machines().reports]
     assert sorted(names) == ["far", "near"]
 
@@ -168,7 +169,7 @@ def test_down_ends_everything_and_says_what_it_cost(desk: Desk) -> None:
     [cost] = report.costs
     assert timedelta(hours=2) <= cost.ran <= timedelta(hours=2, minutes=10)
     assert cost.spot_usd > 0
-    assert desk.journal.read("dev")[-1].what is What.SETTLED
+    assert isinstance(desk.journal.read("dev")[-1], Settled)
 
 
 def test_down_of_a_name_nobody_knows_is_not_found(desk: Desk) -> None:

@@ -17,11 +17,12 @@ from tests.unit.keeper.sweep_stage import (
     killed,
     verdicts,
 )
+from tests.unit.model.make import entry_of
 
 from spotkeeper.errors import Interrupted, PermissionDenied
 from spotkeeper.lifecycle.ports import ResourceKind
 from spotkeeper.lifecycle.sweep import Verdict
-from spotkeeper.model.journal_entry import Event, What
+from spotkeeper.model.journal_entry import Intent, Ready, Settled
 from spotkeeper.model.tags import TAG_LAUNCH, TAG_NAME, TAG_OWNER
 
 
@@ -112,9 +113,9 @@ def test_what_is_young_and_unknown_is_spared_and_its_time_is_told(stage: Stage) 
 def test_a_launch_that_is_under_way_on_this_computer_is_spared(stage: Stage) -> None:
     stage.up()
     stage.clock.sleep(2 * WINDOW)
-    events = [each for each in stage.journal.read("dev") if each.what is not What.READY]
+    entries = [each for each in stage.journal.read("dev") if not isinstance(each, Ready)]
     stage.journal = MemoryJournal()
-    for each in events:
+    for each in entries:
         stage.journal.append("dev", each)
     with stage.journal.lock("dev"):
         swept = stage.sweep()
@@ -234,20 +235,20 @@ def test_a_journal_of_which_nothing_is_there_any_more_is_settled(stage: Stage) -
     stage.ec2.catch_up()
     stage.ec2.disks.clear()
     assert stage.sweep().left == ()
-    assert stage.journal.read("dev")[-1].what is What.SETTLED
+    assert isinstance(stage.journal.read("dev")[-1], Settled)
 
 
 def test_listing_changes_neither_the_account_nor_the_journal(stage: Stage) -> None:
     stage.up()
     stage.clock.sleep(timedelta(hours=25))
-    before, events = stage.ec2.leftovers(), stage.journal.read("dev")
+    before, entries = stage.ec2.leftovers(), stage.journal.read("dev")
     assert stage.sweep(apply=False).left
-    assert (stage.ec2.leftovers(), stage.journal.read("dev")) == (before, events)
+    assert (stage.ec2.leftovers(), stage.journal.read("dev")) == (before, entries)
 
 
 def test_a_launch_that_was_cut_off_is_told_before_anything_of_it_is_listed(stage: Stage) -> None:
     fields = {"token": "t", "region": REGION}
-    stage.journal.append("dev", Event(stage.clock.now(), What.INTENT, fields))
+    stage.journal.append("dev", entry_of(Intent, stage.clock.now(), fields))
     [left] = stage.sweep(apply=False).left
     assert (left.resource_id.kind, left.resource_id.id, left.resource_id.region) == (
         "launch",

@@ -20,7 +20,7 @@ from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.lifecycle.name_claim import LAUNCH_WITHIN, YOUNG, claim_title
 from spotkeeper.lifecycle.plan import Plan
 from spotkeeper.lifecycle.ports import Claim, Clock
-from spotkeeper.model.journal_entry import VISIBILITY_WINDOW, is_open, is_settling
+from spotkeeper.model.lives import VISIBILITY_WINDOW, is_open, is_settling
 from spotkeeper.model.machine import ENDED, InstanceState
 from spotkeeper.model.need import Need
 from spotkeeper.model.tags import TAG_CLAIM, claim_tags

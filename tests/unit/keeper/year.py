@@ -22,7 +22,8 @@ from spotkeeper.errors import SpotkeeperError
 from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.results import DownReport, MachineReport, SweepReport
 from spotkeeper.lifecycle.launch_request import LaunchRequest
-from spotkeeper.model.journal_entry import Event, What, this_life
+from spotkeeper.model.journal_entry import Entry, Launched, Seen
+from spotkeeper.model.lives import this_life
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.need import Need
 from spotkeeper.model.tags import Caller
@@ -388,11 +389,11 @@ class Year:
             self.wrong("something of somebody else was touched")
 
 
-def _is_alone(life: Sequence[Event]) -> bool:
+def _is_alone(life: Sequence[Entry]) -> bool:
     """Whether a journal tells of one launch and one instance since the name was last gone for
     certain: of one that another computer ended the end is not known."""
-    seen = {each.get("instance") for each in life if each.what is What.SEEN}
-    return sum(each.what is What.LAUNCHED for each in life) == 1 and len(seen) <= 1
+    seen = {each.instance for each in life if isinstance(each, Seen)}
+    return sum(isinstance(each, Launched) for each in life) == 1 and len(seen) <= 1
 
 
 def lived(seed: int, home: Path, days: int) -> Lived:

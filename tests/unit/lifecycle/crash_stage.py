@@ -20,7 +20,7 @@ from spotkeeper.keeper.results import SweepReport
 from spotkeeper.lifecycle.guard import SCHEDULER
 from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.lifecycle.ports import ResourceKind
-from spotkeeper.model.journal_entry import VISIBILITY_WINDOW
+from spotkeeper.model.lives import VISIBILITY_WINDOW
 from spotkeeper.model.machine import ENDED, Kind
 from spotkeeper.model.need import Need
 from spotkeeper.model.schedule import GuardCall, Schedule

@@ -21,7 +21,8 @@ from spotkeeper.errors import NotFound, SpotkeeperError
 from spotkeeper.keeper.results import DownReport, SweepReport
 from spotkeeper.lifecycle.guard import SCHEDULER
 from spotkeeper.lifecycle.sweep import Verdict
-from spotkeeper.model.journal_entry import LONGEST_CALL, What
+from spotkeeper.model.journal_entry import Ending, Ready
+from spotkeeper.model.lives import LONGEST_CALL
 from spotkeeper.model.tags import TAG_GUARD
 
 DELAYS_SECONDS = (0, 5, 120, 300)
@@ -342,8 +343,8 @@ def _is_whole(stage: Stage, kept: set[str]) -> list[str]:
     servers = [each for each in stage.ours() if each.id in kept]
     if len(servers) != 1:
         return [*told, f"left: {len(servers)} machines kept"]
-    ends = [e.what for e in stage.journal.read(NAME) if e.what in (What.READY, What.ENDING)]
-    if servers[0].claim in stage.ec2.first_terminates or ends[-1:] != [What.READY]:
+    ends = [type(e) for e in stage.journal.read(NAME) if isinstance(e, Ready | Ending)]
+    if servers[0].claim in stage.ec2.first_terminates or ends[-1:] != [Ready]:
         told.append(f"left: {servers[0].id} is kept, which was to be ended, or not for its user")
     return told
 

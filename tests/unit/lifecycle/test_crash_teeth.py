@@ -22,9 +22,10 @@ from spotkeeper.lifecycle.ports import Claim, RegionInventory, ResourceKind
 from spotkeeper.lifecycle.sweep_order import SweepStep
 from spotkeeper.lifecycle.target import Target
 from spotkeeper.lifecycle.teardown import Actions, Outcome, Teardown
-from spotkeeper.lifecycle.token import short_hash
-from spotkeeper.model import journal_entry
-from spotkeeper.model.journal_entry import Event, What, regions
+from spotkeeper.model import lives
+from spotkeeper.model.journal_entry import Entry, Launched, LaunchRefused, Settled
+from spotkeeper.model.launch import LaunchToken, short_hash
+from spotkeeper.model.lives import regions
 from spotkeeper.model.machine import Instance
 from spotkeeper.model.pool import Pool
 
@@ -44,19 +45,20 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def journal_after_the_call(patch: Patch) -> World:
-    intend, conclude = Launcher._intend, Launcher._conclude
-    meant: dict[str, Pool] = {}
+    intend, note = Launcher._intend, Launcher._note
+    meant: dict[LaunchToken, Pool] = {}
 
-    def later(self: Launcher, pool: Pool, token: str) -> None:
+    def later(self: Launcher, pool: Pool, token: LaunchToken) -> None:
         meant[token] = pool
         self._tokens |= {token}
 
-    def now(self: Launcher, what: What, **fields: str) -> None:
-        intend(self, meant[fields["token"]], fields["token"])
-        conclude(self, what, **fields)
+    def now(self: Launcher, entry: Entry) -> None:
+        if isinstance(entry, Launched | LaunchRefused):
+            intend(self, meant[entry.token], entry.token)
+        note(self, entry)
 
     patch.setattr(Launcher, "_intend", later)
-    patch.setattr(Launcher, "_conclude", now)
+    patch.setattr(Launcher, "_note", now)
     return World()
 
 
@@ -157,7 +159,7 @@ def settled_before_it_ends(patch: Patch) -> World:
     end = Teardown.end
 
     def early(self: Teardown, name: str, *args: object, **kwargs: object) -> Outcome:
-        self._journal.append(name, Event(self._clock.now(), What.SETTLED))
+        self._journal.append(name, Settled(self._clock.now()))
         return end(self, name, *args, **kwargs)  # type: ignore[arg-type]
 
     patch.setattr(Teardown, "end", early)
@@ -190,8 +192,8 @@ def schedules_go_first(patch: Patch) -> World:
     end = Teardown.end
 
     def unguarded(self: Teardown, name: str, places: object, **kwargs: object) -> Outcome:
-        events = self._journal.read(name)
-        self._disarm(Target(name, events), regions(events))
+        entries = self._journal.read(name)
+        self._disarm(Target(name, entries), regions(entries))
         return end(self, name, places, **kwargs)  # type: ignore[arg-type]
 
     patch.setattr(Teardown, "end", unguarded)
@@ -233,7 +235,7 @@ def sweep_takes_the_guard_first(patch: Patch) -> World:
 
 
 def sweep_keeps_what_was_given_back(patch: Patch) -> World:
-    patch.setattr(journal_entry, "ready_tokens", journal_entry.known_tokens)
+    patch.setattr(lives, "ready_tokens", lives.known_tokens)
     return World()
 
 

@@ -11,7 +11,8 @@ from tests.unit.model.make import NOON, instance, request
 from spotkeeper.errors import BadInput, Refused
 from spotkeeper.lifecycle import guard
 from spotkeeper.lifecycle.guard import Guarded
-from spotkeeper.model.journal_entry import Event, What
+from spotkeeper.model.journal_entry import Entry, Intent, LaunchRefused, Settled
+from spotkeeper.model.launch import LaunchToken
 from spotkeeper.model.machine import Machine
 from spotkeeper.model.schedule import GuardCall
 from spotkeeper.model.tags import (
@@ -171,19 +172,19 @@ def test_what_can_be_no_role_is_refused_before_anything_is_asked(role: str) -> N
 
 
 def test_the_journal_knows_which_launches_may_be_armed() -> None:
-    def intent(token: str, kind: str, region: str = "us-east-1") -> Event:
-        return Event(NOON, What.INTENT, {"token": token, "region": region, "guard": kind})
+    def intent(token: str, kind: str, region: str = "us-east-1") -> Entry:
+        return Intent(NOON, token=LaunchToken(token), region=region, guard=kind)
 
-    events = [
+    entries = [
         intent("old", "scheduler"),
-        Event(NOON, What.SETTLED),
+        Settled(NOON),
         intent("refused", "scheduler"),
-        Event(NOON, What.REFUSED, {"token": "refused"}),
+        LaunchRefused(NOON, token=LaunchToken("refused")),
         intent("plain", ""),
         intent("abroad", "scheduler", "eu-west-1"),
         intent("armed", "scheduler"),
     ]
-    assert guard.armed_launches(events, "us-east-1") == {"armed"}
+    assert guard.armed_launches(entries, "us-east-1") == {"armed"}
 
 
 def test_a_machine_without_its_tags_or_its_instance_cannot_be_guarded() -> None:

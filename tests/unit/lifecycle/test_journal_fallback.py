@@ -9,10 +9,10 @@ from tests.unit.model.make import NOON
 
 from spotkeeper.errors import Busy, StoreProblem
 from spotkeeper.lifecycle.journal_fallback import BestEffortJournal, damaged
-from spotkeeper.model.journal_entry import Event, What
+from spotkeeper.model.journal_entry import Damaged, Entry, Intent, Settled
 
-INTENT = Event(NOON, What.INTENT, {"region": "us-east-1"})
-DAMAGED = Event(NOON, What.DAMAGED)
+INTENT = Intent(NOON, region="us-east-1")
+DAMAGED = Damaged(NOON)
 FULL = StoreProblem("Cannot use train.jsonl: No space left on device", next_step="Make room.")
 
 
@@ -22,10 +22,10 @@ class Broken:
     def lock(self, name: str) -> AbstractContextManager[None]:
         raise FULL
 
-    def append(self, name: str, event: Event) -> None:
+    def append(self, name: str, entry: Entry) -> None:
         raise FULL
 
-    def read(self, name: str) -> tuple[Event, ...]:
+    def read(self, name: str) -> tuple[Entry, ...]:
         raise FULL
 
     def names(self) -> tuple[str, ...]:
@@ -56,7 +56,7 @@ def test_a_disk_that_refuses_everything_is_told_once_and_stops_nothing() -> None
     with journal.lock("train"):
         journal.append("train", INTENT)
     assert journal.names() == ()
-    assert journal.read("train") == (Event(clock.now(), What.DAMAGED),)
+    assert journal.read("train") == (Damaged(clock.now()),)
     assert journal.warnings == (FULL.paragraph(),)
 
 
@@ -75,11 +75,11 @@ def test_a_problem_of_the_work_itself_is_not_forgiven(journal: BestEffortJournal
 def test_a_damaged_line_is_told_until_the_name_is_gone_for_certain(
     journal: BestEffortJournal, memory: MemoryJournal
 ) -> None:
-    for event in (INTENT, DAMAGED):
-        memory.append("train", event)
+    for entry in (INTENT, DAMAGED):
+        memory.append("train", entry)
     journal.read("train")
     assert journal.warnings == (damaged("train"),)
     assert "`spot down train`" in damaged("train")
     assert "`spot sweep`" in damaged("train")
-    journal.append("train", Event(NOON, What.SETTLED))
+    journal.append("train", Settled(NOON))
     assert len(journal.warnings) == 0

@@ -31,10 +31,14 @@ from spotkeeper.errors import (
 )
 from spotkeeper.lifecycle.launch import Launcher
 from spotkeeper.lifecycle.launch_request import LaunchRequest
-from spotkeeper.lifecycle.ports import ResourceKind
 from spotkeeper.lifecycle.prerequisites import PrerequisiteMaker
-from spotkeeper.lifecycle.token import client_token
-from spotkeeper.model.journal_entry import What
+from spotkeeper.model.journal_entry import (
+    Entry,
+    Intent,
+    Launched,
+    LaunchRefused,
+)
+from spotkeeper.model.launch import client_token
 from spotkeeper.model.machine import Instance, Kind
 from spotkeeper.model.max_price import MaxPrice
 from spotkeeper.model.need import Need
@@ -43,7 +47,7 @@ from spotkeeper.model.tags import TAG_DEADLINE, TAG_LAUNCH, TAG_MANAGED, TAG_NAM
 A, B, C = (f"g5.xlarge@us-east-1{letter}" for letter in "abc")
 OTHER_TYPE = "g6.xlarge@us-east-1a"
 ABROAD = "g5.xlarge@eu-west-1a"
-CLAIM = (What.CLAIMED, What.RELEASED)
+OF_A_LAUNCH = (Intent, Launched, LaunchRefused)
 
 
 class Attempt:
@@ -81,11 +85,25 @@ class Attempt:
         return self.cloud.calls.count("run")
 
     @property
-    def told(self) -> list[What]:
+    def told(self) -> list[type[Entry]]:
         """The entries in order but for the name's claim; an intent that is written again for its
         repeat counts once."""
-        events = [e for e in self.journal.read("dev") if e.what not in CLAIM]
-        return [what for what, _ in dict.fromkeys((e.what, e.get("token")) for e in events)]
+        entries = [e for e in self.journal.read("dev") if isinstance(e, OF_A_LAUNCH)]
+        return [kind for kind, _ in dict.fromkeys((type(e), e.token) for e in entries)]
+
+    @property
+    def last(self) -> Launched:
+        """The last entry, of a launch that EC2 granted."""
+        last = self.journal.read("dev")[-1]
+        assert isinstance(last, Launched)
+        return last
+
+    @property
+    def first(self) -> Intent:
+        """The first entry, of a launch that was meant."""
+        first = self.journal.read("dev")[0]
+        assert isinstance(first, Intent)
+        return first
 
 
 def dry(*pools: str) -> FakeCloud:
@@ -96,15 +114,15 @@ def test_the_first_pool_is_taken() -> None:
     attempt = Attempt()
     instance = attempt.go(A, B)
     assert instance.zone_name == "us-east-1a"
-    assert attempt.told == [What.INTENT, What.LAUNCHED]
-    assert attempt.journal.read("dev")[-1].get("instance") == instance.id
-    assert attempt.journal.read("dev")[-1].get("request") == instance.request_id
+    assert attempt.told == [Intent, Launched]
+    assert attempt.last.instance == instance.id
+    assert attempt.last.request == instance.request_id
 
 
 def test_a_dry_pool_is_passed_over() -> None:
     attempt = Attempt(dry(A))
     assert attempt.go(A, B).zone_name == "us-east-1b"
-    assert attempt.told == [What.INTENT, What.REFUSED, What.INTENT, What.LAUNCHED]
+    assert attempt.told == [Intent, LaunchRefused, Intent, Launched]
     assert attempt.runs == 2
     assert A in attempt.talk.said[0]
 
@@ -114,7 +132,7 @@ def test_a_pool_whose_price_has_risen_above_the_maximum_is_passed_over() -> None
     attempt.cloud.ec2.prices[geography.pool(A)] = geography.ON_DEMAND["g5.xlarge"]
     launch_request = LaunchRequest("dev", Need(), max_price=MaxPrice.parse("spot+5%"))
     assert attempt.go(A, B, launch_request=launch_request).zone_name == "us-east-1b"
-    assert attempt.told == [What.INTENT, What.REFUSED, What.INTENT, What.LAUNCHED]
+    assert attempt.told == [Intent, LaunchRefused, Intent, Launched]
 
 
 def test_when_every_pool_is_dry_all_are_named() -> None:
@@ -180,7 +198,7 @@ def test_what_every_pool_would_repeat_stops_at_once(refusal: SpotkeeperError) ->
     with pytest.raises(type(refusal)):
         attempt.go(A, B, ABROAD)
     assert attempt.runs == 1
-    assert attempt.told == [What.INTENT, What.REFUSED]
+    assert attempt.told == [Intent, LaunchRefused]
 
 
 @pytest.mark.parametrize("after", [False, True])
@@ -192,7 +210,7 @@ def test_a_lost_answer_is_asked_for_again_with_the_same_token(*, after: bool) ->
     instance = attempt.go(A)
     assert attempt.runs == 2
     assert list(attempt.cloud.ec2.servers) == [instance.id]
-    assert attempt.told == [What.INTENT, What.LAUNCHED]
+    assert attempt.told == [Intent, Launched]
 
 
 class Deaf(Fate):
@@ -209,7 +227,7 @@ def test_a_launch_that_never_answers_stays_an_open_intent() -> None:
         attempt.go(A, B)
     assert attempt.runs == 4
     assert len(attempt.cloud.ec2.servers) == 1
-    assert attempt.told == [What.INTENT]
+    assert attempt.told == [Intent]
 
 
 class DryAfterwards(FakeCloud):
@@ -228,7 +246,7 @@ def test_a_refusal_after_a_lost_answer_proves_nothing_and_tries_no_other_pool() 
     with pytest.raises(Unreachable, match="no answer, and its repeat was refused: dry now"):
         attempt.go(A, B)
     assert len(attempt.cloud.ec2.servers) == 1
-    assert attempt.told == [What.INTENT]
+    assert attempt.told == [Intent]
 
 
 class GroupVanishes(FakeCloud):
@@ -248,7 +266,7 @@ def test_ground_that_is_gone_is_made_anew() -> None:
     instance = attempt.go(A)
     assert instance.id in attempt.cloud.ec2.servers
     assert attempt.cloud.calls.count("create_group") == 2
-    assert attempt.told == [What.INTENT, What.LAUNCHED]
+    assert attempt.told == [Intent, Launched]
 
 
 def test_ground_that_keeps_going_ends_the_launch() -> None:
@@ -256,7 +274,7 @@ def test_ground_that_keeps_going_ends_the_launch() -> None:
     with pytest.raises(ResourceGone):
         attempt.go(A, B)
     assert attempt.runs <= 4
-    assert attempt.told == [What.INTENT, What.REFUSED]
+    assert attempt.told == [Intent, LaunchRefused]
 
 
 class GroupIsNew(FakeCloud):
@@ -303,9 +321,9 @@ def test_a_token_that_is_used_up_gives_way_to_the_next() -> None:
     ended_earlier(attempt)
     again = Attempt(attempt.cloud)
     instance = again.go(A)
-    assert instance.tags[TAG_LAUNCH] == again.journal.read("dev")[-1].get("token")
-    assert again.told == [What.INTENT, What.REFUSED, What.INTENT, What.LAUNCHED]
-    first, second = (e.get("token") for e in again.journal.read("dev") if e.what is What.INTENT)
+    assert instance.tags[TAG_LAUNCH] == again.last.token
+    assert again.told == [Intent, LaunchRefused, Intent, Launched]
+    first, second = (e.token for e in again.journal.read("dev") if isinstance(e, Intent))
     assert first != second
 
 
@@ -313,8 +331,8 @@ def test_a_later_launch_of_the_name_counts_on() -> None:
     attempt = Attempt()
     ended_earlier(attempt)
     attempt.go(A)
-    numbers = [e.get("attempt") for e in attempt.journal.read("dev") if e.what is What.INTENT]
-    assert numbers == ["1", "2"]
+    numbers = [e.attempt for e in attempt.journal.read("dev") if isinstance(e, Intent)]
+    assert numbers == [1, 2]
 
 
 def test_a_mismatched_token_never_leads_to_two_machines() -> None:
@@ -344,7 +362,7 @@ def test_an_on_demand_instance_is_refused_and_remembered() -> None:
         attempt.go(A, B)
     assert "On-Demand" in caught.value.message
     assert attempt.runs == 1
-    assert attempt.told == [What.INTENT, What.LAUNCHED]
+    assert attempt.told == [Intent, Launched]
 
 
 def test_the_intent_is_written_before_anything_is_made() -> None:
@@ -366,30 +384,28 @@ def test_the_intent_is_written_again_around_every_repeat() -> None:
     for earlier, later in pairwise([0, *calls]):
         assert "journal intent" in fate.seen[earlier:later]
     assert "journal intent" in fate.seen[calls[-1] :]
-    intents = [e for e in attempt.journal.read("dev") if e.what is What.INTENT]
-    assert len({intent.get("token") for intent in intents}) == 1
+    intents = [e for e in attempt.journal.read("dev") if isinstance(e, Intent)]
+    assert len({intent.token for intent in intents}) == 1
     assert intents[-1].at - intents[0].at >= timedelta(seconds=13)
 
 
-def test_the_intent_says_what_is_expected_where_and_for_whom() -> None:
+def test_the_intent_says_what_is_launched_where_and_for_whom() -> None:
     attempt = Attempt()
     attempt.go(A)
-    intent = attempt.journal.read("dev")[0]
-    assert intent.get("owner") == geography.OWNER
-    assert intent.get("region") == "us-east-1"
-    assert intent.get("pool") == A
-    assert intent.get("token") == client_token(
+    intent = attempt.first
+    assert intent.owner == geography.OWNER
+    assert intent.region == "us-east-1"
+    assert intent.pool == A
+    assert intent.token == client_token(
         owner=geography.OWNER, name="dev", attempt=1, pool=geography.pool(A)
     )
-    for kind in (ResourceKind.INSTANCE, ResourceKind.REQUEST, ResourceKind.VOLUME):
-        assert kind in intent.get("expects")
 
 
 def test_everything_carries_our_tags_and_the_users() -> None:
     attempt = Attempt()
     launch_request = LaunchRequest("dev", Need(), tags={"Project": "x"})
     instance = attempt.go(A, launch_request=launch_request)
-    token = attempt.journal.read("dev")[0].get("token")
+    token = attempt.first.token
     expected = {
         TAG_MANAGED: "true",
         TAG_NAME: "dev",

@@ -7,10 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes.clock import FIRST_DAY as NOW
+from tests.unit.model.make import entry_of
 
 from spotkeeper.lifecycle.ports import Resource, ResourceId, ResourceKind
 from spotkeeper.lifecycle.sweep import Classification, Records, Verdict, as_resource, classify
-from spotkeeper.model.journal_entry import Event, What
+from spotkeeper.model.journal_entry import (
+    Damaged,
+    Ending,
+    Entry,
+    Intent,
+    Launched,
+    Ready,
+    Settled,
+    Settling,
+)
 from spotkeeper.model.schedule import GuardCall, Schedule
 from spotkeeper.model.tags import (
     TAG_CLAIM,
@@ -59,15 +69,15 @@ def claim(nonce: str, *, born: datetime = LONG_AGO) -> Resource:
     return resource_id(ResourceKind.TEMPLATE, born=born, launch="", deadline="", claim=nonce)
 
 
-def event(what: What, at: datetime = LONG_AGO, **fields: str) -> Event:
-    return Event(at, what, {"token": LAUNCH, "region": REGION, **fields})
+def entry(what: type[Entry], at: datetime = LONG_AGO, **fields: str) -> Entry:
+    return entry_of(what, at, {"token": LAUNCH, "region": REGION, **fields})
 
 
-READY = (event(What.INTENT), event(What.LAUNCHED), event(What.READY))
+READY = (entry(Intent), entry(Launched), entry(Ready))
 
 
-def remembering(*events: Event, held: Sequence[str] = ()) -> Records:
-    return Records({"dev": events} if events else {}, frozenset(held))
+def remembering(*entries: Entry, held: Sequence[str] = ()) -> Records:
+    return Records({"dev": entries} if entries else {}, frozenset(held))
 
 
 def classified(
@@ -96,19 +106,19 @@ def test_a_ready_machine_and_all_that_it_needs_are_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    ("events", "reason"),
+    ("entries", "reason"),
     [
         (READY[:1], "its launch never finished"),
         (READY[:2], "its launch never finished"),
-        ((*READY, event(What.ENDING)), "it was given back already"),
-        ((*READY, event(What.SETTLED)), "it was given back already"),
+        ((*READY, entry(Ending)), "it was given back already"),
+        ((*READY, entry(Settled)), "it was given back already"),
         ((), "launched elsewhere, or forgotten here"),
     ],
 )
 def test_a_machine_that_nobody_waits_for_is_unwanted(
-    events: tuple[Event, ...], reason: str
+    entries: tuple[Entry, ...], reason: str
 ) -> None:
-    assert only(resource_id(), remembering(*events)) == (Verdict.UNWANTED, reason)
+    assert only(resource_id(), remembering(*entries)) == (Verdict.UNWANTED, reason)
 
 
 def test_a_launch_that_has_the_lock_is_spared_however_old_it_is() -> None:
@@ -140,7 +150,7 @@ def test_a_disk_whose_machine_is_gone_is_unwanted() -> None:
 
 
 def test_a_machine_that_was_launched_a_moment_ago_may_not_be_listed_yet() -> None:
-    young = [event(each.what, NOW - MINUTE) for each in READY]
+    young = [entry(type(each), NOW - MINUTE) for each in READY]
     assert only(resource_id(ResourceKind.VOLUME), remembering(*young))[0] is Verdict.KEPT
 
 
@@ -160,15 +170,15 @@ def test_an_instance_that_was_relaunched_is_as_old_as_its_request() -> None:
 
 
 def test_the_same_token_with_the_claim_of_another_computer_is_not_ours() -> None:
-    mine = event(What.INTENT, claim="mine")
-    events = remembering(mine, *READY[1:])
-    assert only(resource_id(claim="mine"), events)[0] is Verdict.KEPT
-    assert only(resource_id(claim="theirs"), events)[0] is Verdict.UNWANTED
-    assert only(resource_id(claim="theirs", born=NOW), events)[0] is Verdict.YOUNG
+    mine = entry(Intent, claim="mine")
+    entries = remembering(mine, *READY[1:])
+    assert only(resource_id(claim="mine"), entries)[0] is Verdict.KEPT
+    assert only(resource_id(claim="theirs"), entries)[0] is Verdict.UNWANTED
+    assert only(resource_id(claim="theirs", born=NOW), entries)[0] is Verdict.YOUNG
 
 
 def test_what_a_journal_that_cannot_be_read_may_want_is_left_until_its_deadline() -> None:
-    unread = remembering(Event(NOW, What.DAMAGED))
+    unread = remembering(Damaged(NOW))
     verdict, reason = only(resource_id(), unread)
     assert verdict is Verdict.UNREAD
     assert "the journal of dev cannot be read" in reason
@@ -224,12 +234,12 @@ def test_a_claim_that_is_unknown_here_is_left_alone_for_ten_minutes(
 
 
 def test_a_claim_of_a_dead_launch_of_this_computer_is_unwanted_at_once() -> None:
-    dead = remembering(event(What.INTENT, NOW, claim="mine"))
+    dead = remembering(entry(Intent, NOW, claim="mine"))
     assert only(claim("mine", born=NOW), dead)[0] is Verdict.UNWANTED
 
 
 def test_a_claim_that_a_command_works_with_is_spared() -> None:
-    held = remembering(event(What.INTENT, NOW, claim="mine"), held=["dev"])
+    held = remembering(entry(Intent, NOW, claim="mine"), held=["dev"])
     assert only(claim("mine", born=NOW), held)[0] is Verdict.SPARED
 
 
@@ -243,7 +253,7 @@ def test_a_schedule_goes_with_the_launch_that_it_guards() -> None:
     guard = as_resource(schedule(f"dev-{LAUNCH[:12]}-cancel"), [machine])
     assert guard is not None
     assert (guard.launch, guard.claim) == (LAUNCH, "mine")
-    mine = remembering(event(What.INTENT, claim="mine"), *READY[1:])
+    mine = remembering(entry(Intent, claim="mine"), *READY[1:])
     assert verdicts(machine, guard, records=mine) == [Verdict.KEPT] * 2
     assert verdicts(machine, guard) == [Verdict.UNWANTED] * 2
 
@@ -285,14 +295,14 @@ def worlds(draw: st.DrawFn) -> list[Resource]:
     ]
 
 
-WHATS = [What.INTENT, What.LAUNCHED, What.READY, What.ENDING, What.SETTLING, What.SETTLED]
+WHATS = [Intent, Launched, Ready, Ending, Settling, Settled]
 
 
 @st.composite
 def memories(draw: st.DrawFn) -> Records:
     kinds = draw(st.lists(st.sampled_from(WHATS), max_size=6))
     held = draw(st.sampled_from([frozenset[str](), frozenset({"dev"})]))
-    return Records({"dev": tuple(event(each, claim="mine") for each in kinds)}, held)
+    return Records({"dev": tuple(entry(each, claim="mine") for each in kinds)}, held)
 
 
 @given(worlds(), memories())
@@ -309,7 +319,7 @@ def test_what_this_computer_has_ready_is_unwanted_only_past_its_deadline(
     world: list[Resource], records: Records
 ) -> None:
     machines = [resource_id(claim="mine"), *world]
-    mine = Records({"dev": (event(What.INTENT, claim="mine"), *READY[1:])}, records.held)
+    mine = Records({"dev": (entry(Intent, claim="mine"), *READY[1:])}, records.held)
     [machine, *_] = classify(machines, mine, owner=ME, now=NOW)
     assert machine.verdict in (Verdict.KEPT, Verdict.SPARED)
 

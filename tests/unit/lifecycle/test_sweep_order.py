@@ -12,7 +12,7 @@ from tests.unit.lifecycle.test_sweep import (
     REGION,
     claim,
     classified,
-    event,
+    entry,
     remembering,
     resource_id,
     shared,
@@ -28,10 +28,15 @@ from spotkeeper.lifecycle.sweep_order import (
     plan_sweep,
     shared_in,
 )
-from spotkeeper.model.journal_entry import Event, What
+from spotkeeper.model.journal_entry import Damaged, Intent, Settled
+from spotkeeper.model.launch import ClaimNonce, Launches, LaunchToken
 
 SEEN = Coverage(NOW, (REGION,))
 SILENT = Coverage(NOW, ("eu-west-1",), frozenset({REGION}))
+
+
+def launches(token: str, *nonces: str) -> Launches:
+    return Launches(frozenset({LaunchToken(token)}), frozenset(map(ClaimNonce, nonces)))
 
 
 def steps(*resources: Resource, records: Records | None = None) -> tuple[SweepStep, ...]:
@@ -43,14 +48,14 @@ def test_a_forgotten_machine_is_ended_by_its_name_and_its_launch() -> None:
     snapshot = resource_id(ResourceKind.SNAPSHOT)
     [step] = steps(resource_id(claim="theirs"), snapshot, shared())
     assert (step.name, step.regions) == ("dev", (REGION,))
-    assert step.launches == {LAUNCH, "theirs"}
+    assert step.launches == launches(LAUNCH, "theirs")
     assert step.resource_ids == (snapshot.resource_id,)
 
 
 def test_another_machine_of_the_same_name_that_is_wanted_is_not_meant() -> None:
     stray = resource_id(launch="stray", born=NOW - 10 * MINUTE)
     [step] = steps(resource_id(), stray, records=remembering(*READY))
-    assert step.launches == {"stray"}
+    assert step.launches == launches("stray")
 
 
 def test_nothing_is_meant_of_a_name_that_is_kept_spared_or_too_young() -> None:
@@ -60,20 +65,20 @@ def test_nothing_is_meant_of_a_name_that_is_kept_spared_or_too_young() -> None:
 
 
 def test_a_launch_that_was_cut_off_is_looked_after_though_nothing_is_listed() -> None:
-    [step] = steps(records=remembering(event(What.INTENT, NOW, claim="mine")))
-    assert step == SweepStep("dev", launches=frozenset({LAUNCH, "mine"}))
-    assert steps(records=remembering(event(What.INTENT, NOW), held=["dev"])) == ()
-    assert steps(records=remembering(*READY, event(What.SETTLED))) == ()
+    [step] = steps(records=remembering(entry(Intent, NOW, claim="mine")))
+    assert step == SweepStep("dev", launches=launches(LAUNCH, "mine"))
+    assert steps(records=remembering(entry(Intent, NOW), held=["dev"])) == ()
+    assert steps(records=remembering(*READY, entry(Settled))) == ()
 
 
 def test_a_ready_machine_that_is_not_listed_is_given_up_only_when_the_window_is_over() -> None:
     assert steps(records=remembering(*READY))
-    assert steps(records=remembering(*(event(each.what, NOW) for each in READY))) == ()
+    assert steps(records=remembering(*(entry(type(each), NOW) for each in READY))) == ()
 
 
 def test_a_name_is_not_given_up_while_a_region_that_may_have_it_is_silent() -> None:
-    for events in (READY, READY[:1], (Event(NOW - timedelta(hours=1), What.DAMAGED),)):
-        records = remembering(*events)
+    for entries in (READY, READY[:1], (Damaged(NOW - timedelta(hours=1)),)):
+        records = remembering(*entries)
         assert plan_sweep((), records, SILENT) == ()
         assert plan_sweep((), records, SEEN) != ()
 
@@ -82,7 +87,7 @@ def test_what_the_silence_hides_is_not_meant_by_what_is_listed_elsewhere() -> No
     stray = resource_id(ResourceKind.VOLUME, launch="stray")
     records = remembering(*READY)
     [step] = plan_sweep(classified(stray, records=records), records, SILENT)
-    assert step.launches == {"stray"}
+    assert step.launches == launches("stray")
 
 
 def test_what_carries_no_name_is_ended_one_by_one_in_the_safe_order() -> None:

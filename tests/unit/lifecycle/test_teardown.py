@@ -12,12 +12,15 @@ from tests.fakes.edges import ports
 from tests.fakes.fate import Fate
 from tests.fakes.journal import MemoryJournal
 from tests.fakes.talk import FakeTalk
+from tests.unit.model.make import entry_of
 
 from spotkeeper.errors import LeftBehind
 from spotkeeper.lifecycle import settle
 from spotkeeper.lifecycle.ports import Leftover, ResourceId, ResourceKind
 from spotkeeper.lifecycle.teardown import Outcome, Teardown, left_behind
-from spotkeeper.model.journal_entry import LONGEST_CALL, VISIBILITY_WINDOW, Event, What
+from spotkeeper.model.journal_entry import Entry, Intent, Launched, Seen, Settled, Settling
+from spotkeeper.model.launch import LaunchToken
+from spotkeeper.model.lives import LONGEST_CALL, VISIBILITY_WINDOW
 from spotkeeper.model.machine import ENDED, Instance, InstanceState
 from spotkeeper.model.spot_request import RequestState
 from spotkeeper.model.tags import TAG_OWNER, TAG_VPC, shared_tags
@@ -38,8 +41,8 @@ class Bench:
         self.key = self.ec2.new_key(REGION, "k", tags=shared_tags(geography.OWNER))
 
     @property
-    def told(self) -> list[What]:
-        return [event.what for event in self.journal.read("dev")]
+    def told(self) -> list[type[Entry]]:
+        return [type(entry) for entry in self.journal.read("dev")]
 
     def launched(self, name: str = "dev", *, once: bool = False) -> Instance:
         """A running machine that this computer launched, long ago."""
@@ -53,10 +56,10 @@ class Bench:
         order = orders.order(name=name)
         order = replace(order, group_ids=(self.group.id,), key_name="k")
         token = {"region": REGION, "token": order.token}
-        self.journal.append(name, Event(self.cloud.clock.now(), What.INTENT, token))
+        self.journal.append(name, entry_of(Intent, self.cloud.clock.now(), token))
         instance = self.cloud.run(orders.once(order) if once else order)
         ids = {"instance": instance.id, "request": instance.request_id or ""}
-        launched = Event(self.cloud.clock.now(), What.LAUNCHED, {**token, **ids})
+        launched = entry_of(Launched, self.cloud.clock.now(), {**token, **ids})
         self.journal.append(name, launched)
         self.cloud.fate = fate
         return instance
@@ -105,36 +108,36 @@ def test_gone_needs_two_empty_looks() -> None:
     at = max(i for i, call in enumerate(bench.cloud.calls) if call == "delete_volume")
     until = bench.cloud.calls.index("delete_group")
     assert bench.cloud.calls[at:until].count("volumes") >= 2
-    assert bench.told[-1] is What.SETTLED
+    assert bench.told[-1] is Settled
 
 
 def test_before_the_window_is_over_the_journal_only_settles() -> None:
     bench = Bench()
     bench.journal.append(
-        "dev", Event(bench.cloud.clock.now(), What.INTENT, {"region": REGION, "token": "t"})
+        "dev", Intent(bench.cloud.clock.now(), region=REGION, token=LaunchToken("t"))
     )
     assert bench.end().left == []
-    assert bench.told[-1] is What.SETTLING
+    assert bench.told[-1] is Settling
 
 
 def test_settling_is_closed_once_the_window_is_over() -> None:
     bench = Bench()
     bench.journal.append(
-        "dev", Event(bench.cloud.clock.now(), What.INTENT, {"region": REGION, "token": "t"})
+        "dev", Intent(bench.cloud.clock.now(), region=REGION, token=LaunchToken("t"))
     )
     bench.end()
     assert settle.due(bench.journal, bench.cloud.clock.now()) == ()
     bench.wait_for_the_window()
     assert settle.due(bench.journal, bench.cloud.clock.now()) == ("dev",)
     settle.settle(("dev",), journal=bench.journal, teardown=bench.teardown())
-    assert bench.told[-1] is What.SETTLED
+    assert bench.told[-1] is Settled
     assert settle.due(bench.journal, bench.cloud.clock.now()) == ()
 
 
 def test_an_instance_that_is_listed_late_is_ended_when_the_journal_settles() -> None:
     clock = FakeClock()
     bench = Bench(FakeCloud(clock=clock, visibility=timedelta(seconds=120)))
-    at = Event(clock.now(), What.INTENT, {"region": REGION, "token": "token-dev"})
+    at = Intent(clock.now(), region=REGION, token=LaunchToken("token-dev"))
     bench.journal.append("dev", at)
     bench.cloud.run(orders.order())
     bench.end()
@@ -149,11 +152,11 @@ def test_the_window_begins_when_ec2_gave_the_instance_not_when_it_was_meant() ->
     clock = FakeClock()
     bench = Bench(FakeCloud(clock=clock, visibility=VISIBILITY_WINDOW))
     token = {"region": REGION, "token": "token-dev"}
-    bench.journal.append("dev", Event(clock.now(), What.INTENT, token))
+    bench.journal.append("dev", entry_of(Intent, clock.now(), token))
     clock.advance(seconds=60)
     instance = bench.cloud.run(orders.order())
     launched = {**token, "instance": instance.id, "request": str(instance.request_id)}
-    bench.journal.append("dev", Event(clock.now(), What.LAUNCHED, launched))
+    bench.journal.append("dev", entry_of(Launched, clock.now(), launched))
     clock.advance(seconds=240)
     bench.end()
     clock.sleep(VISIBILITY_WINDOW)
@@ -167,16 +170,16 @@ def test_the_window_begins_when_ec2_gave_the_instance_not_when_it_was_meant() ->
 def test_a_sighting_after_settling_is_still_due() -> None:
     bench = Bench()
     at = bench.cloud.clock.now()
-    for what in (What.INTENT, What.SETTLING, What.SEEN):
-        bench.journal.append("dev", Event(at, what, {"region": REGION, "token": "t"}))
+    for what in (Intent, Settling, Seen):
+        bench.journal.append("dev", entry_of(what, at, {"region": REGION, "token": "t"}))
     assert settle.due(bench.journal, at + VISIBILITY_WINDOW) == ("dev",)
 
 
 def test_a_launch_after_settling_is_not_due() -> None:
     bench = Bench()
     at = bench.cloud.clock.now()
-    for what in (What.INTENT, What.SETTLING, What.INTENT, What.LAUNCHED):
-        bench.journal.append("dev", Event(at, what, {"region": REGION, "token": "t"}))
+    for what in (Intent, Settling, Intent, Launched):
+        bench.journal.append("dev", entry_of(what, at, {"region": REGION, "token": "t"}))
     assert settle.due(bench.journal, at + VISIBILITY_WINDOW) == ()
 
 
@@ -189,8 +192,8 @@ def test_a_request_that_cannot_be_cancelled_keeps_its_instance_unterminated() ->
     assert {each.resource_id.id for each in outcome.left} >= {instance.id, instance.request_id}
     assert all("UnauthorizedOperation" in each.reason for each in outcome.left)
     assert outcome.ended == []
-    assert What.SETTLED not in bench.told
-    assert What.SETTLING not in bench.told
+    assert Settled not in bench.told
+    assert Settling not in bench.told
 
 
 @pytest.mark.parametrize(
@@ -209,7 +212,7 @@ def test_whatever_is_denied_is_left_with_its_reason(denied: str, kind: str) -> N
     assert kind in {each.resource_id.kind for each in outcome.left}
     assert kind not in kinds(outcome.ended)
     assert all(each.reason for each in outcome.left)
-    assert What.SETTLED not in bench.told
+    assert Settled not in bench.told
 
 
 def test_a_region_that_does_not_answer_is_left_whole() -> None:
@@ -221,7 +224,7 @@ def test_a_region_that_does_not_answer_is_left_whole() -> None:
         ("dev", REGION)
     ]
     assert "no answer" in outcome.left[0].reason
-    assert What.SETTLED not in bench.told
+    assert Settled not in bench.told
 
 
 class FailsOnce(FakeCloud):
@@ -250,7 +253,7 @@ def test_an_answer_that_is_lost_once_changes_nothing(call: str) -> None:
     outcome = bench.end()
     assert outcome.left == []
     assert bench.ec2.leftovers() == []
-    assert bench.told[-1] is What.SETTLED
+    assert bench.told[-1] is Settled
 
 
 def test_what_machines_share_goes_with_the_last_of_them() -> None:
@@ -268,7 +271,7 @@ def test_the_ground_of_a_launch_that_is_under_way_stays() -> None:
     bench.launched("dev")
     now = bench.cloud.clock.now()
     under_way = {"region": REGION, "token": "t"}
-    bench.journal.append("other", Event(now, What.INTENT, under_way))
+    bench.journal.append("other", entry_of(Intent, now, under_way))
     bench.end("dev")
     assert list(bench.ec2.groups) == [bench.group.id]
     assert list(bench.ec2.keys) == [bench.key.id]
@@ -281,7 +284,7 @@ def test_what_others_own_is_never_touched() -> None:
     group = bench.ec2.new_group(REGION, "theirs", vpc_id=geography.HOME_VPC, tags=theirs)
     order = orders.order("m5.large@us-east-1b", name="dev")
     forgotten_request = bench.cloud.run(
-        replace(order, token="x", tags={**order.tags, TAG_OWNER: "somebody"})
+        replace(order, token=LaunchToken("x"), tags={**order.tags, TAG_OWNER: "somebody"})
     )
     bench.end()
     assert group.id in bench.ec2.groups
@@ -292,11 +295,11 @@ def test_every_region_that_the_journal_remembers_is_looked_at() -> None:
     bench = Bench()
     now = bench.cloud.clock.now() - VISIBILITY_WINDOW - LONGEST_CALL
     abroad = {"region": "eu-west-1", "token": "token-dev"}
-    bench.journal.append("dev", Event(now, What.INTENT, abroad))
+    bench.journal.append("dev", entry_of(Intent, now, abroad))
     bench.cloud.run(orders.order("g5.xlarge@eu-west-1a"))
     outcome = bench.teardown().end("dev", [])
     assert {resource_id.region for resource_id in outcome.ended} == {"eu-west-1"}
-    assert What.SETTLED in bench.told
+    assert Settled in bench.told
 
 
 def test_ending_what_is_gone_is_harmless() -> None:
@@ -305,7 +308,7 @@ def test_ending_what_is_gone_is_harmless() -> None:
     bench.end()
     again = bench.end()
     assert (again.ended, again.left) == ([], [])
-    assert bench.told.count(What.SETTLED) == 1
+    assert bench.told.count(Settled) == 1
 
 
 def test_an_interrupted_box_is_ended_too() -> None:

@@ -1,16 +1,24 @@
 """Nouns for tests: every field that a test does not care about has a plain value."""
 
+import json
+import zlib
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 from spotkeeper.model.instance_type import Gpus, InstanceType
+from spotkeeper.model.journal_entry import Entry
 from spotkeeper.model.machine import Instance, InstanceState
 from spotkeeper.model.offer import Offer, SpotPrice
 from spotkeeper.model.place import Zone
 from spotkeeper.model.pool import Pool
 from spotkeeper.model.spot_request import RequestState, SpotRequest
+from spotkeeper.store.journal import VERSION, entries
+
+E = TypeVar("E", bound=Entry)
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 A10G = Gpus("A10G", "NVIDIA", 1, 22_888)  # as EC2 lists it: sold as 24 GB, 22.4 GiB
@@ -85,3 +93,12 @@ def offer(
         SpotPrice(place, Decimal(usd), NOON),
         None if on_demand is None else Decimal(on_demand),
     )
+
+
+def entry_of(kind: type[E], at: datetime, fields: Mapping[str, str] = MappingProxyType({})) -> E:
+    """An entry as a line of the journal says it; fields that the kind has not are passed over."""
+    record = {"v": VERSION, "at": at.isoformat(), "what": kind.kind, **fields}
+    text = json.dumps(record).encode()
+    [found] = entries(b"%08x %s\n" % (zlib.crc32(text), text), written=at)
+    assert isinstance(found, kind)
+    return found

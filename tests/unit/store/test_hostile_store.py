@@ -10,7 +10,8 @@ from tests import hostile
 from tests.unit.model.make import NOON
 
 from spotkeeper.errors import BadInput
-from spotkeeper.model.journal_entry import Event, What
+from spotkeeper.model.journal_entry import Intent
+from spotkeeper.model.launch import LaunchToken
 from spotkeeper.store.cache import Cache
 from spotkeeper.store.journal import FileJournal
 from spotkeeper.store.price_files import read_dump
@@ -21,9 +22,9 @@ PAYLOADS = hostile.payloads()
 def test_the_journal_gives_back_every_payload(tmp_path: Path) -> None:
     journal = FileJournal(tmp_path / "journal")
     (tmp_path / "journal").mkdir(mode=0o700)
-    written = [Event(NOON, What.INTENT, {"region": each, "token": each}) for each in PAYLOADS[::6]]
-    for number, event in enumerate(written):
-        journal.append(f"n{number % 3}", event)
+    written = [Intent(NOON, region=each, token=LaunchToken(each)) for each in PAYLOADS[::6]]
+    for number, entry in enumerate(written):
+        journal.append(f"n{number % 3}", entry)
     read = [list(journal.read(f"n{of}")) for of in range(3)]
     assert read == [written[of::3] for of in range(3)]
     assert len(list(tmp_path.rglob("*"))) == 4

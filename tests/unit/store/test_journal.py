@@ -9,12 +9,13 @@ import pytest
 from tests.unit.model.make import NOON
 
 from spotkeeper.errors import StoreProblem
-from spotkeeper.model.journal_entry import Event, What
+from spotkeeper.model.journal_entry import Damaged, Intent, Launched, Seen, Settled
+from spotkeeper.model.launch import LaunchToken
 from spotkeeper.store.journal import FileJournal
 
-FIRST = Event(NOON, What.INTENT, {"token": "t1", "region": "us-east-1"})
-SECOND = Event(NOON, What.LAUNCHED, {"token": "t1", "instance": "i-1"})
-THIRD = Event(NOON, What.SEEN, {"state": "running", "note": "ünïcode \u2028 \n and \\"})
+FIRST = Intent(NOON, token=LaunchToken("t1"), region="us-east-1")
+SECOND = Launched(NOON, token=LaunchToken("t1"), instance="i-1")
+THIRD = Seen(NOON, state="running")
 ALL = (FIRST, SECOND, THIRD)
 
 
@@ -29,8 +30,8 @@ def journal(folder: Path) -> FileJournal:
 
 
 def written(journal: FileJournal, folder: Path) -> Path:
-    for event in ALL:
-        journal.append("train", event)
+    for entry in ALL:
+        journal.append("train", entry)
     return folder / "train.jsonl"
 
 
@@ -103,7 +104,7 @@ def test_a_first_entry_that_failed_leaves_the_next_one_durable(
 def test_an_entry_after_a_cut_off_line_is_readable(journal: FileJournal, folder: Path) -> None:
     path = written(journal, folder)
     whole = path.read_bytes()
-    again = Event(NOON, What.SETTLED)
+    again = Settled(NOON)
     for length in range(0, len(whole), 7):
         path.write_bytes(whole[:length])
         before = journal.read("train")
@@ -116,8 +117,8 @@ def test_a_damaged_line_is_told_in_its_place(journal: FileJournal, folder: Path)
     whole = path.read_bytes()
     path.write_bytes(whole.replace(b"i-1", b"i-2"))
     found = journal.read("train")
-    assert [event.what for event in found] == [What.INTENT, What.DAMAGED, What.SEEN]
-    again = Event(NOON, What.SETTLED)
+    assert [*map(type, found)] == [Intent, Damaged, Seen]
+    again = Settled(NOON)
     journal.append("train", again)
     assert journal.read("train") == (*found, again)
 

@@ -14,14 +14,15 @@ import pytest
 from tests.unit.model.make import NOON
 
 from spotkeeper.errors import StoreProblem
-from spotkeeper.model.journal_entry import Event, What
+from spotkeeper.model.journal_entry import Ending, Intent, Launched, Ready
+from spotkeeper.model.launch import LaunchToken
 from spotkeeper.store.journal import MAX_BYTES, FileJournal
 
-FIRST = Event(NOON, What.INTENT, {"token": "t1", "region": "us-east-1"})
-SECOND = Event(NOON, What.LAUNCHED, {"token": "t1", "instance": "i-1"})
-THIRD = Event(NOON, What.READY, {"token": "t1"})
+FIRST = Intent(NOON, token=LaunchToken("t1"), region="us-east-1")
+SECOND = Launched(NOON, token=LaunchToken("t1"), instance="i-1")
+THIRD = Ready(NOON, token=LaunchToken("t1"))
 ALL = (FIRST, SECOND, THIRD)
-LATER = Event(NOON + timedelta(days=1), What.ENDING)
+LATER = Ending(NOON + timedelta(days=1))
 
 CHANGES = ("mkdir", "open", "write", "fsync", "ftruncate")
 
@@ -54,8 +55,8 @@ class Disk:
 
 def written(folder: Path) -> Iterator[int]:
     """Three entries, each by a process of its own; how many of them are promised to be kept."""
-    for done, event in enumerate(ALL, start=1):
-        FileJournal(folder).append("train", event)
+    for done, entry in enumerate(ALL, start=1):
+        FileJournal(folder).append("train", entry)
         yield done
 
 
@@ -165,10 +166,10 @@ def test_a_power_cut_at_any_moment_takes_nothing_that_was_promised(
 ) -> None:
     power, journal, path = Power(folder), FileJournal(folder), folder / "train.jsonl"
     promised: dict[tuple[int, int, bool], int] = {}
-    for done, event in enumerate(ALL):
+    for done, entry in enumerate(ALL):
         with monkeypatch.context() as patch:
             power.watch(patch)
-            journal.append("train", event)
+            journal.append("train", entry)
         promised.update(dict.fromkeys(power.states, done))
         assert power.kept == set(power.made)
         assert power.named

@@ -11,7 +11,7 @@ import pytest
 from tests.unit.model.make import NOON
 
 from spotkeeper.errors import Busy
-from spotkeeper.model.journal_entry import Event, What
+from spotkeeper.model.journal_entry import Intent
 from spotkeeper.store.folders import write_private
 from spotkeeper.store.journal import FileJournal
 
@@ -88,7 +88,7 @@ def test_everything_is_readable_by_its_owner_only_under_any_umask(tmp_path: Path
     home = tmp_path / "home"
     home.mkdir(mode=0o755)
     journal = FileJournal(home / "state" / "journal")
-    journal.append("train", Event(NOON, What.INTENT))
+    journal.append("train", Intent(NOON))
     with journal.lock("train"):
         write_private(home / "cache" / "v1" / "types.json", b"{}")
     modes = {path: stat.S_IMODE(path.stat().st_mode) for path in sorted(home.rglob("*"))}

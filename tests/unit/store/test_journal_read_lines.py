@@ -7,18 +7,19 @@ from datetime import timedelta
 import pytest
 from tests.unit.model.make import NOON
 
-from spotkeeper.model.journal_entry import Event, What
-from spotkeeper.store.journal import CUT, VERSION, TooNew, events, line
+from spotkeeper.model.journal_entry import Damaged, Entry, Intent, Launched, Ready, Seen
+from spotkeeper.model.launch import LaunchToken
+from spotkeeper.store.journal import CUT, VERSION, TooNew, entries, line
 
-FIRST = Event(NOON, What.INTENT, {"token": "t1", "region": "us-east-1"})
-SECOND = Event(NOON + timedelta(seconds=4), What.LAUNCHED, {"token": "t1", "instance": "i-1"})
-THIRD = Event(NOON + timedelta(seconds=9), What.SEEN, {"note": "ünïcode \u2028 \n and \\"})
+FIRST = Intent(NOON, token=LaunchToken("t1"), region="us-east-1")
+SECOND = Launched(NOON + timedelta(seconds=4), token=LaunchToken("t1"), instance="i-1")
+THIRD = Seen(NOON + timedelta(seconds=9), state="ünïcode \u2028 \n and \\")
 ALL = (FIRST, SECOND, THIRD)
 WRITTEN = NOON + timedelta(hours=1)
 
 
-def read(data: bytes) -> tuple[Event, ...]:
-    return events(data, written=WRITTEN)
+def read(data: bytes) -> tuple[Entry, ...]:
+    return entries(data, written=WRITTEN)
 
 
 def record(**fields: object) -> bytes:
@@ -61,24 +62,24 @@ def test_no_flipped_bit_is_a_silent_loss() -> None:
         damaged = bytearray(whole)
         damaged[position // 8] ^= 1 << position % 8
         found = read(bytes(damaged))
-        assert found == ALL or any(event.what is What.DAMAGED for event in found), position
-        known = [event for event in found if event.what is not What.DAMAGED]
-        assert known == [event for event in ALL if event in known]
+        assert found == ALL or any(isinstance(entry, Damaged) for entry in found), position
+        known = [entry for entry in found if not isinstance(entry, Damaged)]
+        assert known == [entry for entry in ALL if entry in known]
 
 
 def test_a_damaged_line_is_as_old_as_the_next_one() -> None:
     assert read(b"?\n" + line(FIRST) + b"?\n?\n" + line(THIRD)) == (
-        Event(FIRST.at, What.DAMAGED),
+        Damaged(FIRST.at),
         FIRST,
-        *[Event(THIRD.at, What.DAMAGED)] * 2,
+        *[Damaged(THIRD.at)] * 2,
         THIRD,
     )
 
 
 def test_the_last_damaged_line_is_as_old_as_the_file_or_the_line_before() -> None:
-    assert read(line(FIRST) + b"?\n")[-1] == Event(WRITTEN, What.DAMAGED)
-    late = Event(WRITTEN + timedelta(hours=9), What.SEEN)
-    assert read(line(late) + b"?\n")[-1] == Event(late.at, What.DAMAGED)
+    assert read(line(FIRST) + b"?\n")[-1] == Damaged(WRITTEN)
+    late = Seen(WRITTEN + timedelta(hours=9))
+    assert read(line(late) + b"?\n")[-1] == Damaged(late.at)
 
 
 @pytest.mark.parametrize("tail", [b"\0" * 200, b"\xff\x00 garbage", b"deadbeef {}", b"\r\r"])
@@ -89,7 +90,7 @@ def test_what_a_power_cut_leaves_at_the_end_is_passed_over(tail: bytes) -> None:
 
 @pytest.mark.parametrize("lost", [b"\0" * 200, b"\xff\x00 garbage", b"deadbeef {}", b"{}", b"\r"])
 def test_the_same_in_the_middle_is_damage(lost: bytes) -> None:
-    assert [event.what for event in read(lost + b"\n" + line(FIRST))] == ["damaged", "intent"]
+    assert [entry.kind for entry in read(lost + b"\n" + line(FIRST))] == ["damaged", "intent"]
 
 
 @pytest.mark.parametrize(
@@ -105,13 +106,13 @@ def test_the_same_in_the_middle_is_damage(lost: bytes) -> None:
     ],
 )
 def test_a_whole_line_that_makes_no_sense_is_damage(fields: dict[str, object]) -> None:
-    assert [event.what for event in read(record(**fields))] == [What.DAMAGED]
+    assert [*map(type, read(record(**fields)))] == [Damaged]
 
 
 @pytest.mark.parametrize("text", [b"[]", b"7", b"{}", b"null", b"[" * 100_000])
 def test_a_whole_line_that_is_no_record_is_damage(text: bytes) -> None:
     found = read(b"%08x %s\n" % (zlib.crc32(text), text))
-    assert [event.what for event in found] == [What.DAMAGED]
+    assert [*map(type, found)] == [Damaged]
 
 
 @pytest.mark.parametrize("fields", [{"v": VERSION + 1}, {"what": "frozen"}])
@@ -122,6 +123,7 @@ def test_a_line_of_a_later_version_is_not_guessed_at(fields: dict[str, object]) 
 
 def test_what_version_1_launched_counts_as_ready() -> None:
     """It said nothing when a launch was done; a sweep must not take its machines for broken."""
-    found = read(record(v=1, what="intent") + record(v=1, what="launched", instance="i-1"))
-    assert [event.what for event in found] == [What.INTENT, What.LAUNCHED, What.READY]
-    assert found[-1].get("instance") == "i-1"
+    found = read(record(v=1, what="intent") + record(v=1, what="launched", token="t"))
+    assert [*map(type, found)] == [Intent, Launched, Ready]
+    assert isinstance(found[-1], Ready)
+    assert found[-1].token == "t"

@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 import pytest
 from tests.unit.model.make import NOON
 
-from spotkeeper.market.risk import experiences, refusals
-from spotkeeper.model.journal_entry import Event, What
+from spotkeeper.keeper.experience import refusals
+from spotkeeper.market.risk import experiences
+from spotkeeper.model.journal_entry import Entry, Intent, LaunchRefused
+from spotkeeper.model.launch import LaunchToken
 
 A, B = ("g5.xlarge", "us-east-1a"), ("g5.xlarge", "us-east-1b")
 HOUR = timedelta(hours=1)
@@ -24,22 +26,22 @@ class Ran:
     interrupted: bool = False
 
 
-def intent(pool: str, token: str, at: datetime = NOON) -> Event:
-    return Event(at, What.INTENT, {"pool": pool, "token": token, "region": "us-east-1"})
+def intent(pool: str, token: str, at: datetime = NOON) -> Entry:
+    return Intent(at, pool=pool, token=LaunchToken(token), region="us-east-1")
 
 
-def refused(token: str, code: str = "no-capacity", at: datetime = NOON) -> Event:
-    return Event(at, What.REFUSED, {"token": token, "code": code, "region": "us-east-1"})
+def refused(token: str, code: str = "no-capacity", at: datetime = NOON) -> Entry:
+    return LaunchRefused(at, token=LaunchToken(token), code=code, region="us-east-1")
 
 
 def test_a_refusal_for_want_of_room_makes_its_pool_dry() -> None:
-    events = [
+    entries = [
         intent("g5.xlarge@us-east-1a", "one"),
         refused("one"),
         intent("g5.xlarge@us-east-1b", "two"),
         refused("two", at=NOON + HOUR),
     ]
-    assert list(refusals(events)) == [(A, NOON), (B, NOON + HOUR)]
+    assert list(refusals(entries)) == [(A, NOON), (B, NOON + HOUR)]
 
 
 @pytest.mark.parametrize("code", ["quota", "price-too-low", "not-offered", "stale-token", ""])

@@ -4,14 +4,26 @@ from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.model.make import NOON
+from tests.unit.model.make import NOON, entry_of
 
 from spotkeeper.model.journal_entry import (
+    KINDS,
+    Damaged,
+    Ending,
+    Entry,
+    Intent,
+    Launched,
+    LaunchRefused,
+    Ready,
+    Seen,
+    Settled,
+    Settling,
+)
+from spotkeeper.model.lives import (
     LONGEST_CALL,
-    Event,
-    What,
     attempts,
     cut_off,
+    each_life,
     given_back,
     is_damaged,
     is_open,
@@ -19,23 +31,22 @@ from spotkeeper.model.journal_entry import (
     known_tokens,
     last_intent_at,
     last_launch,
-    lives,
     ready_tokens,
     regions,
     this_life,
     unfinished,
 )
 
-SETTLED = Event(NOON, What.SETTLED)
-DAMAGED = Event(NOON, What.DAMAGED)
+SETTLED = Settled(NOON)
+DAMAGED = Damaged(NOON)
 
 
-def intent(launch: str = "t", region: str = "us-east-1", **fields: str) -> Event:
-    return Event(NOON, What.INTENT, {"token": launch, "region": region, **fields})
+def intent(launch: str = "t", region: str = "us-east-1", **fields: str) -> Intent:
+    return entry_of(Intent, NOON, {"token": launch, "region": region, **fields})
 
 
-def ended_by(what: What, launch: str = "t") -> Event:
-    return Event(NOON, what, {"token": launch})
+def ended_by(what: type[Entry], launch: str = "t") -> Entry:
+    return entry_of(what, NOON, {"token": launch})
 
 
 def test_a_life_begins_after_the_name_was_gone_for_certain() -> None:
@@ -45,46 +56,46 @@ def test_a_life_begins_after_the_name_was_gone_for_certain() -> None:
 
 def test_lives_follow_each_other_and_the_last_may_be_on() -> None:
     first, second = intent("one"), intent("two")
-    assert list(lives([first, SETTLED, SETTLED, second])) == [
+    assert list(each_life([first, SETTLED, SETTLED, second])) == [
         (first, SETTLED),
         (SETTLED,),
         (second,),
     ]
-    assert list(lives([])) == []
+    assert list(each_life([])) == []
 
 
 def test_what_was_started_again_after_its_end_began_is_not_given_back() -> None:
-    events = [intent("one"), ended_by(What.LAUNCHED, "one"), Event(NOON, What.ENDING)]
-    assert given_back(events) == {"one"}
-    assert given_back([*events, ended_by(What.READY, "one")]) == frozenset()
+    entries = [intent("one"), ended_by(Launched, "one"), Ending(NOON)]
+    assert given_back(entries) == {"one"}
+    assert given_back([*entries, ended_by(Ready, "one")]) == frozenset()
 
 
 def test_a_launch_without_an_outcome_may_have_happened_until_it_was_given_up() -> None:
     begun = intent("one")
 
-    def given_up(after: timedelta) -> Event:
-        return Event(NOON + after, What.ENDING)
+    def given_up(after: timedelta) -> Entry:
+        return Ending(NOON + after)
 
     soon, late = timedelta(seconds=20), timedelta(hours=2)
     assert last_intent_at([begun, given_up(soon)]) == NOON + soon
     assert last_intent_at([begun, given_up(late)]) == NOON + LONGEST_CALL
-    assert last_intent_at([begun, ended_by(What.LAUNCHED, "one"), given_up(soon)]) == NOON
+    assert last_intent_at([begun, ended_by(Launched, "one"), given_up(soon)]) == NOON
 
 
 def test_a_damaged_line_counts_until_the_name_is_gone_for_certain() -> None:
-    events = [intent(attempt="1"), DAMAGED]
-    assert is_damaged(events)
+    entries = [intent(attempt="1"), DAMAGED]
+    assert is_damaged(entries)
     assert is_open([DAMAGED])
-    assert not is_damaged([*events, SETTLED])
+    assert not is_damaged([*entries, SETTLED])
     assert not is_damaged([SETTLED])
 
 
 def test_a_damaged_line_may_have_been_an_intent() -> None:
-    events = [intent(attempt="1"), Event(NOON, What.SETTLING), DAMAGED]
-    assert not is_settling(events)
+    entries = [intent(attempt="1"), Settling(NOON), DAMAGED]
+    assert not is_settling(entries)
     assert last_intent_at([DAMAGED]) == NOON
-    assert attempts(events) == 2
-    assert attempts([*events, SETTLED]) == 2
+    assert attempts(entries) == 2
+    assert attempts([*entries, SETTLED]) == 2
 
 
 def test_a_settled_name_is_not_open() -> None:
@@ -93,26 +104,26 @@ def test_a_settled_name_is_not_open() -> None:
     assert not is_open([])
 
 
-@given(st.lists(st.sampled_from(list(What))))
-def test_a_life_is_the_tail_of_the_record(kinds: list[What]) -> None:
-    events = [Event(NOON, what) for what in kinds]
-    life = this_life(events)
-    assert list(life) == events[len(events) - len(life) :]
-    assert all(event.what is not What.SETTLED for event in life)
+@given(st.lists(st.sampled_from(KINDS)))
+def test_a_life_is_the_tail_of_the_record(kinds: list[type[Entry]]) -> None:
+    entries = [entry_of(what, NOON) for what in kinds]
+    life = this_life(entries)
+    assert list(life) == entries[len(entries) - len(life) :]
+    assert all(not isinstance(entry, Settled) for entry in life)
 
 
 def test_settling_is_not_the_end_of_a_life() -> None:
-    assert is_open([intent(), Event(NOON, What.SETTLING)])
+    assert is_open([intent(), Settling(NOON)])
 
 
 def test_an_intent_without_an_outcome_is_unfinished() -> None:
     assert unfinished([intent()]) == (intent(),)
-    assert unfinished([intent(), ended_by(What.LAUNCHED)]) == ()
-    assert unfinished([intent(), ended_by(What.REFUSED)]) == ()
+    assert unfinished([intent(), ended_by(Launched)]) == ()
+    assert unfinished([intent(), ended_by(LaunchRefused)]) == ()
 
 
 def test_only_the_intent_of_the_same_token_is_finished() -> None:
-    assert unfinished([intent("one"), intent("two"), ended_by(What.REFUSED, "one")]) == (
+    assert unfinished([intent("one"), intent("two"), ended_by(LaunchRefused, "one")]) == (
         intent("two"),
     )
 
@@ -122,20 +133,20 @@ def test_an_intent_of_an_earlier_life_is_over() -> None:
 
 
 def test_every_region_of_this_life_is_remembered_once_in_order() -> None:
-    events = [
+    entries = [
         intent(region="eu-west-1"),
         SETTLED,
         intent(region="us-west-2"),
         intent(region="us-east-1"),
         intent(region="us-west-2"),
-        Event(NOON, What.SEEN),
+        Seen(NOON),
     ]
-    assert regions(events) == ("us-west-2", "us-east-1")
+    assert regions(entries) == ("us-west-2", "us-east-1")
 
 
 def test_the_last_intent_is_the_latest() -> None:
-    later = Event(NOON + timedelta(minutes=1), What.INTENT)
-    seen = Event(NOON + timedelta(hours=1), What.SEEN)
+    later = Intent(NOON + timedelta(minutes=1))
+    seen = Seen(NOON + timedelta(hours=1))
     assert last_intent_at([later, intent(), seen]) == later.at
     assert last_intent_at([seen]) is None
 
@@ -148,16 +159,16 @@ def test_attempts_are_counted_over_all_lives() -> None:
 
 
 def test_a_field_that_is_missing_is_empty() -> None:
-    assert Event(NOON, What.SEEN).get("region") == ""
+    assert Seen(NOON).region == ""
 
 
-def launched(launch: str) -> tuple[Event, ...]:
+def launched(launch: str) -> tuple[Entry, ...]:
     """A launch that came to its end."""
-    return (intent(launch), ended_by(What.LAUNCHED, launch), ended_by(What.READY, launch))
+    return (intent(launch), ended_by(Launched, launch), ended_by(Ready, launch))
 
 
-def ending(*only: str) -> Event:
-    return Event(NOON, What.ENDING, {"only": " ".join(only)} if only else {})
+def ending(*only: str) -> Entry:
+    return entry_of(Ending, NOON, {"only": " ".join(only)} if only else {})
 
 
 def test_a_launch_is_ready_when_its_user_was_told_and_until_its_ending_begins() -> None:
@@ -168,32 +179,32 @@ def test_a_launch_is_ready_when_its_user_was_told_and_until_its_ending_begins() 
 
 
 def test_an_ending_of_some_launches_leaves_the_others_ready() -> None:
-    events = [*launched("a"), *launched("b"), ending("a")]
-    assert ready_tokens(events) == {"b"}
-    assert given_back(events) == {"a"}
+    entries = [*launched("a"), *launched("b"), ending("a")]
+    assert ready_tokens(entries) == {"b"}
+    assert given_back(entries) == {"a"}
 
 
 def test_a_launch_after_an_ending_is_ready_again() -> None:
-    events = [*launched("a"), ending(), Event(NOON, What.SETTLING), *launched("b")]
-    assert ready_tokens(events) == {"b"}
-    assert given_back(events) == {"a"}
+    entries = [*launched("a"), ending(), Settling(NOON), *launched("b")]
+    assert ready_tokens(entries) == {"b"}
+    assert given_back(entries) == {"a"}
 
 
 def test_what_was_gone_for_certain_was_given_back_and_is_still_known() -> None:
-    events = [*launched("a"), SETTLED, intent("b")]
-    assert given_back(events) == {"a"}
-    assert known_tokens(events) == {"a", "b"}
+    entries = [*launched("a"), SETTLED, intent("b")]
+    assert given_back(entries) == {"a"}
+    assert known_tokens(entries) == {"a", "b"}
 
 
 def test_a_ready_entry_without_a_token_means_the_last_launch() -> None:
-    events = [intent("a"), ended_by(What.LAUNCHED, "a"), Event(NOON, What.READY)]
-    assert ready_tokens(events) == {"a"}
-    assert last_launch(events) == "a"
-    assert last_launch([*events, SETTLED]) == ""
+    entries = [intent("a"), ended_by(Launched, "a"), Ready(NOON)]
+    assert ready_tokens(entries) == {"a"}
+    assert last_launch(entries) == "a"
+    assert last_launch([*entries, SETTLED]) == ""
 
 
 def test_a_launch_is_cut_off_between_the_grant_and_its_end() -> None:
-    events = launched("a")
-    assert [cut_off(events[:count]) for count in (1, 2, 3)] == ["", "a", ""]
-    assert cut_off([*events[:2], ending()]) == ""
-    assert cut_off([*events[:2], SETTLED]) == ""
+    entries = launched("a")
+    assert [cut_off(entries[:count]) for count in (1, 2, 3)] == ["", "a", ""]
+    assert cut_off([*entries[:2], ending()]) == ""
+    assert cut_off([*entries[:2], SETTLED]) == ""

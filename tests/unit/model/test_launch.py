@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes import geography
 
-from spotkeeper.lifecycle.token import client_token, short_hash
+from spotkeeper.model.launch import client_token, short_hash
 
 POOL = geography.pool("g5.xlarge@us-east-1a")
 ONE: dict[str, Any] = {"owner": "1:user/me", "name": "dev", "attempt": 1, "pool": POOL}
