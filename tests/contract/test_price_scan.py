@@ -162,12 +162,12 @@ def test_a_layout_that_only_botocore_reads_is_read_by_it(market: PriceServer) ->
     assert quick_calls(market) == [True, False]
 
 
-class NamedInGerman:
+class NamedInChinese:
     """An endpoint whose name only boto3 can send; its pages come by boto3."""
 
     def endpoint(self, _: str) -> Endpoint:
         return Endpoint(
-            "m\u00fcnchen.example", secure=False, keys=Keys("a", "b"), on_call=lambda: None
+            "\u4e0a\u6d77.example", secure=False, keys=Keys("a", "b"), on_call=lambda: None
         )
 
     def price_pages(self, region: str, asked: Question, token: str) -> Iterator[Page]:
@@ -175,7 +175,7 @@ class NamedInGerman:
 
 
 def test_an_endpoint_with_an_international_name_is_left_to_boto3() -> None:
-    (table,) = scan(NamedInGerman(), (REGION,), ASKED)
+    (table,) = scan(NamedInChinese(), (REGION,), ASKED)
     answered(table, [row()])
 
 

@@ -305,9 +305,9 @@ def _lead_astray(patch: pytest.MonkeyPatch, armed: Armed, address: tuple[str, in
     client knows before there is a connection."""
     from botocore.httpsession import URLLib3Session
 
-    from spotkeeper.aws.price_line import Line
+    from spotkeeper.aws.price_line import RegionConnection
 
-    send, connected = URLLib3Session.send, Line._connected
+    send, ask = URLLib3Session.send, RegionConnection.ask
 
     def astray(session: URLLib3Session, request: Any) -> Any:
         parts = urlsplit(request.url)
@@ -315,13 +315,14 @@ def _lead_astray(patch: pytest.MonkeyPatch, armed: Armed, address: tuple[str, in
             request.url = parts._replace(netloc=f"{address[0]}:{address[1]}").geturl()
         return send(session, request)
 
-    def line(line: Line) -> Any:
+    def ask_astray(connection: RegionConnection, form: bytes) -> Any:
         if armed.takes("DescribeSpotPriceHistory"):
-            line._endpoint = line._endpoint._replace(host=f"{address[0]}:{address[1]}")
-        return connected(line)
+            connection._http.close()
+            connection._http.host, connection._http.port = address
+        return ask(connection, form)
 
     patch.setattr(URLLib3Session, "send", astray)
-    patch.setattr(Line, "_connected", line)
+    patch.setattr(RegionConnection, "ask", ask_astray)
 
 
 def _call(request: Any) -> wire.Call:

@@ -24,7 +24,7 @@ import botocore.session
 from botocore.client import BaseClient
 from tests.story import account
 
-from spotkeeper.aws.price_line import Line
+from spotkeeper.aws.price_line import RegionConnection
 from spotkeeper.aws.session import AwsSession
 from spotkeeper.cli.app import run
 from spotkeeper.store.journal import FileJournal
@@ -65,7 +65,7 @@ class Steps:
     def watch(self) -> None:
         """See every step of this process from now on."""
         self._watch(BaseClient, "_make_api_call", lambda client, operation, *_: operation)
-        self._watch(Line, "ask", lambda *_: "DescribeSpotPriceHistory")
+        self._watch(RegionConnection, "ask", lambda *_: "DescribeSpotPriceHistory")
         self._watch(FileJournal, "append", lambda journal, name, event: f"journal-{event.what}")
 
     def _watch(self, owner: type, name: str, what: Callable[..., str]) -> None:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlencode
 
 from spotkeeper.aws.endpoint import Endpoint
-from spotkeeper.aws.price_line import Answer, Line, Unclean
+from spotkeeper.aws.price_line import Answer, RegionConnection, UnexpectedResponse
 from spotkeeper.aws.price_pages import BadPage, Page, read_page
 from spotkeeper.errors import Interrupted, SpotkeeperError, Unreachable
 from spotkeeper.market.feeds import Progress
@@ -120,20 +120,20 @@ def scan(
     A region that fails, or is silent for too long, is answered with its problem and what had
     arrived. Ctrl-C does the same for every region that has not answered to the end.
     """
-    letters: SimpleQueue[_Letter] = SimpleQueue()
-    desk = _Desk({region: gather() for region in regions}, asked.moment)
+    messages: SimpleQueue[_Message] = SimpleQueue()
+    collector = _Collector({region: gather() for region in regions}, asked.moment)
     try:
         for region in regions:
-            reader = _Reader(endpoints, region, asked, letters)
+            reader = _Reader(endpoints, region, asked, messages)
             # Daemons: a region that hangs must not keep the command from ending.
             threading.Thread(target=reader.run, daemon=True).start()
-        while desk.waits:
-            desk.wait(letters)
+        while collector.waits:
+            collector.wait(messages)
             if told:
-                told(len(desk.tables), len(regions), desk.prices)
+                told(len(collector.tables), len(regions), collector.prices)
     except KeyboardInterrupt:
-        desk.give_up(desk.waiting, _interrupted)
-    return [desk.tables[region] for region in regions]
+        collector.give_up(collector.waiting, _interrupted)
+    return [collector.tables[region] for region in regions]
 
 
 class _Step(NamedTuple):
@@ -143,7 +143,7 @@ class _Step(NamedTuple):
     prices: int
 
 
-class _Letter(NamedTuple):
+class _Message(NamedTuple):
     """From a region's reader: a page, whose step or problem is awaited, or nothing any more."""
 
     region: str
@@ -152,8 +152,8 @@ class _Letter(NamedTuple):
     problem: SpotkeeperError | None = None
 
 
-class _Desk:
-    """Where the pages of all regions are read; waits for each region, but not too long."""
+class _Collector:
+    """Reads the pages of all regions; waits for each region, but not too long."""
 
     def __init__(self, gathered: dict[str, Gathered], moment: datetime) -> None:
         self.tables: dict[str, PriceTable] = {}
@@ -172,10 +172,10 @@ class _Desk:
         """The regions that are waited for."""
         return list(self._heard_at)
 
-    def wait(self, letters: "SimpleQueue[_Letter]") -> None:
-        """Take the next letter; give up the regions that have been silent for too long."""
+    def wait(self, messages: "SimpleQueue[_Message]") -> None:
+        """Take the next message; give up the regions that have been silent for too long."""
         try:
-            self._take(letters.get(timeout=min(TICK_SECONDS, SILENCE_SECONDS)))
+            self._take(messages.get(timeout=min(TICK_SECONDS, SILENCE_SECONDS)))
         except Empty:
             latest = time.monotonic() - SILENCE_SECONDS
             silent = [region for region, at in self._heard_at.items() if at <= latest]
@@ -186,17 +186,17 @@ class _Desk:
         for region in regions:
             self._end(region, why(region))
 
-    def _take(self, letter: _Letter) -> None:
-        if letter.region not in self._heard_at:
+    def _take(self, message: _Message) -> None:
+        if message.region not in self._heard_at:
             return  # given up before
-        self._heard_at[letter.region] = time.monotonic()
-        if letter.page is None:
-            self._end(letter.region, letter.problem)
+        self._heard_at[message.region] = time.monotonic()
+        if message.page is None:
+            self._end(message.region, message.problem)
             return
         try:
-            letter.reply.put(self._read(letter.page, self._gathered[letter.region]))
+            message.reply.put(self._read(message.page, self._gathered[message.region]))
         except (BadPage, SpotkeeperError) as problem:
-            letter.reply.put(problem)
+            message.reply.put(problem)
 
     def _read(self, page: Answer | Page, gathered: Gathered) -> _Step:
         rows, next_token = page if isinstance(page, Page) else read_page(page.unpacked())
@@ -214,16 +214,16 @@ class _Reader:
     """Asks one region for page after page, in a thread of its own."""
 
     def __init__(
-        self, endpoints: Endpoints, region: str, asked: Question, letters: "SimpleQueue[_Letter]"
+        self, endpoints: Endpoints, region: str, asked: Question, messages: "SimpleQueue[_Message]"
     ) -> None:
         self._endpoints = endpoints
         self._region = region
         self._asked = asked
-        self._letters = letters
+        self._messages = messages
         self._reply: SimpleQueue[_Step | Exception] = SimpleQueue()
 
     def run(self) -> None:
-        """Send every page to the desk, and last of all what went wrong, if anything did."""
+        """Send every page to the collector, and last of all what went wrong, if anything did."""
         problem: SpotkeeperError | None = None
         try:
             self._follow()
@@ -232,7 +232,7 @@ class _Reader:
         except Exception as unknown:  # whatever it is, the other regions are answered
             told = f"{self._region} could not be read: {unknown!r}"
             problem = Unreachable(told, region=self._region)
-        self._letters.put(_Letter(self._region, None, self._reply, problem))
+        self._messages.put(_Message(self._region, None, self._reply, problem))
 
     def _follow(self) -> None:
         """To the last page, which not every server ever sends."""
@@ -255,23 +255,23 @@ class _Reader:
         token = ""
         if endpoint := self._endpoints.endpoint(self._region):
             try:
-                with Line(endpoint, self._region) as line:
+                with RegionConnection(endpoint, self._region) as connection:
                     while True:
-                        step = self._read(line.ask(self._asked.form(token)))
+                        step = self._read(connection.ask(self._asked.form(token)))
                         yield step
                         token = step.next_token
                         if not token:
                             return
             except TimeoutError:
-                raise _too_slow(self._region, line.patience_seconds) from None
-            except (Unclean, BadPage, OSError, UnicodeError):
+                raise _too_slow(self._region, connection.patience_seconds) from None
+            except (UnexpectedResponse, BadPage, OSError, UnicodeError):
                 pass  # boto3 goes on from here, with its retries and its words for what is wrong
         for page in self._endpoints.price_pages(self._region, self._asked, token):
             yield self._read(page)
 
     def _read(self, page: Answer | Page) -> _Step:
-        """Have a page read at the desk."""
-        self._letters.put(_Letter(self._region, page, self._reply))
+        """Have the collector read a page."""
+        self._messages.put(_Message(self._region, page, self._reply))
         reply = self._reply.get()
         if isinstance(reply, Exception):
             raise reply
