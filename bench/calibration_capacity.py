@@ -16,13 +16,13 @@ from pathlib import Path
 from statistics import correlation, fmean, median
 from typing import NamedTuple
 
-from spotkeeper.sandbox import catalogue
-from spotkeeper.sandbox.market import advisor
-from spotkeeper.sandbox.market.capacity import Capacity
-from spotkeeper.sandbox.market.chance import uniform
-from spotkeeper.sandbox.market.dips import mean_length
-from spotkeeper.sandbox.market.placement_scores import score
-from spotkeeper.sandbox.market.pools import Pool
+from ec2_sandbox import catalogue
+from ec2_sandbox.market import advisor
+from ec2_sandbox.market.capacity import Capacity
+from ec2_sandbox.market.chance import uniform
+from ec2_sandbox.market.dips import mean_length
+from ec2_sandbox.market.placement_scores import score
+from ec2_sandbox.market.pools import Pool
 
 DATA = Path(__file__).parents[1] / "../shared/data"
 ADVISOR_FILE = "aws-spot-advisor-2025-06.json.gz"

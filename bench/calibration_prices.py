@@ -214,8 +214,8 @@ def list_prices(path: Path) -> dict[str, float]:
 
 def simulated_pools() -> Iterator[tuple[str, list[float]]]:
     """The prices of every pool of the region, 90 days of them."""
-    from spotkeeper.sandbox import catalogue
-    from spotkeeper.sandbox.market.prices import Market
+    from ec2_sandbox import catalogue
+    from ec2_sandbox.market.prices import Market
 
     market = Market(SEED, "living", catalogue.on_demand)
     for pool in catalogue.spot_pools(REGION):
@@ -225,8 +225,8 @@ def simulated_pools() -> Iterator[tuple[str, list[float]]]:
 
 def simulated_shares() -> list[float]:
     """What each type costs as Spot, as a share of its simulated On-Demand price."""
-    from spotkeeper.sandbox import catalogue
-    from spotkeeper.sandbox.market.prices import Market
+    from ec2_sandbox import catalogue
+    from ec2_sandbox.market.prices import Market
 
     market = Market(SEED, "living", catalogue.on_demand)
     shares = defaultdict(list)
@@ -238,7 +238,7 @@ def simulated_shares() -> list[float]:
 
 def on_demand_errors(listed: Mapping[str, float]) -> dict[str, float]:
     """The error of every type that both know, in percent."""
-    from spotkeeper.sandbox import catalogue
+    from ec2_sandbox import catalogue
 
     return {
         name: error_percent(usd, catalogue.on_demand(REGION, name) / 1_000_000)
@@ -257,7 +257,7 @@ def by_class(types: Iterable[str]) -> dict[str, list[str]]:
 
 def by_accelerator(types: Iterable[str]) -> dict[str, list[str]]:
     """Accelerated types by what is in them."""
-    from spotkeeper.sandbox import catalogue
+    from ec2_sandbox import catalogue
 
     groups: dict[str, list[str]] = defaultdict(list)
     for name in types:

@@ -11,9 +11,9 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import urlencode
 
-from spotkeeper.sandbox import daemon
-from spotkeeper.sandbox.control import Control
-from spotkeeper.sandbox.options import SandboxOptions
+from ec2_sandbox.client import daemon
+from ec2_sandbox.client.control import Control
+from ec2_sandbox.options import SandboxOptions
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=BENCH/20261101/us-east-1/ec2/aws4_request, Signature=0"
 API_VERSION = "2016-11-15"
@@ -98,7 +98,7 @@ def cpu_seconds(pid: int) -> float:
 
 @contextmanager
 def sandbox(home: Path, options: SandboxOptions = CALM) -> Iterator[Sandbox]:
-    """Our daemon, ``python -m spotkeeper.sandbox``, up to its first answered call."""
+    """Our daemon, ``python -m ec2_sandbox``, up to its first answered call."""
     server = Sandbox(home, options)
     try:
         server.call("DescribeRegions")

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from spotkeeper.sandbox import daemon
-from spotkeeper.sandbox.control import Control
-from spotkeeper.sandbox.options import SandboxOptions, SandboxStatus
+from ec2_sandbox.client import daemon
+from ec2_sandbox.client.control import Control
+from ec2_sandbox.options import SandboxOptions, SandboxStatus
 from tests import canaries
 
 # A busy computer is slow now and then; no test of ours is about time.

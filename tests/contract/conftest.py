@@ -7,13 +7,12 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Protocol
+from typing import Protocol
 
 import botocore.loaders
 import botocore.session
 import pytest
 from tests.conftest import Sandbox
-from tests.contract.fleet_calls import template
 from tests.fakes import geography
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import FakeCloud
@@ -248,11 +247,3 @@ def price_market(monkeypatch: pytest.MonkeyPatch) -> Iterator[PriceServer]:
         monkeypatch.delenv(name, raising=False)
     with serving() as found:
         yield found
-
-
-@pytest.fixture
-def ec2(sandbox: Sandbox) -> Any:
-    """EC2 with the launch template that fleets are made from."""
-    client = sandbox.client("ec2")
-    template(client)
-    return client

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 import pytest
 from tests.conftest import Sandbox
 from tests.contract.conftest import REGION, InMemory, _session
-from tests.contract.launching import BOX, launch_one
 from tests.fakes import orders
 from tests.fakes.schedules import FakeSchedules
+from tests.sandbox.launching import BOX, launch_one
 
 from spotkeeper.aws.schedules import EventBridgeSchedules
 from spotkeeper.lifecycle.guard import TERMINATE_AFTER

@@ -15,9 +15,9 @@ from tests.conftest import Sandbox
 from tests.story import account
 from tests.story.fault_trials import Laboratory, laboratory
 
+from ec2_sandbox.options import SandboxStatus
 from spotkeeper.aws.session import AwsSession
 from spotkeeper.cli.app import run
-from spotkeeper.sandbox.options import SandboxStatus
 
 #: What most stories look into; every region more makes each of them slower.
 ENABLED = ("eu-west-1", "us-east-1", "us-west-2")

@@ -17,11 +17,11 @@ from tests.story import account
 from tests.story.fault_kinds import KINDS, Kind
 from tests.story.fault_trials import Laboratory, Result, Row, laboratory
 
+from ec2_sandbox.client import daemon
 from spotkeeper.aws.shapes import tag_list
 from spotkeeper.lifecycle.name_claim import claim_title
 from spotkeeper.model.journal_entry import Ending, Settling
 from spotkeeper.model.tags import TAG_CLAIM, TAG_MANAGED, TAG_NAME, TAG_OWNER, Caller
-from spotkeeper.sandbox import daemon
 from spotkeeper.store.folders import Folders
 from spotkeeper.store.journal import FileJournal
 

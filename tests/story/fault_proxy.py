@@ -11,8 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from typing import Any, NamedTuple, Self
 
-from spotkeeper.sandbox.protocol import wire
-from spotkeeper.sandbox.protocol.wire import Call
+from ec2_sandbox.protocol import wire
+from ec2_sandbox.protocol.wire import Call
 
 #: The sandbox's own verbs, which are no calls of AWS.
 CONTROL = "/_sandbox/"

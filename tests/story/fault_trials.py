@@ -24,10 +24,10 @@ from tests.story import account
 from tests.story.fault_kinds import Kind
 from tests.story.fault_proxy import Armed, FaultyProxy, before, operation_of
 
+from ec2_sandbox.client.home import Home
+from ec2_sandbox.protocol import wire
 from spotkeeper.aws.session import AwsSession
 from spotkeeper.cli.app import run
-from spotkeeper.sandbox.home import Home
-from spotkeeper.sandbox.protocol import wire
 
 #: Seconds; the other trials keep to the usual patience.
 SHORT_PATIENCE = "0.4"

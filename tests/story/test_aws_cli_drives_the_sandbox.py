@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.conftest import Sandbox
 
-from spotkeeper.sandbox import daemon
+from ec2_sandbox.client import daemon
 
 pytestmark = pytest.mark.sandbox
 

@@ -13,7 +13,7 @@ from tests.story import account
 from tests.story.conftest import Spot
 from tests.story.refusals import paragraph
 
-from spotkeeper.sandbox import daemon
+from ec2_sandbox.client import daemon
 
 UP = ("up", "train", "--type", "t3.micro", "--yes", "--output", "json")
 LS = ("ls", "--region", "us-east-1", "--output", "json")

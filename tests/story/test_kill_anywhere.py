@@ -6,7 +6,7 @@ import pytest
 from tests.conftest import Sandbox
 from tests.story.killing import LIVES, WORLDS, Death, Killing, World, killing
 
-from spotkeeper.sandbox.options import SandboxStatus
+from ec2_sandbox.options import SandboxStatus
 
 AT_ONCE, LATE = WORLDS
 

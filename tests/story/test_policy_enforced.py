@@ -37,8 +37,8 @@ from tests.story.fault_matrix import (
 )
 from tests.story.fault_trials import Laboratory, Row
 
+from ec2_sandbox.client import daemon
 from spotkeeper.lifecycle.grants import COMMANDS
-from spotkeeper.sandbox import daemon
 
 USER = "developer"
 NO_ENFORCEMENT = "inf"  # moto counts the calls that it lets pass before it looks at policies

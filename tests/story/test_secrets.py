@@ -19,9 +19,9 @@ from tests.conftest import Sandbox
 from tests.story.computer import as_if_aws, usual_key
 from tests.story.conftest import Answer, Spot
 
+from ec2_sandbox.client import daemon
 from spotkeeper.cli import app
 from spotkeeper.cli.context import Choices
-from spotkeeper.sandbox import daemon
 
 KEY_ID = "AKIASANDBOXSANDBOX00"
 HERE = "--region=us-east-1"

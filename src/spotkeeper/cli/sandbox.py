@@ -8,20 +8,32 @@ from typing import Any
 
 import click
 
+from ec2_sandbox.client import ACCOUNTS, SCENARIOS, Control, SandboxOptions, SandboxStatus, daemon
 from spotkeeper.cli import render, sandbox_verbs
 from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.cli.sandbox_verbs import home, seconds_of
 from spotkeeper.errors import BadInput
-from spotkeeper.sandbox import daemon
-from spotkeeper.sandbox.control import Control
-from spotkeeper.sandbox.options import ACCOUNTS, SCENARIOS, SandboxOptions, SandboxStatus
+from spotkeeper.keeper.sandbox import sandbox_problems
 from spotkeeper.store.folders import Folders
 
 NOTHING = "none"
 COLUMNS = (render.field("Sandbox", "fact"), render.field("", "value", wraps=True))
 
 
-@click.group(name="sandbox", short_help="Run a simulated EC2 on this computer, at no cost.")
+class SandboxGroup(click.Group):
+    """The verbs, whose problems are told as those of every other command."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb that was named."""
+        with sandbox_problems():
+            return super().invoke(ctx)
+
+
+@click.group(
+    name="sandbox",
+    cls=SandboxGroup,
+    short_help="Run a simulated EC2 on this computer, at no cost.",
+)
 @global_options
 def command() -> None:
     """Run a simulated EC2 with a Spot market on this computer, at no cost.

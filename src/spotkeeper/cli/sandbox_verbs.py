@@ -10,15 +10,13 @@ from typing import Any
 
 import click
 
+from ec2_sandbox.client import Control, Kind, daemon
 from spotkeeper.cli import render
 from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.cli.terminal import plain_text
 from spotkeeper.errors import BadInput
 from spotkeeper.model.duration import parse_duration
 from spotkeeper.model.money import parse_usd
-from spotkeeper.sandbox import daemon
-from spotkeeper.sandbox.control import Control
-from spotkeeper.sandbox.history import Kind
 from spotkeeper.store.folders import Folders
 
 MILLISECONDS = re.compile(r"(\d+)ms")

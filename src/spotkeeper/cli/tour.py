@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
+from ec2_sandbox.client import daemon
 from spotkeeper.cli.context import global_options
 from spotkeeper.errors import SandboxProblem
-from spotkeeper.sandbox import daemon
 from spotkeeper.store.folders import HOME_VARIABLE, Folders
 
 REGION = "eu-west-1"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TypedDict
 
 from spotkeeper.agent import boot_script
 from spotkeeper.keeper.late import late
+from spotkeeper.keeper.sandbox import sandbox_problems
 from spotkeeper.market.market import Market
 from spotkeeper.model.risk import Work
 from spotkeeper.store.folders import Folders
@@ -128,7 +129,7 @@ class SystemClock:
 
 
 class SandboxTime(Protocol):
-    """What moves the sandbox's time; ``sandbox.control.Control`` does."""
+    """What moves the sandbox's time; ``ec2_sandbox.client.Control`` does."""
 
     def now(self) -> datetime:
         """The sandbox's time, aware UTC."""
@@ -145,11 +146,13 @@ class PracticeClock:
 
     def now(self) -> datetime:
         """The sandbox's time, aware UTC."""
-        return self._control.now()
+        with sandbox_problems():
+            return self._control.now()
 
     def sleep(self, length: timedelta) -> None:
         """Let the sandbox's time go on by ``length``, at once."""
-        self._control.advance(max(timedelta(0), length))
+        with sandbox_problems():
+            self._control.advance(max(timedelta(0), length))
 
 
 class Silence:
@@ -230,14 +233,13 @@ def _practice(
     environment: Mapping[str, str],
     on_call: OnCall | None,
 ) -> Edges:
+    from ec2_sandbox.client import Control, daemon
     from spotkeeper.aws.public_feeds import ADVISOR_VARIABLE
     from spotkeeper.aws.session import AwsSession
-    from spotkeeper.sandbox import daemon
-    from spotkeeper.sandbox.control import Control
     from spotkeeper.ssh.shell import Simulated
 
-    asked = daemon.remembered if chosen.offline else daemon.ensure
-    found = asked(folders.sandbox)
+    with sandbox_problems():
+        found = (daemon.remembered if chosen.offline else daemon.ensure)(folders.sandbox)
     keys = daemon.environment(found)
     session = AwsSession(
         region=_region(chosen, environment) or SANDBOX_REGION,

@@ -1,0 +1,52 @@
+"""EC2 as the sandbox answers it: our calls where moto's are stubs, moto's for the rest."""
+
+import moto.ec2.urls
+from moto.ec2.models.elastic_block_store import Snapshot
+
+from ec2_sandbox.ec2.addresses import AddressResponses
+from ec2_sandbox.ec2.catalogue import CatalogueResponses
+from ec2_sandbox.ec2.console import ConsoleResponses
+from ec2_sandbox.ec2.every_call import EveryCall
+from ec2_sandbox.ec2.fleets import FleetResponses
+from ec2_sandbox.ec2.instance_attributes import InstanceAttributeResponses
+from ec2_sandbox.ec2.instance_listing import InstanceListing
+from ec2_sandbox.ec2.instance_status import InstanceStatusResponses
+from ec2_sandbox.ec2.instances import MachineResponses
+from ec2_sandbox.ec2.placement import PlacementResponses
+from ec2_sandbox.ec2.prices import MarketResponses
+from ec2_sandbox.ec2.requests import RequestResponses
+from ec2_sandbox.ec2.security_groups import SecurityGroupResponses
+from ec2_sandbox.ec2.snapshots import SnapshotResponses, progress_of
+from ec2_sandbox.ec2.tags import TagResponses
+from ec2_sandbox.ec2.templates import TemplateResponses
+from ec2_sandbox.ec2.volumes import VolumeResponses
+from ec2_sandbox.fleets import hearing
+
+
+class SandboxEC2Response(
+    MachineResponses,
+    InstanceListing,
+    RequestResponses,
+    MarketResponses,
+    CatalogueResponses,
+    FleetResponses,
+    PlacementResponses,
+    TemplateResponses,
+    VolumeResponses,
+    TagResponses,
+    AddressResponses,
+    ConsoleResponses,
+    InstanceAttributeResponses,
+    InstanceStatusResponses,
+    SecurityGroupResponses,
+    SnapshotResponses,
+    EveryCall,
+):
+    """One call of the EC2 API; moto makes a new object for each."""
+
+
+def install() -> None:
+    """Make moto's EC2 answer with this class."""
+    moto.ec2.urls.url_paths["{0}/"] = SandboxEC2Response.dispatch
+    hearing.listen()
+    Snapshot.progress = property(progress_of)

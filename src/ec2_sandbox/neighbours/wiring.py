@@ -1,0 +1,64 @@
+"""How the neighbours are joined to the rest: they hear the history, and replace parts of moto.
+
+What imports another service of moto does so when that service is called first, so that a sandbox
+which only speaks EC2 starts as quickly as without it.
+"""
+
+from collections.abc import Callable, Mapping
+
+from ec2_sandbox import history, lives
+from ec2_sandbox.history import Happening, Kind
+from ec2_sandbox.lives import LOAD_TAG
+from ec2_sandbox.neighbours import event_bus, metadata_servers, queues, service_roles
+from ec2_sandbox.world import region_backends, world
+
+
+def install() -> None:
+    """Let the neighbours hear what happens, each once."""
+    queues.make_queues_keepable()
+    service_roles.install()
+    for observer in (_note_life, event_bus.hear, metadata_servers.hear, service_roles.hear):
+        if observer not in history.observers:
+            history.observers.append(observer)
+
+
+def _note_life(happening: Happening) -> None:
+    lives.note(world().lives, happening)
+    if happening.kind is Kind.INSTANCE:
+        tags = region_backends()[happening.region].tags.get(happening.subject, {})
+        world().lives[happening.subject].load_tag = tags.get(LOAD_TAG)
+
+
+def _events() -> None:
+    from ec2_sandbox.neighbours import event_targets
+
+    event_targets.install()
+
+
+def _scheduler() -> None:
+    from ec2_sandbox.neighbours import schedule_calls
+
+    schedule_calls.install()
+
+
+def _monitoring() -> None:
+    from ec2_sandbox.neighbours import metrics
+
+    metrics.install()
+
+
+# By the service's name in the signature.
+_FIRST_CALLS: Mapping[str, Callable[[], None]] = {
+    "events": _events,
+    "scheduler": _scheduler,
+    "monitoring": _monitoring,
+    "sqs": queues.install,
+}
+_prepared: set[str] = set()
+
+
+def prepare(service: str) -> None:
+    """A service is about to be called: bend moto's part of it, once."""
+    if service in _FIRST_CALLS and service not in _prepared:
+        _FIRST_CALLS[service]()
+        _prepared.add(service)

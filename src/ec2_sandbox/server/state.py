@@ -1,0 +1,108 @@
+"""All state of the process, taken apart and put together: moto's backends, and our world."""
+
+import sys
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import moto
+from moto.ec2.models import ec2_backends
+from moto.iam.models import iam_backends
+from moto.moto_api._internal import mock_random
+
+from ec2_sandbox.catalogue import ACCOUNT_ID
+from ec2_sandbox.neighbours import metadata_servers, service_roles
+from ec2_sandbox.options import SandboxOptions
+from ec2_sandbox.server import history_file, snapshot
+from ec2_sandbox.world import new_world, replace_world, world
+
+ALWAYS_KEPT = {"ec2": ec2_backends, "iam": iam_backends}
+
+# Kept once they were used; none of them is imported for this. SSM cannot be pickled.
+KEPT_WHEN_USED = ("cloudwatch", "events", "logs", "scheduler", "s3", "sqs")
+
+DOTS = 2  # in moto.SERVICE.models
+
+HISTORY_CUT = "Part of the sandbox's history file is missing: `events` and `bill` lack it."
+
+
+def start_afresh(options: SandboxOptions) -> None:
+    """An account of the first day: the same one for the same options."""
+    fresh = new_world(options)  # refuses options that it cannot use, before anything is given up
+    for backends in _used().values():
+        backends[ACCOUNT_ID].clear()
+    metadata_servers.close_all()
+    mock_random.seed(options.seed)  # every id and address that moto draws
+    replace_world(fresh)
+    if not options.is_fresh:
+        service_roles.ensure(service_roles.SPOT)
+
+
+def save(home: Path) -> None:
+    """Write everything: first what happened, then the snapshot that knows how much of it."""
+    history_file.append(home, world().history)
+    snapshot.write_blob(home / snapshot.NAME, _blob(), moto_version=moto.__version__)
+
+
+def _blob() -> bytes:
+    """The state as bytes; a service that cannot be pickled as it is used now is left out."""
+    regions = {name: _regions(backends) for name, backends in _kept().items()}
+    content = {"world": world(), "random": mock_random.getstate(), "moto": regions}
+    try:
+        return snapshot.dumps(content)
+    except Exception:  # pickle raises whatever the objects raise
+        traceback.print_exc(file=sys.stderr)
+        kept = {name: regions[name] for name in ALWAYS_KEPT}
+        return snapshot.dumps({**content, "moto": kept})
+
+
+def _kept() -> Mapping[str, Any]:
+    """moto's backends of every service that is kept and was used."""
+    modules = {name: sys.modules.get(f"moto.{name}.models") for name in KEPT_WHEN_USED}
+    used = {name: _backends(name, module) for name, module in modules.items() if module}
+    return {**ALWAYS_KEPT, **used}
+
+
+def _used() -> Mapping[str, Any]:
+    """moto's backends of every service whose module was imported, by the service's name."""
+    found = (
+        (module.split(".")[1], sys.modules[module])
+        for module in sorted(sys.modules)
+        if module.startswith("moto.") and module.endswith(".models") and module.count(".") == DOTS
+    )
+    named = ((name, _backends(name, module)) for name, module in found)
+    return {name: backends for name, backends in named if backends is not None}
+
+
+def _backends(service: str, module: ModuleType) -> Any:
+    """moto's own name for them."""
+    return getattr(module, f"{service}_backends", None)
+
+
+def _regions(backends: Any) -> dict[str, Any]:
+    return dict(backends[ACCOUNT_ID].items())
+
+
+def restore(home: Path, options: SandboxOptions) -> str | None:
+    """Take up the snapshot, or start afresh; returns what the user must hear about it."""
+    path = home / snapshot.NAME
+    start_afresh(options)
+    if not path.exists():
+        return None
+    try:
+        content = snapshot.read(path, moto_version=moto.__version__)
+    except snapshot.Unusable as problem:
+        aside = snapshot.move_aside(path)
+        return (
+            f"The sandbox's saved state could not be used ({problem}); it was moved to {aside} "
+            "and the sandbox started afresh."
+        )
+    kept = _kept()  # reading the snapshot imported the services that are in it
+    for name, regions in content["moto"].items():
+        for region, backend in regions.items():
+            dict.__setitem__(kept[name][ACCOUNT_ID], region, backend)
+    mock_random.setstate(content["random"])
+    replace_world(content["world"])
+    return None if history_file.fit(home, world().history) else HISTORY_CUT
