@@ -7,15 +7,20 @@ Values travel as base64 after a marker that the fixed script reads; nothing is e
 import base64
 from collections.abc import Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from spotkeeper.errors import BadInput
 from spotkeeper.model.tags import tag_time
 
+if TYPE_CHECKING:
+    from email.mime.base import MIMEBase
+
 #: EC2's limit on user data before base64 encoding.
 MAX_BYTES = 16 * 1024
 
+#: Always the same one, since EC2 takes a ClientToken again only with the same user data. No line
+#: of base64 looks like it.
 _BOUNDARY = "spotkeeper-part"
-_LINE = 76
 
 
 def compose(boot_script: str, values: Mapping[str, str], user_script: bytes | None) -> str:
@@ -24,12 +29,13 @@ def compose(boot_script: str, values: Mapping[str, str], user_script: bytes | No
     Raises:
         BadInput: the result is over EC2's 16 KB, or cloud-init could not run the user's script.
     """
+    from email.mime.multipart import MIMEMultipart  # only a launch needs it
+
     data = "".join(f"#spotkeeper {key} {_encoded(text)}\n" for key, text in values.items())
-    parts = [_part("text/cloud-boothook", (boot_script.rstrip() + "\n" + data).encode())]
+    parts = [_part("cloud-boothook", (boot_script.rstrip() + "\n" + data).encode())]
     if user_script is not None:
-        parts.append(_part(_content_type(user_script), user_script))
-    head = f'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="{_BOUNDARY}"\n\n'
-    message = head + "".join(parts) + f"--{_BOUNDARY}--\n"
+        parts.append(_part(_subtype(user_script), user_script))
+    message = MIMEMultipart(boundary=_BOUNDARY, _subparts=parts).as_string()
     if len(message) > MAX_BYTES:
         room = MAX_BYTES - (len(message) - len(user_script or b"") * 4 // 3)
         raise BadInput(
@@ -49,21 +55,22 @@ def _encoded(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-def _content_type(script: bytes) -> str:
+def _subtype(script: bytes) -> str:
     if script.startswith(b"#!"):
-        return "text/x-shellscript"
+        return "x-shellscript"
     if script.startswith(b"#cloud-config"):
-        return "text/cloud-config"
+        return "cloud-config"
     raise BadInput(
         "The user data starts neither with #! nor with #cloud-config, so nothing would run it",
         next_step="Start a script with a line such as #!/bin/bash.",
     )
 
 
-def _part(content_type: str, body: bytes) -> str:
-    text = base64.b64encode(body).decode()
-    lines = "\n".join(text[start : start + _LINE] for start in range(0, len(text), _LINE))
-    return (
-        f"--{_BOUNDARY}\nContent-Type: {content_type}\nContent-Transfer-Encoding: base64\n\n"
-        f"{lines}\n"
-    )
+def _part(subtype: str, body: bytes) -> "MIMEBase":
+    from email.encoders import encode_base64
+    from email.mime.base import MIMEBase
+
+    part = MIMEBase("text", subtype)
+    part.set_payload(body)
+    encode_base64(part)
+    return part

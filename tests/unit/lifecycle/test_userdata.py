@@ -37,6 +37,12 @@ def test_the_first_part_runs_on_every_boot_before_all_else() -> None:
     assert body(only).startswith(SCRIPT.encode())
 
 
+def test_the_same_launch_has_the_same_user_data() -> None:
+    once, again = (compose(SCRIPT, VALUES, b"#!/bin/sh\n") for _ in range(2))
+    assert once == again
+    assert "mime-version:" in once[:4096].lower()  # by this cloud-init knows it
+
+
 def test_values_follow_the_script_as_base64_after_a_marker() -> None:
     [only] = parts(compose(SCRIPT, VALUES, None))
     last = body(only).decode().splitlines()[-1]
