@@ -40,7 +40,7 @@ same refusal reaches, which decides whether another pool is worth a try.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import ClassVar
 
@@ -106,6 +106,17 @@ class SpotkeeperError(Exception):
     def paragraph(self) -> str:
         """What happened and what to do about it, as one paragraph."""
         return f"{self.message.rstrip('.')}. {self.next_step}"
+
+
+def by_reason(problems: Iterable[tuple[str, SpotkeeperError]]) -> tuple[str, ...]:
+    """The problems of regions: one line for each reason, with all the regions that gave it."""
+    regions: dict[str, list[str]] = {}
+    messages: dict[str, str] = {}
+    for region, problem in problems:
+        reason = problem.message.replace(region, "")
+        regions.setdefault(reason, []).append(region)
+        messages.setdefault(reason, problem.message)
+    return tuple(f"{', '.join(found)}: {messages[reason]}" for reason, found in regions.items())
 
 
 class BadInput(SpotkeeperError):
@@ -202,6 +213,10 @@ class DiskKeyRefused(PermissionDenied):
         "kms:GenerateDataKeyWithoutPlaintext, kms:ReEncrypt*), and the role "
         "AWSServiceRoleForEC2Spot needs a grant: `spot doctor` names the key and the command."
     )
+
+
+#: Nobody is logged in: what one region says of that, all would.
+LOGGED_OUT = (NoCredentials, ExpiredCredentials)
 
 
 class RegionNotEnabled(CredentialsProblem):

@@ -195,3 +195,49 @@ def _impatient(*, launches: bool) -> object:
     from botocore.config import Config
 
     return Config(retries={"total_max_attempts": 1}, connect_timeout=1)
+
+
+FORBIDDEN = (
+    "You are not authorized to perform this operation. User: arn:aws:sts::123456789012:"
+    "assumed-role/dev/me is not authorized to perform: ec2:DescribeTags on resource: * with an "
+    "explicit deny in a service control policy."
+)
+
+
+def test_regions_that_are_denied_for_one_reason_are_one_line(spot: Spot, sandbox: Sandbox) -> None:
+    assert spot("up", "train", "--type", "g5.xlarge", "--region", "eu-west-1", "--yes").code == 0
+    denied = ("us-east-1", "us-west-2")
+    for region in denied:
+        for operation in ("DescribeTags", "DescribeSpotPriceHistory"):
+            sandbox.control.fail(
+                operation,
+                "UnauthorizedOperation",
+                message=FORBIDDEN,
+                http_status=403,
+                region=region,
+                times=9,
+            )
+
+    for line in (("ls",), ("sweep",), ("find", "--type", "m5.large", "--region", "any")):
+        answer = spot(*line)
+        assert answer.code == 0, answer.err
+        [note] = [each for each in answer.err.splitlines() if "explicit deny" in each]
+        assert [region for region in denied if region not in note] == [], note
+        assert note.count("explicit deny") == 1
+
+    answer = spot("down", "train")
+    assert answer.code == 0, answer.err
+    assert answer.err.count("explicit deny") == 1
+    assert account.left(sandbox, "eu-west-1") == []
+
+
+def test_an_explicit_deny_is_told_in_few_words_and_more_permissions_are_no_advice(
+    spot: Spot, sandbox: Sandbox
+) -> None:
+    encoded = f"{FORBIDDEN} Encoded authorization failure message: {'Ab3-' * 250}"
+    sandbox.control.fail("RunInstances", "UnauthorizedOperation", message=encoded, http_status=403)
+
+    told = paragraph(spot(*UP), 4)
+
+    assert len(told) < 700
+    assert "spot policy up" not in told

@@ -232,4 +232,4 @@ def test_a_region_that_may_not_be_looked_into_is_told_and_is_nothing_left(
 
     assert down.code == 0, down.err
     assert down.document["left"] == []
-    assert any("eu-west-1 was not looked at" in told for told in down.document["warnings"])
+    assert any("not looked at: eu-west-1" in told for told in down.document["warnings"])

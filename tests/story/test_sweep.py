@@ -212,7 +212,7 @@ def test_a_region_that_is_closed_to_the_caller_is_only_told_of(
     sandbox.control.fail("DescribeTags", "UnauthorizedOperation", region="us-west-2", times=9)
     swept = spot(*LIST)
     assert swept.code == 0, swept.err
-    assert any("us-west-2 was not looked at" in told for told in swept.document["warnings"])
+    assert any("not looked at: us-west-2" in told for told in swept.document["warnings"])
 
 
 FORGOTTEN = {

@@ -26,7 +26,7 @@ COSTS = (
 
 @click.command(name="down", short_help="Give machines back: cancel, terminate, verify, clean up.")
 @click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=suggestions.machines)
-@click.option("--all", "everything", is_flag=True, help="Everything of yours, in all regions.")
+@click.option("--all", "everything", is_flag=True, help="Everything of yours.")
 @click.option("--yes", is_flag=True, help="Do not ask (needed without a terminal).")
 @global_options
 @pass_choices
@@ -38,10 +38,11 @@ def command(choices: Choices, names: tuple[str, ...], everything: bool, yes: boo
     """
     if bool(names) == everything:
         raise BadInput("Name the machines to give back, or use --all")
-    keeper = choices.keeper()
+    keeper, where = choices.keeper(), choices.region
     if everything and not yes:
-        agreed(choices, f"Give everything back ({', '.join(keeper.everything()) or 'nothing'})?")
-    report = keeper.down_all() if everything else keeper.down(names)
+        found = ", ".join(keeper.everything(where))
+        agreed(choices, f"Give everything back ({found or 'nothing'})?")
+    report = keeper.down_all(where) if everything else keeper.down(names, where)
     _show(choices, report)
     if report.outcome.left:
         raise left_behind(report.outcome)

@@ -34,7 +34,7 @@ def command(choices: Choices, /, name: str, by: str, *, yes: bool) -> None:
     if length is None and not yes:
         agreed(choices, f"Let {name} run, and cost, until you end it?")
     keeper = choices.keeper()
-    found = keeper.extend(name, length)
+    found = keeper.extend(name, length, choices.region)
     warnings = (*keeper.warnings, *found.report.warnings)
     if choices.output != "table":
         rows = [records.extension(found)]

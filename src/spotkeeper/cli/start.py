@@ -18,4 +18,4 @@ def command(choices: Choices, name: str) -> None:
     be started by EC2, which does so when capacity returns.
     """
     keeper = choices.keeper()
-    show_one(choices, keeper.start(name), keeper.warnings)
+    show_one(choices, keeper.start(name, choices.region), keeper.warnings)

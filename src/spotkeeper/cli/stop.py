@@ -15,4 +15,4 @@ def command(choices: Choices, name: str) -> None:
     """Stop a box. Compute costs nothing from then on; the disk is kept, and still costs: how much
     is shown."""
     keeper = choices.keeper()
-    show_one(choices, keeper.stop(name), keeper.warnings)
+    show_one(choices, keeper.stop(name, choices.region), keeper.warnings)

@@ -133,7 +133,7 @@ def command(choices: Choices, end: bool) -> None:  # noqa: FBT001
     Spot requests of others that look forgotten are shown with the command that ends them. The exit
     code is 8 while anything is left, and 0 when all is well. Safe to repeat.
     """
-    swept = choices.keeper().sweep(apply=end)
+    swept = choices.keeper().sweep(choices.region, apply=end)
     show(choices, swept, applied=end)
     if swept.left:
         raise left_behind(swept, applied=end)

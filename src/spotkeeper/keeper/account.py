@@ -193,16 +193,19 @@ def _told(listed: Listed, records: Records) -> tuple[tuple[Leftover, ...], tuple
         return any(armed_launches(entries, region) for entries in records.journals.values())
 
     left, notes = [], []
-    for what, problems, remembers in (
-        ("region", listed.failed, partial(_is_known, records=records)),
-        ("schedules", listed.unguarded, is_guarded),
+    for what, told, problems, remembers in (
+        ("region", "not looked at", listed.failed, partial(_is_known, records=records)),
+        ("schedules", "schedules not looked at", listed.unguarded, is_guarded),
     ):
-        for problem in problems:
-            region = str(problem.region)
-            if isinstance(problem, CredentialsProblem) and not remembers(region):
-                place = region if what == "region" else f"the schedules in {region}"
-                verb = "was" if what == "region" else "were"
-                notes.append(f"{place} {verb} not looked at: {problem.message}")
-            else:
-                left.append(Leftover(ResourceId(what, region, region), problem.message))
+        closed = [
+            each
+            for each in problems
+            if isinstance(each, CredentialsProblem) and not remembers(str(each.region))
+        ]
+        notes += [f"{told}: {each}" for each in regions.by_reason(closed)]
+        left += [
+            Leftover(ResourceId(what, str(each.region), str(each.region)), each.message)
+            for each in problems
+            if each not in closed
+        ]
     return tuple(left), tuple(notes)

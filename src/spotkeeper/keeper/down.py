@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from spotkeeper.costs.usage import Cost, Interval, intervals, on_demand_usd
 from spotkeeper.errors import Busy, CredentialsProblem, Interrupted, NotFound, SpotkeeperError
+from spotkeeper.keeper import regions
 from spotkeeper.keeper.machines import MachineReader
 from spotkeeper.keeper.spending import spent_usd
 from spotkeeper.keeper.wiring import Edges, ports
@@ -53,7 +54,7 @@ class Down:
         if lives.is_damaged(entries):  # it may own what is too young to be listed, anywhere
             unlooked = {each.region for each in failed}
             places = tuple(region for region in in_regions if region not in unlooked)
-        notes = tuple(f"{each.region} was not looked at: {each.message}" for each in closed)
+        notes = tuple(f"not looked at: {each}" for each in regions.by_reason(closed))
         return (*places, *silent), notes
 
     def _claimed(self, name: str) -> bool:

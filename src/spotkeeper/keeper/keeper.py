@@ -57,7 +57,8 @@ class Keeper:
 
     def __init__(self, edges: Edges, *, talk: Talk | None = None) -> None:
         self._talk = talk or Silence()
-        self._launch_edges = edges
+        self._enabled = regions.EnabledRegions(edges)
+        self._launch_edges = edges = replace(edges, enabled_regions=self._enabled)
         self._journal = BestEffortJournal(edges.journal, edges.clock)
         self._edges = edges = replace(edges, journal=self._journal)
         self._cloud = edges.cloud
@@ -115,7 +116,8 @@ class Keeper:
     def warnings(self) -> tuple[str, ...]:
         """What must be said with every answer, such as that prices are simulated, and what was
         found wrong with the journal so far."""
-        return (*self._edges.warnings, *self._journal.warnings)
+        told = (*self._enabled.warnings, *self._journal.warnings)
+        return (*self._edges.warnings, *told)
 
     def find(self, need: Need, options: FindOptions = ANYTHING) -> Ranking:
         """Rank the pools that fit a need, over all regions that it names.
@@ -187,7 +189,7 @@ class Keeper:
         left = self._down.settle(chosen)
         reports = tuple(self._deadline.watched(report) for report in listing.reports)
         told = [warning for report in reports for warning in report.warnings]
-        return MachineList(reports, (*listing.warnings, *told, *left, *self._journal.warnings))
+        return MachineList(reports, (*self.warnings, *listing.warnings, *told, *left))
 
     def remember_listing(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Keep a list of machines, as it was shown, for ``last_listing``."""
@@ -235,13 +237,13 @@ class Keeper:
 
         return history(name, self._edges, every=every)
 
-    def login(self, name: str) -> Login:
+    def login(self, name: str, in_regions: Sequence[str] = ()) -> Login:
         """How to reach a running machine.
 
         Raises:
             NotFound: no such machine, or it has no address now.
         """
-        report = self._looked(name)
+        report = self._looked(name, in_regions)
         if report.login is None:
             raise NotFound(
                 f"{name} cannot be reached now: {report.machine.summary()}",
@@ -249,28 +251,30 @@ class Keeper:
             )
         return report.login
 
-    def stop(self, name: str) -> MachineReport:
+    def stop(self, name: str, in_regions: Sequence[str] = ()) -> MachineReport:
         """Stop a box; its disk is kept and still costs."""
         from spotkeeper.lifecycle import power
 
         with self._edges.journal.lock(name):
-            machine = self._settled(name)
+            machine = self._settled(name, in_regions)
             power.stop(machine, cloud=self._cloud, waiter=self._up.waiter())
         return self.machine(name, (machine.region,))
 
-    def start(self, name: str) -> MachineReport:
+    def start(self, name: str, in_regions: Sequence[str] = ()) -> MachineReport:
         """Start a box that was stopped with ``stop``, or by its guard."""
         from spotkeeper.lifecycle import power
 
         with self._edges.journal.lock(name):
-            machine = self._settled(name)
+            machine = self._settled(name, in_regions)
             waiter, clock = self._up.waiter(), self._edges.clock
             renew = self._deadline.renew
             power.start(machine, cloud=self._cloud, waiter=waiter, clock=clock, renew=renew)
             self._up.adopt(machine)
         return self.machine(name, (machine.region,))
 
-    def extend(self, name: str, by: timedelta | None) -> ExtendReport:
+    def extend(
+        self, name: str, by: timedelta | None, in_regions: Sequence[str] = ()
+    ) -> ExtendReport:
         """Move a machine's deadline later by a time, from now where it has passed or there was
         none; ``None`` takes it away.
 
@@ -279,18 +283,19 @@ class Keeper:
             Refused: the machine is ending, or its request ends before.
         """
         with self._edges.journal.lock(name):
-            return self._deadline.extend(self._looked(name).machine, by)
+            return self._deadline.extend(self._looked(name, in_regions).machine, by)
 
-    def _settled(self, name: str) -> Machine:
+    def _settled(self, name: str, in_regions: Sequence[str]) -> Machine:
         """A machine once it neither starts nor stops: EC2 refuses to turn it around halfway."""
-        machine = self._looked(name).machine
+        machine = self._looked(name, in_regions).machine
         if machine.instance is None or not machine.instance.passing:
             return machine
         self._up.waiter().until_settled(machine.instance)
         return self._looked(name, (machine.region,)).machine
 
-    def down(self, names: Sequence[str]) -> DownReport:
-        """Give machines back: cancel, terminate, verify, and remove what was made for them.
+    def down(self, names: Sequence[str], in_regions: Sequence[str] = ()) -> DownReport:
+        """Give machines back: cancel, terminate, verify, and remove what was made for them, in
+        some regions and wherever this computer launched them.
 
         Raises:
             NotFound: a name that neither AWS nor the journal knows.
@@ -298,8 +303,8 @@ class Keeper:
         from spotkeeper.keeper.results import DownReport
         from spotkeeper.lifecycle.teardown import Outcome
 
-        enabled = regions.listed((), self._edges)
-        places = {name: self._down.places(name, enabled) for name in names}
+        chosen = regions.listed(in_regions, self._edges)
+        places = {name: self._down.places(name, chosen) for name in names}
         outcome, costs, told = Outcome(), [], list[str]()
         for name, (found, unknown) in places.items():
             with self._edges.journal.lock(name):
@@ -307,29 +312,35 @@ class Keeper:
             outcome.add(ended)
             costs += [cost] if cost else []
             told += [*unknown, *self._down.unsure(name)]
-        told += self._down.settle(enabled)
+        told += self._down.settle(chosen)
         return DownReport(outcome, tuple(costs), tuple(dict.fromkeys((*self.warnings, *told))))
 
-    def everything(self) -> tuple[str, ...]:
-        """Every name that may still own something: machines, disks, or open in the journal."""
+    def everything(self, in_regions: Sequence[str] = ()) -> tuple[str, ...]:
+        """Every name that may still own something in the regions: machines, disks, or open in the
+        journal."""
         from spotkeeper.model import lives
 
-        listed = self._look.names(regions.listed((), self._edges))
+        chosen = regions.listed(in_regions, self._edges)
         journal = self._edges.journal
-        unsettled = {name for name in journal.names() if lives.is_open(journal.read(name))}
-        return tuple(sorted(listed | unsettled))
+        recorded = {name: journal.read(name) for name in journal.names()}
+        unsettled = {
+            name
+            for name, entries in recorded.items()
+            if lives.is_open(entries) and (not in_regions or {*lives.regions(entries)} & {*chosen})
+        }
+        return tuple(sorted(self._look.names(chosen) | unsettled))
 
-    def down_all(self) -> DownReport:
-        """Give everything of the caller back, in all enabled regions, groups and keys included."""
-        report = self.down(self.everything())
-        for region in regions.listed((), self._edges):
+    def down_all(self, in_regions: Sequence[str] = ()) -> DownReport:
+        """Give everything of the caller back in the regions, groups and keys included."""
+        report = self.down(self.everything(in_regions), in_regions)
+        for region in regions.listed(in_regions, self._edges):
             if self._cloud.tagged_resources(region):
                 report.outcome.add(self._down.teardown().end_shared(region))
         return report
 
-    def sweep(self, *, apply: bool = False) -> SweepReport:
-        """Everything of the caller in all enabled regions that nobody wants any more, by AWS's
-        tags and this computer's journal; with ``apply`` it is ended.
+    def sweep(self, in_regions: Sequence[str] = (), *, apply: bool = False) -> SweepReport:
+        """Everything of the caller in the regions that nobody wants any more, by AWS's tags and
+        this computer's journal; with ``apply`` it is ended.
 
         Raises:
             Interrupted: by Ctrl-C; what is left is found by the next sweep.
@@ -339,8 +350,8 @@ class Keeper:
 
         account = AccountReader(self._edges, self._look.owner)
         sweeping = Sweep(self._edges, account, self._down, self._talk)
-        enabled = regions.listed((), self._edges)
-        swept = sweeping.apply(enabled) if apply else sweeping.listing(enabled)
+        chosen = regions.listed(in_regions, self._edges)
+        swept = sweeping.apply(chosen) if apply else sweeping.listing(chosen)
         return replace(swept, warnings=(*self.warnings, *swept.warnings))
 
     def doctor(

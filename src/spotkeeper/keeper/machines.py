@@ -63,10 +63,10 @@ class MachineReader:
         for machine in found:
             self.note(machine)
         shown = [machine for machine in found if machine.name and (ended or machine.present)]
-        told = (f"{each.region}: {each.message}" for each in failed)
+        told = regions.by_reason(failed)
         return MachineList(
             self.reports(shown),
-            (*self._edges.warnings, *told, *self._half_created(found, in_regions)),
+            (*told, *self._half_created(found, in_regions)),
         )
 
     def present(self, name: str, in_regions: Sequence[str]) -> list[Machine]:

@@ -1,14 +1,52 @@
 """Which regions a command means."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from spotkeeper.errors import BadInput, Scope, SpotkeeperError
+from spotkeeper import errors
+from spotkeeper.errors import (
+    LOGGED_OUT,
+    BadInput,
+    PermissionDenied,
+    Refused,
+    SpotkeeperError,
+    Unreachable,
+)
 from spotkeeper.keeper.wiring import Edges
 from spotkeeper.market import market
 from spotkeeper.model.need import ANY_REGION
+from spotkeeper.model.tags import partition_of
 
 T = TypeVar("T")
+
+
+class EnabledRegions:
+    """The regions enabled for the account; where nobody tells them, all of the partition.
+
+    Those that are not enabled refuse every call, and are told of like any other that does.
+    """
+
+    def __init__(self, edges: Edges) -> None:
+        self._edges = edges
+        self._ask = edges.enabled_regions
+        #: Why it is not known which regions are enabled.
+        self.warnings: tuple[str, ...] = ()
+
+    def __call__(self) -> tuple[str, ...]:
+        """Ask AWS, or botocore.
+
+        Raises:
+            SpotkeeperError: nobody is logged in, or nothing is remembered offline.
+        """
+        try:
+            return self._ask()
+        except (PermissionDenied, Refused, Unreachable) as refusal:
+            self.warnings = (f"all regions were tried: {refusal.message}",)
+        default = self._edges.default_region
+        partition = partition_of(default) if default else self._edges.cloud.caller().partition
+        return tuple(
+            each for each in self._edges.known_regions() if partition_of(each) == partition
+        )
 
 
 def searched(asked: Sequence[str], edges: Edges) -> tuple[str, ...]:
@@ -50,6 +88,11 @@ def known(name: str, edges: Edges) -> str:
     raise BadInput(f"{name!r} is not an AWS region", next_step=hint)
 
 
+def by_reason(problems: Iterable[SpotkeeperError]) -> tuple[str, ...]:
+    """One line for each reason why regions could not be looked into."""
+    return errors.by_reason((str(each.region), each) for each in problems)
+
+
 def in_each(
     regions: Sequence[str], look: Callable[[str], T]
 ) -> tuple[list[T], list[SpotkeeperError]]:
@@ -69,7 +112,7 @@ def in_each(
     results = list(market.answers(attempt, regions).values())
     problems = [result for result in results if isinstance(result, SpotkeeperError)]
     answers = [result for result in results if not isinstance(result, SpotkeeperError)]
-    for problem in problems:
-        if problem.scope is Scope.CREDENTIALS or not answers:
-            raise problem
+    logged_out = [problem for problem in problems if isinstance(problem, LOGGED_OUT)]
+    if logged_out or (problems and not answers):
+        raise (*logged_out, *problems)[0]
     return answers, problems

@@ -52,7 +52,7 @@ class Doctor:
         credentials = self._try("credentials", self._credentials)
         if credentials.verdict is CheckStatus.BROKEN:
             return (credentials,)
-        region = self._try("region", self._region_enabled)
+        region = self._region_enabled()
         if region.verdict is CheckStatus.BROKEN:
             return (credentials, region)
         types = self._hardware()
@@ -82,11 +82,17 @@ class Doctor:
             raise NoCredentials("STS did not say who is calling")
         return f"account {caller.account}, {caller.owner.partition(':')[2]}"
 
-    def _region_enabled(self) -> str:
-        enabled = self._cloud.regions()
+    def _region_enabled(self) -> Check:
+        """Where nobody tells which regions are enabled, the other checks show it."""
+        try:
+            enabled = self._cloud.regions()
+        except SpotkeeperError as problem:
+            return Check("region", CheckStatus.WARNING, problem.message, problem.next_step)
         if self._region in enabled:
-            return f"{self._region} is one of {len(enabled)} enabled regions"
-        raise RegionNotEnabled(f"{self._region} is not enabled for this account")
+            told = f"{self._region} is one of {len(enabled)} enabled regions"
+            return Check("region", CheckStatus.OK, told)
+        closed = RegionNotEnabled(f"{self._region} is not enabled for this account")
+        return Check("region", CheckStatus.BROKEN, closed.message, closed.next_step)
 
     def _network(self) -> str:
         subnets = self._cloud.subnets(self._region)

@@ -8,7 +8,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TypeVar
 
-from spotkeeper.errors import Interrupted, Scope, SpotkeeperError
+from spotkeeper.errors import LOGGED_OUT, Interrupted, Scope, SpotkeeperError, by_reason
 from spotkeeper.market.feeds import CatalogFeed, OnDemandFeed, PriceFeed, Progress
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.offer import Dated, Refusal
@@ -111,10 +111,8 @@ class MarketSnapshot:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """One line per region that did not answer, or not to the end."""
-        return tuple(
-            f"{table.region}: {table.problem.message}" for table in self.tables if table.problem
-        )
+        """Which regions did not answer, or not to the end, and why."""
+        return by_reason((each.region, each.problem) for each in self.tables if each.problem)
 
     @property
     def interrupted(self) -> bool:
@@ -233,16 +231,17 @@ class Market:
 
 
 def _refuse_silence(tables: Sequence[PriceTable]) -> None:
-    """Where nobody is logged in, or nobody answered, there is no market to show."""
+    """Where nobody is logged in, or nobody answered, there is no market to show.
+
+    That one region does not take the keys is said of it: it may not be enabled.
+    """
     problems = [table.problem for table in tables if table.problem]
     silent = len(problems) == len(tables)
-    for problem in problems:
-        if problem.scope is Scope.CREDENTIALS:
-            raise problem
     if silent and any(isinstance(problem, Interrupted) for problem in problems):
         silent = not any(table.rows for table in tables)  # what has arrived is shown
-    if silent and problems:
-        raise problems[0]
+    logged_out = [problem for problem in problems if isinstance(problem, LOGGED_OUT)]
+    if logged_out or (silent and problems):
+        raise (*logged_out, *problems)[0]
 
 
 def was_interrupted(tables: Iterable[PriceTable]) -> bool:

@@ -31,8 +31,17 @@ TAG_KEY_PATTERN = re.compile(r"[A-Za-z0-9+\-=._:@]{1,127}")
 
 NEVER = "never"
 
-#: The usual partition.
+#: The usual partition, and how the regions of the others begin.
 AWS = "aws"
+PARTITIONS = {
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "eu-isoe-": "aws-iso-e",
+    "us-isof-": "aws-iso-f",
+    "eusc-": "aws-eusc",
+}
 
 
 def is_name(text: str) -> bool:
@@ -92,8 +101,7 @@ class Caller:
 
 def partition_of(region: str) -> str:
     """The partition of a region, by the beginning of its name."""
-    other = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
-    return next((each for begin, each in other.items() if region.startswith(begin)), AWS)
+    return next((each for begin, each in PARTITIONS.items() if region.startswith(begin)), AWS)
 
 
 def home_region(partition: str) -> str:

@@ -75,6 +75,14 @@ def test_a_closed_region_ends_the_examination_with_its_fix() -> None:
     assert "network" not in checks
 
 
+def test_where_nobody_tells_the_regions_the_examination_goes_on() -> None:
+    cloud = FakeCloud()
+    cloud.refusals["regions"] = PermissionDenied("may not ask")
+    checks = examined(cloud, "g5.xlarge")
+    assert checks["region"].verdict is CheckStatus.WARNING
+    assert checks["permission to launch"].verdict is CheckStatus.OK
+
+
 def test_a_broken_check_never_hides_the_next() -> None:
     cloud = FakeCloud(denied=["may_launch"])
     cloud.no_network.add(REGION)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 
+import botocore.session
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from spotkeeper.model.tags import (
     is_name,
     machine_tags,
     parse_tag_time,
+    partition_of,
     shared_tags,
     tag_time,
 )
@@ -101,3 +103,15 @@ def test_what_is_shared_has_an_owner_and_no_machine() -> None:
     tags = shared_tags("o")
     assert tags["spotkeeper:owner"] == "o"
     assert "spotkeeper:name" not in tags
+
+
+def test_the_partition_of_every_region_is_the_one_that_botocore_knows() -> None:
+    session = botocore.session.get_session()
+    regions = [
+        region
+        for partition in session.get_available_partitions()
+        for region in session.get_available_regions("ec2", partition)
+    ]
+    assert len(regions) > 30
+    wrong = [r for r in regions if partition_of(r) != session.get_partition_for_region(r)]
+    assert wrong == []
