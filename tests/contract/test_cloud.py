@@ -17,9 +17,9 @@ from spotkeeper.errors import (
     ResourceGone,
     StaleToken,
 )
-from spotkeeper.lifecycle.ports import ResourceKind
 from spotkeeper.model.disk import Disk
 from spotkeeper.model.machine import InstanceState
+from spotkeeper.model.resource import ResourceKind
 from spotkeeper.model.tags import TAG_DEADLINE, TAG_NAME, TAG_OWNER
 
 pytestmark = pytest.mark.sandbox

@@ -14,13 +14,8 @@ from tests.fakes.resources import Tagged
 from spotkeeper.aws.cloud import Ec2Cloud
 from spotkeeper.aws.inventory import Ec2Inventory
 from spotkeeper.errors import InUse
-from spotkeeper.lifecycle.ports import (
-    Inventory,
-    RegionInventory,
-    Resource,
-    ResourceId,
-    ResourceKind,
-)
+from spotkeeper.lifecycle.ports import Inventory, RegionInventory
+from spotkeeper.model.resource import Resource, ResourceId, ResourceKind
 from spotkeeper.model.tags import TAG_LAUNCH, TAG_NAME, TAG_OWNER, machine_tags
 from spotkeeper.store.cache import Cache
 

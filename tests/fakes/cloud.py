@@ -29,17 +29,10 @@ from spotkeeper.errors import (
     SpotkeeperError,
     Unreachable,
 )
-from spotkeeper.lifecycle.ports import (
-    Clock,
-    Image,
-    LaunchOrder,
-    Observation,
-    ResourceKind,
-    Subnet,
-    TaggedResource,
-)
+from spotkeeper.lifecycle.ports import Clock, Image, LaunchOrder, Observation, Subnet
 from spotkeeper.model.machine import ENDED, Instance, InstanceState, Volume
 from spotkeeper.model.pool import Pool
+from spotkeeper.model.resource import ResourceKind, TaggedResource
 from spotkeeper.model.spot_request import RequestState
 from spotkeeper.model.tags import TAG_NAME, TAG_OWNER, TAG_PREFIX, Caller
 

@@ -12,10 +12,11 @@ from decimal import Decimal
 from tests.fakes import geography
 from tests.fakes.resources import Group, KeyPair, Tagged, due
 
-from spotkeeper.lifecycle.ports import Clock, LaunchOrder, ResourceKind
+from spotkeeper.lifecycle.ports import Clock, LaunchOrder
 from spotkeeper.model.machine import ENDED, InstanceState, Kind
 from spotkeeper.model.pool import Pool
 from spotkeeper.model.quota import quota_family
+from spotkeeper.model.resource import ResourceKind
 from spotkeeper.model.schedule import GuardCall, Schedule
 from spotkeeper.model.spot_request import CANCELLABLE, RequestState
 from spotkeeper.model.tags import TAG_CLAIM, TAG_NAME

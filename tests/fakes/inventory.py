@@ -8,14 +8,9 @@ from tests.fakes.ec2 import Disk, Request, Server
 from tests.fakes.resources import Group, KeyPair, Tagged
 from tests.fakes.views import as_priced, listed_request
 
-from spotkeeper.lifecycle.ports import (
-    RegionInventory,
-    Resource,
-    ResourceId,
-    ResourceKind,
-    UnmanagedRequest,
-)
+from spotkeeper.lifecycle.ports import RegionInventory, UnmanagedRequest
 from spotkeeper.model.machine import ENDED, InstanceState
+from spotkeeper.model.resource import Resource, ResourceId, ResourceKind
 from spotkeeper.model.spot_request import CANCELLED_AND_RUNNING
 from spotkeeper.model.tags import TAG_MANAGED, TAG_OWNER
 

@@ -7,8 +7,9 @@ from tests.fakes.cloud import FakeCloud
 from tests.fakes.resources import Tagged
 
 from spotkeeper.errors import NameTaken
-from spotkeeper.lifecycle.ports import Claim, ResourceKind
+from spotkeeper.lifecycle.ports import Claim
 from spotkeeper.model.launch import ClaimNonce
+from spotkeeper.model.resource import ResourceKind
 from spotkeeper.model.tags import TAG_CLAIM
 
 

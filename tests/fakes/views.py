@@ -2,9 +2,9 @@
 
 from tests.fakes.ec2 import Disk, Listed, Request, Server
 
-from spotkeeper.lifecycle.ports import ResourceId, ResourceKind, TaggedResource
 from spotkeeper.model import disk as model
 from spotkeeper.model.machine import ENDED, Instance, InstanceState, Volume
+from spotkeeper.model.resource import ResourceId, ResourceKind, TaggedResource
 from spotkeeper.model.spot_request import SpotRequest
 
 

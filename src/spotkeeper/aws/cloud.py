@@ -17,17 +17,10 @@ from spotkeeper.errors import (
     SpotkeeperError,
     Unreachable,
 )
-from spotkeeper.lifecycle.ports import (
-    Image,
-    LaunchOrder,
-    Observation,
-    ResourceId,
-    ResourceKind,
-    Subnet,
-    TaggedResource,
-)
+from spotkeeper.lifecycle.ports import Image, LaunchOrder, Observation, Subnet
 from spotkeeper.model.machine import Instance, Volume
 from spotkeeper.model.place import Zone
+from spotkeeper.model.resource import ResourceId, ResourceKind, TaggedResource
 from spotkeeper.model.tags import TAG_PREFIX, Caller
 
 #: An image never changes under its id; default subnets hardly ever do, and a launch that meets a

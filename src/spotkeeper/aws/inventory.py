@@ -13,14 +13,8 @@ from spotkeeper.aws import shapes
 from spotkeeper.aws.session import AwsSession
 from spotkeeper.aws.shapes import Body
 from spotkeeper.errors import NotFound, Refused
-from spotkeeper.lifecycle.ports import (
-    Cloud,
-    RegionInventory,
-    Resource,
-    ResourceId,
-    ResourceKind,
-    UnmanagedRequest,
-)
+from spotkeeper.lifecycle.ports import Cloud, RegionInventory, UnmanagedRequest
+from spotkeeper.model.resource import Resource, ResourceId, ResourceKind
 from spotkeeper.model.spot_request import CANCELLED_AND_RUNNING, SpotRequest
 from spotkeeper.model.tags import TAG_MANAGED, TAG_OWNER
 

@@ -6,8 +6,9 @@ from typing import Any
 from spotkeeper.aws import shapes
 from spotkeeper.aws.session import AwsSession
 from spotkeeper.errors import NotFound
-from spotkeeper.lifecycle.ports import Claim, ResourceKind
+from spotkeeper.lifecycle.ports import Claim
 from spotkeeper.model.launch import ClaimNonce
+from spotkeeper.model.resource import ResourceKind
 from spotkeeper.model.tags import TAG_CLAIM
 
 #: A template must hold something (EC2: MissingParameter); nothing is ever launched from it.

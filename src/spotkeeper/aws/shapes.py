@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from spotkeeper.lifecycle.ports import LaunchOrder, OnInterruption, ResourceKind
+from spotkeeper.lifecycle.ports import LaunchOrder, OnInterruption
 from spotkeeper.model.disk import USUAL_TYPE, Disk
 from spotkeeper.model.machine import Instance, InstanceState, Kind, Volume
 from spotkeeper.model.money import plain
+from spotkeeper.model.resource import ResourceKind
 from spotkeeper.model.spot_request import RequestState, SpotRequest
 from spotkeeper.model.tags import TAG_NAME, TAG_OWNER
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from spotkeeper.cli import records, render
+from spotkeeper.cli import render
 from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.cli.terminal import plain_text
 from spotkeeper.lifecycle.doctor import CheckStatus
@@ -27,7 +27,7 @@ def command(choices: Choices, types: tuple[str, ...], image: str) -> int:
     keeper = choices.keeper()
     region = choices.region[0] if choices.region else None
     checks = keeper.doctor(types or USUAL_TYPES, image=image, region=region)
-    rows = [records.check(check) for check in checks]
+    rows = [check.to_dict() for check in checks]
     if choices.output == "table":
         render.warn(keeper.warnings)
         _say(rows)

@@ -2,7 +2,7 @@
 
 import click
 
-from spotkeeper.cli import records, render, suggestions
+from spotkeeper.cli import render, suggestions
 from spotkeeper.cli.context import Choices, agreed, global_options, pass_choices
 from spotkeeper.errors import BadInput
 from spotkeeper.keeper.results import DownReport
@@ -49,16 +49,15 @@ def command(choices: Choices, names: tuple[str, ...], everything: bool, yes: boo
 
 
 def _show(choices: Choices, report: DownReport) -> None:
-    outcome = records.outcome(report.outcome)
-    costs = [records.cost(cost) for cost in report.costs]
+    told = report.to_dict()
+    ended, costs = told["ended"], told["costs"]
     if choices.output != "table":
-        extra = {**outcome, "costs": costs}
-        rows = outcome["ended"]
-        render.emit(choices, "down", rows, columns=ENDED, warnings=report.warnings, extra=extra)
+        extra = {"ended": ended, "left": told["left"], "costs": costs}
+        render.emit(choices, "down", ended, columns=ENDED, warnings=report.warnings, extra=extra)
         return
-    render.emit(choices, "down", outcome["ended"], columns=ENDED, warnings=report.warnings)
+    render.emit(choices, "down", ended, columns=ENDED, warnings=report.warnings)
     if costs:
         click.echo("\nWhat it cost (estimate, compute only):")
         render.emit(choices, "costs", costs, columns=COSTS)
-    if not outcome["left"]:
+    if not told["left"]:
         click.echo("Nothing is left.")

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import click
 
-from spotkeeper.cli import records, render, suggestions
+from spotkeeper.cli import render, suggestions
 from spotkeeper.cli.context import Choices, agreed, global_options, pass_choices
 from spotkeeper.cli.launch_request import NO_DEADLINE
 from spotkeeper.cli.terminal import plain_text
@@ -37,7 +37,7 @@ def command(choices: Choices, /, name: str, by: str, *, yes: bool) -> None:
     found = keeper.extend(name, length, choices.region)
     warnings = (*keeper.warnings, *found.report.warnings)
     if choices.output != "table":
-        rows = [records.extension(found)]
+        rows = [found.to_dict()]
         render.emit(choices, "extension", rows, columns=COLUMNS, warnings=warnings)
         return
     render.warn(warnings)

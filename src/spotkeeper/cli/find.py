@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from spotkeeper.cli import offers, records, render
+from spotkeeper.cli import offers, render
 from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.cli.options import need_from, need_options
 from spotkeeper.errors import Interrupted
@@ -64,9 +64,9 @@ def command(choices: Choices, /, *, refresh: bool, offline: bool, **given: Any) 
         from spotkeeper.lifecycle.plan import no_offers
 
         raise no_offers(ranking)
-    rows = [records.offer(offer) for offer in ranking.offers]
-    explained = records.explanation(ranking.why, given["sort"]) if ranking.why else None
-    refused = [records.refusal(refusal) for refusal in ranking.refused]
+    rows = [offer.to_dict() for offer in ranking.offers]
+    explained = ranking.why.to_dict() if ranking.why else None
+    refused = [refusal.to_dict() for refusal in ranking.refused]
     render.emit(
         choices,
         "offers",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from spotkeeper.cli import records, render
+from spotkeeper.cli import render
 from spotkeeper.cli.context import Choices
 from spotkeeper.cli.terminal import plain_text
 from spotkeeper.keeper.keeper import Keeper
@@ -40,7 +40,7 @@ LABELS = (
 
 def show_list(choices: Choices, keeper: Keeper, listing: MachineList) -> None:
     """A table of machines, which is remembered for whoever is offline later."""
-    rows = [records.machine(report) for report in listing.reports]
+    rows = [report.to_dict() for report in listing.reports]
     keeper.remember_listing(rows)
     render.emit(choices, "machines", rows, columns=COLUMNS, warnings=listing.warnings)
     if not rows and choices.output == "table":
@@ -55,7 +55,7 @@ def show_remembered(choices: Choices, listing: Dated[Sequence[render.Row]]) -> N
 
 def show_one(choices: Choices, report: MachineReport, warnings: tuple[str, ...]) -> None:
     """One machine, a fact per line; lines are never wrapped, so that they can be copied."""
-    row = records.machine(report)
+    row = report.to_dict()
     if choices.output != "table":
         render.emit(choices, "machines", [row], columns=COLUMNS, warnings=warnings)
         return

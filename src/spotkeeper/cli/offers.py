@@ -9,11 +9,11 @@ import click
 
 from spotkeeper.cli import render
 from spotkeeper.cli.context import Choices
-from spotkeeper.cli.records import Record
 from spotkeeper.cli.terminal import plain_text
 from spotkeeper.market.feeds import Progress
 from spotkeeper.model.duration import words
 from spotkeeper.model.offer import Offer, Ranking, SortBy
+from spotkeeper.model.record import Record
 
 
 def gpu(row: render.Row) -> str:

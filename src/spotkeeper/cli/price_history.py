@@ -67,7 +67,7 @@ def blocks_for(encoding: str | None) -> str:
     return BLOCKS
 
 
-TITLES = ("Zone", "History", "Now", "Min", "Median", "Max", "Changes", "% OD")
+TITLES = ("Zone", "MachineHistory", "Now", "Min", "Median", "Max", "Changes", "% OD")
 SUMMARY_TITLES = ("Type", "Zone", "Rows", "Changes", "Min", "Median", "Max", "Last")
 ROWS = SUMMARY_TITLES.index("Rows")
 NARROWEST, WIDEST = 8, 40

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from spotkeeper.cli import records, render, suggestions
+from spotkeeper.cli import render, suggestions
 from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.errors import BadInput, Interrupted
 from spotkeeper.model.max_price import MaxPrice
@@ -13,7 +13,7 @@ from spotkeeper.model.price_table import MAX_DAYS
 
 if TYPE_CHECKING:
     from spotkeeper.keeper.prices import PriceHistory
-    from spotkeeper.keeper.results import Comparison
+    from spotkeeper.keeper.results import PriceComparison
 
 
 @click.command(name="prices", short_help="Compare On-Demand and Spot prices of instance types.")
@@ -122,11 +122,11 @@ COLUMNS = (
 )
 
 
-def show_comparison(choices: Choices, comparison: "Comparison") -> None:
+def show_comparison(choices: Choices, comparison: "PriceComparison") -> None:
     """Print a comparison as the user chose, and under a table how old its facts are."""
     from spotkeeper.cli import offers
 
-    rows = [records.price_row(row) for row in comparison.rows]
+    rows = [row.to_dict() for row in comparison.rows]
     render.emit(choices, "prices", rows, columns=COLUMNS, warnings=comparison.warnings)
     if choices.output == "table":
         cheapest = [row.cheapest for row in comparison.rows]

@@ -2,12 +2,12 @@
 
 import click
 
-from spotkeeper.cli import records, render, suggestions
+from spotkeeper.cli import render, suggestions
 from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.cli.machines import show_one
 from spotkeeper.cli.terminal import plain_text
 from spotkeeper.errors import BadInput
-from spotkeeper.keeper.results import History
+from spotkeeper.keeper.results import MachineHistory
 
 
 def _time(row: render.Row) -> str:
@@ -31,9 +31,9 @@ COLUMNS = (
 )
 
 
-def show_history(choices: Choices, found: History, warnings: tuple[str, ...]) -> None:
+def show_history(choices: Choices, found: MachineHistory, warnings: tuple[str, ...]) -> None:
     """A line for each thing that happened; costs are estimates, of compute alone."""
-    rows = [records.chapter(chapter) for chapter in found.chapters]
+    rows = [chapter.to_dict() for chapter in found.chapters]
     extra = {"name": found.name, "lives": found.lives}
     render.emit(choices, "history", rows, columns=COLUMNS, warnings=warnings, extra=extra)
     earlier = found.lives - len({row["life"] for row in rows})

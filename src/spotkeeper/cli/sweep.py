@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import click
 
-from spotkeeper.cli import records, render
+from spotkeeper.cli import render
 from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.cli.terminal import plain_text
 from spotkeeper.errors import LeftBehind
@@ -50,7 +50,7 @@ ENDED = (render.Column("Ended", _what, wraps=True, folds_at=44), render.field("W
 
 def show(choices: Choices, swept: SweepReport, *, applied: bool) -> None:
     """What was ended, what is left, what is kept, and what looks forgotten by others."""
-    found = records.swept(swept)
+    found = swept.to_dict()
     items = found["ended"] if applied else found["left"]
     if choices.output != "table":
         columns = ENDED if applied else LEFT

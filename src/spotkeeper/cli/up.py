@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from spotkeeper.cli import records, render, suggestions
+from spotkeeper.cli import render, suggestions
 from spotkeeper.cli.context import Choices, agreed, global_options, pass_choices
 from spotkeeper.cli.launch_request import launch_request_from
 from spotkeeper.cli.machines import show_one
@@ -67,7 +67,7 @@ def _facts(plan: Plan) -> list[tuple[str, str]]:
 
 
 def _hardware(plan: Plan) -> str:
-    row = records.offer(plan.first)
+    row = plan.first.to_dict()
     gpus = f", {gpu(row)} GiB" if row["gpu_name"] else ""
     return f"{row['vcpus']} vCPU, {row['memory_gib']:g} GiB memory{gpus}, {row['arch']}"
 
@@ -182,7 +182,7 @@ def command(
         if not yes and not dry_run:
             agreed(choices, "Launch it?")
         elif dry_run and choices.output != "table":
-            render.emit(choices, "plan", [records.plan(plan)], columns=PLAN_COLUMNS)
+            render.emit(choices, "plan", [plan.to_dict()], columns=PLAN_COLUMNS)
         return True
 
     report = choices.keeper().up(launch_request, confirm=confirm, dry_run=dry_run)

@@ -23,6 +23,7 @@ from spotkeeper.model.journal_entry import (
     Settling,
 )
 from spotkeeper.model.launch import LaunchToken
+from spotkeeper.model.record import Record, Result, moment, number
 
 #: Kinds of chapters besides the journal's own.
 INTERRUPTED, STOPPED, NOW = "interrupted", "stopped", "now"
@@ -30,8 +31,8 @@ INTERRUPTED, STOPPED, NOW = "interrupted", "stopped", "now"
 _OVER = (Settling, Settled)
 
 
-@dataclass(frozen=True, slots=True)
-class Chapter:
+@dataclass(frozen=True, slots=True, repr=False)
+class Chapter(Result):
     """One thing that happened. ``stretch`` is the time on the bill that ended with it."""
 
     at: datetime
@@ -40,6 +41,18 @@ class Chapter:
     life: int
     stretch: Interval | None = None
     spot_usd: Decimal | None = None
+
+    def to_dict(self) -> Record:
+        """As an item of ``--output json``; what ran, and what it cost, is what ended with it."""
+        stretch = self.stretch
+        return {
+            "at": moment(self.at),
+            "what": self.what,
+            "text": self.text,
+            "life": self.life,
+            "ran_seconds": int((stretch.end - stretch.begin).total_seconds()) if stretch else None,
+            "spot_usd": number(self.spot_usd),
+        }
 
 
 def chapters(life: Sequence[Entry], number: int, *, now: datetime) -> tuple[Chapter, ...]:

@@ -10,6 +10,7 @@ from spotkeeper.model.journal_entry import Entry, Launched, NameClaimed, Seen, S
 from spotkeeper.model.machine import InstanceState, Machine
 from spotkeeper.model.money import saving_percent
 from spotkeeper.model.offer import SpotPrice
+from spotkeeper.model.record import Record, Result, number
 from spotkeeper.model.spot_request import INTERRUPTED_CODES, LIVING_CODES, TAKEN_AT_NOTICE
 
 #: From the notice to the end (UserGuide/spot-instance-termination-notices.html).
@@ -156,8 +157,8 @@ FREE_WHEN_INTERRUPTED_WITHIN = timedelta(hours=1)
 _SECONDS_PER_HOUR = 3600
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+@dataclass(frozen=True, slots=True, repr=False)
+class Cost(Result):
     """An estimate for one machine, compute only."""
 
     name: str
@@ -174,6 +175,19 @@ class Cost:
         if not self.on_demand_usd:
             return None
         return saving_percent(self.spot_usd, self.on_demand_usd)
+
+    def to_dict(self) -> Record:
+        """As an item of ``--output json``."""
+        return {
+            "name": self.name,
+            "instance_type": self.instance_type,
+            "zone": self.zone_name,
+            "ran_seconds": int(self.ran.total_seconds()),
+            "interruptions": self.interruptions,
+            "spot_usd": number(self.spot_usd),
+            "on_demand_usd": number(self.on_demand_usd),
+            "saving_percent": number(self.saving_percent),
+        }
 
 
 def spot_usd(interval: Interval, history: Sequence[SpotPrice]) -> Decimal:

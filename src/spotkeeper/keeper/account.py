@@ -15,13 +15,7 @@ from spotkeeper.keeper import regions
 from spotkeeper.keeper.machines import usd_per_gib_month
 from spotkeeper.keeper.wiring import Edges
 from spotkeeper.lifecycle.guard import armed_launches
-from spotkeeper.lifecycle.ports import (
-    Leftover,
-    RegionInventory,
-    Resource,
-    ResourceId,
-    ResourceKind,
-)
+from spotkeeper.lifecycle.ports import RegionInventory
 from spotkeeper.lifecycle.presence import is_held
 from spotkeeper.lifecycle.sweep import (
     Classification,
@@ -34,6 +28,7 @@ from spotkeeper.lifecycle.sweep import (
 from spotkeeper.lifecycle.sweep_order import Coverage
 from spotkeeper.market import market
 from spotkeeper.model import lives
+from spotkeeper.model.resource import Leftover, Resource, ResourceId, ResourceKind
 from spotkeeper.model.schedule import Schedule
 
 

@@ -129,7 +129,7 @@ class Find:
             warnings=(*told, *self._conflicts(need, found, view)),
             found=found.found,
             refused_by_reason=_counts(found, snapshot),
-            why=next((builder.explanation(each) for each in first), None),
+            why=next((builder.explanation(each, options.by) for each in first), None),
             made_at=risk.known.now,
             interrupted=snapshot.interrupted,
         )

@@ -6,14 +6,14 @@ from decimal import Decimal
 from spotkeeper.costs.history import Chapter, chapters
 from spotkeeper.costs.usage import Interval, spot_usd
 from spotkeeper.errors import NotFound, SpotkeeperError
-from spotkeeper.keeper.results import History
+from spotkeeper.keeper.results import MachineHistory
 from spotkeeper.keeper.spending import prices_of
 from spotkeeper.keeper.wiring import Edges
 from spotkeeper.model.lives import each_life
 from spotkeeper.model.tags import is_name
 
 
-def history(name: str, edges: Edges, *, every: bool) -> History:
+def history(name: str, edges: Edges, *, every: bool) -> MachineHistory:
     """What happened to the name in the life that is on, else in the last one; or in ``every`` one.
 
     Raises:
@@ -28,7 +28,7 @@ def history(name: str, edges: Edges, *, every: bool) -> History:
     shown = enumerate(found, start=1) if every else [(len(found), found[-1])]
     now = edges.clock.now()
     told = [chapter for number, life in shown for chapter in chapters(life, number, now=now)]
-    return History(name, _priced(told, edges), lives=len(found))
+    return MachineHistory(name, _priced(told, edges), lives=len(found))
 
 
 def _priced(told: list[Chapter], edges: Edges) -> tuple[Chapter, ...]:

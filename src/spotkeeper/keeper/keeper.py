@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from spotkeeper.keeper.machines import MachineReader
     from spotkeeper.keeper.prices import PriceHistory, Prices
     from spotkeeper.keeper.results import (
-        Comparison,
         DownReport,
         ExtendReport,
-        History,
+        MachineHistory,
         MachineList,
         MachineReport,
+        PriceComparison,
         SweepReport,
     )
     from spotkeeper.keeper.up import Confirm, Up
@@ -134,7 +134,7 @@ class Keeper:
         *,
         zones: bool = False,
         told: Progress | None = None,
-    ) -> Comparison:
+    ) -> PriceComparison:
         """The cheapest zone of each type and region, in the order in which they were named; all
         zones on demand.
 
@@ -226,7 +226,7 @@ class Keeper:
         found = self._look.present(name, regions.listed(in_regions, self._edges))
         return self._look.reports(found[:1])[0]
 
-    def history(self, name: str, *, every: bool = False) -> History:
+    def history(self, name: str, *, every: bool = False) -> MachineHistory:
         """What happened to a name of this computer's journal, also to one that is gone: in its
         last life, or in ``every`` one.
 

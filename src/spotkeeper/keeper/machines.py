@@ -10,13 +10,13 @@ from spotkeeper.errors import NotFound, SpotkeeperError
 from spotkeeper.keeper import regions
 from spotkeeper.keeper.results import MachineList, MachineReport
 from spotkeeper.keeper.wiring import Edges
-from spotkeeper.lifecycle.ports import ResourceKind, TaggedResource
 from spotkeeper.lifecycle.prerequisites import key_name
 from spotkeeper.lifecycle.presence import BILLED, is_held, machines
 from spotkeeper.market.feeds import StorageFeed
 from spotkeeper.model import lives
 from spotkeeper.model.disk import Disk, DiskCost
 from spotkeeper.model.machine import InstanceState, Machine
+from spotkeeper.model.resource import ResourceKind, TaggedResource
 from spotkeeper.model.tags import TAG_NAME, TAG_OWNER, is_name
 from spotkeeper.ssh import keys
 from spotkeeper.ssh.shell import Login

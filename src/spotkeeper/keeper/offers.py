@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from spotkeeper.keeper.facts import Quotas, Risk
 from spotkeeper.market.market import MarketSnapshot, OnDemand
-from spotkeeper.model.offer import SHOWN, Explanation, Offer, Source
+from spotkeeper.model.offer import SHOWN, Explanation, Offer, SortBy, Source
 from spotkeeper.model.price_table import spot_price
 from spotkeeper.model.risk import UNKNOWN, RegionRisk, Work
 from spotkeeper.ranking.ranking import Chosen
@@ -79,11 +79,11 @@ class OfferBuilder:
             advised_saving_percent=self._advised_saving(name, region),
         )
 
-    def explanation(self, chosen: Chosen) -> Explanation:
+    def explanation(self, chosen: Chosen, by: SortBy) -> Explanation:
         """Why a pool stands where it stands."""
         pool = (chosen.instance_type, chosen.zone_name)
         steps = self.risk.maker.steps(chosen.region, pool)
-        return Explanation(self.offer(chosen), self.risk.known.work, steps)
+        return Explanation(self.offer(chosen), self.risk.known.work, steps, by.value)
 
     def _advised_saving(self, name: str, region: str) -> Decimal | None:
         """The advisor's saving, where nobody can tell the On-Demand price."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from spotkeeper.errors import BadInput, NoCredentials
 from spotkeeper.keeper import public_market, regions
 from spotkeeper.keeper.find import Find, FindOptions
-from spotkeeper.keeper.results import Comparison, PriceRow
+from spotkeeper.keeper.results import PriceComparison, PriceRow
 from spotkeeper.keeper.wiring import Edges
 from spotkeeper.lifecycle.plan import no_offers
 from spotkeeper.market.feeds import Progress
@@ -138,7 +138,7 @@ class Prices:
         *,
         zones: bool,
         told: Progress | None = None,
-    ) -> Comparison:
+    ) -> PriceComparison:
         """The cheapest zone of each type and region, or all its ``zones``, the cheapest first.
 
         Raises:
@@ -156,7 +156,7 @@ class Prices:
             key=lambda row: order.get(row.instance_type, len(order)),
         )
         warnings = (*self._edges.warnings, *ranking.warnings, *_lines(ranking.refused))
-        return Comparison(tuple(rows), warnings, ranking.made_at, ranking.interrupted)
+        return PriceComparison(tuple(rows), warnings, ranking.made_at, ranking.interrupted)
 
     def history(
         self,

@@ -6,28 +6,33 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from spotkeeper.model.disk import disk_cost_told
 from spotkeeper.model.money import saving_percent
+from spotkeeper.model.offer import sources_told
+from spotkeeper.model.record import Record, Result, moment, number
+from spotkeeper.model.tags import TAG_GUARD
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime, timedelta
     from decimal import Decimal
 
     from spotkeeper.costs.history import Chapter
     from spotkeeper.costs.usage import Cost
-    from spotkeeper.lifecycle.ports import Leftover, ResourceId
     from spotkeeper.lifecycle.sweep import Classification, ForgottenRequest
     from spotkeeper.lifecycle.teardown import Outcome
     from spotkeeper.model.disk import DiskCost
     from spotkeeper.model.machine import Machine
     from spotkeeper.model.offer import Offer
+    from spotkeeper.model.resource import Leftover, ResourceId
     from spotkeeper.ssh.shell import Login
 
 
 SECONDS_PER_HOUR = 3600
 
 
-@dataclass(frozen=True, slots=True)
-class PriceRow:
+@dataclass(frozen=True, slots=True, repr=False)
+class PriceRow(Result):
     """One type in one region: On-Demand against the cheapest Spot zone."""
 
     instance_type: str
@@ -39,9 +44,24 @@ class PriceRow:
         """The list price, when known."""
         return self.cheapest.on_demand_usd_per_hour
 
+    def to_dict(self) -> Record:
+        """As an item of ``--output json``."""
+        cheapest = self.cheapest
+        return {
+            "instance_type": self.instance_type,
+            "region": self.region,
+            "on_demand_usd_per_hour": number(self.on_demand_usd_per_hour),
+            "spot_usd_per_hour": number(cheapest.spot_usd_per_hour),
+            "zone": cheapest.pool.zone.name if not cheapest.pool.zone.is_whole_region else None,
+            "zone_id": cheapest.pool.zone.id,
+            "saving_percent": number(cheapest.saving_percent),
+            "price_time": moment(cheapest.price.since),
+            "sources": sources_told(cheapest.sources),
+        }
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PriceComparison(Result):
     """Prices, and what is missing from them.
 
     ``made_at``      when; the ages of the facts are counted from then.
@@ -53,9 +73,13 @@ class Comparison:
     made_at: datetime | None = None
     interrupted: bool = False
 
+    def to_dict(self) -> Record:
+        """The rows as items."""
+        return {"items": [row.to_dict() for row in self.rows], "warnings": list(self.warnings)}
 
-@dataclass(frozen=True, slots=True)
-class MachineReport:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class MachineReport(Result):
     """A machine with what it costs now and how to reach it.
 
     ``disks``  what its disks cost, as far as it was asked: of a stopped machine.
@@ -83,9 +107,44 @@ class MachineReport:
             return None
         return saving_percent(self.spot_usd_per_hour, self.on_demand_usd_per_hour)
 
+    def to_dict(self) -> Record:
+        """As an item of ``--output json``."""
+        from spotkeeper.lifecycle.guard import budget_of
 
-@dataclass(frozen=True, slots=True)
-class ExtendReport:
+        found = self.machine
+        budget = budget_of(found.tags)
+        instance, request = found.instance, found.request
+        return {
+            "name": found.name,
+            "kind": found.kind.value,
+            "state": found.state,
+            "summary": found.summary(),
+            "region": found.region,
+            "zone": found.zone_name,
+            "instance_type": found.instance_type,
+            "instance_id": instance.id if instance else None,
+            "request_id": request.id if request else instance.request_id if instance else None,
+            "request_state": request.state.value if request else None,
+            "request_status": request.status_code if request else None,
+            "public_ip": instance.public_ip if instance else None,
+            "volume_ids": list(instance.volume_ids) if instance else [],
+            "ssh": self.login.line() if self.login else None,
+            "launched_at": moment(instance.launched_at) if instance else None,
+            "deadline": moment(found.deadline),
+            "guard": found.tags.get(TAG_GUARD),
+            "budget_usd": number(budget.usd) if budget else None,
+            "spent_usd": number(self.spent_usd),
+            "spot_usd_per_hour": number(self.spot_usd_per_hour),
+            "on_demand_usd_per_hour": number(self.on_demand_usd_per_hour),
+            "saving_percent": number(self.saving_percent),
+            **disk_cost_told(self.disks),
+            "max_price_usd_per_hour": number(self.max_price_usd_per_hour),
+            "tags": dict(found.tags),
+        }
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ExtendReport(Result):
     """A machine whose deadline was moved; ``remaining`` is ``None`` where it has none now."""
 
     report: MachineReport
@@ -100,35 +159,75 @@ class ExtendReport:
             return None
         return usd_per_hour * Decimal(int(self.remaining.total_seconds())) / SECONDS_PER_HOUR
 
+    def to_dict(self) -> Record:
+        """As an item of ``--output json``."""
+        left = self.remaining
+        return {
+            **self.report.to_dict(),
+            "deadline_before": moment(self.before),
+            "remaining_seconds": None if left is None else int(left.total_seconds()),
+            "usd_until_deadline": number(self.usd_until_deadline),
+        }
 
-@dataclass(frozen=True, slots=True)
-class MachineList:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class MachineList(Result):
     """Machines, and what could not be looked at."""
 
     reports: tuple[MachineReport, ...]
     warnings: tuple[str, ...] = ()
 
+    def to_dict(self) -> Record:
+        """The machines as items."""
+        items = [report.to_dict() for report in self.reports]
+        return {"items": items, "warnings": list(self.warnings)}
 
-@dataclass(frozen=True, slots=True)
-class History:
+    def __len__(self) -> int:
+        return len(self.reports)
+
+    def __getitem__(self, place: int) -> MachineReport:
+        return self.reports[place]
+
+    def __iter__(self) -> Iterator[MachineReport]:
+        return iter(self.reports)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class MachineHistory(Result):
     """What happened to a name; ``lives`` is how many it has had, also where fewer are told."""
 
     name: str
     chapters: tuple[Chapter, ...]
     lives: int
 
+    def to_dict(self) -> Record:
+        """What happened as items."""
+        items = [chapter.to_dict() for chapter in self.chapters]
+        return {"items": items, "name": self.name, "lives": self.lives}
 
-@dataclass(frozen=True, slots=True)
-class DownReport:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class DownReport(Result):
     """What ``down`` ended, what is left, and what it all cost."""
 
     outcome: Outcome
     costs: tuple[Cost, ...] = ()
     warnings: tuple[str, ...] = ()
 
+    def to_dict(self) -> Record:
+        """What was ended as items, with what is left and what it all cost."""
+        ended = [each.to_dict() for each in self.outcome.ended]
+        return {
+            "items": ended,
+            "ended": ended,
+            "left": [each.to_dict() for each in self.outcome.left],
+            "costs": [cost.to_dict() for cost in self.costs],
+            "warnings": list(self.warnings),
+        }
 
-@dataclass(frozen=True, slots=True)
-class SweepReport:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SweepReport(Result):
     """What a sweep found, and what it ended.
 
     ``found``   everything of ours when the sweep began, with what becomes of it.
@@ -142,3 +241,48 @@ class SweepReport:
     others: tuple[ForgottenRequest, ...] = ()
     warnings: tuple[str, ...] = ()
     asked_at: datetime | None = None
+
+    def to_dict(self) -> Record:
+        """What was ended as items, with what is left, kept, and of others."""
+        judged = {each.resource_id: each for each in self.found}
+        kept = [each for each in self.found if each.verdict in ("kept", "spared")]
+        ended = [each.to_dict() for each in self.ended]
+        return {
+            "items": ended,
+            "ended": ended,
+            "left": [self._told(each, judged.get(each.resource_id)) for each in self.left],
+            "kept": [self._told(each, each) for each in kept],
+            "others": [self._other(each) for each in self.others],
+            "warnings": list(self.warnings),
+        }
+
+    def _told(
+        self, told: Leftover | Classification, classification: Classification | None
+    ) -> Record:
+        """A resource of ours with what is known of it."""
+        resource = classification.resource if classification else None
+        return {
+            **told.resource_id.to_dict(),
+            "reason": told.reason,
+            "name": (resource.name or None) if resource else None,
+            "verdict": str(classification.verdict) if classification else None,
+            "age_seconds": self._age_seconds(resource.born if resource else None),
+            "usd_per_hour": number(resource.usd_per_hour if resource else None),
+        }
+
+    def _other(self, other: ForgottenRequest) -> Record:
+        """A request of somebody else; without an instance it costs nothing."""
+        instance = other.instance
+        return {
+            **other.resource_id.to_dict(),
+            "reason": other.reason,
+            "instance_id": instance.resource_id.id if instance else None,
+            "age_seconds": self._age_seconds(other.born),
+            "usd_per_hour": number(instance.usd_per_hour) if instance else 0.0,
+            "command": other.command,
+        }
+
+    def _age_seconds(self, born: datetime | None) -> int | None:
+        if born is None or self.asked_at is None:
+            return None
+        return max(0, int((self.asked_at - born).total_seconds()))

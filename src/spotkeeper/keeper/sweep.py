@@ -8,13 +8,14 @@ from spotkeeper.keeper.account import AccountReader, AccountSnapshot
 from spotkeeper.keeper.down import Down
 from spotkeeper.keeper.results import SweepReport
 from spotkeeper.keeper.wiring import Edges
-from spotkeeper.lifecycle.ports import Leftover, ResourceId, ResourceKind, Talk
+from spotkeeper.lifecycle.ports import Talk
 from spotkeeper.lifecycle.sweep import Classification, Records, Verdict
 from spotkeeper.lifecycle.sweep_order import SweepStep, plan_sweep, shared_in
 from spotkeeper.lifecycle.teardown import Outcome
 from spotkeeper.lifecycle.wait import poll
 from spotkeeper.model import lives
 from spotkeeper.model.lives import VISIBILITY_WINDOW
+from spotkeeper.model.resource import Leftover, ResourceId, ResourceKind
 
 #: What is reported as left.
 UNSETTLED = frozenset({Verdict.UNWANTED, Verdict.YOUNG, Verdict.UNREAD})

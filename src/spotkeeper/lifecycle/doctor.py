@@ -9,6 +9,7 @@ from spotkeeper.lifecycle.ports import Account, Cloud, Image
 from spotkeeper.lifecycle.prerequisites import no_default_vpc
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.quota import quota_family
+from spotkeeper.model.record import Record, Result
 
 
 class CheckStatus(StrEnum):
@@ -19,14 +20,23 @@ class CheckStatus(StrEnum):
     BROKEN = "broken"
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+@dataclass(frozen=True, slots=True, repr=False)
+class Check(Result):
     """One line of the doctor."""
 
     name: str
     verdict: CheckStatus
     told: str
     fix: str = ""
+
+    def to_dict(self) -> Record:
+        """As an item of ``--output json``."""
+        return {
+            "name": self.name,
+            "verdict": self.verdict.value,
+            "told": self.told,
+            "fix": self.fix or None,
+        }
 
 
 class Doctor:

@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 
 from spotkeeper.errors import BadInput, Refused
-from spotkeeper.lifecycle.ports import ResourceId, ResourceKind
 from spotkeeper.model.duration import words
 from spotkeeper.model.journal_entry import Entry, LaunchRefused
 from spotkeeper.model.launch import LaunchToken
 from spotkeeper.model.lives import intents, this_life
 from spotkeeper.model.machine import Machine
 from spotkeeper.model.money import parse_usd, plain
+from spotkeeper.model.resource import ResourceId, ResourceKind
 from spotkeeper.model.schedule import GuardCall, Schedule
 from spotkeeper.model.tags import (
     NAME_PATTERN,

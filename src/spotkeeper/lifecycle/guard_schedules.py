@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from spotkeeper.errors import GuardRoleMissing, PermissionDenied, Refused
 from spotkeeper.lifecycle import guard
 from spotkeeper.lifecycle.guard import Guarded
-from spotkeeper.lifecycle.ports import Clock, Cloud, ResourceId, Schedules
+from spotkeeper.lifecycle.ports import Clock, Cloud, Schedules
 from spotkeeper.model.machine import Instance, Machine
+from spotkeeper.model.resource import ResourceId
 from spotkeeper.model.schedule import GuardCall, Schedule
 from spotkeeper.model.tags import TAG_DEADLINE, parse_tag_time, tag_time
 

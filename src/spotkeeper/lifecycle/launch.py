@@ -12,7 +12,7 @@ from spotkeeper.errors import (
 )
 from spotkeeper.lifecycle.name_claim import NameClaim
 from spotkeeper.lifecycle.plan import Candidate, Plan, disk_gib
-from spotkeeper.lifecycle.ports import LaunchOrder, Ports, TaggedResource
+from spotkeeper.lifecycle.ports import LaunchOrder, Ports
 from spotkeeper.lifecycle.prerequisites import PrerequisiteMaker, Prerequisites
 from spotkeeper.lifecycle.presence import machines, name_taken, refuse_taken
 from spotkeeper.lifecycle.refused_pools import (
@@ -29,6 +29,7 @@ from spotkeeper.model.launch import Launches, LaunchToken, client_token
 from spotkeeper.model.lives import VISIBILITY_WINDOW, attempts
 from spotkeeper.model.machine import Instance
 from spotkeeper.model.pool import Pool
+from spotkeeper.model.resource import TaggedResource
 from spotkeeper.model.tags import TAG_CLAIM, TAG_USER, machine_tags
 
 #: Pauses between repeats of a launch call that got no answer; the token makes them harmless.

@@ -18,7 +18,7 @@ from spotkeeper.errors import (
     SpotkeeperError,
     Unreachable,
 )
-from spotkeeper.lifecycle.ports import Claim, Leftover, Ports, ResourceId, ResourceKind
+from spotkeeper.lifecycle.ports import Claim, Ports
 from spotkeeper.lifecycle.presence import machines, name_taken
 from spotkeeper.lifecycle.wait import poll
 from spotkeeper.model.journal_entry import Entry, Intent, NameClaimed, NameReleased
@@ -32,6 +32,7 @@ from spotkeeper.model.lives import (
     regions,
     this_life,
 )
+from spotkeeper.model.resource import Leftover, ResourceId, ResourceKind
 from spotkeeper.model.tags import claim_tags
 
 #: How old a claim may be when a launch is asked for; the answer may take a minute to be given up.

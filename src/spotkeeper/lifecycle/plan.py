@@ -9,11 +9,12 @@ from spotkeeper.errors import BadInput, Interrupted, NoOffers, PriceTooLow, Spot
 from spotkeeper.lifecycle import guard
 from spotkeeper.lifecycle.launch_request import FOR_EVER, SHORTEST_LIFE, LaunchRequest
 from spotkeeper.lifecycle.ports import OnInterruption
-from spotkeeper.model.disk import USUAL_TYPE, Disk, DiskCost
+from spotkeeper.model.disk import USUAL_TYPE, Disk, DiskCost, disk_cost_told
 from spotkeeper.model.duration import words
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.money import plain, usd_per_day
 from spotkeeper.model.offer import Offer, Ranking
+from spotkeeper.model.record import Record, Result, moment, number
 
 #: How long after the deadline a box's request, and so its stopped instance, is kept. The request's
 #: ValidUntil cannot be moved later, and EC2 ends a stopped instance whose request expires.
@@ -48,8 +49,8 @@ class Candidate:
     valid_until: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+@dataclass(frozen=True, slots=True, repr=False)
+class Plan(Result):
     """What will be asked of EC2: the candidates are tried in order until one is granted.
 
     ``not_after`` is the deadline that was typed; a budget may bring that of a pool forward.
@@ -115,6 +116,25 @@ class Plan:
             return self.launch_request.image
         gpus = offer.hardware.gpus
         return DEEP_LEARNING if gpus and gpus.manufacturer == "NVIDIA" else UBUNTU
+
+    def to_dict(self) -> Record:
+        """As an item of ``--output json``."""
+        return {
+            "name": self.launch_request.name,
+            "kind": self.launch_request.kind.value,
+            "on_interruption": str(self.launch_request.behaviour),
+            "image": self.image,
+            "deadline": moment(self.deadline),
+            "guard": self.launch_request.guard,
+            "budget_usd": number(self.launch_request.budget_usd),
+            "valid_until": moment(self.valid_until),
+            "usd_per_day": number(self.usd_per_day),
+            "disk_gib": self.disk.size_gib,
+            **disk_cost_told(self.disk_cost),
+            "max_price_usd_per_hour": number(self.candidates[0].max_price_usd_per_hour),
+            "offer": self.first.to_dict(),
+            "pools": [str(candidate.offer.pool) for candidate in self.candidates],
+        }
 
 
 def make_plan(launch_request: LaunchRequest, ranking: Ranking, *, now: datetime) -> Plan:

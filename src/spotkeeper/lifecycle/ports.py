@@ -8,16 +8,16 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
-from spotkeeper.model.disk import Disk
 from spotkeeper.model.journal_entry import Entry
 from spotkeeper.model.launch import ClaimNonce, LaunchToken
 from spotkeeper.model.machine import Instance, Kind, Volume
 from spotkeeper.model.place import Zone
 from spotkeeper.model.pool import Pool
 from spotkeeper.model.quota import QuotaFamily
+from spotkeeper.model.resource import Resource, ResourceId, ResourceKind, TaggedResource
 from spotkeeper.model.schedule import Schedule
 from spotkeeper.model.spot_request import SpotRequest
-from spotkeeper.model.tags import TAG_CLAIM, TAG_LAUNCH, Caller, tagged_name
+from spotkeeper.model.tags import Caller
 
 
 class OnInterruption(StrEnum):
@@ -26,49 +26,6 @@ class OnInterruption(StrEnum):
     STOP = "stop"
     HIBERNATE = "hibernate"
     TERMINATE = "terminate"
-
-
-class ResourceKind(StrEnum):
-    """``ResourceType`` of the EC2 model, for what we make."""
-
-    REQUEST = "spot-instances-request"
-    INSTANCE = "instance"
-    VOLUME = "volume"
-    GROUP = "security-group"
-    KEY = "key-pair"
-    INTERFACE = "network-interface"
-    SNAPSHOT = "snapshot"
-    TEMPLATE = "launch-template"
-    FLEET = "fleet"
-    SCHEDULE = "schedule"  # of EventBridge Scheduler, which EC2 does not know
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class ResourceId:
-    """Something of ours on AWS, by its id."""
-
-    kind: str
-    id: str
-    region: str
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.id} in {self.region}"
-
-
-@dataclass(frozen=True, slots=True)
-class Leftover:
-    """Something of ours that could not be ended, and why."""
-
-    resource_id: ResourceId
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class TaggedResource:
-    """A row of DescribeTags, grouped: a thing of ours with all its tags."""
-
-    resource_id: ResourceId
-    tags: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,43 +76,6 @@ class Observation:
     region: str
     instances: tuple[Instance, ...] = ()
     requests: tuple[SpotRequest, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """Something that exists in a region and may be ours, whatever its kind.
-
-    ``born``          when it was made; ``None`` where AWS does not say.
-    ``state``         in EC2's own words.
-    ``holder``        the instance that it hangs on.
-    ``instance_type``, ``zone_name``  of an instance: what it is charged by.
-    ``disk``          of a volume: what that is charged by.
-    """
-
-    resource_id: ResourceId
-    tags: Mapping[str, str]
-    born: datetime | None = None
-    state: str = ""
-    holder: str = ""
-    instance_type: str = ""
-    zone_name: str = ""
-    disk: Disk | None = None
-    usd_per_hour: Decimal | None = None
-
-    @property
-    def name(self) -> str:
-        """The name of the machine that it belongs to."""
-        return tagged_name(self.tags)
-
-    @property
-    def launch(self) -> LaunchToken:
-        """The token of the launch that made it."""
-        return LaunchToken(self.tags.get(TAG_LAUNCH, ""))
-
-    @property
-    def claim(self) -> ClaimNonce:
-        """The nonce of its launch, which no other computer can come to."""
-        return ClaimNonce(self.tags.get(TAG_CLAIM, ""))
 
 
 @dataclass(frozen=True, slots=True)

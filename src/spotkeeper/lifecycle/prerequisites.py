@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from spotkeeper.errors import NoSubnet, Refused
 from spotkeeper.lifecycle.launch_request import LaunchRequest
-from spotkeeper.lifecycle.ports import Cloud, ResourceKind, Subnet, TaggedResource
+from spotkeeper.lifecycle.ports import Cloud, Subnet
 from spotkeeper.model.launch import short_hash
+from spotkeeper.model.resource import ResourceKind, TaggedResource
 from spotkeeper.model.tags import TAG_KEY, TAG_OWNER, TAG_VPC, shared_tags
 
 EVERYWHERE = "0.0.0.0/0"

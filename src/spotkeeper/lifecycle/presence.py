@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 
 from spotkeeper.errors import Busy, NameTaken
-from spotkeeper.lifecycle.ports import Cloud, Journal, ResourceKind, TaggedResource
+from spotkeeper.lifecycle.ports import Cloud, Journal
 from spotkeeper.model.machine import Machine, pair
+from spotkeeper.model.resource import ResourceKind, TaggedResource
 from spotkeeper.model.tags import TAG_NAME, TAG_OWNER
 
 #: Kinds of things that cost money.

@@ -11,10 +11,11 @@ from enum import StrEnum
 
 from spotkeeper.lifecycle.guard import parts_of, resource_id_of
 from spotkeeper.lifecycle.name_claim import YOUNG as CLAIM_YOUNG
-from spotkeeper.lifecycle.ports import Resource, ResourceId, ResourceKind, UnmanagedRequest
+from spotkeeper.lifecycle.ports import UnmanagedRequest
 from spotkeeper.model import lives
 from spotkeeper.model.journal_entry import Entry
 from spotkeeper.model.lives import VISIBILITY_WINDOW
+from spotkeeper.model.resource import Resource, ResourceId, ResourceKind
 from spotkeeper.model.schedule import Schedule
 from spotkeeper.model.spot_request import (
     CANCELLED_AND_RUNNING,

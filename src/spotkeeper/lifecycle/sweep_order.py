@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from spotkeeper.lifecycle.ports import Resource, ResourceId, ResourceKind
 from spotkeeper.lifecycle.sweep import MACHINES, SHARED, Classification, Records, Verdict
 from spotkeeper.model import lives
 from spotkeeper.model.journal_entry import Entry
 from spotkeeper.model.launch import NO_LAUNCHES, Launches, launches_of
 from spotkeeper.model.lives import VISIBILITY_WINDOW
+from spotkeeper.model.resource import Resource, ResourceId, ResourceKind
 
 #: What ``Teardown`` ends, by name and launch.
 GIVEN_BACK = MACHINES | {ResourceKind.VOLUME}

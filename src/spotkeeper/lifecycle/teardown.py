@@ -12,7 +12,7 @@ from spotkeeper.errors import LeftBehind, Scope, SpotkeeperError
 from spotkeeper.lifecycle.guard import armed_launches, is_guarded
 from spotkeeper.lifecycle.guard_schedules import remove
 from spotkeeper.lifecycle.name_claim import ClaimRelease
-from spotkeeper.lifecycle.ports import Leftover, Observation, Ports, ResourceId, ResourceKind
+from spotkeeper.lifecycle.ports import Observation, Ports
 from spotkeeper.lifecycle.target import Target
 from spotkeeper.lifecycle.wait import poll
 from spotkeeper.model.journal_entry import Ending, Settled, Settling
@@ -28,6 +28,7 @@ from spotkeeper.model.lives import (
     this_life,
 )
 from spotkeeper.model.machine import Instance, Volume, pair
+from spotkeeper.model.resource import Leftover, ResourceId, ResourceKind
 from spotkeeper.model.spot_request import CANCELLED_AND_RUNNING, SpotRequest
 from spotkeeper.model.tags import TAG_CLAIM, TAG_OWNER
 

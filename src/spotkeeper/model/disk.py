@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from spotkeeper.model.record import Record, number
+
 #: AWS prices disks by the month, and its calculator counts 365 days of 24 hours in twelve of them
 #: (calculator.aws, "730 hours in a month").
 HOURS_PER_MONTH = Decimal(730)
@@ -44,3 +46,11 @@ class Disk:
         tell, or the price is not known."""
         usd = usd_per_gib_month.get(self.volume_type)
         return DiskCost(self.size_gib * usd) if usd is not None and self.by_size_alone else None
+
+
+def disk_cost_told(cost: DiskCost | None) -> Record:
+    """What disks cost while they exist, as ``--output json`` prints it."""
+    return {
+        "disk_usd_per_hour": number(cost.usd_per_hour if cost else None),
+        "disk_usd_per_month": number(cost.usd_per_month if cost else None),
+    }

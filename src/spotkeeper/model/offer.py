@@ -1,8 +1,8 @@
 """A pool with what is known about it, and the ranking of many."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Generic, NamedTuple, TypeVar
@@ -10,6 +10,7 @@ from typing import Generic, NamedTuple, TypeVar
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.money import saving_percent
 from spotkeeper.model.pool import Pool
+from spotkeeper.model.record import Record, Result, moment, number
 from spotkeeper.model.risk import HazardSteps, Work
 
 
@@ -26,6 +27,8 @@ class SpotPrice:
 SHOWN = Decimal("0.000001")
 
 T = TypeVar("T")
+
+HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,13 @@ class Source(NamedTuple):
     as_of: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+def sources_told(sources: Iterable[Source]) -> list[Record]:
+    """Where each fact comes from, and of when it is."""
+    return [{"fact": e.fact, "origin": e.origin, "as_of": moment(e.as_of)} for e in sources]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Offer(Result):
     """A pool at its current price. Unknown is ``None``, never a guess.
 
     ``placement_score``         of a request that may use several types, this one among them.
@@ -104,9 +112,42 @@ class Offer:
         free = self.quota_free_vcpus
         return None if free is None else free // max(1, self.hardware.vcpus)
 
+    def to_dict(self) -> Record:
+        """As an item of ``--output json``."""
+        hardware, zone, gpus = self.hardware, self.pool.zone, self.hardware.gpus
+        known = not hardware.partial
+        return {
+            "region": zone.region,
+            "zone": None if zone.is_whole_region else zone.name,
+            "zone_id": zone.id,
+            "instance_type": hardware.name,
+            "platform": self.pool.platform,
+            "vcpus": hardware.vcpus,
+            "memory_gib": hardware.memory_gib,
+            "gpu_name": gpus.name if gpus else None,
+            "gpu_count": hardware.gpu_count if known else None,
+            "gpu_share": gpus.share if gpus else None,
+            "gpu_memory_gib": gpus.memory_gib_each if gpus else None,
+            "arch": hardware.arch if known else None,
+            "spot_usd_per_hour": number(self.spot_usd_per_hour),
+            "on_demand_usd_per_hour": number(self.on_demand_usd_per_hour),
+            "saving_percent": number(self.saving_percent),
+            "interruption_band": self.interruption_band,
+            "interruption_percent_max": self.interruption_percent_max,
+            "placement_score": self.placement_score,
+            "expected_usd_per_useful_hour": number(self.expected_usd_per_useful_hour),
+            "price_time": moment(self.price.since),
+            "usd_per_gpu_hour": number(self.usd_per_gpu_hour),
+            "usd_per_vcpu_hour": number(self.usd_per_vcpu_hour),
+            "quota_free_vcpus": self.quota_free_vcpus,
+            "quota_fits": self.fits,
+            "cooling": self.cooling or None,
+            "sources": sources_told(self.sources),
+        }
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Explanation(Result):
     """Why an offer stands where it stands: its price, its risk, and what an interruption costs.
 
     ``steps`` is ``None`` where nothing is known of the risk.
@@ -115,14 +156,46 @@ class Explanation:
     offer: Offer
     work: Work
     steps: HazardSteps | None = None
+    sorted_by: str = "value"
+
+    def to_dict(self) -> Record:
+        """Why it is the first: every number of the formula."""
+        work, steps, own = self.work, self.steps, None
+        if steps and (steps.hours or steps.interruptions):
+            own = {"interruptions": steps.interruptions, "hours": steps.hours}
+        hazard = steps.final if steps else None
+        usd = float(self.offer.spot_usd_per_hour)
+        return {
+            "pool": str(self.offer.pool),
+            "sorted_by": str(self.sorted_by),
+            "spot_usd_per_hour": usd,
+            "on_demand_usd_per_hour": number(self.offer.on_demand_usd_per_hour),
+            "saving_percent": number(self.offer.saving_percent),
+            "interruptions_per_hour": hazard,
+            "band": steps.band.label if steps and steps.band else None,
+            "band_interruptions_per_hour": steps.by_band if steps else None,
+            "placement_score": steps.score if steps else None,
+            "score_factor": _ratio(steps.by_score, steps.by_band) if steps else None,
+            "own_experience": own,
+            "own_factor": _ratio(steps.final, steps.by_score) if steps else None,
+            "restart_hours": work.restart / HOUR,
+            "checkpoint_hours": work.checkpoint / HOUR,
+            "run_hours": work.run / HOUR,
+            "lost_hours_per_interruption": work.lost_hours,
+            "ranked_by_usd_per_hour": usd * (1 + (hazard or 0) * work.lost_hours),
+        }
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+@dataclass(frozen=True, slots=True, repr=False)
+class Refusal(Result):
     """A pool, or a whole type of a region (``g5.xlarge@us-east-1*``), and the rule it fell to."""
 
     pool: str
     reason: str
+
+    def to_dict(self) -> Record:
+        """As an item of ``--output json``."""
+        return {"pool": self.pool, "reason": self.reason}
 
 
 class SortBy(StrEnum):
@@ -134,8 +207,8 @@ class SortBy(StrEnum):
     RISK = "risk"
 
 
-@dataclass(frozen=True, slots=True)
-class Ranking:
+@dataclass(frozen=True, slots=True, repr=False)
+class Ranking(Result):
     """The best offers of a market, best first.
 
     ``found``              how many pools fit the need; ``offers`` are the best of them.
@@ -154,3 +227,25 @@ class Ranking:
     why: Explanation | None = None
     made_at: datetime | None = None
     interrupted: bool = False
+
+    def to_dict(self) -> Record:
+        """The offers as items, with what was refused and why the first is the first."""
+        return {
+            "items": [offer.to_dict() for offer in self.offers],
+            "refused": [refusal.to_dict() for refusal in self.refused],
+            "why": self.why.to_dict() if self.why else None,
+            "warnings": list(self.warnings),
+        }
+
+    def __len__(self) -> int:
+        return len(self.offers)
+
+    def __getitem__(self, place: int) -> Offer:
+        return self.offers[place]
+
+    def __iter__(self) -> Iterator[Offer]:
+        return iter(self.offers)
+
+
+def _ratio(after: float, before: float) -> float | None:
+    return after / before if before else None

@@ -18,8 +18,8 @@ from spotkeeper.errors import (
     ResourceGone,
     SpotkeeperError,
 )
-from spotkeeper.lifecycle.ports import ResourceKind
 from spotkeeper.model.quota import QUOTA_FAMILIES
+from spotkeeper.model.resource import ResourceKind
 from spotkeeper.model.tags import TAG_OWNER
 
 REGION = "us-east-1"

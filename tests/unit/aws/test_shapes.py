@@ -13,7 +13,8 @@ from botocore.validate import ParamValidator
 from tests.fakes import geography, orders
 
 from spotkeeper.aws import shapes
-from spotkeeper.lifecycle.ports import LaunchOrder, OnInterruption, ResourceKind
+from spotkeeper.lifecycle.ports import LaunchOrder, OnInterruption
+from spotkeeper.model.resource import ResourceKind
 from spotkeeper.model.tags import TAG_OWNER
 
 BOX = replace(orders.order(), group_ids=("sg-1",), key_name="spotkeeper-key")

@@ -22,7 +22,6 @@ from spotkeeper.cli import (
     doctor,
     offers,
     price_history,
-    records,
     render,
     sandbox_verbs,
     up,
@@ -90,7 +89,7 @@ def table_of_everything(choices: Choices, told: str) -> None:
 
 def offers_and_more(choices: Choices, told: str) -> None:
     ranking = Ranking((told_offer(told),), refused=(), found=2, made_at=NOON)
-    rows = [records.offer(each) for each in ranking.offers]
+    rows = [each.to_dict() for each in ranking.offers]
     render.emit(choices, "offers", rows, columns=offers.columns(rows), warnings=(told,))
     offers.say_rest(ranking)
     offers.say_why(None, {told: 1})

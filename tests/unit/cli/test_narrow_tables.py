@@ -12,7 +12,7 @@ from tests.unit.model.make import offer, pool
 from spotkeeper.cli import cache, price_history, prices, render
 from spotkeeper.cli.context import Choices
 from spotkeeper.keeper.prices import PriceHistory
-from spotkeeper.keeper.results import Comparison, PriceRow
+from spotkeeper.keeper.results import PriceComparison, PriceRow
 from spotkeeper.market.series import PoolHistory, series
 from spotkeeper.model.max_price import MaxPrice
 from spotkeeper.model.place import Zone
@@ -47,7 +47,7 @@ def test_a_comparison(capsys: pytest.CaptureFixture[str], listed: str | None) ->
     dear = offer("183.4567", on_demand=listed, at=pool(TYPE, ZONE.name, ZONE.region))
     cheap = offer("0.0001", on_demand=None)
     rows = [PriceRow(each.pool.instance_type, each.pool.region, each) for each in (dear, cheap)]
-    prices.show_comparison(CHOICES, Comparison(tuple(rows)))
+    prices.show_comparison(CHOICES, PriceComparison(tuple(rows)))
     out = read(capsys)
     for words in (TYPE, ZONE.name, "183.4567", "0.0001", "407.6821" if listed else " - "):
         assert words in out
@@ -55,7 +55,7 @@ def test_a_comparison(capsys: pytest.CaptureFixture[str], listed: str | None) ->
 
 def test_where_there_is_room_the_region_has_its_column(capsys: pytest.CaptureFixture[str]) -> None:
     found = PriceRow("g5.xlarge", "us-east-1", offer())
-    prices.show_comparison(CHOICES, Comparison((found,)))
+    prices.show_comparison(CHOICES, PriceComparison((found,)))
     assert "Region" in read(capsys)
 
 

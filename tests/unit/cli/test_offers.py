@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.model.make import NOON, hardware, offer, pool
 
-from spotkeeper.cli import offers, records, render
+from spotkeeper.cli import offers, render
 from spotkeeper.cli.context import Choices
 from spotkeeper.model.offer import Explanation, Offer, Ranking, Source
 from spotkeeper.model.risk import Band, HazardSteps, Work
@@ -28,7 +28,7 @@ LONG = replace(
 
 
 def titles(*found: Offer) -> list[str]:
-    rows = [records.offer(each) for each in found]
+    rows = [each.to_dict() for each in found]
     return [column.title.replace("\n", " ") for column in offers.columns(rows)]
 
 
@@ -52,7 +52,7 @@ def test_the_longest_names_fit_a_terminal(
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    shown = [records.offer(row)]
+    shown = [row.to_dict()]
     render.emit(Choices(no_color=True), "offers", shown, columns=offers.columns(shown))
     out = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
     assert max(map(len, out.splitlines())) <= width
@@ -63,7 +63,7 @@ def test_the_longest_names_fit_a_terminal(
 
 
 def test_the_unknown_is_a_hyphen() -> None:
-    row = records.offer(offer(on_demand=None))
+    row = offer(on_demand=None).to_dict()
     cells = {column.title: column.cell(row) for column in offers.COLUMNS}
     names = ("On-\nDemand", "Saved\n%", "Inter-\nrupted", "Expec-\nted")
     assert [cells[name] for name in names] == ["-"] * 4
@@ -117,7 +117,7 @@ def why(
     by: str = "value",
     **more: Any,
 ) -> str:
-    found = records.explanation(Explanation(offer("0.4"), Work(**more), steps), by)
+    found = Explanation(offer("0.4"), Work(**more), steps, sorted_by=by).to_dict()
     offers.say_why(found, {"excluded": 3})
     return capsys.readouterr().out
 
@@ -161,7 +161,7 @@ def test_the_numbers_of_the_explanation_add_up(
     usd: float, rates: tuple[float, float, float]
 ) -> None:
     steps = replace(STEPS, by_band=rates[0], by_score=rates[1], final=rates[2])
-    found = records.explanation(Explanation(offer(str(usd)), Work(), steps), "value")
+    found = Explanation(offer(str(usd)), Work(), steps, sorted_by="value").to_dict()
     told = "\n".join(offers.terms(found))
 
     band, score, own, hazard = (

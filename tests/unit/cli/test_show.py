@@ -11,7 +11,7 @@ from spotkeeper.cli import show
 from spotkeeper.cli.context import Choices
 from spotkeeper.costs.history import Chapter
 from spotkeeper.costs.usage import Interval
-from spotkeeper.keeper.results import History
+from spotkeeper.keeper.results import MachineHistory
 
 RAN = Interval(
     "us-east-1", "us-east-1a", "g5.xlarge", NOON - timedelta(hours=2), NOON, interrupted=True
@@ -22,7 +22,7 @@ FREE = Chapter(NOON, "interrupted", "interrupted by EC2", 3, RAN)
 
 
 def lines(capsys: pytest.CaptureFixture[str], *chapters: Chapter, lives: int = 3) -> list[str]:
-    show.show_history(Choices(), History("train", chapters, lives), ())
+    show.show_history(Choices(), MachineHistory("train", chapters, lives), ())
     return [line.rstrip() for line in capsys.readouterr().out.splitlines()[2:]]
 
 
@@ -43,14 +43,16 @@ def test_no_control_character_reaches_the_terminal(capsys: pytest.CaptureFixture
 def test_the_lives_before_are_counted(
     capsys: pytest.CaptureFixture[str], lives: int, told: str
 ) -> None:
-    show.show_history(Choices(), History("train", (BEGUN,), lives), ())
+    show.show_history(Choices(), MachineHistory("train", (BEGUN,), lives), ())
     err = capsys.readouterr().err
     assert told in err
     assert bool(err) == (lives > 1)
 
 
 def test_json_has_everything_and_says_whose_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    show.show_history(Choices(output="json"), History("train", (BEGUN, TAKEN), 3), ("note",))
+    show.show_history(
+        Choices(output="json"), MachineHistory("train", (BEGUN, TAKEN), 3), ("note",)
+    )
     document = json.loads(capsys.readouterr().out)
     assert (document["kind"], document["name"], document["lives"]) == ("history", "train", 3)
     assert document["items"][0]["text"] == BEGUN.text

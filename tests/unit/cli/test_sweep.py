@@ -14,8 +14,8 @@ from tests.unit.lifecycle.test_sweep import REGION, resource_id
 from spotkeeper.cli import sweep
 from spotkeeper.cli.context import Choices
 from spotkeeper.keeper.results import SweepReport
-from spotkeeper.lifecycle.ports import Leftover, Resource, ResourceId, ResourceKind
 from spotkeeper.lifecycle.sweep import Classification, ForgottenRequest, Verdict
+from spotkeeper.model.resource import Leftover, Resource, ResourceId, ResourceKind
 
 SCHEDULE = f"{'n' * 39}-0123456789ab-terminate"
 FLEET = "fleet-0123abcd-0123-0123-0123-0123456789ab"

@@ -16,9 +16,9 @@ from spotkeeper.errors import SpotkeeperError
 from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.results import SweepReport
 from spotkeeper.lifecycle.launch_request import LaunchRequest
-from spotkeeper.lifecycle.ports import ResourceKind
 from spotkeeper.lifecycle.sweep import Verdict
 from spotkeeper.model.need import Need
+from spotkeeper.model.resource import ResourceKind
 from spotkeeper.model.tags import machine_tags
 
 REGION = geography.REGION

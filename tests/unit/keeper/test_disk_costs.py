@@ -18,10 +18,10 @@ from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.machines import together
 from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.lifecycle.plan import Plan
-from spotkeeper.lifecycle.ports import ResourceKind
 from spotkeeper.model.disk import Disk, DiskCost
 from spotkeeper.model.need import Need
 from spotkeeper.model.offer import Dated
+from spotkeeper.model.resource import ResourceKind
 
 WISH = LaunchRequest("dev", Need(types=("m5.large",)))
 PRICES = geography.USD_PER_GIB_MONTH

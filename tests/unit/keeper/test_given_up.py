@@ -7,7 +7,7 @@ from tests.fakes.threads import without_threads
 from tests.unit.keeper.sweep_stage import WINDOW, Stage
 
 from spotkeeper.errors import ExpiredCredentials
-from spotkeeper.lifecycle.ports import ResourceKind
+from spotkeeper.model.resource import ResourceKind
 
 
 @pytest.fixture

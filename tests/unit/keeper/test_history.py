@@ -12,7 +12,7 @@ from tests.unit.model.make import entry_of
 
 from spotkeeper.errors import NotFound, Unreachable
 from spotkeeper.keeper.keeper import Keeper
-from spotkeeper.keeper.results import History
+from spotkeeper.keeper.results import MachineHistory
 from spotkeeper.model.journal_entry import Seen, Settled
 
 
@@ -42,7 +42,7 @@ def keeper(cloud: FakeCloud, journal: MemoryJournal, tmp_path: Path) -> Keeper:
     return fakes.keeper(cloud, home=tmp_path, journal=journal)
 
 
-def told(found: History) -> list[tuple[int, str]]:
+def told(found: MachineHistory) -> list[tuple[int, str]]:
     return [(chapter.life, chapter.what) for chapter in found.chapters]
 
 

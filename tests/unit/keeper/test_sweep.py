@@ -20,9 +20,9 @@ from tests.unit.keeper.sweep_stage import (
 from tests.unit.model.make import entry_of
 
 from spotkeeper.errors import Interrupted, PermissionDenied
-from spotkeeper.lifecycle.ports import ResourceKind
 from spotkeeper.lifecycle.sweep import Verdict
 from spotkeeper.model.journal_entry import Intent, Ready, Settled
+from spotkeeper.model.resource import ResourceKind
 from spotkeeper.model.tags import TAG_LAUNCH, TAG_NAME, TAG_OWNER
 
 

@@ -11,9 +11,10 @@ from tests.unit.keeper.sweep_stage import WINDOW, Stage, verdicts
 from spotkeeper.errors import NameTaken, PermissionDenied, Refused, SpotkeeperError
 from spotkeeper.keeper.results import SweepReport
 from spotkeeper.lifecycle.launch_request import LaunchRequest
-from spotkeeper.lifecycle.ports import RegionInventory, ResourceKind
+from spotkeeper.lifecycle.ports import RegionInventory
 from spotkeeper.lifecycle.sweep import Verdict
 from spotkeeper.model.need import Need
+from spotkeeper.model.resource import ResourceKind
 from spotkeeper.model.tags import TAG_NAME
 
 FAR = "eu-west-1"

@@ -18,8 +18,8 @@ from tests.unit.keeper.year_weather import Weather
 
 from spotkeeper.costs.usage import FREE_WHEN_INTERRUPTED_WITHIN, SHORTEST
 from spotkeeper.lifecycle import name_claim
-from spotkeeper.lifecycle.ports import ResourceKind
 from spotkeeper.model.machine import ENDED, InstanceState, Kind
+from spotkeeper.model.resource import ResourceKind
 from spotkeeper.model.spot_request import RequestState
 from spotkeeper.model.tags import TAG_DEADLINE, TAG_NAME, TAG_OWNER, parse_tag_time
 

@@ -19,10 +19,10 @@ from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.results import SweepReport
 from spotkeeper.lifecycle.guard import SCHEDULER
 from spotkeeper.lifecycle.launch_request import LaunchRequest
-from spotkeeper.lifecycle.ports import ResourceKind
 from spotkeeper.model.lives import VISIBILITY_WINDOW
 from spotkeeper.model.machine import ENDED, Kind
 from spotkeeper.model.need import Need
+from spotkeeper.model.resource import ResourceKind
 from spotkeeper.model.schedule import GuardCall, Schedule
 from spotkeeper.model.tags import TAG_NAME, TAG_OWNER
 

@@ -18,7 +18,7 @@ from spotkeeper.keeper.sweep import Sweep
 from spotkeeper.keeper.up import Up
 from spotkeeper.lifecycle import guard, launch, sweep, teardown
 from spotkeeper.lifecycle.launch import Launcher
-from spotkeeper.lifecycle.ports import Claim, RegionInventory, ResourceKind
+from spotkeeper.lifecycle.ports import Claim, RegionInventory
 from spotkeeper.lifecycle.sweep_order import SweepStep
 from spotkeeper.lifecycle.target import Target
 from spotkeeper.lifecycle.teardown import Actions, Outcome, Teardown
@@ -28,6 +28,7 @@ from spotkeeper.model.launch import LaunchToken, short_hash
 from spotkeeper.model.lives import regions
 from spotkeeper.model.machine import Instance
 from spotkeeper.model.pool import Pool
+from spotkeeper.model.resource import ResourceKind
 
 Patch = pytest.MonkeyPatch
 

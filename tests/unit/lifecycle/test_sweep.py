@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from tests.fakes.clock import FIRST_DAY as NOW
 from tests.unit.model.make import entry_of
 
-from spotkeeper.lifecycle.ports import Resource, ResourceId, ResourceKind
 from spotkeeper.lifecycle.sweep import Classification, Records, Verdict, as_resource, classify
 from spotkeeper.model.journal_entry import (
     Damaged,
@@ -21,6 +20,7 @@ from spotkeeper.model.journal_entry import (
     Settled,
     Settling,
 )
+from spotkeeper.model.resource import Resource, ResourceId, ResourceKind
 from spotkeeper.model.schedule import GuardCall, Schedule
 from spotkeeper.model.tags import (
     TAG_CLAIM,

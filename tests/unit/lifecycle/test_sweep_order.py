@@ -18,7 +18,6 @@ from tests.unit.lifecycle.test_sweep import (
     shared,
 )
 
-from spotkeeper.lifecycle.ports import Resource, ResourceId, ResourceKind
 from spotkeeper.lifecycle.sweep import Records
 from spotkeeper.lifecycle.sweep_order import (
     ORDER,
@@ -30,6 +29,7 @@ from spotkeeper.lifecycle.sweep_order import (
 )
 from spotkeeper.model.journal_entry import Damaged, Intent, Settled
 from spotkeeper.model.launch import ClaimNonce, Launches, LaunchToken
+from spotkeeper.model.resource import Resource, ResourceId, ResourceKind
 
 SEEN = Coverage(NOW, (REGION,))
 SILENT = Coverage(NOW, ("eu-west-1",), frozenset({REGION}))

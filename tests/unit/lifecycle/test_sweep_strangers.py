@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 from tests.fakes.clock import FIRST_DAY as NOW
 
-from spotkeeper.lifecycle.ports import Resource, ResourceId, ResourceKind, UnmanagedRequest
+from spotkeeper.lifecycle.ports import UnmanagedRequest
 from spotkeeper.lifecycle.sweep import forgotten
+from spotkeeper.model.resource import Resource, ResourceId, ResourceKind
 from spotkeeper.model.spot_request import RequestState, SpotRequest
 
 HOUR = timedelta(hours=1)

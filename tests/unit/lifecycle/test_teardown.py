@@ -16,12 +16,12 @@ from tests.unit.model.make import entry_of
 
 from spotkeeper.errors import LeftBehind
 from spotkeeper.lifecycle import settle
-from spotkeeper.lifecycle.ports import Leftover, ResourceId, ResourceKind
 from spotkeeper.lifecycle.teardown import Outcome, Teardown, left_behind
 from spotkeeper.model.journal_entry import Entry, Intent, Launched, Seen, Settled, Settling
 from spotkeeper.model.launch import LaunchToken
 from spotkeeper.model.lives import LONGEST_CALL, VISIBILITY_WINDOW
 from spotkeeper.model.machine import ENDED, Instance, InstanceState
+from spotkeeper.model.resource import Leftover, ResourceId, ResourceKind
 from spotkeeper.model.spot_request import RequestState
 from spotkeeper.model.tags import TAG_OWNER, TAG_VPC, shared_tags
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from tests.unit.model.make import A10G, NOON, hardware, instance, offer, pool, request
 
-from spotkeeper.cli import records
 from spotkeeper.costs.usage import Cost
-from spotkeeper.keeper.results import MachineReport, PriceRow
+from spotkeeper.keeper.results import DownReport, MachineReport, PriceRow
 from spotkeeper.lifecycle.doctor import Check, CheckStatus
-from spotkeeper.lifecycle.ports import Leftover, ResourceId, ResourceKind
 from spotkeeper.lifecycle.teardown import Outcome
 from spotkeeper.model.machine import Machine
 from spotkeeper.model.offer import Refusal
+from spotkeeper.model.record import Record, moment, number
+from spotkeeper.model.resource import Leftover, ResourceId, ResourceKind
 from spotkeeper.ssh.shell import Login
 
 #: DESIGN.md section 3, "JSON items (more fields may follow, these stay)".
@@ -28,7 +28,7 @@ MACHINE = """name, kind, state, region, zone, instance_type, instance_id, reques
     on_demand_usd_per_hour, saving_percent, max_price_usd_per_hour, tags"""
 
 
-def promised(record: records.Record, fields: str) -> records.Record:
+def promised(record: Record, fields: str) -> Record:
     """The promised fields of a record, in the order promised."""
     names = [name.strip() for name in fields.split(",")]
     assert [name for name in record if name in names] == names
@@ -36,7 +36,7 @@ def promised(record: records.Record, fields: str) -> records.Record:
 
 
 def test_an_offer_has_the_promised_fields_in_their_order() -> None:
-    found = promised(records.offer(offer("0.4253", at=pool(zone_id="use1-az1"))), OFFER)
+    found = promised(offer("0.4253", at=pool(zone_id="use1-az1")).to_dict(), OFFER)
     assert found == {
         "region": "us-east-1",
         "zone": "us-east-1a",
@@ -63,7 +63,7 @@ def test_an_offer_has_the_promised_fields_in_their_order() -> None:
 
 def test_what_is_unknown_of_an_offer_is_null() -> None:
     row = hardware("m5.large", gpus=None)
-    found = records.offer(offer(on_demand=None, at=pool("m5.large"), row=row))
+    found = offer(on_demand=None, at=pool("m5.large"), row=row).to_dict()
     unknown = ["zone_id", "gpu_name", "gpu_memory_gib", "on_demand_usd_per_hour", "saving_percent"]
     assert [found[name] for name in unknown] == [None] * len(unknown)
     assert found["gpu_count"] == 0
@@ -86,7 +86,7 @@ def report() -> MachineReport:
 def test_a_machine_has_the_promised_fields_in_their_order() -> None:
     made = report()
     assert made.login is not None
-    assert promised(records.machine(made), MACHINE) == {
+    assert promised(made.to_dict(), MACHINE) == {
         "name": "train",
         "kind": "box",
         "state": "running",
@@ -110,7 +110,7 @@ def test_a_machine_has_the_promised_fields_in_their_order() -> None:
 
 
 def test_a_request_without_an_instance_is_a_machine_too() -> None:
-    found = promised(records.machine(MachineReport(Machine(None, request()))), MACHINE)
+    found = promised(MachineReport(Machine(None, request())).to_dict(), MACHINE)
     assert found["state"] is None
     assert found["instance_id"] is None
     assert found["request_id"] == "sir-1"
@@ -118,21 +118,22 @@ def test_a_request_without_an_instance_is_a_machine_too() -> None:
 
 
 def test_an_instance_whose_request_is_not_listed_still_names_it() -> None:
-    found = records.machine(MachineReport(Machine(instance(), None)))
+    found = MachineReport(Machine(instance(), None)).to_dict()
     assert found["request_id"] == "sir-1"
     assert found["request_state"] is None
     assert found["deadline"] is None
 
 
 def test_a_refusal_is_pool_and_reason() -> None:
-    found = records.refusal(Refusal("g5.xlarge@us-east-1a", "no GPU"))
+    found = Refusal("g5.xlarge@us-east-1a", "no GPU").to_dict()
     assert found == {"pool": "g5.xlarge@us-east-1a", "reason": "no GPU"}
 
 
 def test_an_outcome_is_what_ended_and_what_is_left_with_its_reason() -> None:
     gone = ResourceId(ResourceKind.INSTANCE, "i-1", "us-east-1")
     held = ResourceId(ResourceKind.GROUP, "sg-1", "us-east-1")
-    assert records.outcome(Outcome(ended=[gone], left=[Leftover(held, "still in use")])) == {
+    found = DownReport(Outcome(ended=[gone], left=[Leftover(held, "still in use")])).to_dict()
+    assert {key: found[key] for key in ("ended", "left")} == {
         "ended": [{"kind": "instance", "id": "i-1", "region": "us-east-1"}],
         "left": [
             {
@@ -146,7 +147,7 @@ def test_an_outcome_is_what_ended_and_what_is_left_with_its_reason() -> None:
 
 
 def test_a_price_row_compares_on_demand_with_the_cheapest_zone() -> None:
-    found = records.price_row(PriceRow("g5.xlarge", "us-east-1", offer("0.25", on_demand="1")))
+    found = PriceRow("g5.xlarge", "us-east-1", offer("0.25", on_demand="1")).to_dict()
     assert found["saving_percent"] == 75
     assert (found["spot_usd_per_hour"], found["on_demand_usd_per_hour"]) == (0.25, 1)
     assert (found["region"], found["zone"]) == ("us-east-1", "us-east-1a")
@@ -155,22 +156,22 @@ def test_a_price_row_compares_on_demand_with_the_cheapest_zone() -> None:
 def test_a_cost_says_how_long_how_often_and_how_much() -> None:
     length = timedelta(hours=2, microseconds=5)
     spent = Cost("train", "g5.xlarge", "us-east-1a", length, 1, Decimal("0.5"), Decimal(2))
-    found = records.cost(spent)
+    found = spent.to_dict()
     assert (found["ran_seconds"], found["interruptions"]) == (7200, 1)
     assert (found["spot_usd"], found["on_demand_usd"], found["saving_percent"]) == (0.5, 2, 75)
 
 
 def test_a_check_without_a_fix_says_null() -> None:
     verdict = next(iter(CheckStatus))
-    assert records.check(Check("role", verdict, "exists"))["fix"] is None
+    assert Check("role", verdict, "exists").to_dict()["fix"] is None
 
 
 @pytest.mark.parametrize("text", ["0.1", "0.4253", "12.24", "0.000001", "1234.5678"])
 def test_a_number_reads_back_the_same(text: str) -> None:
-    assert Decimal(json.dumps(records.number(Decimal(text)))) == Decimal(text)
+    assert Decimal(json.dumps(number(Decimal(text)))) == Decimal(text)
 
 
 def test_no_number_and_no_moment_are_null() -> None:
-    assert records.number(None) is None
-    assert records.moment(None) is None
-    assert records.moment(NOON) == "2026-11-23T12:00:00Z"
+    assert number(None) is None
+    assert moment(None) is None
+    assert moment(NOON) == "2026-11-23T12:00:00Z"
