@@ -281,7 +281,7 @@ def test_progress_is_shown_on_a_terminal_and_nowhere_else(market: PriceServer) -
     assert quiet.communicate(timeout=PATIENCE)[1] == ""
 
 
-HEAVY = {"boto3", "botocore", "rich", "moto", "urllib3", "concurrent.futures"}
+HEAVY = {"boto3", "botocore", "moto", "urllib3", "concurrent.futures"}
 
 
 def test_a_look_at_the_market_imports_nothing_heavy(market: PriceServer) -> None:

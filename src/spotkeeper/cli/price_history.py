@@ -1,20 +1,20 @@
 """Prices over time: a block per type and region for people, the raw series for programs."""
 
-import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import click
 
-from spotkeeper.cli import plain_table, price_advice, render
+from spotkeeper.cli import price_advice, render
 from spotkeeper.cli.context import Choices
 from spotkeeper.cli.price_advice import Trial, name_of
-from spotkeeper.cli.terminal import plain_text
+from spotkeeper.cli.terminal import drawable, plain_text, terminal_width
 from spotkeeper.keeper.prices import PriceHistory
 from spotkeeper.market.series import PoolHistory, means, summary
 from spotkeeper.model.max_price import MaxPrice
@@ -58,20 +58,19 @@ def sparkline(values: Sequence[float | None], scale: Scale, *, blocks: str = BLO
     return "".join(NOTHING if value is None else blocks[scale.step(value)] for value in values)
 
 
-def blocks_for(encoding: str | None) -> str:
-    """The blocks, or plain characters where the terminal's encoding lacks them."""
-    try:
-        BLOCKS.encode(encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return PLAIN
-    return BLOCKS
+def _columns(*titles: str, spare: str = "") -> tuple[render.Column, ...]:
+    """Columns of rows that are tuples of texts: two of words, the others of numbers."""
+    return tuple(
+        render.Column(title, itemgetter(place), right=place > 1, spare=int(title == spare))
+        for place, title in enumerate(titles)
+    )
 
 
-TITLES = ("Zone", "MachineHistory", "Now", "Min", "Median", "Max", "Changes", "% OD")
-SUMMARY_TITLES = ("Type", "Zone", "Rows", "Changes", "Min", "Median", "Max", "Last")
-ROWS = SUMMARY_TITLES.index("Rows")
+COLUMNS = _columns("Zone", "History", "Now", "Min", "Median", "Max", "Changes", "% OD")
+#: The count of rows says the least of a pool.
+SUMMARY = _columns("Type", "Zone", "Rows", "Changes", "Min", "Median", "Max", "Last", spare="Rows")
+WITHOUT_HISTORY = tuple(column for column in COLUMNS if column.title != "History")
 NARROWEST, WIDEST = 8, 40
-RULE = "─"
 
 Record = dict[str, Any]
 
@@ -157,16 +156,7 @@ def _brief(history: PriceHistory) -> Iterator[str]:
         prices = (figures.least, figures.median, figures.greatest, figures.last)
         counts = (f"{each.rows:,}", f"{figures.changes:,}")
         rows.append((each.pool.instance_type, name_of(each), *counts, *map(_usd, prices)))
-    titles: tuple[str, ...] = SUMMARY_TITLES
-    room = _terminal_width()
-    if plain_table.least_width(titles, rows) > room:
-        titles, rows = _without_rows(titles), list(map(_without_rows, rows))
-    yield from plain_table.lines(titles, rows, left=2, rule=_rule(), room=room)
-
-
-def _without_rows(cells: Sequence[str]) -> tuple[str, ...]:
-    """The count of rows says the least of a pool."""
-    return (*cells[:ROWS], *cells[ROWS + 1 :])
+    yield from render.table(SUMMARY, rows, terminal_width())
 
 
 def _blocks(history: PriceHistory, max_price: MaxPrice | None) -> Iterator[str]:
@@ -188,16 +178,15 @@ def _type_and_region(history: PoolHistory) -> tuple[str, str]:
 
 def _table(history: PriceHistory, pools: Sequence[PoolHistory]) -> Iterator[str]:
     cells = [_cells(each) for each in pools]
-    bare = [(zone, "", *rest) for zone, *rest in cells]
-    titles = (TITLES[0], "", *TITLES[2:])
-    room = _terminal_width()
-    width = max(NARROWEST, min(WIDEST, room - plain_table.width(titles, bare)))
+    bare = render.table_width(WITHOUT_HISTORY, [(zone, "", *rest) for zone, *rest in cells])
+    room = terminal_width()
+    width = max(NARROWEST, min(WIDEST, room - bare - render.GAP))
     drawn = [means(each.series, history.begin, history.end, width) for each in pools]
     scale = Scale.of(value for values in drawn for value in values if value is not None)
-    blocks = blocks_for(sys.stdout.encoding)
+    blocks = drawable(BLOCKS, PLAIN, sys.stdout.encoding)
     lines = [sparkline(values, scale, blocks=blocks) for values in drawn]
     rows = [(zone, line, *rest) for (zone, *rest), line in zip(cells, lines, strict=True)]
-    yield from plain_table.lines(TITLES, rows, left=2, rule=_rule(), room=room)
+    yield from render.table(COLUMNS, rows, room)
 
 
 def _cells(history: PoolHistory) -> tuple[str, ...]:
@@ -216,7 +205,7 @@ def _advice(pools: Sequence[PoolHistory], max_price: MaxPrice | None) -> Iterato
     for line in told:
         indent = "    " if line.startswith(" ") else ""
         yield from textwrap.wrap(
-            line, _terminal_width(), subsequent_indent=indent, break_on_hyphens=False
+            line, terminal_width(), subsequent_indent=indent, break_on_hyphens=False
         )
 
 
@@ -235,12 +224,3 @@ def _percent(usd: Decimal, whole: Decimal | None) -> float | None:
 
 def _time(at: Any) -> str:
     return f"{at:%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _terminal_width() -> int:
-    return shutil.get_terminal_size().columns
-
-
-def _rule() -> str:
-    plain_only = blocks_for(sys.stdout.encoding) == PLAIN
-    return "-" if plain_only else RULE

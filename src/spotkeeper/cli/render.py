@@ -1,23 +1,21 @@
-"""Tables, JSON and CSV: the only place that knows width and colour."""
+"""Tables, JSON and CSV: the only place that knows how wide a table is and how it looks."""
 
 import json
 import os
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from typing import TYPE_CHECKING, Any
+from itertools import zip_longest
+from typing import Any, NamedTuple
+from unicodedata import combining, east_asian_width
 
 import click
 
 from spotkeeper.cli.context import Choices
-from spotkeeper.cli.terminal import plain_text
+from spotkeeper.cli.terminal import drawable, plain_text, terminal_width
 from spotkeeper.model.duration import words
-
-if TYPE_CHECKING:
-    from rich.measure import Measurement
-    from rich.table import Table
 
 SCHEMA = 1
 
@@ -28,18 +26,28 @@ UNKNOWN = "-"
 PLACES = ((10, 4), (100, 3))
 FEW_PLACES = 2
 
-WIDEST = 10_000
+RULE, PLAIN_RULE = "─", "-"
 
-#: Which columns are left out, and how far apart the others stand beyond one blank: the first that
-#: fits a terminal is taken, with its lines whole if any does so; the barest where none fits.
-Layout = tuple[Collection[int], int]
-LAYOUTS: Sequence[Layout] = (
-    ((), 1),
-    ((1,), 1),
-    ((1,), 0),
-    ((1, 2), 0),
+
+class Layout(NamedTuple):
+    """Which spare columns are left out, and how many blanks part the others."""
+
+    without: Collection[int]
+    gap: int
+
+
+GAP, NARROW_GAP = 2, 1
+#: The first that fits a terminal is taken, with its lines whole if any does so; the barest where
+#: none fits.
+LAYOUTS = (
+    Layout((), GAP),
+    Layout((1,), GAP),
+    Layout((1,), NARROW_GAP),
+    Layout((1, 2), NARROW_GAP),
 )
-BAREST: Layout = ((1, 2, 3), 0)
+BAREST = Layout((1, 2, 3), NARROW_GAP)
+#: A longer word is broken where nothing else makes a table fit.
+LONGEST_WORD = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,51 +156,139 @@ def _flat(value: Any) -> Any:
 
 
 def _emit_table(choices: Choices, rows: Sequence[Row], columns: Sequence[Column]) -> None:
-    from rich.console import Console
-
-    plain = choices.no_color or bool(os.environ.get("NO_COLOR"))
-    console = Console(file=sys.stdout, no_color=plain, highlight=False, soft_wrap=False)
-    # Numbers and ids are never cut: a terminal wraps the lines, a file has room for all of them.
-    roomy = console.options.update(max_width=WIDEST)
-
-    def measured(layout: Layout) -> "Measurement":
-        return console.measure(_table(rows, columns, layout), options=roomy)
-
-    layout = _fitting(measured, console.width) if console.is_terminal else LAYOUTS[0]
-    size = measured(layout)
-    console.width = max(console.width, size.minimum if console.is_terminal else size.maximum)
-    console.print(_table(rows, columns, layout))
+    is_terminal = sys.stdout.isatty()
+    heading, *lines = table(columns, rows, terminal_width() if is_terminal else None)
+    plain = choices.no_color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    click.echo(heading if plain or not is_terminal else click.style(heading, bold=True))
+    click.echo("\n".join(lines))
 
 
-def _fitting(measured: Callable[[Layout], "Measurement"], width: int) -> Layout:
-    """The first layout that fits with its lines whole, else with wrapped ones, else the barest."""
-    wrapped = BAREST
+def table(
+    columns: Sequence[Column], rows: Sequence[Any], room: int | None = None
+) -> Iterator[str]:
+    """The heading of a table, which may be of several lines, a rule, and the lines of its rows.
+
+    Where there is no ``room``, spare columns are left out, the others stand closer, and texts that
+    may be wrapped are. Numbers and ids are never cut: a terminal wraps the whole line.
+    """
+    shown, gap = _fitting([_filled(column, rows) for column in columns], room or sys.maxsize)
+    widths = _widths(shown, (room or sys.maxsize) - gap * (len(shown) - 1))
+    sides = [each.column.right for each in shown]
+
+    def set_lines(cells: Sequence[Sequence[str]]) -> Iterator[str]:
+        for line in zip_longest(*cells, fillvalue=""):
+            padded = map(_padded, line, widths, sides)
+            yield (" " * gap).join(padded).rstrip()
+
+    titles = [_folded(each.column.title, width) for each, width in zip(shown, widths, strict=True)]
+    height = max(map(len, titles))
+    yield "\n".join(set_lines([[""] * (height - len(title)) + [*title] for title in titles]))
+    yield drawable(RULE, PLAIN_RULE, sys.stdout.encoding) * (sum(widths) + gap * (len(shown) - 1))
+    for texts in zip(*(each.texts for each in shown), strict=True):
+        yield from set_lines([_folded(*each) for each in zip(texts, widths, strict=True)])
+
+
+def table_width(columns: Sequence[Column], rows: Sequence[Any]) -> int:
+    """How wide a table is where there is room."""
+    filled = [_filled(column, rows) for column in columns]
+    return sum(each.whole for each in filled) + GAP * (len(filled) - 1)
+
+
+class _Filled(NamedTuple):
+    """A column with its texts, and how wide it is: its lines whole, and at the least."""
+
+    column: Column
+    texts: Sequence[str]
+    whole: int
+    least: int
+
+    def narrowed(self, longest_word: int) -> "_Filled":
+        """As it may stand where there is little room."""
+        most = self.column.folds_at or self.whole
+        least = min(self.least, longest_word) if self.column.wraps else self.least
+        return self._replace(whole=min(self.whole, most), least=min(least, most))
+
+
+def _filled(column: Column, rows: Sequence[Any]) -> _Filled:
+    texts = [plain_text(column.cell(row)) for row in rows]
+    lines = [*column.title.split("\n"), *texts]
+    whole = max(map(_cells, lines))
+    if not column.wraps:
+        return _Filled(column, texts, whole, whole)
+    least = max((_cells(word) for line in lines for word in line.split()), default=0)
+    return _Filled(column, texts, whole, least)
+
+
+def _fitting(columns: Sequence[_Filled], room: int) -> tuple[Sequence[_Filled], int]:
+    """What the first layout shows that fits with its lines whole, else with wrapped ones, else
+    the barest; and how far apart."""
+    wrapped = None
     for layout in LAYOUTS:
-        size = measured(layout)
-        if size.maximum <= width:
-            return layout
-        if size.minimum <= width and wrapped is BAREST:
-            wrapped = layout
-    return wrapped
+        shown = _as_in(layout, columns)
+        gaps = layout.gap * (len(shown) - 1)
+        if sum(each.whole for each in shown) + gaps <= room:
+            return shown, layout.gap
+        if wrapped is None and sum(each.least for each in shown) + gaps <= room:
+            wrapped = shown, layout.gap
+    return wrapped or (_as_in(BAREST, columns), BAREST.gap)
 
 
-def _table(rows: Sequence[Row], columns: Sequence[Column], layout: Layout) -> "Table":
-    """The table in one layout."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+def _as_in(layout: Layout, columns: Sequence[_Filled]) -> Sequence[_Filled]:
+    shown = [each for each in columns if each.column.spare not in layout.without]
+    if layout is LAYOUTS[0]:
+        return shown
+    return [each.narrowed(LONGEST_WORD if layout is BAREST else each.least) for each in shown]
 
-    spared, gap = layout
-    shown = [column for column in columns if column.spare not in spared]
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, gap, 0, 0), pad_edge=False, show_edge=False)
-    for column in shown:
-        table.add_column(
-            column.title,
-            justify="right" if column.right else "left",
-            overflow="fold",
-            no_wrap=not column.wraps,
-            max_width=None if layout is LAYOUTS[0] else column.folds_at,
-        )
-    for row in rows:
-        table.add_row(*(Text(plain_text(column.cell(row))) for column in shown))
-    return table
+
+def _widths(shown: Sequence[_Filled], room: int) -> Sequence[int]:
+    """The width of each column; where there is no room, the widest gives way."""
+    widths = [each.whole for each in shown]
+    places = range(len(shown))
+    while sum(widths) > room:
+        wide = [place for place in places if widths[place] > shown[place].least]
+        if not wide:
+            break
+        widths[max(wide, key=widths.__getitem__)] -= 1
+    return widths
+
+
+def _folded(text: str, width: int) -> Sequence[str]:
+    """The text in lines of a width, broken between words where that can be."""
+    lines: list[str] = []
+    for line in text.split("\n"):
+        lines += [line] if _cells(line) <= width else _wrapped(line, width)
+    return lines
+
+
+def _wrapped(text: str, width: int) -> Sequence[str]:
+    first, *rest = text.split() or [""]
+    lines = [*_pieces(first, width)]
+    for word in rest:
+        if _cells(f"{lines[-1]} {word}") <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines += _pieces(word, width)
+    return lines
+
+
+def _pieces(word: str, width: int) -> Sequence[str]:
+    pieces = [""]
+    for character in word:
+        if pieces[-1] and _cells(pieces[-1] + character) > width:
+            pieces.append("")
+        pieces[-1] += character
+    return pieces
+
+
+def _padded(text: str, width: int, right: bool) -> str:  # noqa: FBT001 - by map
+    blanks = " " * (width - _cells(text))
+    return blanks + text if right else text + blanks
+
+
+def _cells(text: str) -> int:
+    """How many places of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if combining(each) else 2 if east_asian_width(each) in "WF" else 1 for each in text
+    )

@@ -22,6 +22,22 @@ def plain_text(text: str) -> str:
     )
 
 
+def drawable(signs: str, plain: str, encoding: str | None) -> str:
+    """The signs, or plain characters where an encoding lacks them."""
+    try:
+        signs.encode(encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return plain
+    return signs
+
+
+def terminal_width() -> int:
+    """How many characters fit on a line, 80 where nobody knows."""
+    import shutil  # for a table only, with the packers of archives behind it
+
+    return shutil.get_terminal_size().columns
+
+
 #: Without a terminal a wait is mentioned this often.
 QUIET_FOR = timedelta(seconds=15)
 

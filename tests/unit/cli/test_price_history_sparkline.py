@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spotkeeper.cli.price_history import BLOCKS, PLAIN, Scale, blocks_for, sparkline
+from spotkeeper.cli.price_history import BLOCKS, PLAIN, Scale, sparkline
+from spotkeeper.cli.terminal import drawable
 
 values = st.lists(st.floats(0.001, 1000), min_size=1, max_size=30)
 
@@ -42,7 +43,5 @@ def test_a_higher_value_never_has_a_lower_block(numbers: list[float]) -> None:
 
 
 def test_plain_characters_for_a_terminal_without_blocks() -> None:
-    assert [blocks_for(name) for name in ("utf-8", "ascii", "latin-1", None, "no such")] == [
-        BLOCKS,
-        *[PLAIN] * 4,
-    ]
+    encodings = ("utf-8", "ascii", "latin-1", None, "no such")
+    assert [drawable(BLOCKS, PLAIN, name) for name in encodings] == [BLOCKS, *[PLAIN] * 4]

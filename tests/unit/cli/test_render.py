@@ -6,12 +6,17 @@ import json
 import re
 import sys
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any
 
+import click
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spotkeeper.cli import render
 from spotkeeper.cli.context import Choices
+from spotkeeper.cli.terminal import plain_text
 
 HOSTILE = "\x1b[31mred\x07\u202e"
 ROWS: list[dict[str, Any]] = [
@@ -167,8 +172,7 @@ def test_a_narrow_terminal_loses_spare_columns_before_lines_are_wrapped(
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     render.emit(Choices(no_color=True), "machines", ROWS[:1], columns=WIDE)
-    out = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
-    shown = out.splitlines()
+    shown = capsys.readouterr().out.splitlines()
     gap = 2 if "  " in heading else 1
     assert shown[0].split() == heading.split()
     assert re.search(rf"train {{{gap}}}\S", shown[2])
@@ -179,3 +183,80 @@ def test_a_narrow_terminal_loses_spare_columns_before_lines_are_wrapped(
 def test_a_file_has_every_column(capsys: pytest.CaptureFixture[str]) -> None:
     render.emit(Choices(), "machines", ROWS[:1], columns=WIDE)
     assert capsys.readouterr().out.split()[:4] == ["Name", "Last", "First", "Words"]
+
+
+@pytest.mark.parametrize(
+    ("plain", "is_bold"),
+    [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False)],
+)
+def test_the_heading_stands_out_on_a_terminal_that_may_show_it(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    plain: dict[str, str],
+    *,
+    is_bold: bool,
+) -> None:
+    monkeypatch.setattr(click.utils, "should_strip_ansi", lambda *_: False)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    for name, value in plain.items():
+        monkeypatch.setenv(name, value)
+    render.emit(Choices(), "machines", ROWS, columns=COLUMNS)
+    heading, _, *lines = capsys.readouterr().out.splitlines()
+    assert heading.startswith("\x1b[1mName") == is_bold
+    assert not any("\x1b" in line for line in lines)
+
+
+TEXTS = (
+    render.Column("Type\nof it", itemgetter(0)),
+    render.Column("Words", itemgetter(1), wraps=True, folds_at=12),
+    render.Column("$/h", itemgetter(2), right=True),
+)
+
+
+def set_in(room: int | None, *rows: tuple[str, str, str]) -> list[str]:
+    return "\n".join(render.table(TEXTS, rows, room)).splitlines()
+
+
+def test_headings_of_several_lines_stand_at_the_rule_and_numbers_to_the_right() -> None:
+    assert set_in(None, ("g5.xlarge", "a long text of words", "0.4"), ("m5", "b", "12.5")) == [
+        "Type",
+        "of it      Words                  $/h",
+        "─────────────────────────────────────",
+        "g5.xlarge  a long text of words   0.4",
+        "m5         b                     12.5",
+    ]
+
+
+def test_a_text_is_wrapped_between_words_and_a_long_word_within() -> None:
+    assert set_in(26, ("g5.xlarge", "a long text of words", "0.4"))[3:] == [
+        "g5.xlarge a long text  0.4",
+        "          of words",
+    ]
+    assert set_in(26, ("g5.xlarge", "see https://example.com", "0.4"))[3:] == [
+        "g5.xlarge see          0.4",
+        "          https://exam",
+        "          ple.com",
+    ]
+
+
+@given(st.text(max_size=90))
+def test_whatever_a_text_holds_it_keeps_to_its_width(text: str) -> None:
+    lines = set_in(26, ("g5.xlarge", text, "0.4"))
+    assert lines[3].startswith("g5.xlarge ")
+    assert max(map(len, lines)) <= 26
+    words = "".join([lines[3].removesuffix("0.4"), *lines[4:]]).removeprefix("g5.xlarge")
+    assert "".join(words.split()) == "".join(plain_text(text).split())
+
+
+def test_a_sign_that_takes_two_places_is_counted_as_two() -> None:
+    rows = set_in(None, ("\u65e5\u672c", "e\u0301", "1"), ("abcdef", "x", "2"))[3:]
+    assert rows == ["\u65e5\u672c    e\u0301        1", "abcdef  x        2"]
+
+
+def test_the_rule_is_of_plain_characters_where_the_encoding_has_no_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "latin-1"))
+    assert set_in(None, ("a", "b", "1"))[2] == "-" * len("of it  Words  $/h")
