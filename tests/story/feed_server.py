@@ -44,7 +44,7 @@ def as_json(document: Any, **headers: str) -> Sent:
 
 @dataclass
 class FeedServer:
-    """What it sends now, and what it was asked: path and headers."""
+    """What it sends now, and what it was asked: path and headers, names in small letters."""
 
     url: str
     sends: Sent = field(default_factory=Sent)
@@ -57,7 +57,8 @@ def serving() -> Iterator[FeedServer]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            found.asked.append((self.path, dict(self.headers)))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            found.asked.append((self.path, headers))
             sent = found.sends
             with suppress(OSError):  # whoever asked may have heard enough
                 self.send_response(sent.status)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -27,6 +28,13 @@ def test_help_and_version_import_nothing_that_is_slow(option: str) -> None:
     assert {module.partition(".")[0] for module in modules} & SLOW == set()
     if option == "--version":
         assert done.stdout == f"spot {__version__}\n"
+
+
+@pytest.mark.parametrize("name", ["spot", "spotkeeper"])
+def test_both_names_start_it(name: str) -> None:
+    program = Path(sys.executable).with_name(name)
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"spot {__version__}\n"
 
 
 def test_the_help_of_a_command_imports_nothing_that_is_slow() -> None:

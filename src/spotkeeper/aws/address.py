@@ -1,5 +1,6 @@
 """The caller's own address as AWS sees it."""
 
+from spotkeeper.aws import web
 from spotkeeper.errors import Unreachable
 
 #: AWS's own echo service, named by the EC2 User Guide.
@@ -10,26 +11,41 @@ CHECKIP_VARIABLE = "SPOT_CHECKIP_URL"
 
 _TIMEOUT_SECONDS = 5.0
 _MAX_BYTES = 64
+_OK = 200
+
+#: Addresses that mean nothing outside a network: EC2 sees a caller with such a one as another.
+_INNER_NETWORKS = (
+    *("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16"),
+    *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"),
+)
 
 
 def caller_cidr(url: str = CHECKIP_URL) -> str:
     """The caller's public IPv4 address as a /32.
 
     Raises:
-        Unreachable: no answer, or not an address.
+        Unreachable: no answer, or not an address that EC2 could see.
     """
-    import ipaddress
-
-    import urllib3  # a look at the market does without
-
-    pool = urllib3.PoolManager(timeout=_TIMEOUT_SECONDS, retries=2)
     try:
-        answer = pool.request("GET", url, preload_content=False)
-        text = answer.read(_MAX_BYTES).decode("ascii", "replace").strip()
-        answer.release_conn()
-        return f"{ipaddress.IPv4Address(text)}/32"
-    except (urllib3.exceptions.HTTPError, ValueError) as problem:
+        page = web.get(url, most_bytes=_MAX_BYTES, timeout_seconds=_TIMEOUT_SECONDS)
+        return f"{_public_address(page, url)}/32"
+    except Unreachable as problem:
         raise Unreachable(
-            f"Cannot learn your public address from {url}: {problem}",
+            f"Cannot learn your public address: {problem.message}",
             next_step="Name a security group of your own with --security-group.",
-        ) from problem
+        ) from None
+
+
+def _public_address(page: web.WebPage, url: str) -> str:
+    import ipaddress  # a look at the market does without
+
+    if page.status != _OK:
+        raise Unreachable(f"{url} answered with HTTP {page.status}")
+    text = page.body.decode("ascii", "replace").strip()
+    try:
+        address = ipaddress.IPv4Address(text)
+    except ValueError:
+        raise Unreachable(f"{url} sent {text!r}, which is no IPv4 address") from None
+    if any(address in ipaddress.IPv4Network(network) for network in _INNER_NETWORKS):
+        raise Unreachable(f"{url} sent {address}, which is not the one that EC2 sees")
+    return str(address)

@@ -8,6 +8,7 @@ import hmac
 import json
 import math
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,11 +19,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
+from spotkeeper import __version__
 from spotkeeper.errors import BadInput
 
 if TYPE_CHECKING:
     import ssl
 
+
+#: Who asks, in every call: AWS keeps it in CloudTrail.
+USER_AGENT = f"spotkeeper/{__version__}"
 
 #: For lines on which AWS takes long to answer, or never does.
 TIMEOUT_VARIABLE = "SPOT_TIMEOUT"
@@ -193,6 +198,12 @@ def endpoint_to(url: str, keys: Keys, on_call: Callable[[], None]) -> Endpoint |
     if parts.scheme not in {"http", "https"} or parts.path.strip("/") or not parts.hostname:
         return None
     return Endpoint(parts.netloc.rpartition("@")[2], parts.scheme == "https", keys, on_call)
+
+
+def is_on_this_computer(url: str) -> bool:
+    """Whether a server is one of this computer, such as the sandbox: no proxy leads there."""
+    host = urlsplit(url).hostname or ""
+    return host in {"localhost", "::1"} or bool(re.fullmatch(r"127(\.\d+){3}", host))
 
 
 def keys_in(environment: Mapping[str, str]) -> Keys | None:

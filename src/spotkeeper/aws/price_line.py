@@ -11,6 +11,7 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from typing import NamedTuple, Self
 
 from spotkeeper.aws.endpoint import (
+    USER_AGENT,
     USUAL_SECONDS,
     Endpoint,
     SigningScope,
@@ -113,7 +114,7 @@ class RegionConnection:
         signed = signed_headers(
             form, host=endpoint.host, scope=self._scope, keys=endpoint.keys, now=endpoint.now()
         )
-        return {**signed, "accept-encoding": "gzip"}
+        return {**signed, "accept-encoding": "gzip", "user-agent": USER_AGENT}
 
     def _body(self, response: HTTPResponse) -> bytes:
         """The whole body; bit by bit, since a size that is announced may be any number."""

@@ -10,19 +10,15 @@ import zlib
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlsplit
+from typing import Any, NamedTuple
 
-from spotkeeper.aws.endpoint import tls
+from spotkeeper.aws import web
 from spotkeeper.aws.memory import Memory
 from spotkeeper.errors import Unreachable, without_secrets
 from spotkeeper.market.advisor import Advisor, packed, read_advisor, read_sizes, unpacked
 from spotkeeper.market.public_prices import read_prices
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.offer import Dated
-
-if TYPE_CHECKING:
-    from http.client import HTTPResponse
 
 ADVISOR_URL = "https://spot-bid-advisor.s3.amazonaws.com/spot-advisor-data.json"
 PRICES_URL = "https://website.spot.ec2.aws.a2z.com/spot.json"
@@ -196,53 +192,27 @@ def fetch(url: str, *, etag: str = "") -> Fetched:
 
 
 def _answer(url: str, etag: str) -> Fetched | Unreachable:
-    from http.client import HTTPException  # what is remembered needs no network
-
+    headers = {"accept-encoding": "gzip", **({"if-none-match": etag} if etag else {})}
     try:
-        return _asked(url, etag)
+        page = web.get(
+            url, most_bytes=MAX_BYTES + 1, timeout_seconds=PATIENCE_SECONDS, headers=headers
+        )
+        return _read(page, url, etag)
     except Unreachable as problem:
         return problem
-    except (HTTPException, OSError, ValueError, MemoryError) as problem:
-        return Unreachable(f"{url} does not answer: {str(problem) or type(problem).__name__}")
 
 
-def _asked(url: str, etag: str) -> Fetched:
-    from http.client import HTTPConnection, HTTPSConnection
-
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise Unreachable(f"{url} is no web address")
-    host = parts.netloc.rpartition("@")[2]
-    connection: HTTPConnection = (
-        HTTPSConnection(host, timeout=PATIENCE_SECONDS, context=tls())
-        if parts.scheme == "https"
-        else HTTPConnection(host, timeout=PATIENCE_SECONDS)
-    )
-    headers = {"accept-encoding": "gzip", "user-agent": "spotkeeper"}
-    try:
-        path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
-        connection.request("GET", path, headers={**headers, **_condition(etag)})
-        with connection.getresponse() as answer:
-            return _read(answer, url, etag)
-    finally:
-        connection.close()
-
-
-def _condition(etag: str) -> dict[str, str]:
-    return {"if-none-match": etag} if etag else {}
-
-
-def _read(answer: "HTTPResponse", url: str, etag: str) -> Fetched:
-    if answer.status == NOT_MODIFIED and etag:
+def _read(page: web.WebPage, url: str, etag: str) -> Fetched:
+    if page.status == NOT_MODIFIED and etag:
         return Fetched(None, etag, is_same=True)
-    if answer.status != OK:
-        raise Unreachable(f"{url} answered with HTTP {answer.status}")
-    body = answer.read(MAX_BYTES + 1)
-    if answer.headers.get("content-encoding") == "gzip":
+    if page.status != OK:
+        raise Unreachable(f"{url} answered with HTTP {page.status}")
+    body = page.body
+    if page.headers.get("content-encoding") == "gzip":
         body = _unzipped(body, url)
     if len(body) > MAX_BYTES:
         raise Unreachable(f"{url} sent more than {MAX_BYTES // 1024**2} MB")
-    tag = answer.headers.get("etag", "")
+    tag = page.headers.get("etag", "")
     try:
         return Fetched(json.loads(body), tag if len(tag) <= LONGEST_ETAG else "")
     except (ValueError, RecursionError):

@@ -81,11 +81,16 @@ class AwsSession:
         """botocore's session: the profile, or nothing of the user's where keys were given."""
         import botocore.session
 
-        if not self._static_credentials:
-            return botocore.session.Session(profile=self._profile)
-        nothing = (None, None, None, None)
-        files = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
-        return botocore.session.Session(session_vars={"profile": nothing, **files})
+        if self._static_credentials:
+            nothing = (None, None, None, None)
+            files = dict.fromkeys(
+                ("config_file", "credentials_file"), (None, None, os.devnull, None)
+            )
+            core = botocore.session.Session(session_vars={"profile": nothing, **files})
+        else:
+            core = botocore.session.Session(profile=self._profile)
+        core.user_agent_extra = endpoint.USER_AGENT  # of its own calls for a login, too
+        return core
 
     @property
     def _session(self) -> "boto3.Session":
@@ -150,9 +155,28 @@ class AwsSession:
                         service,  # type: ignore[call-overload]
                         region_name=region,
                         endpoint_url=self._endpoint_url,
-                        config=_config(launches=launches),
+                        config=self._config(launches=launches),
                     )
             return self._clients[key]
+
+    def _config(self, *, launches: bool) -> "Config":
+        """Reads and clean-up are repeated by botocore; a launch never is, since EC2 answers a dry
+        pool with HTTP 500 and repeating it would only wait. The launch has its own loop and
+        token."""
+        from botocore.config import Config
+
+        patience = timeouts(os.environ)
+        where = self._endpoint_url or endpoint.endpoint_in(os.environ) or ""
+        reads = Config(
+            retries={"mode": "standard", "total_max_attempts": 5},
+            connect_timeout=patience.connect,
+            read_timeout=patience.read,
+            max_pool_connections=16,
+            proxies={} if endpoint.is_on_this_computer(where) else None,
+        )
+        if not launches:
+            return reads
+        return reads.merge(Config(retries={"total_max_attempts": 1}, read_timeout=patience.launch))
 
     def call(self, operation: str, region: str, *, service: str = "ec2", **parameters: Any) -> Any:
         """One call by its API name.
@@ -351,24 +375,6 @@ def _method(operation: str) -> str:
     from botocore import xform_name
 
     return xform_name(operation)
-
-
-def _config(*, launches: bool) -> "Config":
-    """Reads and clean-up are repeated by botocore; a launch never is, since EC2 answers a dry pool
-    with HTTP 500 and repeating it would only wait. The launch has its own loop and token."""
-    from botocore.config import Config
-
-    patience = timeouts(os.environ)
-    reads = Config(
-        retries={"mode": "standard", "total_max_attempts": 5},
-        connect_timeout=patience.connect,
-        read_timeout=patience.read,
-        user_agent_extra="spotkeeper",
-        max_pool_connections=16,
-    )
-    if not launches:
-        return reads
-    return reads.merge(Config(retries={"total_max_attempts": 1}, read_timeout=patience.launch))
 
 
 def _watch(session: "boto3.Session", on_call: OnCall) -> None:
