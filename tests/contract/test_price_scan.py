@@ -179,6 +179,15 @@ def test_an_endpoint_with_an_international_name_is_left_to_boto3() -> None:
     answered(table, [row()])
 
 
+def test_a_server_on_this_computer_is_asked_without_a_proxy(
+    market: PriceServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    market.tell(REGION, page([row()]))
+    answered(look(market)[0], [row()])
+    assert quick_calls(market) == [False]  # proxies are boto3's business
+
+
 def test_throttled_to_the_end_says_so(market: PriceServer) -> None:
     market.tell(REGION, page(rows_of(REGION, 4), "p2"))
     market.tell(REGION, refusal("RequestLimitExceeded", 503), token="p2")

@@ -150,10 +150,15 @@ def test_a_zone_may_be_named_by_its_id(spot: Spot) -> None:
 
 def test_a_need_for_a_gpu_is_met_by_model_and_memory(spot: Spot) -> None:
     line = ("--type", "g4dn.*", "--type", "g5.*", "--type", "g6.*", "--type", "m5.*")
-    offers = spot("find", *line, "--gpus", "1", "--gpu-memory", "20", "--limit", "500", *JSON)
+    offers = spot("find", *line, "--gpus", "1", "--gpu-memory", "24", "--limit", "500", *JSON)
 
     assert offers.items
-    assert all(offer["gpu_memory_gib"] >= 20 for offer in offers.items)
+    memory = {
+        offer["gpu_name"]: (offer["gpu_memory_gb"], offer["gpu_memory_gib"])
+        for offer in offers.items
+    }
+    assert memory == {"A10G": (24, 22.4), "L4": (24, 22.4)}
+    assert "1x A10G 24 " in spot("find", "--type", "g5.xlarge").out
     named = spot("find", *line, "--gpu", "a10g", *JSON).items
     assert {offer["gpu_name"] for offer in named} == {"A10G"}
 

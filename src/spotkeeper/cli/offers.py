@@ -17,11 +17,13 @@ from spotkeeper.model.record import Record
 
 
 def gpu(row: render.Row) -> str:
-    """Count, model and memory of the GPUs, ``-`` for none; a fraction as in ``0.5x``."""
+    """Count, model and GB of the GPUs, ``-`` for none; a fraction as in ``0.5x``."""
     if row["gpu_name"] is None:
         return render.UNKNOWN
     count = row["gpu_count"] or round(row["gpu_share"], 3)
-    return f"{count:g}x {row['gpu_name']} {row['gpu_memory_gib']:g}"
+    memory_gb = row["gpu_memory_gb"]
+    size = render.UNKNOWN if memory_gb is None else f"{memory_gb:g}"
+    return f"{count:g}x {row['gpu_name']} {size}"
 
 
 #: What is said under the table of each fact, in this order; younger than this it is from now.
@@ -60,7 +62,7 @@ def _size(row: render.Row) -> str:
     return f"{row['vcpus']}/{row['memory_gib']:g}"
 
 
-GPU = render.Column("GPU, GiB", gpu, wraps=True)
+GPU = render.Column("GPU, GB", gpu, wraps=True)
 COLUMNS = (
     render.field("Type", "instance_type"),
     render.Column("Zone", lambda row: str(row["zone"] or row["region"])),

@@ -27,7 +27,7 @@ STEPS = (
         "sandbox start --scenario article",
     ),
     (
-        "Which pools have a GPU with at least 16 GiB, and what do they cost?",
+        "Which pools have a GPU with at least 16 GB, and what do they cost?",
         f"find --gpus 1 --gpu-memory 16 --region {REGION} --limit 5",
     ),
     (

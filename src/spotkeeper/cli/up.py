@@ -68,7 +68,7 @@ def _facts(plan: Plan) -> list[tuple[str, str]]:
 
 def _hardware(plan: Plan) -> str:
     row = plan.first.to_dict()
-    gpus = f", {gpu(row)} GiB" if row["gpu_name"] else ""
+    gpus = f", {gpu(row)} GB" if row["gpu_name"] else ""
     return f"{row['vcpus']} vCPU, {row['memory_gib']:g} GiB memory{gpus}, {row['arch']}"
 
 

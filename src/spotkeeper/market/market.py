@@ -90,12 +90,15 @@ def repaired(found: InstanceType) -> InstanceType:
     gpus = found.gpus
     if gpus is None:
         return found
-    share = gpus.share
+    share, memory_mib = gpus.share, gpus.memory_mib_each
     if gpus.count == 0 and share >= 1:  # an older answer that does not name the fraction
-        share = gpus.memory_mib_each / L4_MIB
+        share = memory_mib / L4_MIB
+    if share < 1 and not memory_mib:  # an answer that names nothing else
+        memory_mib = round(L4_MIB * share)
     count = 0 if share < 1 else GPU_COUNTS.get(found.name, gpus.count)
     name = GPU_NAMES.get(found.family, gpus.name)
-    return replace(found, gpus=replace(gpus, name=name, count=count, share=share))
+    right = replace(gpus, name=name, count=count, share=share, memory_mib_each=memory_mib)
+    return replace(found, gpus=right)
 
 
 OnDemand = Mapping[str, Dated[Mapping[str, Decimal]]]

@@ -6,6 +6,9 @@ from enum import StrEnum
 MIB_PER_GIB = 1024
 BYTES_PER_MIB = 1024**2
 BYTES_PER_GB = 10**9
+#: The part of its memory that a GPU with error correction in it does not offer: nvidia-smi tells
+#: 183,359 MiB of a B200, which has 180 GB.
+KEPT_BY_DRIVER = 1 / 192
 
 
 class Arch(StrEnum):
@@ -31,13 +34,23 @@ class Gpus:
 
     @property
     def memory_gib_each(self) -> float:
-        """Memory of one GPU."""
+        """Memory of one GPU in GiB, as EC2 tells it; 0 where it is not known."""
         return round(self.memory_mib_each / MIB_PER_GIB, 1)
 
     @property
     def memory_gb_each(self) -> float:
-        """Memory of one GPU as its maker counts it: an A10G's 24 GB are 22.4 GiB."""
-        return round(self.memory_mib_each * BYTES_PER_MIB / BYTES_PER_GB, 1)
+        """Memory of one GPU in GB, as the card is sold; 0 where it is not known.
+
+        EC2 tells MiB of three kinds: the GB of the card taken for GiB (T4, A100, H100), GB of
+        10^9 bytes (A10G, L4, L40S), or the former less what the driver keeps (B200, B300).
+        """
+        gib = self.memory_mib_each / MIB_PER_GIB
+        if gib.is_integer():
+            return gib
+        gb = round(self.memory_mib_each * BYTES_PER_MIB / BYTES_PER_GB)
+        if abs(self.memory_mib_each - gb * BYTES_PER_GB / BYTES_PER_MIB) < 1:
+            return float(gb)
+        return round(gib / (1 - KEPT_BY_DRIVER), 1)
 
     def is_called(self, wanted: str) -> bool:
         """Whether a name that a person types (``a10g``, ``A100 80GB``) means these GPUs."""

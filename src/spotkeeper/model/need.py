@@ -20,7 +20,7 @@ class Need:
     zones: tuple[str, ...] = ()
     gpus: int = 0
     gpu: str | None = None
-    gpu_memory_gib: float = 0
+    gpu_memory_gb: float = 0
     vcpus: int = 0
     memory_gib: float = 0
     arch: str | None = None
@@ -30,5 +30,5 @@ class Need:
     @property
     def is_about_hardware(self) -> bool:
         """Whether more than its name decides whether a type fits."""
-        sizes = (self.gpus, self.gpu_memory_gib, self.vcpus, self.memory_gib)
+        sizes = (self.gpus, self.gpu_memory_gb, self.vcpus, self.memory_gib)
         return any(sizes) or bool(self.gpu or self.arch)

@@ -83,11 +83,11 @@ def _accelerators(need: Need) -> list[tuple[bool, Rule[InstanceType]]]:
             Rule(f"GPU is not {need.gpu}", lambda row: _has_gpu(row, need), f"--gpu {need.gpu}"),
         ),
         (
-            need.gpu_memory_gib > 0,
+            need.gpu_memory_gb > 0,
             Rule(
-                f"less than {need.gpu_memory_gib:g} GB per GPU",
-                lambda row: _gb_each(row) >= need.gpu_memory_gib,
-                f"--gpu-memory {need.gpu_memory_gib:g}",
+                f"less than {need.gpu_memory_gb:g} GB per GPU",
+                lambda row: _gb_each(row) >= need.gpu_memory_gb,
+                f"--gpu-memory {need.gpu_memory_gb:g}",
             ),
         ),
         (
@@ -103,7 +103,7 @@ def _accelerators(need: Need) -> list[tuple[bool, Rule[InstanceType]]]:
 
 def _is_about_gpus(need: Need) -> bool:
     """Whether vCPUs and memory are not enough to judge a type."""
-    return bool(need.gpus or need.gpu is not None or need.gpu_memory_gib or need.arch)
+    return bool(need.gpus or need.gpu is not None or need.gpu_memory_gb or need.arch)
 
 
 def first_refusal(candidate: T, rules: Iterable[Rule[T]]) -> str:
@@ -132,7 +132,6 @@ def _has_gpu(row: InstanceType, need: Need) -> bool:
 
 
 def _gb_each(row: InstanceType) -> float:
-    """Whoever asks for 24 means a card sold with 24 GB, which EC2 lists with 22.4 GiB."""
     return row.gpus.memory_gb_each if row.gpus else 0
 
 

@@ -58,7 +58,7 @@ def test_the_defaults_are_a_box_for_a_day() -> None:
     ("line", "option", "typed", "read"),
     [
         ("gpus = 1", "gpus", 4, lambda w: w.need.gpus),
-        ("gpu-memory = 16", "gpu_memory", 40.0, lambda w: w.need.gpu_memory_gib),
+        ("gpu-memory = 16", "gpu_memory", 40.0, lambda w: w.need.gpu_memory_gb),
         ("vcpus = 8", "vcpus", 16, lambda w: w.need.vcpus),
         ('type = "g5.*"', "types", ("g6.*",), lambda w: w.need.types),
         ('zone = ["a"]', "zones", ("b",), lambda w: w.need.zones),
@@ -84,12 +84,14 @@ def test_what_is_typed_wins_over_the_file_and_the_file_over_nothing(
     assert by_hand not in (alone, by_file)
 
 
-@pytest.mark.parametrize("option", ["gpus", "gpu_memory", "memory"])
-def test_a_zero_that_is_typed_wins_too(tmp_path: Path, option: str) -> None:
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [("gpus", "gpus"), ("gpu_memory", "gpu_memory_gb"), ("memory", "memory_gib")],
+)
+def test_a_zero_that_is_typed_wins_too(tmp_path: Path, option: str, name: str) -> None:
     settings = from_file(tmp_path, "[machine]\ngpus = 1\ngpu-memory = 16\nmemory = 8\n")
     typed: dict[str, Any] = {option: 0}
     made = launch_request(settings, vcpus=4, **typed)
-    name = option if option == "gpus" else f"{option}_gib"
     assert getattr(made.need, name) == 0
 
 

@@ -39,7 +39,7 @@ def test_a_column_stands_where_it_has_something_to_show() -> None:
         *("Inter- rupted", "Expec- ted", "$/h per vCPU"),
     ]
     assert titles(LONG)[-3:] == ["Score of 10", "Quota fits", "$/h per GPU"]
-    assert "GPU, GiB" in titles(bare, LONG)
+    assert "GPU, GB" in titles(bare, LONG)
 
 
 @pytest.mark.parametrize("row", [LONG, replace(LONG, placement_score=None, quota_free_vcpus=None)])

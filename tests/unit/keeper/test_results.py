@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from tests.unit.model.make import A10G, NOON, hardware, instance, offer, pool, request
+from tests.unit.model.make import NOON, hardware, instance, offer, pool, request
 
 from spotkeeper.costs.usage import Cost
 from spotkeeper.keeper.results import DownReport, MachineReport, PriceRow
@@ -20,7 +20,7 @@ from spotkeeper.ssh.shell import Login
 
 #: DESIGN.md section 3, "JSON items (more fields may follow, these stay)".
 OFFER = """region, zone, zone_id, instance_type, platform, vcpus, memory_gib, gpu_name, gpu_count,
-    gpu_memory_gib, arch, spot_usd_per_hour, on_demand_usd_per_hour, saving_percent,
+    gpu_memory_gb, gpu_memory_gib, arch, spot_usd_per_hour, on_demand_usd_per_hour, saving_percent,
     interruption_band, interruption_percent_max, placement_score, expected_usd_per_useful_hour,
     price_time, sources"""
 MACHINE = """name, kind, state, region, zone, instance_type, instance_id, request_id,
@@ -47,7 +47,8 @@ def test_an_offer_has_the_promised_fields_in_their_order() -> None:
         "memory_gib": 16,
         "gpu_name": "A10G",
         "gpu_count": 1,
-        "gpu_memory_gib": A10G.memory_gib_each,
+        "gpu_memory_gb": 24,
+        "gpu_memory_gib": 22.4,
         "arch": "x86_64",
         "spot_usd_per_hour": 0.4253,
         "on_demand_usd_per_hour": 1.006,
@@ -64,7 +65,8 @@ def test_an_offer_has_the_promised_fields_in_their_order() -> None:
 def test_what_is_unknown_of_an_offer_is_null() -> None:
     row = hardware("m5.large", gpus=None)
     found = offer(on_demand=None, at=pool("m5.large"), row=row).to_dict()
-    unknown = ["zone_id", "gpu_name", "gpu_memory_gib", "on_demand_usd_per_hour", "saving_percent"]
+    unknown = ["zone_id", "gpu_name", "gpu_memory_gb", "gpu_memory_gib"]
+    unknown += ["on_demand_usd_per_hour", "saving_percent"]
     assert [found[name] for name in unknown] == [None] * len(unknown)
     assert found["gpu_count"] == 0
 

@@ -53,3 +53,9 @@ def test_an_older_answer_that_does_not_name_the_fraction_is_completed() -> None:
     assert found is not None
     assert found.count == 0
     assert found.share == pytest.approx(1 / 8, abs=0.001)
+
+
+def test_the_memory_of_a_fraction_follows_from_its_share() -> None:
+    found = repaired(hardware("g6f.xlarge", gpus=Gpus("L4", "NVIDIA", 0, 0, share=0.125))).gpus
+    assert found is not None
+    assert (found.memory_mib_each, found.memory_gb_each) == (2_861, 3)

@@ -64,6 +64,14 @@ def test_the_family_is_what_stands_before_the_dot() -> None:
     assert hardware("p4de.24xlarge").family == "p4de"
 
 
-@pytest.mark.parametrize(("mib", "gb"), [(22_888, 24), (16_384, 17.2), (81_920, 85.9), (2_861, 3)])
-def test_gpu_memory_is_also_told_as_its_maker_counts_it(mib: int, gb: float) -> None:
-    assert Gpus("L4", "NVIDIA", 1, mib).memory_gb_each == gb
+@pytest.mark.parametrize(
+    ("mib", "gb"),
+    [
+        *((16_384, 16), (40_960, 40), (144_384, 141)),
+        *((22_888, 24), (45_776, 48), (2_861, 3), (11_444, 12)),
+        *((183_359, 180), (275_040, 270)),
+        *((0, 0), (96, 0.1)),
+    ],
+)
+def test_gpu_memory_is_told_as_the_card_is_sold(mib: int, gb: float) -> None:
+    assert Gpus("some", "NVIDIA", 1, mib).memory_gb_each == gb

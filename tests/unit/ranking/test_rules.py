@@ -23,7 +23,7 @@ def verdict(need: Need, row: InstanceType) -> str | None:
         (Need(exclude=("m5.*",)), G5, M5, "excluded"),
         (Need(gpus=1), G5, M5, "fewer than 1 GPUs"),
         (Need(gpu="a10g"), G5, M5, "GPU is not a10g"),
-        (Need(gpu_memory_gib=24), G5, M5, "less than 24 GB per GPU"),
+        (Need(gpu_memory_gb=24), G5, M5, "less than 24 GB per GPU"),
         (Need(vcpus=4), G5, M5, "fewer than 4 vCPUs"),
         (Need(memory_gib=16), G5, M5, "less than 16 GiB memory"),
         (Need(arch="x86_64"), G5, G5G, "architecture is not x86_64"),
@@ -43,7 +43,7 @@ def test_a_rule_of_the_hardware_admits_and_refuses_with_its_reason(
     [
         (Need(gpus=2), "fewer than 2 GPUs"),
         (Need(gpu="A100"), "GPU is not A100"),
-        (Need(gpu_memory_gib=24.5), "less than 24.5 GB per GPU"),
+        (Need(gpu_memory_gb=24.5), "less than 24.5 GB per GPU"),
         (Need(exclude=("p4d.*", "g?.xlarge")), "excluded"),
     ],
 )
@@ -61,7 +61,7 @@ def test_a_candidate_falls_to_the_first_rule_it_fails() -> None:
 
 def test_gpu_memory_is_that_of_one_gpu() -> None:
     four = hardware("g5.12xlarge", gpus=Gpus("A10G", "NVIDIA", 4, 22_888))
-    assert verdict(Need(gpu_memory_gib=25), four) == "less than 25 GB per GPU"
+    assert verdict(Need(gpu_memory_gb=25), four) == "less than 25 GB per GPU"
 
 
 def test_a_fraction_of_a_gpu_is_not_one_gpu() -> None:
