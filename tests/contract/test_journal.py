@@ -37,7 +37,7 @@ def test_entries_are_read_back_in_order_with_all_their_fields(journal: Journal) 
     entries = (
         Intent(AT, region="us-east-1", token=LaunchToken("t"), pool="m5.large@x"),
         Launched(AT + timedelta(seconds=1), instance="i-1"),
-        Settling(AT + timedelta(seconds=2)),
+        Settling(AT + timedelta(seconds=2), born=AT),
     )
     for entry in entries:
         journal.append("dev", entry)

@@ -58,6 +58,7 @@ class Server:
     changes_at: datetime | None = None
     disk_ids: tuple[str, ...] = ()
     reason: str = ""
+    reason_words: str = ""
     ended_at: datetime | None = None
 
     @property
@@ -142,6 +143,7 @@ class Ec2:
         self.visibility = visibility
         self.late: dict[type[Listed], timedelta] = {}  # kinds that are listed later than the rest
         self.untagged = frozenset(untagged)
+        self.doomed: dict[Pool, tuple[str, str]] = {}  # why nothing there ever comes up
         self.prices: dict[Pool, Decimal] = {}
         self.quotas: dict[str, float] = {}
         self.servers: dict[str, Server] = {}
@@ -337,7 +339,20 @@ class Ec2:
         self._count()
         return server
 
+    def _doom(self, server: Server) -> None:
+        """EC2 ends what it launched before it was up, and stops again what was started."""
+        server.reason, server.reason_words = self.doomed[server.order.pool]
+        if server.launched_at == server.born:
+            self.terminate(server, server.reason)
+            return
+        server.state, server.then, server.changes_at = InstanceState.STOPPED, None, None
+        request = self.requests[server.request_id]
+        request.show(RequestState.DISABLED, "instance-stopped-by-user", self.now)
+
     def _arrive(self, server: Server) -> None:
+        if server.then is InstanceState.RUNNING and server.order.pool in self.doomed:
+            self._doom(server)
+            return
         server.state, server.then = server.then or server.state, None
         server.changes_at, at = None, server.changes_at
         if server.state is not InstanceState.TERMINATED:

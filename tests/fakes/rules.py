@@ -7,12 +7,12 @@ from spotkeeper.errors import (
     NoCapacity,
     NotFound,
     PriceTooLow,
-    QuotaReached,
     Refused,
     ResourceGone,
     StaleToken,
 )
 from spotkeeper.lifecycle.ports import LaunchOrder
+from spotkeeper.lifecycle.refusals import Said, refusal
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.quota import quota_family
 
@@ -54,9 +54,8 @@ def check_room(ec2: Ec2, order: LaunchOrder) -> None:
         return
     wanted = geography.HARDWARE[pool.instance_type].vcpus
     if ec2.vcpus_in_use(pool.region, family.code) + wanted > ec2.quota(family.code):
-        raise QuotaReached(
-            "Max spot instance count exceeded", aws_code="MaxSpotInstanceCountExceeded"
-        )
+        code = "MaxSpotInstanceCountExceeded"
+        raise refusal(Said("RunInstances", pool.region, code, "Max spot instance count exceeded"))
 
 
 def _check_terms(order: LaunchOrder) -> None:

@@ -23,6 +23,7 @@ def described(server: Server, *, lifecycle: str | None = "spot") -> Instance:
         image_id=server.order.image.id,
         key_name=server.order.key_name,
         state_reason=server.reason,
+        state_message=server.reason_words,
         volume_ids=() if server.state in ENDED else server.disk_ids,
         tags=dict(server.tags),
     )

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from spotkeeper.lifecycle.ports import LaunchOrder, OnInterruption
+from spotkeeper.lifecycle.refusals import reason_code
 from spotkeeper.model.disk import USUAL_TYPE, Disk
 from spotkeeper.model.machine import Instance, InstanceState, Kind, Volume
 from spotkeeper.model.money import plain
@@ -124,6 +125,7 @@ def tags(described: Iterable[Shape] | None) -> dict[str, str]:
 
 def instance(described: Shape, region: str) -> Instance:
     """``Instance`` of DescribeInstances and RunInstances."""
+    reason = described.get("StateReason") or {}
     return Instance(
         id=described["InstanceId"],
         region=region,
@@ -136,7 +138,8 @@ def instance(described: Shape, region: str) -> Instance:
         public_ip=described.get("PublicIpAddress"),
         image_id=described.get("ImageId"),
         key_name=described.get("KeyName"),
-        state_reason=described.get("StateReason", {}).get("Code", ""),
+        state_reason=reason_code(reason.get("Code", ""), reason.get("Message", "")),
+        state_message=reason.get("Message", ""),
         volume_ids=tuple(
             mapping["Ebs"]["VolumeId"]
             for mapping in described.get("BlockDeviceMappings", ())

@@ -171,4 +171,5 @@ def _end(seen: Seen) -> tuple[str, str]:
     if seen.by == BY_EC2:
         return INTERRUPTED, f"interrupted by EC2: {'ended' if ended else 'stopped, its disk kept'}"
     done = "ended" if ended else "stopped"
-    return ENDED if ended else STOPPED, f"{done} by you, or by its guard"
+    who = f"EC2: {seen.reason}" if seen.reason else "you, or by its guard"
+    return ENDED if ended else STOPPED, f"{done} by {who}"

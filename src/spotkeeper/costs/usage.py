@@ -48,6 +48,7 @@ def sighting(machine: Machine, entries: Iterable[Entry], now: datetime) -> Seen 
         launched=instance.launched_at,
         by=BY_EC2 if code in INTERRUPTED_CODES else BY_USER,
         instance=instance.id,
+        reason=instance.failure,
         region=machine.region,
         zone_name=machine.zone_name,
         instance_type=machine.instance_type,

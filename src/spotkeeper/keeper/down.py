@@ -76,6 +76,23 @@ class Down:
             self._forget_files(name)
         return outcome, self._cost(name, intervals(seen, until=self._edges.clock.now()))
 
+    def end_attempt(
+        self,
+        name: str,
+        problem: SpotkeeperError,
+        made: Launches,
+        given: Mapping[str, frozenset[str]],
+    ) -> None:
+        """Give back what a launch made so far, known as in ``undo``, before it goes on elsewhere.
+
+        Raises:
+            LeftBehind: something of it could not be ended.
+        """
+        self._take_note(name, tuple(given))
+        outcome = self.teardown().end(name, (), only=made, given=given)
+        if outcome.left:
+            raise left_behind(outcome, f"{problem}. ")
+
     def undo(
         self,
         name: str,
@@ -88,6 +105,7 @@ class Down:
         if lives.is_open(self._edges.journal.read(name)):
             self._talk.say("giving back what was begun")
             try:
+                self._take_note(name, tuple(given))
                 outcome = self.teardown().end(name, (), only=made, given=given)
             except KeyboardInterrupt:
                 return Interrupted(
@@ -152,7 +170,7 @@ class Down:
                 for machine in machines(self._edges.cloud, region, self._look.owner, name):
                     self._look.note(machine)
             except SpotkeeperError:
-                continue  # the note is for the cost estimate only; ending comes first
+                continue  # the note is for the history only; ending comes first
 
     def _cost(self, name: str, stretches: Sequence[Interval]) -> Cost | None:
         if not stretches:

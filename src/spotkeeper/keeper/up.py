@@ -17,6 +17,7 @@ from spotkeeper.lifecycle.plan import Candidate, Plan, disk_gib, make_plan
 from spotkeeper.lifecycle.ports import Talk
 from spotkeeper.lifecycle.prerequisites import PrerequisiteMaker, Prerequisites, no_default_vpc
 from spotkeeper.lifecycle.presence import name_taken
+from spotkeeper.lifecycle.refused_pools import TRY_NEXT
 from spotkeeper.lifecycle.userdata import compose, guard_values
 from spotkeeper.lifecycle.wait import Waiter
 from spotkeeper.model import lives
@@ -100,10 +101,7 @@ class Up:
     def _launched(self, plan: Plan, launcher: Launcher) -> MachineReport:
         prerequisites = self._prerequisite_maker(plan.launch_request)
         try:
-            instance = launcher.launch(prerequisites, self._edges.boot_script)
-            granted = _granted(plan, instance)
-            Deadline(self._edges, self._look).arm(plan, instance, granted)
-            running = self.waiter().until_reachable(instance)
+            granted, running = self._until_up(plan, launcher, prerequisites)
             self._note_ready(plan.launch_request.name)
         except (SpotkeeperError, KeyboardInterrupt) as problem:
             if isinstance(problem, NameTaken) and not launcher.holds_name:
@@ -120,6 +118,28 @@ class Up:
             plan.warnings,
             granted.max_price_usd_per_hour,
         )
+
+    def _until_up(
+        self, plan: Plan, launcher: Launcher, prerequisites: PrerequisiteMaker
+    ) -> tuple[Candidate, Instance]:
+        """A machine that is up, and the pool that it was granted in.
+
+        One that EC2 ends on its way up is given back and gives way to the next pool, where the
+        reason leaves any that is worth a try.
+        """
+        while True:
+            instance = launcher.launch(prerequisites, self._edges.boot_script)
+            granted = _granted(plan, instance)
+            Deadline(self._edges, self._look).arm(plan, instance, granted)
+            try:
+                return granted, self.waiter().until_reachable(instance, "up")
+            except SpotkeeperError as problem:
+                if problem.scope not in TRY_NEXT:
+                    raise
+                self._talk.say(problem.message)
+                made, given = launcher.made, launcher.given
+                self._down.end_attempt(plan.launch_request.name, problem, made, given)
+                launcher.pass_over(granted, problem, prerequisites)
 
     def adopt(self, machine: Machine) -> None:
         """Take a machine whose launch, or whose end, was cut off for wanted after all."""

@@ -58,6 +58,8 @@ class Launcher:
         #: Tokens of calls that may have made something; one that somebody else used is not here.
         self._tokens: frozenset[LaunchToken] = frozenset()
         self._unanswered: frozenset[LaunchToken] = frozenset()
+        self._blocked = Blocked()
+        self._refusals: list[tuple[Pool, SpotkeeperError]] = []
         #: Ids that EC2 gave us, by region: the journal may have no room for them.
         self.given: dict[str, frozenset[str]] = {}
 
@@ -91,7 +93,7 @@ class Launcher:
         return self._tagged_resources[region]
 
     def launch(self, prerequisites: PrerequisiteMaker, boot_script: str) -> Instance:
-        """Walk the candidates until EC2 grants one.
+        """Walk the candidates until EC2 grants one; what was passed over is not tried again.
 
         Raises:
             NameTaken: another launch of the name was quicker, or its machine lives.
@@ -99,21 +101,36 @@ class Launcher:
                 refusals of all pools add up to; the message names them.
         """
         self._attempt = attempts(self._journal.read(self.name)) + 1
-        blocked = Blocked()
-        refusals: list[tuple[Pool, SpotkeeperError]] = []
         for candidate in self._plan.candidates:
-            pool, image = candidate.offer.pool, self._plan.image_for(candidate.offer)
-            if blocked.covers(pool, image):
+            pool = candidate.offer.pool
+            if self._blocked.covers(pool, self._plan.image_for(candidate.offer)):
                 continue
             try:
                 return self._in_pool(candidate, prerequisites, boot_script)
             except SpotkeeperError as refusal:
                 if refusal.scope not in TRY_NEXT:
                     raise
-                blocked.add(pool, refusal.scope, image)
-                refusals.append((pool, with_quota(refusal, candidate.offer.hardware)))
+                self._rule_out(candidate, refusal)
                 self._talk.say(f"{pool}: {refusal.message}")
-        raise all_refused(refusals)
+        raise all_refused(self._refusals)
+
+    def pass_over(
+        self, candidate: Candidate, problem: SpotkeeperError, prerequisites: PrerequisiteMaker
+    ) -> None:
+        """Go on without what an instance was ended for. It has been given back, and with it the
+        claim of the name, and group and key where nothing else needed them."""
+        region = candidate.offer.pool.region
+        self._rule_out(candidate, problem)
+        prerequisites.forget(region)
+        self._tagged_resources[region] = ()
+        self.given.pop(region, None)
+        self._tokens = frozenset()
+        self._name_claim.begin_anew()
+
+    def _rule_out(self, candidate: Candidate, refusal: SpotkeeperError) -> None:
+        pool = candidate.offer.pool
+        self._blocked.add(pool, refusal.scope, self._plan.image_for(candidate.offer))
+        self._refusals.append((pool, with_quota(refusal, candidate.offer.hardware)))
 
     def order(
         self,

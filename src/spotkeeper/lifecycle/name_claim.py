@@ -102,6 +102,12 @@ class NameClaim:
         self._let_go()
         self.nonce = ClaimNonce(secrets.token_hex(16))
 
+    def begin_anew(self) -> None:
+        """Become another launch, as all that this one made was given back, its claim too."""
+        self._asked_at = None
+        self._token = secrets.token_hex(16)
+        self.nonce = ClaimNonce(secrets.token_hex(16))
+
     def _let_go(self) -> None:
         if self._claim is not None and self._asked_at is not None:
             surely_released(self._claim, self._ports)

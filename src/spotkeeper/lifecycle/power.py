@@ -33,7 +33,7 @@ def stop(machine: Machine, *, cloud: Cloud, waiter: Waiter) -> None:
         )
     if instance.state is not InstanceState.STOPPED:
         cloud.stop(instance.region, instance.id)
-        waiter.until_state(instance, InstanceState.STOPPED)
+        waiter.until_state(instance, InstanceState.STOPPED, "stop")
 
 
 def start(
@@ -52,6 +52,7 @@ def start(
     Raises:
         Refused: EC2 stopped it, and only EC2 can start it again.
         NoCapacity: the pool is dry right now; the disk is kept.
+        SpotkeeperError: EC2 stopped it again, or ended it; its reason says which error.
     """
     instance = _instance(machine)
     if _is_interrupted(instance, machine.request):
@@ -65,7 +66,7 @@ def start(
     if machine.deadline and machine.deadline - clock.now() < SHORTEST_LIFE:
         renew(machine)
     cloud.start(instance.region, instance.id)
-    return waiter.until_reachable(instance)
+    return waiter.until_reachable(instance, "start")
 
 
 def _instance(machine: Machine) -> Instance:

@@ -4,7 +4,7 @@ import re
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from spotkeeper.errors import NoCapacity, SpotkeeperError
+from spotkeeper.errors import EndedWhileStarting, NoCapacity, SpotkeeperError
 from spotkeeper.lifecycle.refusal_table import (
     ADVICE,
     COMMAND_OF,
@@ -14,8 +14,10 @@ from spotkeeper.lifecycle.refusal_table import (
     LOST,
     ROWS,
     SILENT,
+    STATE_REASON,
     Row,
 )
+from spotkeeper.model.machine import Instance
 
 HTTP_SERVER_ERROR = 500
 
@@ -52,12 +54,26 @@ def refusal(said: Said) -> SpotkeeperError:
     )
 
 
+def ended(instance: Instance, wanted: str, command: str) -> SpotkeeperError:
+    """The error for an instance that EC2 ended, or stopped again, before a command had brought it
+    where it was wanted: what its state reason says decides."""
+    code = instance.state_reason
+    said = Said(STATE_REASON, instance.region, code, instance.state_message, command=command)
+    row = meaning(said) if code else Row("", EndedWhileStarting)
+    done = "ended" if instance.ended else "stopped"
+    return row.error(
+        f"EC2 {done} {instance.id} in {instance.zone_name} before it was {wanted}: "
+        f"{instance.reason or 'it does not say why'}",
+        next_step=advice(row, said),
+        region=instance.region,
+        aws_code=code,
+        scope=row.scope,
+    )
+
+
 def meaning(said: Said) -> Row:
     """The row of the table that a refusal belongs to."""
-    origin, _, bare = said.code.partition(".")
-    found = _row(said)
-    if found is None and origin in {"Client", "Server"}:
-        found = _row(said._replace(code=bare))
+    found = next((row for row in ROWS if _fits(row, said)), None)
     if found is not None:
         return found
     if said.status >= HTTP_SERVER_ERROR:
@@ -65,13 +81,11 @@ def meaning(said: Said) -> Row:
     return EXPLAINED if said.words else SILENT
 
 
-def _row(said: Said) -> Row | None:
-    return next((row for row in ROWS if _fits(row, said)), None)
-
-
 def _fits(row: Row, said: Said) -> bool:
+    """Whether a refusal has this meaning; ``Client.`` or ``Server.`` may stand before a code."""
+    bare = said.code.removeprefix("Client.").removeprefix("Server.")
     return (
-        _matches(row.codes, said.code)
+        (_matches(row.codes, said.code) or _matches(row.codes, bare))
         and _matches(row.operations, said.operation)
         and re.search(row.words, said.words, re.IGNORECASE) is not None
     )

@@ -1,5 +1,6 @@
 """Which pools a launch may still try, and what all their refusals add up to. Pure."""
 
+import re
 from collections.abc import Hashable, Mapping, Sequence
 
 from spotkeeper.errors import (
@@ -23,6 +24,8 @@ TRY_NEXT = frozenset(
         Scope.IMAGE,
     }
 )
+
+_ID = re.compile(r"\bi-[0-9a-f]{8,}\b")
 
 Refusals = Sequence[tuple[Pool, SpotkeeperError]]
 
@@ -116,7 +119,7 @@ def _weight(refusal: SpotkeeperError) -> int:
 def _reason(pool: Pool, refusal: SpotkeeperError) -> Hashable:
     """Refusals with the same reason differ in the names of their pools at the most; of missing
     capacity EC2 says each time which other zones may have some."""
-    words = "" if isinstance(refusal, NoCapacity) else refusal.message
+    words = "" if isinstance(refusal, NoCapacity) else _ID.sub("", refusal.message)
     for name in (pool.instance_type, pool.zone.name, pool.region):
         words = words.replace(name, "")
     return type(refusal), refusal.aws_code, words

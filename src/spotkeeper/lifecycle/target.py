@@ -12,7 +12,6 @@ from spotkeeper.model.lives import (
     granted,
     intents,
     last_intent_at,
-    launched_ids,
     this_life,
     unfinished,
 )
@@ -26,7 +25,7 @@ class Target:
     ``only`` are these launches: two computers may come to the same token, never to the same nonce.
     ``given`` are ids that EC2 gave us, by region, whether the journal could take them or not.
     ``met`` gathers the nonces that were seen, ``guarded`` the regions where schedules guard what
-    was seen.
+    was seen, ``relaunched_at`` when EC2 may have launched something by itself.
     """
 
     name: str
@@ -35,15 +34,36 @@ class Target:
     given: Mapping[str, frozenset[str]] = field(default_factory=dict)
     met: set[ClaimNonce] = field(default_factory=set)
     guarded: set[str] = field(default_factory=set)
+    relaunched_at: set[datetime] = field(default_factory=set)
 
     @property
     def born(self) -> datetime | None:
-        """When something of the name may last have come into being."""
-        return last_intent_at(self.entries)
+        """When something of the name may last have come into being: by a launch of ours, or by
+        EC2, for a request whose instance had ended."""
+        begun = last_intent_at(self.entries)
+        return max(self.relaunched_at | ({begun} if begun else set()), default=None)
+
+    def note_relaunches(self, region: str, seen: Observation, now: datetime) -> None:
+        """Note when EC2 launched instances by itself; it may have done so until now for a request
+        that is about to launch another one.
+
+        Where this computer knows of no instance at all, what it has just cancelled tells nothing.
+        """
+        known = self.exists(region)
+        self.relaunched_at.update(i.launched_at for i in seen.instances if i.id not in known)
+        for request in seen.requests:
+            if request.relaunches:
+                self.relaunched_at.add(now)
+            elif request.instance_id not in known and (known or request.cancellable):
+                self.relaunched_at.add(request.status_since)
 
     def exists(self, region: str) -> frozenset[str]:
         """Instances and requests that EC2 gave us in a region, listed or not."""
-        return launched_ids(self.entries, region) | self.given.get(region, frozenset())
+        only = self.only
+        here = (each for each in granted(this_life(self.entries)) if each.region == region)
+        meant = [each for each in here if only is None or each.token in only.tokens]
+        ids = frozenset(id_ for each in meant for id_ in (each.instance, each.request)) - {""}
+        return ids | self.given.get(region, frozenset())
 
     def may_come(self, now: datetime) -> bool:
         """Whether EC2 may have made what no list shows yet: a call to launch was sent a moment

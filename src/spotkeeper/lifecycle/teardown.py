@@ -143,10 +143,9 @@ class Teardown:
             outcome.add(self._release(target, in_regions))
         if is_open(entries) and target.covers_life and not outcome.left:
             # Every region had its last look after the beginning; only that time is certain of all.
-            born = last_intent_at(entries)
-            over = born is None or began - born >= VISIBILITY_WINDOW
+            over = target.born is None or began - target.born >= VISIBILITY_WINDOW
             now = self._clock.now()
-            self._journal.append(name, Settled(now) if over else Settling(now))
+            self._journal.append(name, Settled(now) if over else Settling(now, target.born))
         return outcome
 
     def _disarm(self, target: Target, in_regions: Sequence[str]) -> Outcome:
@@ -202,7 +201,7 @@ class Teardown:
     def _end_in(self, region: str, target: Target) -> Outcome:
         outcome = Outcome()
         awaited = set(target.exists(region))
-        settled = self._window_over(target.born)
+        remembered = is_open(target.entries)
         empty_looks = 0
         problem, told = "EC2 still lists it", f"ending {target.name} in {region}"
         for elapsed in poll(self._clock):
@@ -211,11 +210,11 @@ class Teardown:
                 if actions.none:
                     told = f"making sure that {target.name} is gone from {region}"
                 self._act(region, actions, outcome)
-                settled = settled or self._window_over(target.born)
+                settled = self._window_over(target.born)
                 # What EC2 gave us exists, listed or not: an empty look before the window is over
                 # proves nothing until it has been seen.
                 empty_looks = empty_looks + 1 if actions.none and (settled or not awaited) else 0
-                if empty_looks > (1 if settled else 0):
+                if empty_looks > (1 if settled else 0) and (settled or remembered):
                     self._end_shared_once(region, outcome, ending=target.name)
                     return outcome
             except SpotkeeperError as refusal:
@@ -232,6 +231,7 @@ class Teardown:
         target.met.update(ClaimNonce(each.get(TAG_CLAIM, "")) for each in tags)
         awaited.difference_update(instance.id for instance in seen.instances)
         awaited.difference_update(request.id for request in seen.requests)
+        target.note_relaunches(region, seen, self._clock.now())
         volumes = self._cloud.volumes(region, self._owner, target.name)
         if any(is_guarded(each) for each in (*tags, *(volume.tags for volume in volumes))):
             target.guarded.add(region)

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from spotkeeper.errors import NoCapacity, NotFound, Unreachable
+from spotkeeper.errors import NotFound, Unreachable
 from spotkeeper.lifecycle.ports import Clock, Cloud, Reach, Talk
+from spotkeeper.lifecycle.refusals import ended
 from spotkeeper.model.machine import Instance, InstanceState
 
 #: EC2 needs about a minute to a running instance, GPU machines a few more to a login, and up to a
@@ -37,14 +38,14 @@ class Waiter:
         self._talk = talk
         self._reach = reach
 
-    def until_reachable(self, instance: Instance) -> Instance:
+    def until_reachable(self, instance: Instance, command: str) -> Instance:
         """Wait until the instance runs and can be logged in to.
 
         Raises:
-            NoCapacity: EC2 took it back while it started.
+            SpotkeeperError: EC2 ended or stopped it instead; its reason says which error.
             Unreachable: it runs, and nothing answers within ten minutes.
         """
-        running = self.until_state(instance, InstanceState.RUNNING)
+        running = self.until_state(instance, InstanceState.RUNNING, command)
         for elapsed in poll(self._clock):
             if self._answers(running):
                 return running
@@ -56,11 +57,11 @@ class Waiter:
             region=running.region,
         )
 
-    def until_state(self, instance: Instance, wanted: InstanceState) -> Instance:
-        """Wait for an instance state; the instance as it is then.
+    def until_state(self, instance: Instance, wanted: InstanceState, command: str) -> Instance:
+        """Wait for the instance state that a command brings about; the instance as it is then.
 
         Raises:
-            NoCapacity: the instance ended instead.
+            SpotkeeperError: EC2 ended it instead, or stopped it again; its reason says why.
             Unreachable: the state was not reached within ten minutes.
         """
         seen = instance
@@ -68,10 +69,8 @@ class Waiter:
             seen = self._seen(instance)
             if seen.state is wanted:
                 return seen
-            if seen.ended:
-                raise NoCapacity(
-                    f"EC2 ended {seen.id} before it was {wanted}", region=instance.region
-                )
+            if seen.ended or (wanted is InstanceState.RUNNING and _fell_back(instance, seen)):
+                raise ended(seen, wanted, command)
             self._talk.waiting(f"{seen.id} is {seen.doing}", elapsed)
         raise _still(seen)
 
@@ -98,6 +97,15 @@ class Waiter:
         if running.public_ip is None:
             return self._cloud.checks_passed(running.region, running.id)
         return self._reach.answers(running.public_ip)
+
+
+def _fell_back(asked: Instance, seen: Instance) -> bool:
+    """Whether an instance has stopped again after it was asked to start. A list may be older than
+    that: what stood stopped before, and is unchanged, says nothing."""
+    if seen.state not in {InstanceState.STOPPING, InstanceState.STOPPED}:
+        return False
+    changed = (seen.launched_at, seen.state_reason) != (asked.launched_at, asked.state_reason)
+    return asked.state is InstanceState.PENDING or changed
 
 
 def _still(seen: Instance) -> Unreachable:

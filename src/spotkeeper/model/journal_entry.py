@@ -121,6 +121,7 @@ class Seen(Entry):
     ``state``     running, stopped or ended, ``since`` then.
     ``launched``  when the run began that was on, or was the last.
     ``by``        who brought it there: ec2 or user.
+    ``reason``    EC2's, where it failed to start it or keep it; empty for an interruption.
     """
 
     kind = "seen"
@@ -132,13 +133,16 @@ class Seen(Entry):
     region: str = ""
     zone_name: str = ""
     instance_type: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Settling(Entry):
-    """Ended and verified once; EC2's window is not over."""
+    """Ended and verified once; EC2's window is not over since ``born``, when something of the
+    name may last have come into being; the last intent, where that is not told."""
 
     kind = "settling"
+    born: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

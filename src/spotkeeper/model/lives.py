@@ -181,6 +181,7 @@ def last_intent_at(entries: Iterable[Entry]) -> datetime | None:
     """
     entries = tuple(entries)
     born = [e.at for e in entries if isinstance(e, Intent | Launched | Damaged)]
+    born += [e.born for e in entries if isinstance(e, Settling) and e.born]
     endings = [e.at for e in entries if isinstance(e, Ending)]
     given_up = (e for e in unfinished(entries) if endings and endings[-1] >= e.at)
     born += [_over_by(intent, entries) for intent in given_up]

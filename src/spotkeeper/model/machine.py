@@ -9,11 +9,9 @@ from spotkeeper.model.disk import Disk
 from spotkeeper.model.launch import LaunchToken
 from spotkeeper.model.spot_request import (
     BEING_FULFILLED,
-    ENDED_BY_USER,
     FULFILLED,
     LIVING_CODES,
     TAKEN_AT_NOTICE,
-    RequestState,
     SpotRequest,
 )
 from spotkeeper.model.tags import (
@@ -55,6 +53,9 @@ DOING: Mapping[InstanceState, str] = {
 
 #: ``StateReason`` of an instance that EC2 stops or ends to take its capacity back.
 TAKEN_BACK = ("Server.SpotInstanceShutdown", "Server.SpotInstanceTermination")
+#: ``StateReason`` of an instance that somebody stopped or ended, or that powered itself off.
+ON_PURPOSE = ("Client.UserInitiated", "Client.InstanceInitiated")
+BY_EC2 = ("Client.", "Server.")
 RELAUNCHED = "; its request launches another one"
 
 
@@ -81,6 +82,7 @@ class Instance:
     image_id: str | None = None
     key_name: str | None = None
     state_reason: str = ""
+    state_message: str = ""
     volume_ids: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
 
@@ -99,7 +101,24 @@ class Instance:
         """Its state in a user's words, and whether EC2 brought it there on its own."""
         leaves = self.state in {InstanceState.STOPPING, InstanceState.SHUTTING_DOWN}
         taken = leaves and self.state_reason in TAKEN_BACK
-        return DOING[self.state] + (", interrupted by EC2" if taken else "")
+        failed = f" by EC2: {self.failure}" if self.failure else ""
+        return DOING[self.state] + (", interrupted by EC2" if taken else failed)
+
+    @property
+    def reason(self) -> str:
+        """Why EC2 stopped or ended it, in its code and words; empty where it does not say."""
+        code, words = self.state_reason, self.state_message
+        if not code or code in words:
+            return words
+        return f"{code}: {words}" if words else code
+
+    @property
+    def failure(self) -> str:
+        """Why EC2 stopped or ended it, where that was no interruption and nobody wanted it."""
+        halted = self.state not in {InstanceState.PENDING, InstanceState.RUNNING}
+        known = (*TAKEN_BACK, *ON_PURPOSE)
+        failed = self.state_reason.startswith(BY_EC2) and not self.state_reason.startswith(known)
+        return self.reason if halted and failed else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,9 +257,8 @@ def _of_halted(instance: Instance, request: SpotRequest) -> str:
     """What is said of an instance that stops, stands or ends."""
     leaves = instance.state in {InstanceState.STOPPING, InstanceState.SHUTTING_DOWN}
     silent = leaves or request.status_code in LIVING_CODES
-    told = instance.doing if silent else request.words
-    reborn = request.status_code in ENDED_BY_USER | TAKEN_AT_NOTICE
-    return told + RELAUNCHED * (reborn and request.state is RequestState.OPEN)
+    told = instance.doing if silent or instance.failure else request.words
+    return told + RELAUNCHED * request.relaunches
 
 
 def _claim(instance: Instance, request: SpotRequest) -> tuple[bool, bool, datetime]:

@@ -107,6 +107,12 @@ class SpotRequest:
         return code if known is None else known.format(at=f"{self.status_since:%H:%M}")
 
     @property
+    def relaunches(self) -> bool:
+        """Whether EC2 is about to launch another instance, as the last one has ended."""
+        ended = self.status_code in ENDED_BY_USER | TAKEN_AT_NOTICE
+        return ended and self.state is RequestState.OPEN
+
+    @property
     def cancellable(self) -> bool:
         """Whether the request may still launch something."""
         return self.state in CANCELLABLE

@@ -35,7 +35,7 @@ class TooNew(Exception):
 
 #: Fields whose name in the file is shorter than in the code.
 _SHORT = {"zone_name": "zone", "instance_type": "type"}
-_MOMENTS = frozenset({"since", "launched"})
+_MOMENTS = frozenset({"since", "launched", "born"})
 _DEADLINES = frozenset({"deadline", "before"})
 _CLASS_OF = {each.kind: each for each in KINDS}
 

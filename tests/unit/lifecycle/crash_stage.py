@@ -29,6 +29,7 @@ from spotkeeper.model.tags import TAG_NAME, TAG_OWNER
 NAME = "dev"
 A_LITTLE_LONGER = VISIBILITY_WINDOW + timedelta(seconds=1)
 DRY = geography.pool("g5.xlarge@us-east-1a")
+ENDS_EARLY = geography.pool("g5.xlarge@us-east-1b")
 
 #: Somebody else in the same account, who named a machine as I did.
 SOMEBODY = "123456789012:user/you"
@@ -138,6 +139,12 @@ class Stage:
         self.cloud.open_regions = tuple(geography.ZONES)
         self.ec2.dry = dict.fromkeys(geography.all_pools("eu-west-1"))
         self._launch(LaunchRequest(NAME, need(*geography.ZONES), kind=Kind.ONCE))
+
+    def up_after_one_that_ends(self) -> None:
+        """EC2 ends the first instance on its way up, and the launch goes on in the next pool."""
+        self.ec2.doomed = {ENDS_EARLY: ("Server.InternalError", "Internal error on launch")}
+        self._launch(LaunchRequest(NAME, need(), guard=SCHEDULER))
+        self.guard_is_told = True
 
     def up_elsewhere(self) -> None:
         """Another computer with my login launches the same name, or is refused."""

@@ -103,6 +103,7 @@ PLANS: Mapping[str, Plan] = {
     "box": Plan((Stage.up, Stage.down)),
     "once": Plan((Stage.up_once, Stage.down)),
     "abroad": Plan((Stage.up_abroad, Stage.down)),
+    "after one that ends": Plan((Stage.up_after_one_that_ends, Stage.down)),
     "guarded": Plan((Stage.up_guarded, Stage.extend, Stage.down)),
     "guarded once": Plan((Stage.up_once_guarded, Stage.down)),
     "extended": Plan((Stage.extend,), first=(Stage.up_guarded, Stage.wait)),
@@ -268,10 +269,12 @@ def _down_all(stage: Stage) -> list[str]:
 
 
 def _down_and_list(stage: Stage) -> list[str]:
-    """``down`` at once; once the window is over, the next command is an ``ls``."""
+    """``down`` at once; once the window is over, the next command is an ``ls``. One more, where
+    the first found something that lived then."""
     _down(stage)
-    stage.wait()
-    stage.keeper().machines()
+    for _ in range(2):
+        stage.wait()
+        stage.keeper().machines()
     return []
 
 

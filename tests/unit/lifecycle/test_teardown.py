@@ -297,6 +297,7 @@ def test_every_region_that_the_journal_remembers_is_looked_at() -> None:
     abroad = {"region": "eu-west-1", "token": "token-dev"}
     bench.journal.append("dev", entry_of(Intent, now, abroad))
     bench.cloud.run(orders.order("g5.xlarge@eu-west-1a"))
+    bench.cloud.clock.sleep(VISIBILITY_WINDOW)
     outcome = bench.teardown().end("dev", [])
     assert {resource_id.region for resource_id in outcome.ended} == {"eu-west-1"}
     assert Settled in bench.told

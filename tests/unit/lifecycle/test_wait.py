@@ -4,14 +4,23 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
-from tests.fakes import orders
+from tests.fakes import geography, orders
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.talk import FakeReach, FakeTalk
 
-from spotkeeper.errors import NoCapacity, Unreachable
+from spotkeeper.errors import (
+    DiskKeyRefused,
+    EndedWhileStarting,
+    NoCapacity,
+    QuotaReached,
+    Refused,
+    Scope,
+    SpotkeeperError,
+    Unreachable,
+)
 from spotkeeper.lifecycle.wait import LONGEST_PAUSE, PATIENCE, Waiter, poll
-from spotkeeper.model.machine import InstanceState
+from spotkeeper.model.machine import Instance, InstanceState
 
 
 class Queue:
@@ -29,7 +38,7 @@ class Queue:
 @pytest.mark.parametrize("visibility_seconds", [0, 5, 120, 300])
 def test_a_new_instance_is_waited_for_until_it_can_be_reached(visibility_seconds: float) -> None:
     queue = Queue(visibility_seconds=visibility_seconds)
-    running = queue.waiter.until_reachable(queue.instance)
+    running = queue.waiter.until_reachable(queue.instance, "up")
     assert running.state is InstanceState.RUNNING
     assert running.public_ip
     times = [elapsed for _, elapsed in queue.talk.waited]
@@ -57,20 +66,78 @@ def test_who_is_on_its_way_for_ever_is_given_up() -> None:
     assert "still starting" in caught.value.message
 
 
-def test_an_instance_that_ends_while_it_starts_is_no_capacity() -> None:
+KEY = ("Client.InternalError", "Client.InternalError: Client error on launch")
+
+REASONS = (
+    (KEY, DiskKeyRefused, Scope.REGION, "spot doctor"),
+    (("Server.InternalError", "Server.InternalError: Internal error on launch"),
+     EndedWhileStarting, Scope.ZONE, "Repeat"),
+    (("Server.InsufficientInstanceCapacity", ""), NoCapacity, Scope.ZONE, "Widen the need"),
+    (("Server.SpotInstanceTermination", "Spot instance termination"),
+     NoCapacity, Scope.ZONE, "Widen the need"),
+    (("Client.VolumeLimitExceeded", "Volume limit exceeded"),
+     QuotaReached, Scope.REGION, "Amazon EBS"),
+    (("Client.InstanceInitiatedShutdown", ""), Refused, Scope.REQUEST, "user data"),
+    (("Client.UserInitiatedShutdown", ""), Refused, Scope.REQUEST, "Somebody else"),
+    (("", ""), EndedWhileStarting, Scope.ZONE, "Repeat"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("reason", "kind", "scope", "advice"), REASONS)
+def test_an_instance_that_ends_while_it_starts_is_judged_by_its_reason(
+    reason: tuple[str, str], kind: type[SpotkeeperError], scope: Scope, advice: str
+) -> None:
     queue = Queue()
-    queue.cloud.terminate(queue.instance.region, [queue.instance.id])
-    with pytest.raises(NoCapacity) as caught:
-        queue.waiter.until_reachable(queue.instance)
-    assert queue.instance.id in caught.value.message
-    assert caught.value.region == queue.instance.region
+    queue.cloud.ec2.doomed[geography.pool("g5.xlarge@us-east-1a")] = reason
+    with pytest.raises(kind) as caught:
+        queue.waiter.until_reachable(queue.instance, "up")
+    problem = caught.value
+    assert (type(problem), problem.scope) == (kind, scope)
+    assert queue.instance.id in problem.message
+    assert all(part in problem.message for part in reason)
+    assert problem.region == queue.instance.region
+    assert advice in problem.next_step
+
+
+def test_a_box_that_stops_again_while_it_starts_is_told_why_at_once() -> None:
+    queue = Queue()
+    running = queue.waiter.until_reachable(queue.instance, "up")
+    queue.cloud.stop(running.region, running.id)
+    stopped = queue.waiter.until_state(running, InstanceState.STOPPED, "stop")
+    queue.cloud.ec2.doomed[geography.pool("g5.xlarge@us-east-1a")] = KEY
+    queue.cloud.start(stopped.region, stopped.id)
+    before = queue.cloud.clock.now()
+    with pytest.raises(DiskKeyRefused) as caught:
+        queue.waiter.until_reachable(stopped, "start")
+    assert f"EC2 stopped {stopped.id}" in caught.value.message
+    assert KEY[1] in caught.value.message
+    assert "`spot start` again" in caught.value.next_step
+    assert queue.cloud.clock.now() - before < timedelta(minutes=1)
+
+
+def test_a_list_that_is_older_than_the_start_does_not_end_the_wait() -> None:
+    queue = Queue()
+    running = queue.waiter.until_reachable(queue.instance, "up")
+    queue.cloud.stop(running.region, running.id)
+    stopped = queue.waiter.until_state(running, InstanceState.STOPPED, "stop")
+
+    class Late(FakeCloud):
+        looks = 0
+
+        def instance(self, region: str, instance_id: str) -> Instance:
+            self.looks += 1
+            return stopped if self.looks <= 4 else super().instance(region, instance_id)
+
+    queue.cloud.start(stopped.region, stopped.id)
+    queue.cloud.__class__ = Late
+    assert queue.waiter.until_reachable(stopped, "start").state is InstanceState.RUNNING
 
 
 def test_a_machine_that_never_answers_is_unreachable_after_ten_minutes() -> None:
     queue = Queue(deaf=True)
     before = queue.cloud.clock.now()
     with pytest.raises(Unreachable) as caught:
-        queue.waiter.until_reachable(queue.instance)
+        queue.waiter.until_reachable(queue.instance, "up")
     waited = queue.cloud.clock.now() - before
     assert PATIENCE <= waited <= PATIENCE + timedelta(minutes=1)
     assert "203.0.113" in caught.value.message
@@ -80,7 +147,7 @@ def test_a_machine_that_never_answers_is_unreachable_after_ten_minutes() -> None
 def test_a_state_that_never_comes_is_told_after_ten_minutes() -> None:
     queue = Queue()
     with pytest.raises(Unreachable) as caught:
-        queue.waiter.until_state(queue.instance, InstanceState.STOPPED)
+        queue.waiter.until_state(queue.instance, InstanceState.STOPPED, "stop")
     assert "running" in caught.value.message
 
 

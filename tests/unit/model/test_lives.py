@@ -208,3 +208,10 @@ def test_a_launch_is_cut_off_between_the_grant_and_its_end() -> None:
     assert [cut_off(entries[:count]) for count in (1, 2, 3)] == ["", "a", ""]
     assert cut_off([*entries[:2], ending()]) == ""
     assert cut_off([*entries[:2], SETTLED]) == ""
+
+
+def test_what_ec2_launched_by_itself_is_the_last_that_came_into_being() -> None:
+    begun = intent()
+    later = begun.at + timedelta(minutes=3)
+    assert last_intent_at([begun, Settling(NOON, born=later)]) == later
+    assert last_intent_at([begun, Settling(NOON)]) == begun.at
