@@ -1,6 +1,6 @@
 """EC2 in memory: what exists, and what EC2 does with it by itself as time passes.
 
-Sources of the rules: MOTO.md 2.1 and 2.2, AWS.md 1.
+The rules are those of docs/reference/aws.md; the sandbox has the same, over HTTP.
 """
 
 from collections import Counter

@@ -15,7 +15,7 @@ from spotkeeper.model.spot_request import STATUS_WORDS
 
 SOURCE = Path(spotkeeper.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
-EXIT_CODES = {1, 2, 3, 4, 5, 6, 7, 8, 9, 130}  # DESIGN.md section 3; 0 is no error
+EXIT_CODES = {1, 2, 3, 4, 5, 6, 7, 8, 9, 130}  # as `spot --help` tells them; 0 is no error
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Documented = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef

@@ -18,7 +18,7 @@ class Ec2Account:
         self._aws = session
 
     def spot_role_exists(self) -> bool:
-        """Whether the service-linked role of Spot exists (AWS.md 1.6)."""
+        """Whether the service-linked role of Spot exists, without which none is given."""
         try:
             self._aws.call("GetRole", self._aws.home_region(), service="iam", RoleName=SPOT_ROLE)
         except Refused as refusal:

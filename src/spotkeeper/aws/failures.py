@@ -25,7 +25,8 @@ from spotkeeper.model.duration import words
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
-#: What EC2 and STS also answer when the keys are fine and the region is not enabled (AWS.md 9).
+#: What EC2 and STS also answer when the keys are fine and the region is not enabled
+#: ("Regions" in docs/reference/aws.md).
 CODES_OF_A_CLOSED_REGION = frozenset(
     {"AuthFailure", "OptInRequired", "UnrecognizedClientException", "InvalidClientTokenId"}
 )

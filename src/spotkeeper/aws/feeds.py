@@ -44,7 +44,8 @@ SEPARATOR = "|"  # of what is remembered of a price
 #: Up to this many types the Price List is asked type by type, beyond it for the whole region.
 FEW_TYPES = 8
 
-#: Linux, shared tenancy, no licence on top: what Spot Linux/UNIX is compared with (AWS.md 2.5).
+#: Linux, shared tenancy, no licence on top: what Spot Linux/UNIX is compared with ("On-Demand
+#: prices" in docs/reference/aws.md).
 PRODUCT = {
     "operatingSystem": "Linux",
     "preInstalledSw": "NA",
@@ -192,7 +193,7 @@ class Ec2Prices:
     def current_prices(self, region: str, types: Collection[str]) -> Collection[SpotPrice]:
         """The price now of every pool of the named types.
 
-        A history that starts now holds exactly the price in effect now (AWS.md 2.1).
+        A history that starts now holds exactly the price in effect now (DescribeSpotPriceHistory).
         """
         named = {"InstanceTypes": sorted(types)} if len(types) <= MAX_FILTER_VALUES else {}
         rows = self._history(region, StartTime=self._now(), **named)

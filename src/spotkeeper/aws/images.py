@@ -15,7 +15,8 @@ class Alias:
     login: str
 
 
-#: Source: AWS.md 3. Current families only, so that the newest image is always meant.
+#: Public parameters ("Images" in docs/reference/aws.md): current families only, so that the newest
+#: image is always meant.
 ALIASES: Mapping[str, Alias] = {
     "deep-learning": Alias(
         {

@@ -12,7 +12,7 @@ from spotkeeper.model.offer import Dated
 SCORES_AGE = timedelta(minutes=15)
 
 #: EC2 limits the new configurations of a day and does not say to how many; AWS's own sample
-#: tracker says about ten (AWS.md 2.2).
+#: tracker says about ten ("Placement scores" in docs/reference/aws.md).
 NEW_QUESTIONS = 10
 DAY = timedelta(hours=24)
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import botocore.session
     from botocore.config import Config
 
-#: The Price List API answers only here (AWS.md 2.5).
+#: The Price List API answers only in few regions ("On-Demand prices" in docs/reference/aws.md).
 PRICING_REGION: Mapping[str, str] = {"aws-cn": "cn-northwest-1"}
 PRICING_REGION_ELSEWHERE = "us-east-1"
 

@@ -13,7 +13,7 @@ from spotkeeper.model.resource import ResourceKind
 from spotkeeper.model.spot_request import RequestState, SpotRequest
 from spotkeeper.model.tags import TAG_NAME, TAG_OWNER
 
-#: What RunInstances makes and tags in the same call (AWS.md 1.5).
+#: What RunInstances makes and tags in the same call (RunInstances, ``TagSpecifications``).
 TAGGED_AT_LAUNCH = (
     ResourceKind.INSTANCE,
     ResourceKind.VOLUME,

@@ -150,8 +150,8 @@ def _stretch(seen: Seen, begin: datetime, end: datetime, *, interrupted: bool) -
     return Interval(*pool, begin, max(begin, end), interrupted=interrupted)
 
 
-#: Billing of Linux instances (AWS.md 7): by the second, a minute at least at every start, and free
-#: where EC2 interrupts within the first hour.
+#: Billing of Linux instances ("Costs" in docs/reference/aws.md): by the second, a minute at least
+#: at every start, and free where EC2 interrupts within the first hour.
 SHORTEST = timedelta(minutes=1)
 FREE_WHEN_INTERRUPTED_WITHIN = timedelta(hours=1)
 

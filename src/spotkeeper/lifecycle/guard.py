@@ -41,7 +41,7 @@ ROLE_PATTERN = re.compile(r"[\w+=,.@/-]{1,512}", re.ASCII)
 ROLE_ARN_PATTERN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]{1,512}", re.ASCII)
 
 #: From the cancellation to the end of the instance; the Scheduler keeps its time to a minute
-#: (AWS.md 5).
+#: ("Schedule types", EventBridge Scheduler User Guide).
 TERMINATE_AFTER = timedelta(minutes=2)
 
 #: A schedule must lie ahead when it is made.

@@ -1,6 +1,6 @@
 """The Spot Advisor's feed: how often each type was interrupted in each region last month.
 
-The feed is public and undocumented (AWS.md 2.3), so nothing in it is taken for granted: what has
+The feed is public and undocumented, so nothing in it is taken for granted: what has
 not the expected shape is left out and counted, and so stays unknown.
 """
 

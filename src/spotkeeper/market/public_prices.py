@@ -1,6 +1,6 @@
 """The public file of Spot prices behind AWS's pricing page: one price per region and type.
 
-Nobody promises its shape (AWS.md 2.4), so what has not the expected one is left out.
+Nobody promises its shape, so what has not the expected one is left out.
 """
 
 import re

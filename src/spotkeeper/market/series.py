@@ -1,7 +1,7 @@
 """A pool's price as a step function, and what can be read from it. Pure.
 
-A price holds until the next change (AWS.md 2.1), so a figure about a time weighs every price with
-how long it held: a price of a minute says little about a month.
+A price holds until the next change (DescribeSpotPriceHistory), so a figure about a time weighs
+every price with how long it held: a price of a minute says little about a month.
 
 Prices are floats here, and times are seconds since 1970: a history has hundreds of thousands of
 them. They are compared and picked, never added up, and the shortest decimal that reads back as the

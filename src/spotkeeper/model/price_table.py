@@ -16,7 +16,7 @@ from spotkeeper.model.offer import SpotPrice
 from spotkeeper.model.place import Zone
 from spotkeeper.model.pool import Pool
 
-#: EC2 remembers prices for so long (AWS.md 2.1).
+#: EC2 remembers prices for so long (DescribeSpotPriceHistory, ``StartTime``).
 MAX_DAYS = 90
 
 #: Instance type, product, dollars per hour, time of the change (ISO 8601), zone name, zone id;

@@ -18,7 +18,7 @@ from spotkeeper.model.record import Record, moment, number
 from spotkeeper.model.resource import Leftover, ResourceId, ResourceKind
 from spotkeeper.ssh.shell import Login
 
-#: DESIGN.md section 3, "JSON items (more fields may follow, these stay)".
+#: The fields of the JSON items that were there first; more may follow, these stay.
 OFFER = """region, zone, zone_id, instance_type, platform, vcpus, memory_gib, gpu_name, gpu_count,
     gpu_memory_gb, gpu_memory_gib, arch, spot_usd_per_hour, on_demand_usd_per_hour, saving_percent,
     interruption_band, interruption_percent_max, placement_score, expected_usd_per_useful_hour,
