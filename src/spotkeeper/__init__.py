@@ -1,18 +1,112 @@
-"""EC2 Spot capacity for people who develop ML models: found, launched, kept and given back."""
+"""EC2 Spot capacity for people who develop ML models: found, launched, kept and given back.
+
+keeper = spotkeeper.connect(region="eu-west-1", sandbox=True)
+best = keeper.find(gpus=1, gpu_memory_gb=24)[0]
+"""
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from spotkeeper.keeper.keeper import Keeper
+    from spotkeeper.costs.usage import Cost
+    from spotkeeper.errors import (
+        BadInput,
+        CredentialsProblem,
+        Declined,
+        Interrupted,
+        LeftBehind,
+        NameTaken,
+        NoCapacity,
+        NotFound,
+        QuotaReached,
+        SpotkeeperError,
+    )
+    from spotkeeper.keeper.keeper import Keeper, connect
+    from spotkeeper.keeper.prices import PriceHistory
+    from spotkeeper.keeper.results import (
+        DownReport,
+        ExtendReport,
+        LaunchedMachine,
+        MachineHistory,
+        MachineList,
+        MachineReport,
+        PriceComparison,
+        SweepReport,
+    )
+    from spotkeeper.lifecycle.doctor import Check
+    from spotkeeper.lifecycle.plan import Plan
+    from spotkeeper.model.offer import Offer, Ranking
 
 __version__ = "0.1.0"
-__all__ = ["Keeper", "__version__"]
+
+#: Where each public name lives; it is imported when it is asked for, so that the command line's
+#: help and version need none of it. Of the errors there is one for each exit code.
+_HOMES = {
+    "BadInput": "spotkeeper.errors",
+    "Check": "spotkeeper.lifecycle.doctor",
+    "Cost": "spotkeeper.costs.usage",
+    "CredentialsProblem": "spotkeeper.errors",
+    "Declined": "spotkeeper.errors",
+    "DownReport": "spotkeeper.keeper.results",
+    "ExtendReport": "spotkeeper.keeper.results",
+    "Interrupted": "spotkeeper.errors",
+    "Keeper": "spotkeeper.keeper.keeper",
+    "LaunchedMachine": "spotkeeper.keeper.results",
+    "LeftBehind": "spotkeeper.errors",
+    "MachineHistory": "spotkeeper.keeper.results",
+    "MachineList": "spotkeeper.keeper.results",
+    "MachineReport": "spotkeeper.keeper.results",
+    "NameTaken": "spotkeeper.errors",
+    "NoCapacity": "spotkeeper.errors",
+    "NotFound": "spotkeeper.errors",
+    "Offer": "spotkeeper.model.offer",
+    "Plan": "spotkeeper.lifecycle.plan",
+    "PriceComparison": "spotkeeper.keeper.results",
+    "PriceHistory": "spotkeeper.keeper.prices",
+    "QuotaReached": "spotkeeper.errors",
+    "Ranking": "spotkeeper.model.offer",
+    "SpotkeeperError": "spotkeeper.errors",
+    "SweepReport": "spotkeeper.keeper.results",
+    "connect": "spotkeeper.keeper.keeper",
+}
+
+__all__ = [
+    "BadInput",
+    "Check",
+    "Cost",
+    "CredentialsProblem",
+    "Declined",
+    "DownReport",
+    "ExtendReport",
+    "Interrupted",
+    "Keeper",
+    "LaunchedMachine",
+    "LeftBehind",
+    "MachineHistory",
+    "MachineList",
+    "MachineReport",
+    "NameTaken",
+    "NoCapacity",
+    "NotFound",
+    "Offer",
+    "Plan",
+    "PriceComparison",
+    "PriceHistory",
+    "QuotaReached",
+    "Ranking",
+    "SpotkeeperError",
+    "SweepReport",
+    "__version__",
+    "connect",
+]
 
 
 def __getattr__(name: str) -> Any:
-    # The command line imports this package for its help and version, which need no keeper.
-    if name == "Keeper":
-        from spotkeeper.keeper.keeper import Keeper
+    if name not in _HOMES:
+        raise AttributeError(f"module 'spotkeeper' has no attribute {name!r}")
+    from importlib import import_module
 
-        return Keeper
-    raise AttributeError(name)
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -97,6 +97,7 @@ class SpotkeeperError(Exception):
         self.message = without_secrets(message)
         self.next_step = without_secrets(next_step or self.default_next_step)
         super().__init__(self.message)
+        self.add_note(self.next_step)
         self.region = region
         self.aws_code = aws_code
         self.details = dict(details or {})

@@ -11,8 +11,11 @@ from tests.fakes.name_claims import FakeNameClaims
 from tests.fakes.schedules import FakeSchedules
 from tests.fakes.talk import FakeReach, FakeTalk
 
+from spotkeeper.keeper.edges import Edges
 from spotkeeper.keeper.keeper import Keeper
-from spotkeeper.keeper.wiring import Edges
+from spotkeeper.keeper.results import MachineReport
+from spotkeeper.lifecycle.journal_fallback import BestEffortJournal
+from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.lifecycle.ports import Journal, Ports, Reach, Talk
 from spotkeeper.store.cache import Cache
 from spotkeeper.store.folders import Folders
@@ -36,7 +39,7 @@ def edges(
     cloud: FakeCloud, *, home: Path, journal: Journal | None = None, reach: Reach | None = None
 ) -> Edges:
     """Everything outside, as fakes; ``home`` is a folder made by ``home_with_key``."""
-    feeds = FakeFeeds(cloud)
+    feeds, record = FakeFeeds(cloud), journal or MemoryJournal()
     return Edges(
         cloud=cloud,
         names=FakeNameClaims(cloud),
@@ -45,7 +48,8 @@ def edges(
         inventory=FakeInventory(cloud),
         market=market(cloud),
         prices=feeds,
-        journal=journal or MemoryJournal(),
+        journal=BestEffortJournal(record, cloud.clock),
+        launch_journal=record,
         clock=cloud.clock,
         reach=reach or FakeReach(),
         folders=Folders(home / "state", home / "cache"),
@@ -80,3 +84,8 @@ def keeper(
 def ports(cloud: FakeCloud, journal: Journal, talk: Talk) -> Ports:
     """What the lifecycle alone talks to."""
     return Ports(cloud, FakeNameClaims(cloud), FakeSchedules(cloud), journal, cloud.clock, talk)
+
+
+def launched(keeper: Keeper, request: LaunchRequest) -> MachineReport:
+    """What `up` does where nobody asks any more."""
+    return keeper.up(keeper.plan(request))

@@ -15,7 +15,7 @@ from tests.story.living import at_ec2s_pace, lives
 
 from spotkeeper.aws.cloud import Ec2Cloud
 from spotkeeper.errors import NotFound
-from spotkeeper.keeper.wiring import PracticeClock
+from spotkeeper.keeper.clocks import PracticeClock
 from spotkeeper.model.machine import Instance
 
 UP = ("up", "train", "--type", "g5.xlarge", "--yes", "--output", "json")

@@ -1,68 +1,140 @@
-"""`from spotkeeper import Keeper`: the same verbs, for programs."""
+"""`import spotkeeper`: the same verbs, for programs."""
+
+import inspect
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
 
 import pytest
 from tests.conftest import Sandbox
 from tests.story import account
 
 import spotkeeper
-from spotkeeper import Keeper
-from spotkeeper.errors import Declined, NotFound
-from spotkeeper.keeper.wiring import Connection
-from spotkeeper.lifecycle.launch_request import LaunchRequest
-from spotkeeper.lifecycle.plan import Plan
-from spotkeeper.model.need import Need
+
+PUBLIC = set(
+    """BadInput Check Cost CredentialsProblem Declined DownReport ExtendReport Interrupted Keeper
+    LaunchedMachine LeftBehind MachineHistory MachineList MachineReport NameTaken NoCapacity
+    NotFound Offer Plan PriceComparison PriceHistory QuotaReached Ranking SpotkeeperError
+    SweepReport __version__ connect""".split()  # noqa: SIM905 - a list of words reads best so
+)
+VERBS = set(
+    """connect doctor down down_all dry_run everything extend find history last_listing ls plan
+    policy price_history prices remember_listing show ssh start stop sweep up warnings""".split()  # noqa: SIM905
+)
 
 
-@pytest.mark.usefixtures("home")
+@pytest.fixture
+def keeper(home: object, sandbox: Sandbox) -> spotkeeper.Keeper:
+    return spotkeeper.connect(region="us-east-1", sandbox=True)
+
+
+def test_these_names_are_public_and_no_others() -> None:
+    assert set(spotkeeper.__all__) == set(dir(spotkeeper)) == PUBLIC
+    assert all(getattr(spotkeeper, name) is not None for name in PUBLIC)
+    assert not hasattr(spotkeeper, "launch")
+    public = [name for name in dir(spotkeeper.Keeper) if not name.startswith("_")]
+    assert set(public) == VERBS
+
+
+def test_each_exit_code_has_one_error() -> None:
+    errors = [getattr(spotkeeper, name) for name in PUBLIC if not name.startswith("_")]
+    kinds = [each for each in errors if inspect.isclass(each)]
+    codes = [each.exit_code for each in kinds if issubclass(each, spotkeeper.SpotkeeperError)]
+    assert sorted(codes) == [1, 2, 3, 4, 5, 6, 7, 8, 9, 130]
+
+
 def test_a_program_finds_launches_lists_and_gives_back(
-    sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+    keeper: spotkeeper.Keeper, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    keeper = Keeper.connect(Connection(sandbox=True))
-    need = Need(types=("g5.xlarge",), regions=("us-east-1",))
-
-    ranking = keeper.find(need)
-    assert str(ranking.offers[0].pool) == account.CHEAPEST
+    ranking = keeper.find(types=["g5.xlarge"], regions=["us-east-1"])
+    assert str(ranking[0].pool) == account.CHEAPEST
     [row] = keeper.prices(["g5.xlarge"], ["us-east-1"]).rows
-    assert row.cheapest.price == ranking.offers[0].price
+    assert row.cheapest.price == ranking[0].price
 
-    plans: list[Plan] = []
-
-    def agree(plan: Plan) -> bool:
-        plans.append(plan)
-        return True
-
-    report = keeper.up(LaunchRequest("train", need), confirm=agree)
-    assert report is not None
-    assert plans[0].first.pool == ranking.offers[0].pool
+    plan = keeper.plan("train", types=["g5.xlarge"], regions=["us-east-1"], lasting="8h")
+    assert plan.first.pool == ranking[0].pool
+    assert account.left(sandbox) == []  # nothing has been made yet
+    report = keeper.up(plan)
     assert report.machine.name == "train"
     assert report.login is not None
 
-    [listed] = keeper.machines(["us-east-1"]).reports
+    [listed] = keeper.ls(["us-east-1"])
     assert listed.machine.instance == report.machine.instance
-    assert keeper.machine("train").machine.state == "running"
+    assert keeper.show("train").machine.state == "running"
     assert keeper.stop("train").machine.state == "stopped"
     assert keeper.start("train").machine.state == "running"
+    extended = keeper.extend("train", "4h")
+    assert extended.usd_until_deadline is not None
 
-    ended = keeper.down(["train"])
-    assert ended.outcome.left == []
+    assert keeper.down(["train"]).outcome.left == []
     assert account.left(sandbox) == []
-    with pytest.raises(NotFound):
-        keeper.machine("train")
+    with pytest.raises(spotkeeper.NotFound) as caught:
+        keeper.show("train")
+    assert caught.value.next_step in "".join(caught.value.__notes__)
     printed = capsys.readouterr()
     assert (printed.out, printed.err) == ("", "")
 
 
-@pytest.mark.usefixtures("home")
-def test_a_program_that_declines_the_plan_has_changed_nothing(sandbox: Sandbox) -> None:
-    keeper = Keeper.connect(Connection(sandbox=True))
+def test_the_end_of_a_block_gives_the_machine_back_whatever_happened_in_it(
+    keeper: spotkeeper.Keeper, sandbox: Sandbox
+) -> None:
+    for problem in (ValueError, KeyboardInterrupt):
+        plan = keeper.plan("dev", types=["m5.large"])
+        with pytest.raises(problem), keeper.up(plan):
+            raise problem
+        assert account.left(sandbox) == []
 
-    with pytest.raises(Declined):
-        keeper.up(LaunchRequest("train", Need(types=("t3.micro",))), confirm=lambda _: False)
 
-    assert account.left(sandbox) == []
+MEANINGLESS: list[tuple[Callable[[Any], object], str]] = [
+    (lambda keeper: keeper.down("ab"), "names must be a list"),
+    (lambda keeper: keeper.down([1]), "names must be a list"),
+    (lambda keeper: keeper.ls("us-east-1"), "regions must be a list"),
+    (lambda keeper: keeper.find(types="g5.*"), "types must be a list"),
+    (lambda keeper: keeper.find(gpu_memory_gib=24), "gpu_memory_gib"),
+    (lambda keeper: keeper.find(gpus=True), "gpus must be int"),
+    (lambda keeper: keeper.find(gpus="1"), "gpus must be int"),
+    (lambda keeper: keeper.find(sort="cheap"), "sort"),
+    (lambda keeper: keeper.find(max_spot_usd_per_hour=-1), "max-hourly"),
+    (lambda keeper: keeper.plan("train", gpus=1, lasting=8), "lasting must be"),
+    (lambda keeper: keeper.plan("Train!", gpus=1), "cannot be a machine's name"),
+    (lambda keeper: keeper.plan("train"), "what kind of machine"),
+    (lambda keeper: keeper.plan(7, gpus=1), "name must be text"),
+    (lambda keeper: keeper.up("train"), "plan must be"),
+    (lambda keeper: keeper.show(["train"]), "name must be str"),
+    (lambda keeper: keeper.sweep(apply="yes"), "apply must be bool"),
+    (lambda keeper: keeper.stop(), "missing"),
+]
 
 
-def test_the_package_offers_the_keeper_and_its_version_only() -> None:
-    assert spotkeeper.__all__ == ["Keeper", "__version__"]
-    with pytest.raises(AttributeError):
-        _ = spotkeeper.nothing
+def test_what_a_verb_cannot_mean_is_refused_before_anything_is_asked(
+    keeper: spotkeeper.Keeper, sandbox: Sandbox
+) -> None:
+    before = len(sandbox.control.calls())
+    for call, told in MEANINGLESS:
+        with pytest.raises(spotkeeper.BadInput, match=told):
+            call(keeper)
+    assert len(sandbox.control.calls()) == before
+
+
+def test_amounts_may_be_numbers_or_text(keeper: spotkeeper.Keeper) -> None:
+    for amount in (0.5, "0.5", Decimal("0.5"), 1):
+        found = keeper.find(types=["g5.*"], max_spot_usd_per_hour=amount)
+        assert all(offer.spot_usd_per_hour <= Decimal(str(amount)) for offer in found)
+
+
+def test_every_result_is_told_as_json_prints_it_in_one_line_and_as_a_table(
+    keeper: spotkeeper.Keeper,
+) -> None:
+    found = keeper.find(types=["g5.*", "m5.*"], regions=["any"])
+    plan = keeper.plan("dev", types=["m5.large"])
+    with keeper.up(plan) as machine:
+        results = [found, found[0], plan, machine, keeper.ls(), keeper.history("dev")]
+        results += [keeper.prices(["m5.large"]), keeper.extend("dev", "1h"), keeper.sweep()]
+    results += [keeper.down(["dev"]), *keeper.doctor(["m5.large"], image="ubuntu")]
+    for each in results:
+        line, html = repr(each), each._repr_html_()
+        assert len(line) <= 200
+        assert "\n" not in line
+        assert line.startswith(f"<{type(each).__name__} ")
+        assert html.startswith("<table>")
+        assert each.to_dict()

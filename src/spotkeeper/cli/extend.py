@@ -1,16 +1,16 @@
 """``spot extend``."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import click
 
 from spotkeeper.cli import render, suggestions
 from spotkeeper.cli.context import Choices, agreed, global_options, pass_choices
-from spotkeeper.cli.launch_request import NO_DEADLINE
 from spotkeeper.cli.terminal import plain_text
-from spotkeeper.errors import BadInput
+from spotkeeper.keeper.inputs import length
+from spotkeeper.keeper.launch_inputs import NO_DEADLINE
 from spotkeeper.keeper.results import ExtendReport
-from spotkeeper.model.duration import parse_duration, words
+from spotkeeper.model.duration import words
 
 COLUMNS = (render.field("Name", "name"), render.field("Deadline", "deadline"))
 
@@ -30,11 +30,11 @@ def command(choices: Choices, /, name: str, by: str, *, yes: bool) -> None:
 
     Example: spot extend train 4h
     """
-    length = _length(by)
-    if length is None and not yes:
+    lasting = None if by.strip().lower() == NO_DEADLINE else length(by)
+    if lasting is None and not yes:
         agreed(choices, f"Let {name} run, and cost, until you end it?")
     keeper = choices.keeper()
-    found = keeper.extend(name, length, choices.region)
+    found = keeper.extend(name, lasting, choices.region)
     warnings = (*keeper.warnings, *found.report.warnings)
     if choices.output != "table":
         rows = [found.to_dict()]
@@ -43,15 +43,6 @@ def command(choices: Choices, /, name: str, by: str, *, yes: bool) -> None:
     render.warn(warnings)
     for line in _told(name, found):
         click.echo(plain_text(line))
-
-
-def _length(text: str) -> timedelta | None:
-    if text.strip().lower() == NO_DEADLINE:
-        return None
-    try:
-        return parse_duration(text)
-    except ValueError as problem:
-        raise BadInput(str(problem), next_step="Use 4h, 90m, 2d or none.") from None
 
 
 def _told(name: str, found: ExtendReport) -> list[str]:

@@ -7,9 +7,10 @@ import click
 
 from spotkeeper.cli import offers, render
 from spotkeeper.cli.context import Choices, global_options, pass_choices
-from spotkeeper.cli.options import need_from, need_options
+from spotkeeper.cli.options import need_options
 from spotkeeper.errors import Interrupted
 from spotkeeper.keeper.find import FindOptions
+from spotkeeper.keeper.inputs import need_from
 from spotkeeper.model.offer import SortBy
 from spotkeeper.store.settings import load
 

@@ -6,8 +6,9 @@ from typing import Any
 import click
 
 from spotkeeper.cli.context import Choices, global_options, pass_choices
-from spotkeeper.cli.options import need_from, need_options
+from spotkeeper.cli.options import need_options
 from spotkeeper.errors import BadInput
+from spotkeeper.keeper.inputs import need_from
 from spotkeeper.lifecycle.grants import COMMANDS, GUARD, GUARD_ROLE, GUARD_TRUST
 
 

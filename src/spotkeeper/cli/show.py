@@ -66,5 +66,5 @@ def command(choices: Choices, /, *, name: str, past: bool, every: bool) -> None:
     if past:
         show_history(choices, keeper.history(name, every=every), keeper.warnings)
         return
-    report = keeper.machine(name, choices.region)
+    report = keeper.show(name, choices.region)
     show_one(choices, report, (*keeper.warnings, *report.warnings))

@@ -27,7 +27,7 @@ def command(choices: Choices, name: str, remote: tuple[str, ...], only_print: bo
 
     Example: spot ssh train -- nvidia-smi
     """
-    login = choices.keeper().login(name, choices.region)
+    login = choices.keeper().ssh(name, choices.region)
     private_folder(login.known_hosts.parent)
     if only_print:
         click.echo(login.line(remote))

@@ -8,11 +8,11 @@ import click
 
 from spotkeeper.cli import render, suggestions
 from spotkeeper.cli.context import Choices, agreed, global_options, pass_choices
-from spotkeeper.cli.launch_request import launch_request_from
 from spotkeeper.cli.machines import show_one
 from spotkeeper.cli.offers import gpu
 from spotkeeper.cli.options import need_options
 from spotkeeper.cli.terminal import plain_text
+from spotkeeper.keeper.launch_inputs import launch_request_from
 from spotkeeper.lifecycle.guard import GUARDS
 from spotkeeper.lifecycle.plan import Plan
 from spotkeeper.model.duration import words
@@ -177,18 +177,18 @@ def command(
     launch_request = launch_request_from(given, settings, choices.region)
     choices.region, choices.work = launch_request.need.regions, settings.work
 
-    def confirm(plan: Plan) -> bool:
-        say_plan(plan, dry_run=dry_run)
-        if not yes and not dry_run:
-            agreed(choices, "Launch it?")
-        elif dry_run and choices.output != "table":
+    keeper = choices.keeper()
+    plan = keeper.plan(launch_request)
+    say_plan(plan, dry_run=dry_run)
+    if dry_run:
+        if choices.output != "table":
             render.emit(choices, "plan", [plan.to_dict()], columns=PLAN_COLUMNS)
-        return True
-
-    report = choices.keeper().up(launch_request, confirm=confirm, dry_run=dry_run)
-    if report is None:
+        keeper.dry_run(plan)
         click.echo("EC2 would allow it (DryRun). Nothing was changed.", err=True)
         return
+    if not yes:
+        agreed(choices, "Launch it?")
+    report = keeper.up(plan)
     show_one(choices, report, report.warnings if choices.output == "json" else ())
     if choices.output == "table" and report.login:
         click.echo(plain_text(f"or: spot ssh {launch_request.name}"))

@@ -12,8 +12,8 @@ from spotkeeper.errors import (
     SpotkeeperError,
 )
 from spotkeeper.keeper import regions
+from spotkeeper.keeper.edges import Edges
 from spotkeeper.keeper.machines import usd_per_gib_month
-from spotkeeper.keeper.wiring import Edges
 from spotkeeper.lifecycle.guard import armed_launches
 from spotkeeper.lifecycle.ports import RegionInventory
 from spotkeeper.lifecycle.presence import is_held

@@ -7,10 +7,10 @@ from decimal import Decimal
 
 from spotkeeper.costs.usage import Interval, intervals
 from spotkeeper.errors import Refused, SpotkeeperError
+from spotkeeper.keeper.edges import Edges
 from spotkeeper.keeper.machines import MachineReader
 from spotkeeper.keeper.results import ExtendReport, MachineReport
 from spotkeeper.keeper.spending import spent_usd
-from spotkeeper.keeper.wiring import Edges
 from spotkeeper.lifecycle import guard
 from spotkeeper.lifecycle.guard import Budget
 from spotkeeper.lifecycle.guard_schedules import GuardSchedules
@@ -52,16 +52,16 @@ class _Spending:
 class Deadline:
     """Keeps tags, schedules and journal in step with the deadline."""
 
-    def __init__(self, edges: Edges, look: MachineReader) -> None:
+    def __init__(self, edges: Edges, reader: MachineReader) -> None:
         self._edges = edges
-        self._look = look
+        self._reader = reader
 
     @property
     def guard_schedules(self) -> GuardSchedules:
         """The lifecycle's own guard for the caller."""
         edges = self._edges
         return GuardSchedules(
-            self._look.owner, schedules=edges.schedules, cloud=edges.cloud, clock=edges.clock
+            self._reader.owner, schedules=edges.schedules, cloud=edges.cloud, clock=edges.clock
         )
 
     def arm(self, plan: Plan, instance: Instance, granted: Candidate) -> None:
@@ -90,7 +90,7 @@ class Deadline:
         tags = {TAG_BUDGET: guard.NO_BUDGET} if budget else {}
         moved = self._moved(machine, after, tags)
         told = f"the budget of ${plain(budget.usd)} sets the deadline no more" if budget else ""
-        [report] = self._look.reports((moved,))
+        [report] = self._reader.reports((moved,))
         return ExtendReport(
             replace(report, warnings=(told,) if told else ()),
             before=machine.deadline,
@@ -105,7 +105,7 @@ class Deadline:
             Refused: its budget is spent.
         """
         now = self._edges.clock.now().replace(microsecond=0)
-        [report] = self._look.reports((machine,))
+        [report] = self._reader.reports((machine,))
         spending = self._spending(report)
         if spending is None:
             self._moved(machine, now + DEFAULT_LIFE, {})

@@ -8,9 +8,10 @@ from decimal import Decimal
 from spotkeeper.costs.usage import Cost, Interval, intervals, on_demand_usd
 from spotkeeper.errors import Busy, CredentialsProblem, Interrupted, NotFound, SpotkeeperError
 from spotkeeper.keeper import regions
+from spotkeeper.keeper.edges import Edges, ports
 from spotkeeper.keeper.machines import MachineReader
+from spotkeeper.keeper.results import DownReport
 from spotkeeper.keeper.spending import spent_usd
-from spotkeeper.keeper.wiring import Edges, ports
 from spotkeeper.lifecycle import settle
 from spotkeeper.lifecycle.name_claim import claim_title
 from spotkeeper.lifecycle.ports import Talk
@@ -25,10 +26,40 @@ from spotkeeper.ssh import keys
 class Down:
     """Ends machines wherever they are and says what they cost."""
 
-    def __init__(self, edges: Edges, look: MachineReader, talk: Talk) -> None:
-        self._edges = edges
-        self._look = look
-        self._talk = talk
+    def __init__(self, edges: Edges, reader: MachineReader, talk: Talk) -> None:
+        self.edges = self._edges = edges
+        self.reader = self._reader = reader
+        self.talk = self._talk = talk
+
+    def down(self, names: Sequence[str], in_regions: Sequence[str]) -> DownReport:
+        """End machines in some regions, and wherever this computer launched them.
+
+        Raises:
+            NotFound: a name that neither AWS nor the journal knows.
+        """
+        places = {name: self.places(name, in_regions) for name in names}
+        outcome, costs, told = Outcome(), [], list[str]()
+        for name, (found, unknown) in places.items():
+            with self._edges.journal.lock(name):
+                ended, cost = self.end(name, found)
+            outcome.add(ended)
+            costs += [cost] if cost else []
+            told += [*unknown, *self.unsure(name)]
+        told += self.settle(in_regions)
+        return DownReport(outcome, tuple(costs), tuple(told))
+
+    def everything(self, in_regions: Sequence[str], *, all_regions: bool) -> tuple[str, ...]:
+        """Every name that may still own something in the regions: machines, disks, or open in the
+        journal."""
+        journal = self._edges.journal
+        recorded = {name: journal.read(name) for name in journal.names()}
+        unsettled = {
+            name
+            for name, entries in recorded.items()
+            if lives.is_open(entries)
+            and (all_regions or {*lives.regions(entries)} & {*in_regions})
+        }
+        return tuple(sorted(self._reader.names(in_regions) | unsettled))
 
     def places(
         self, name: str, in_regions: Sequence[str]
@@ -43,7 +74,7 @@ class Down:
         """
         if not is_name(name):
             raise NotFound(f"{name!r} cannot be a machine's name")
-        places, failed = self._look.inhabited(in_regions, name)
+        places, failed = self._reader.inhabited(in_regions, name)
         closed = [each for each in failed if isinstance(each, CredentialsProblem)]
         silent = [str(each.region) for each in failed if each not in closed]
         entries = self._edges.journal.read(name)
@@ -59,7 +90,7 @@ class Down:
 
     def _claimed(self, name: str) -> bool:
         """Whether a computer that this one does not know of claimed the name."""
-        names, title = self._edges.names, claim_title(self._look.owner, name)
+        names, title = self._edges.names, claim_title(self._reader.owner, name)
         try:
             return names.holder(names.home(), title) is not None
         except SpotkeeperError:
@@ -157,7 +188,7 @@ class Down:
 
     def teardown(self) -> Teardown:
         """The lifecycle's own give-back for the caller."""
-        return Teardown(self._look.owner, ports(self._edges, self._talk))
+        return Teardown(self._reader.owner, ports(self._edges, self._talk))
 
     def _forget_files(self, name: str) -> None:
         """The key that was made for the machine, and the host key it had."""
@@ -167,8 +198,8 @@ class Down:
     def _take_note(self, name: str, places: Sequence[str]) -> None:
         for region in dict.fromkeys(places):
             try:
-                for machine in machines(self._edges.cloud, region, self._look.owner, name):
-                    self._look.note(machine)
+                for machine in machines(self._edges.cloud, region, self._reader.owner, name):
+                    self._reader.note(machine)
             except SpotkeeperError:
                 continue  # the note is for the history only; ending comes first
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cached_property
 
 from spotkeeper.errors import SpotkeeperError, Unreachable
-from spotkeeper.keeper.wiring import Edges
+from spotkeeper.keeper.edges import Edges
 from spotkeeper.market import market
 from spotkeeper.market.advisor import Advisor
 from spotkeeper.market.feeds import QuotaFeed

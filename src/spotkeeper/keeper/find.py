@@ -4,12 +4,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Any
 
-from spotkeeper.errors import NoCredentials, NoOffers
+from spotkeeper.errors import BadInput, NoCredentials, NoOffers
 from spotkeeper.keeper import facts, public_market, regions
+from spotkeeper.keeper.edges import Edges
 from spotkeeper.keeper.facts import Risk
 from spotkeeper.keeper.offers import MarketView, OfferBuilder
-from spotkeeper.keeper.wiring import Edges
 from spotkeeper.market.feeds import Progress
 from spotkeeper.market.market import MarketSnapshot
 from spotkeeper.model.need import Need
@@ -48,6 +49,25 @@ class FindOptions:
     told: Progress | None = None
     scores: bool = False
     quotas: bool = False
+
+
+def options_of(words: Mapping[str, Any]) -> FindOptions:
+    """How the market is to be shown, by the words of a program.
+
+    Raises:
+        BadInput: there is no such order.
+    """
+    sort = words.get("sort", SortBy.VALUE)
+    if sort not in set(SortBy):
+        raise BadInput(f"find: sort cannot be {sort!r}", next_step=f"Use {', '.join(SortBy)}.")
+    return FindOptions(
+        by=SortBy(sort),
+        limit=words.get("limit", ENOUGH),
+        explain=words.get("why", False),
+        told=words.get("progress"),
+        scores=words.get("score", False),
+        quotas=words.get("quota", False),
+    )
 
 
 class Find:

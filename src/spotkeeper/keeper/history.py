@@ -6,9 +6,9 @@ from decimal import Decimal
 from spotkeeper.costs.history import Chapter, chapters
 from spotkeeper.costs.usage import Interval, spot_usd
 from spotkeeper.errors import NotFound, SpotkeeperError
+from spotkeeper.keeper.edges import Edges
 from spotkeeper.keeper.results import MachineHistory
 from spotkeeper.keeper.spending import prices_of
-from spotkeeper.keeper.wiring import Edges
 from spotkeeper.model.lives import each_life
 from spotkeeper.model.tags import is_name
 

@@ -4,15 +4,15 @@ from __future__ import annotations  # most of these classes are imported by one 
 
 import os
 from dataclasses import replace
-from datetime import datetime, timedelta
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, Unpack
 
-from spotkeeper.errors import NotFound
-from spotkeeper.keeper import regions
-from spotkeeper.keeper.find import Find, FindOptions
-from spotkeeper.keeper.wiring import Connection, Edges, OnCall, Silence, connect
-from spotkeeper.lifecycle.journal_fallback import BestEffortJournal
+from spotkeeper.keeper.edges import Edges, Silence
+from spotkeeper.keeper.find import Find, FindOptions, options_of
+from spotkeeper.keeper.inputs import FindWords, LaunchWords, checked, length, need_of
+from spotkeeper.keeper.regions import EnabledRegions, listed
+from spotkeeper.keeper.wiring import Connection, OnCall, wired
 from spotkeeper.model.offer import Dated
 from spotkeeper.model.price_table import MAX_DAYS
 
@@ -22,17 +22,18 @@ if TYPE_CHECKING:
     from spotkeeper.keeper.deadline import Deadline
     from spotkeeper.keeper.down import Down
     from spotkeeper.keeper.machines import MachineReader
-    from spotkeeper.keeper.prices import PriceHistory, Prices
+    from spotkeeper.keeper.prices import PriceHistory
     from spotkeeper.keeper.results import (
         DownReport,
         ExtendReport,
+        LaunchedMachine,
         MachineHistory,
         MachineList,
         MachineReport,
         PriceComparison,
         SweepReport,
     )
-    from spotkeeper.keeper.up import Confirm, Up
+    from spotkeeper.keeper.up import Up
     from spotkeeper.lifecycle.doctor import Check
     from spotkeeper.lifecycle.launch_request import LaunchRequest
     from spotkeeper.lifecycle.plan import Plan
@@ -43,9 +44,25 @@ if TYPE_CHECKING:
     from spotkeeper.model.offer import Ranking
     from spotkeeper.ssh.shell import Login
 
-ANYTHING = FindOptions()
 
-ALL_MACHINES = "all"
+def connect(
+    *,
+    profile: str | None = None,
+    region: str | None = None,
+    endpoint_url: str | None = None,
+    sandbox: bool = False,
+    refresh: bool = False,
+    offline: bool = False,
+) -> Keeper:
+    """Connect with the credentials that the AWS CLI uses, or to the sandbox.
+
+    ``refresh`` asks anew for what is remembered (types, On-Demand prices, images); ``offline``
+    asks nobody.
+
+    Raises:
+        SpotkeeperError: no such profile, or the sandbox cannot be started.
+    """
+    return Keeper.connect(Connection(profile, region, endpoint_url, sandbox, refresh, offline))
 
 
 class Keeper:
@@ -57,17 +74,15 @@ class Keeper:
 
     def __init__(self, edges: Edges, *, talk: Talk | None = None) -> None:
         self._talk = talk or Silence()
-        self._enabled = regions.EnabledRegions(edges)
-        self._launch_edges = edges = replace(edges, enabled_regions=self._enabled)
-        self._journal = BestEffortJournal(edges.journal, edges.clock)
-        self._edges = edges = replace(edges, journal=self._journal)
+        self._enabled = EnabledRegions(edges)
+        self._edges = edges = replace(edges, enabled_regions=self._enabled)
         self._cloud = edges.cloud
         self._find = Find(edges)
 
     # What a verb does not need is not even imported: a look at the market is quick.
 
     @cached_property
-    def _look(self) -> MachineReader:
+    def _reader(self) -> MachineReader:
         from spotkeeper.keeper.machines import MachineReader
 
         return MachineReader(self._edges)
@@ -76,19 +91,13 @@ class Keeper:
     def _down(self) -> Down:
         from spotkeeper.keeper.down import Down
 
-        return Down(self._edges, self._look, self._talk)
-
-    @cached_property
-    def _prices(self) -> Prices:
-        from spotkeeper.keeper.prices import Prices
-
-        return Prices(self._edges, self._find)
+        return Down(self._edges, self._reader, self._talk)
 
     @cached_property
     def _up(self) -> Up:
         from spotkeeper.keeper.up import Up
 
-        return Up(self._launch_edges, self._look, self._down, self._talk)
+        return Up(self._edges, self._find, self._down, self._deadline)
 
     @classmethod
     def connect(
@@ -104,33 +113,41 @@ class Keeper:
             SpotkeeperError: no such profile, or the sandbox cannot be started.
         """
         chosen = chosen or Connection()
-        return cls(connect(chosen, environment=os.environ, on_call=on_call), talk=talk)
+        return cls(wired(chosen, environment=os.environ, on_call=on_call), talk=talk)
 
     @cached_property
     def _deadline(self) -> Deadline:
         from spotkeeper.keeper.deadline import Deadline
 
-        return Deadline(self._edges, self._look)
+        return Deadline(self._edges, self._reader)
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What must be said with every answer, such as that prices are simulated, and what was
         found wrong with the journal so far."""
-        told = (*self._enabled.warnings, *self._journal.warnings)
+        told = (*self._enabled.warnings, *self._edges.journal.warnings)
         return (*self._edges.warnings, *told)
 
-    def find(self, need: Need, options: FindOptions = ANYTHING) -> Ranking:
+    @checked(FindWords)
+    def find(
+        self,
+        need: Need | None = None,
+        options: FindOptions | None = None,
+        /,
+        **words: Unpack[FindWords],
+    ) -> Ranking:
         """Rank the pools that fit a need, over all regions that it names.
 
         A region that does not answer is named in the ranking's warnings; when none answers, the
         first one's problem is raised.
         """
-        return self._find.find(need, options)
+        return self._find.find(need or need_of(words), options or options_of(words))
 
+    @checked()
     def prices(
         self,
         types: Sequence[str],
-        in_regions: Sequence[str] = (),
+        regions: Sequence[str] = (),
         *,
         zones: bool = False,
         told: Progress | None = None,
@@ -141,12 +158,15 @@ class Keeper:
         Raises:
             NoOffers: none of the types has a Spot price in the regions.
         """
-        return self._prices.comparison(types, in_regions, zones=zones, told=told)
+        from spotkeeper.keeper.prices import Prices
 
+        return Prices(self._edges, self._find).comparison(types, regions, zones=zones, told=told)
+
+    @checked()
     def price_history(
         self,
         types: Sequence[str],
-        in_regions: Sequence[str] = (),
+        regions: Sequence[str] = (),
         *,
         days: int = MAX_DAYS,
         told: Progress | None = None,
@@ -156,36 +176,55 @@ class Keeper:
         Raises:
             NoOffers: none of the types has a Spot price in the regions.
         """
-        return self._prices.history(types, in_regions, days=days, told=told)
+        from spotkeeper.keeper.prices import Prices
 
-    def plan(self, launch_request: LaunchRequest) -> Plan:
-        """What ``up`` would do, asking only what costs nothing.
+        return Prices(self._edges, self._find).history(types, regions, days=days, told=told)
+
+    @checked(LaunchWords)
+    def plan(self, request: str | LaunchRequest, /, **words: Unpack[LaunchWords]) -> Plan:
+        """What ``up`` would do with a name and a need, asking only what costs nothing.
 
         Raises:
-            SpotkeeperError: the wish cannot be fulfilled as it stands.
+            NameTaken: with what is there under the name.
+            SpotkeeperError: the request cannot be fulfilled as it stands.
         """
-        return self._up.plan(launch_request, self.find)
+        from spotkeeper.keeper.launch_inputs import launch_request_of
+        from spotkeeper.lifecycle.launch_request import LaunchRequest
 
-    def up(
-        self, launch_request: LaunchRequest, *, confirm: Confirm, dry_run: bool = False
-    ) -> MachineReport | None:
-        """Launch a machine and wait until it can be reached.
+        if not isinstance(request, LaunchRequest):
+            request = launch_request_of(request, words)
+        return self._up.plan(request)
 
-        ``confirm`` sees the plan first. With ``dry_run`` EC2 is asked whether it would allow the
-        launch, nothing is made, and the answer is ``None``.
+    @checked()
+    def dry_run(self, plan: Plan) -> None:
+        """Ask EC2 whether it would allow what was planned; nothing is made.
+
+        Raises:
+            SpotkeeperError: it would not, and why.
+        """
+        self._up.dry_run(plan)
+
+    @checked()
+    def up(self, plan: Plan) -> LaunchedMachine:
+        """Launch what was planned and wait until it can be reached; in a ``with`` block the
+        machine is given back at its end.
 
         Raises:
             SpotkeeperError: after what was begun has been given back; ``LeftBehind`` where that
                 failed.
         """
-        return self._up.run(self.plan(launch_request), confirm, dry_run=dry_run)
+        from spotkeeper.keeper.results import LaunchedMachine
 
-    def machines(self, in_regions: Sequence[str] = (), *, ended: bool = False) -> MachineList:
+        name = plan.launch_request.name
+        return LaunchedMachine.of(self._up.up(plan), partial(self.down, (name,)))
+
+    @checked()
+    def ls(self, regions: Sequence[str] = (), *, ended: bool = False) -> MachineList:
         """The caller's machines, as AWS lists them now; with the ended ones on demand."""
         from spotkeeper.keeper.results import MachineList
 
-        chosen = regions.listed(in_regions, self._edges)
-        listing = self._look.listing(chosen, ended=ended)
+        chosen = listed(regions, self._edges)
+        listing = self._reader.listing(chosen, ended=ended)
         left = self._down.settle(chosen)
         reports = tuple(self._deadline.watched(report) for report in listing.reports)
         told = [warning for report in reports for warning in report.warnings]
@@ -193,8 +232,7 @@ class Keeper:
 
     def remember_listing(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Keep a list of machines, as it was shown, for ``last_listing``."""
-        now = self._edges.clock.now().isoformat()
-        self._edges.memory.put("machines", ALL_MACHINES, [now, list(rows)])
+        self._reader.remember_listing(rows)
 
     def last_listing(self) -> Dated[Sequence[Mapping[str, Any]]]:
         """The machines as they were shown last time, without asking anybody.
@@ -202,14 +240,10 @@ class Keeper:
         Raises:
             NotFound: there is no list from earlier.
         """
-        kept = self._edges.memory.get("machines", ALL_MACHINES, younger_than=timedelta.max)
-        if kept is None:
-            raise NotFound(
-                "No list of machines is remembered", next_step="Run `spot ls` once online."
-            )
-        return Dated(kept[1], datetime.fromisoformat(kept[0]))
+        return self._reader.last_listing()
 
-    def machine(self, name: str, in_regions: Sequence[str] = ()) -> MachineReport:
+    @checked()
+    def show(self, name: str, regions: Sequence[str] = ()) -> MachineReport:
         """One machine; if it is stopped, with what its disks cost.
 
         Its guard is pointed at the instance that it has now, and its deadline kept to its budget;
@@ -218,14 +252,11 @@ class Keeper:
         Raises:
             NotFound: none of that name is in the regions.
         """
-        report = self._looked(name, in_regions)
+        report = self._reader.report(name, listed(regions, self._edges))
         kept = self._deadline.kept_to_budget(self._deadline.watched(report))
-        return self._look.with_disks(kept)
+        return self._reader.with_disks(kept)
 
-    def _looked(self, name: str, in_regions: Sequence[str] = ()) -> MachineReport:
-        found = self._look.present(name, regions.listed(in_regions, self._edges))
-        return self._look.reports(found[:1])[0]
-
+    @checked()
     def history(self, name: str, *, every: bool = False) -> MachineHistory:
         """What happened to a name of this computer's journal, also to one that is gone: in its
         last life, or in ``every`` one.
@@ -237,43 +268,41 @@ class Keeper:
 
         return history(name, self._edges, every=every)
 
-    def login(self, name: str, in_regions: Sequence[str] = ()) -> Login:
+    @checked()
+    def ssh(self, name: str, regions: Sequence[str] = ()) -> Login:
         """How to reach a running machine.
 
         Raises:
             NotFound: no such machine, or it has no address now.
         """
-        report = self._looked(name, in_regions)
-        if report.login is None:
-            raise NotFound(
-                f"{name} cannot be reached now: {report.machine.summary()}",
-                next_step=f"See `spot show {name}`.",
-            )
-        return report.login
+        return self._reader.way_in(name, listed(regions, self._edges))
 
-    def stop(self, name: str, in_regions: Sequence[str] = ()) -> MachineReport:
+    @checked()
+    def stop(self, name: str, regions: Sequence[str] = ()) -> MachineReport:
         """Stop a box; its disk is kept and still costs."""
         from spotkeeper.lifecycle import power
 
         with self._edges.journal.lock(name):
-            machine = self._settled(name, in_regions)
+            machine = self._settled(name, regions)
             power.stop(machine, cloud=self._cloud, waiter=self._up.waiter())
-        return self.machine(name, (machine.region,))
+        return self.show(name, (machine.region,))
 
-    def start(self, name: str, in_regions: Sequence[str] = ()) -> MachineReport:
+    @checked()
+    def start(self, name: str, regions: Sequence[str] = ()) -> MachineReport:
         """Start a box that was stopped with ``stop``, or by its guard."""
         from spotkeeper.lifecycle import power
 
         with self._edges.journal.lock(name):
-            machine = self._settled(name, in_regions)
+            machine = self._settled(name, regions)
             waiter, clock = self._up.waiter(), self._edges.clock
             renew = self._deadline.renew
             power.start(machine, cloud=self._cloud, waiter=waiter, clock=clock, renew=renew)
             self._up.adopt(machine)
-        return self.machine(name, (machine.region,))
+        return self.show(name, (machine.region,))
 
+    @checked()
     def extend(
-        self, name: str, by: timedelta | None, in_regions: Sequence[str] = ()
+        self, name: str, by: timedelta | str | None, regions: Sequence[str] = ()
     ) -> ExtendReport:
         """Move a machine's deadline later by a time, from now where it has passed or there was
         none; ``None`` takes it away.
@@ -283,94 +312,67 @@ class Keeper:
             Refused: the machine is ending, or its request ends before.
         """
         with self._edges.journal.lock(name):
-            return self._deadline.extend(self._looked(name, in_regions).machine, by)
+            return self._deadline.extend(
+                self._reader.report(name, listed(regions, self._edges)).machine, length(by)
+            )
 
-    def _settled(self, name: str, in_regions: Sequence[str]) -> Machine:
+    def _settled(self, name: str, regions: Sequence[str]) -> Machine:
         """A machine once it neither starts nor stops: EC2 refuses to turn it around halfway."""
-        machine = self._looked(name, in_regions).machine
+        machine = self._reader.report(name, listed(regions, self._edges)).machine
         if machine.instance is None or not machine.instance.passing:
             return machine
         self._up.waiter().until_settled(machine.instance)
-        return self._looked(name, (machine.region,)).machine
+        return self._reader.report(name, (machine.region,)).machine
 
-    def down(self, names: Sequence[str], in_regions: Sequence[str] = ()) -> DownReport:
+    @checked()
+    def down(self, names: Sequence[str], regions: Sequence[str] = ()) -> DownReport:
         """Give machines back: cancel, terminate, verify, and remove what was made for them, in
         some regions and wherever this computer launched them.
 
         Raises:
             NotFound: a name that neither AWS nor the journal knows.
         """
-        from spotkeeper.keeper.results import DownReport
-        from spotkeeper.lifecycle.teardown import Outcome
+        report = self._down.down(names, listed(regions, self._edges))
+        return replace(report, warnings=tuple(dict.fromkeys((*self.warnings, *report.warnings))))
 
-        chosen = regions.listed(in_regions, self._edges)
-        places = {name: self._down.places(name, chosen) for name in names}
-        outcome, costs, told = Outcome(), [], list[str]()
-        for name, (found, unknown) in places.items():
-            with self._edges.journal.lock(name):
-                ended, cost = self._down.end(name, found)
-            outcome.add(ended)
-            costs += [cost] if cost else []
-            told += [*unknown, *self._down.unsure(name)]
-        told += self._down.settle(chosen)
-        return DownReport(outcome, tuple(costs), tuple(dict.fromkeys((*self.warnings, *told))))
-
-    def everything(self, in_regions: Sequence[str] = ()) -> tuple[str, ...]:
+    @checked()
+    def everything(self, regions: Sequence[str] = ()) -> tuple[str, ...]:
         """Every name that may still own something in the regions: machines, disks, or open in the
         journal."""
-        from spotkeeper.model import lives
+        return self._down.everything(listed(regions, self._edges), all_regions=not regions)
 
-        chosen = regions.listed(in_regions, self._edges)
-        journal = self._edges.journal
-        recorded = {name: journal.read(name) for name in journal.names()}
-        unsettled = {
-            name
-            for name, entries in recorded.items()
-            if lives.is_open(entries) and (not in_regions or {*lives.regions(entries)} & {*chosen})
-        }
-        return tuple(sorted(self._look.names(chosen) | unsettled))
-
-    def down_all(self, in_regions: Sequence[str] = ()) -> DownReport:
+    @checked()
+    def down_all(self, regions: Sequence[str] = ()) -> DownReport:
         """Give everything of the caller back in the regions, groups and keys included."""
-        report = self.down(self.everything(in_regions), in_regions)
-        for region in regions.listed(in_regions, self._edges):
+        report = self.down(self.everything(regions), regions)
+        for region in listed(regions, self._edges):
             if self._cloud.tagged_resources(region):
                 report.outcome.add(self._down.teardown().end_shared(region))
         return report
 
-    def sweep(self, in_regions: Sequence[str] = (), *, apply: bool = False) -> SweepReport:
+    @checked()
+    def sweep(self, regions: Sequence[str] = (), *, apply: bool = False) -> SweepReport:
         """Everything of the caller in the regions that nobody wants any more, by AWS's tags and
         this computer's journal; with ``apply`` it is ended.
 
         Raises:
             Interrupted: by Ctrl-C; what is left is found by the next sweep.
         """
-        from spotkeeper.keeper.account import AccountReader
-        from spotkeeper.keeper.sweep import Sweep
+        from spotkeeper.keeper.sweep import swept
 
-        account = AccountReader(self._edges, self._look.owner)
-        sweeping = Sweep(self._edges, account, self._down, self._talk)
-        chosen = regions.listed(in_regions, self._edges)
-        swept = sweeping.apply(chosen) if apply else sweeping.listing(chosen)
-        return replace(swept, warnings=(*self.warnings, *swept.warnings))
+        report = swept(self._down, listed(regions, self._edges), apply=apply)
+        return replace(report, warnings=(*self.warnings, *report.warnings))
 
+    @checked()
     def doctor(
         self, types: Sequence[str], *, image: str, region: str | None = None
     ) -> tuple[Check, ...]:
         """Check what a launch of the types would need, in one region."""
-        from spotkeeper.lifecycle.doctor import Doctor
-        from spotkeeper.ssh import keys
+        from spotkeeper.keeper.doctor import checks
 
-        chosen = regions.searched((region,) if region else (), self._edges)[0]
-        doctor = Doctor(
-            cloud=self._cloud,
-            account=self._edges.account,
-            region=chosen,
-            hardware=lambda: self._edges.market.hardware(chosen, types).value,
-            key_told=lambda: keys.told(self._edges.home),
-        )
-        return doctor.examine(image)
+        return checks(types, image, region, self._edges)
 
+    @checked()
     def policy(
         self,
         part: str | None = None,

@@ -2,20 +2,23 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from spotkeeper.costs.usage import sighting
 from spotkeeper.errors import NotFound, SpotkeeperError
 from spotkeeper.keeper import regions
+from spotkeeper.keeper.edges import Edges
 from spotkeeper.keeper.results import MachineList, MachineReport
-from spotkeeper.keeper.wiring import Edges
 from spotkeeper.lifecycle.prerequisites import key_name
 from spotkeeper.lifecycle.presence import BILLED, is_held, machines
 from spotkeeper.market.feeds import StorageFeed
 from spotkeeper.model import lives
 from spotkeeper.model.disk import Disk, DiskCost
 from spotkeeper.model.machine import InstanceState, Machine
+from spotkeeper.model.offer import Dated
 from spotkeeper.model.resource import ResourceKind, TaggedResource
 from spotkeeper.model.tags import TAG_NAME, TAG_OWNER, is_name
 from spotkeeper.ssh import keys
@@ -36,6 +39,8 @@ def together(disks: Sequence[Disk], prices: Mapping[str, Decimal]) -> DiskCost |
     known = [cost.usd_per_month for cost in costs if cost is not None]
     return DiskCost(sum(known, Decimal(0))) if known and len(known) == len(costs) else None
 
+
+ALL_MACHINES = "all"
 
 #: Things of a name that outlive its machine.
 KEPT = frozenset({ResourceKind.VOLUME, ResourceKind.TEMPLATE})
@@ -69,6 +74,46 @@ class MachineReader:
             (*told, *self._half_created(found, in_regions)),
         )
 
+    def report(self, name: str, in_regions: Sequence[str]) -> MachineReport:
+        """The machine of a name.
+
+        Raises:
+            NotFound: none of that name is in the regions.
+        """
+        return self.reports(self.present(name, in_regions)[:1])[0]
+
+    def way_in(self, name: str, in_regions: Sequence[str]) -> Login:
+        """How to reach a running machine.
+
+        Raises:
+            NotFound: no such machine, or it has no address now.
+        """
+        report = self.report(name, in_regions)
+        if report.login is None:
+            raise NotFound(
+                f"{name} cannot be reached now: {report.machine.summary()}",
+                next_step=f"See `spot show {name}`.",
+            )
+        return report.login
+
+    def remember_listing(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Keep a list of machines, as it was shown, for ``last_listing``."""
+        now = self._edges.clock.now().isoformat()
+        self._edges.memory.put("machines", ALL_MACHINES, [now, list(rows)])
+
+    def last_listing(self) -> Dated[Sequence[Mapping[str, Any]]]:
+        """The machines as they were shown last time, without asking anybody.
+
+        Raises:
+            NotFound: there is no list from earlier.
+        """
+        kept = self._edges.memory.get("machines", ALL_MACHINES, younger_than=timedelta.max)
+        if kept is None:
+            raise NotFound(
+                "No list of machines is remembered", next_step="Run `spot ls` once online."
+            )
+        return Dated(kept[1], datetime.fromisoformat(kept[0]))
+
     def present(self, name: str, in_regions: Sequence[str]) -> list[Machine]:
         """Machines of a name that are there, those that are alive first; usually one.
 
@@ -91,14 +136,14 @@ class MachineReader:
     def names(self, in_regions: Sequence[str]) -> set[str]:
         """Names of machines that are alive, and of disks and claims that exist without one."""
 
-        def look(region: str) -> set[str]:
+        def reader(region: str) -> set[str]:
             mine = self._mine(region)
             kept = {h.tags.get(TAG_NAME, "") for h in mine if h.resource_id.kind in KEPT}
             billed = any(tagged.resource_id.kind in BILLED for tagged in mine)
             found = machines(self._cloud, region, self.owner) if billed else []
             return kept | {machine.name for machine in found if machine.alive}
 
-        found, _ = regions.in_each(in_regions, look)
+        found, _ = regions.in_each(in_regions, reader)
         return {name for name in set().union(*found) if is_name(name)}
 
     def inhabited(
@@ -110,11 +155,11 @@ class MachineReader:
         thing may be too young to be listed.
         """
 
-        def look(region: str) -> str:
+        def reader(region: str) -> str:
             mine = self._billed(region)
             return region if any(name in (None, h.tags.get(TAG_NAME)) for h in mine) else ""
 
-        found, failed = regions.in_each(in_regions, look)
+        found, failed = regions.in_each(in_regions, reader)
         journal = self._edges.journal
         names = journal.names() if name is None else (name,)
         remembered = {region for each in names for region in lives.regions(journal.read(each))}

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from spotkeeper.errors import SpotkeeperError
 from spotkeeper.keeper import regions
+from spotkeeper.keeper.edges import Edges
 from spotkeeper.keeper.find import Find
-from spotkeeper.keeper.wiring import Edges
 from spotkeeper.lifecycle.guard import DEFAULT_ROLE, role_arn
 from spotkeeper.lifecycle.policy import ALL_REGIONS, NOBODY, SOME_REGION, Grantee
 from spotkeeper.lifecycle.ports import Talk

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from spotkeeper.errors import BadInput, NoCredentials
 from spotkeeper.keeper import public_market, regions
+from spotkeeper.keeper.edges import Edges
 from spotkeeper.keeper.find import Find, FindOptions
 from spotkeeper.keeper.results import PriceComparison, PriceRow
-from spotkeeper.keeper.wiring import Edges
 from spotkeeper.lifecycle.plan import no_offers
 from spotkeeper.market.feeds import Progress
 from spotkeeper.market.market import exact_names

@@ -5,8 +5,8 @@ from fnmatch import fnmatchcase
 
 from spotkeeper.errors import NoCredentials, Unreachable
 from spotkeeper.keeper import regions
+from spotkeeper.keeper.edges import Edges
 from spotkeeper.keeper.offers import MarketView
-from spotkeeper.keeper.wiring import Edges
 from spotkeeper.market.feeds import PublicPriceFeed
 from spotkeeper.market.market import MarketSnapshot, exact_names
 from spotkeeper.model.instance_type import InstanceType

@@ -12,7 +12,7 @@ from spotkeeper.errors import (
     SpotkeeperError,
     Unreachable,
 )
-from spotkeeper.keeper.wiring import Edges
+from spotkeeper.keeper.edges import Edges
 from spotkeeper.market import market
 from spotkeeper.model.need import ANY_REGION
 from spotkeeper.model.tags import partition_of

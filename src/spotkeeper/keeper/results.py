@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from spotkeeper.model.record import Record, Result, moment, number
 from spotkeeper.model.tags import TAG_GUARD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime, timedelta
     from decimal import Decimal
 
@@ -141,6 +141,34 @@ class MachineReport(Result):
             "max_price_usd_per_hour": number(self.max_price_usd_per_hour),
             "tags": dict(found.tags),
         }
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LaunchedMachine(MachineReport):
+    """A machine that was launched a moment ago; a ``with`` block gives it back at its end,
+    whatever happened in it.
+
+    with keeper.up(plan) as machine:
+        print(machine.login.line())
+    """
+
+    give_back: Callable[[], DownReport] | None = field(default=None, compare=False)
+
+    @classmethod
+    def of(cls, report: MachineReport, give_back: Callable[[], DownReport]) -> LaunchedMachine:
+        """The machine of a report, with what ends it."""
+        facts = {each.name: getattr(report, each.name) for each in fields(MachineReport)}
+        return cls(**facts, give_back=give_back)
+
+    def __enter__(self) -> LaunchedMachine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Raises ``LeftBehind`` where something of it is left."""
+        from spotkeeper.lifecycle.teardown import left_behind
+
+        if self.give_back is not None and (report := self.give_back()).outcome.left:
+            raise left_behind(report.outcome)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -6,8 +6,8 @@ from datetime import timedelta
 from spotkeeper.errors import Busy, Interrupted, Scope, SpotkeeperError
 from spotkeeper.keeper.account import AccountReader, AccountSnapshot
 from spotkeeper.keeper.down import Down
+from spotkeeper.keeper.edges import Edges
 from spotkeeper.keeper.results import SweepReport
-from spotkeeper.keeper.wiring import Edges
 from spotkeeper.lifecycle.ports import Talk
 from spotkeeper.lifecycle.sweep import Classification, Records, Verdict
 from spotkeeper.lifecycle.sweep_order import SweepStep, plan_sweep, shared_in
@@ -24,6 +24,13 @@ UNSETTLED = frozenset({Verdict.UNWANTED, Verdict.YOUNG, Verdict.UNREAD})
 PATIENCE = timedelta(minutes=2)
 
 AGAIN = "Run `spot sweep --apply` again: it is safe to repeat."
+
+
+def swept(down: Down, in_regions: Sequence[str], *, apply: bool) -> SweepReport:
+    """What the regions have that nobody wants any more; with ``apply`` it is ended."""
+    account = AccountReader(down.edges, down.reader.owner)
+    sweep = Sweep(down.edges, account, down, down.talk)
+    return sweep.apply(in_regions) if apply else sweep.listing(in_regions)
 
 
 class Sweep:

@@ -1,22 +1,22 @@
-"""From a wish to a machine that answers."""
+"""``up``: from a launch request to a machine that answers."""
 
-from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
-from spotkeeper.errors import Declined, NameTaken, SpotkeeperError
+from spotkeeper.errors import NameTaken, SpotkeeperError
 from spotkeeper.keeper import regions
 from spotkeeper.keeper.deadline import Deadline
 from spotkeeper.keeper.down import Down
-from spotkeeper.keeper.machines import MachineReader, usd_per_gib_month
+from spotkeeper.keeper.edges import Edges, launch_ports
+from spotkeeper.keeper.find import Find, FindOptions
+from spotkeeper.keeper.machines import usd_per_gib_month
 from spotkeeper.keeper.results import MachineReport
-from spotkeeper.keeper.wiring import Edges, ports
 from spotkeeper.lifecycle.guard import role_arn
 from spotkeeper.lifecycle.launch import Launcher
 from spotkeeper.lifecycle.launch_request import LaunchRequest, check
-from spotkeeper.lifecycle.plan import Candidate, Plan, disk_gib, make_plan
-from spotkeeper.lifecycle.ports import Talk
+from spotkeeper.lifecycle.plan import Candidate, FirstPool, Plan, disk_gib, image_for, make_plan
 from spotkeeper.lifecycle.prerequisites import PrerequisiteMaker, Prerequisites, no_default_vpc
-from spotkeeper.lifecycle.presence import name_taken
+from spotkeeper.lifecycle.presence import name_taken, refuse_taken
 from spotkeeper.lifecycle.refused_pools import TRY_NEXT
 from spotkeeper.lifecycle.userdata import compose, guard_values
 from spotkeeper.lifecycle.wait import Waiter
@@ -25,78 +25,64 @@ from spotkeeper.model.disk import USUAL_TYPE, Disk
 from spotkeeper.model.journal_entry import Ready, Settled
 from spotkeeper.model.launch import LaunchToken
 from spotkeeper.model.machine import Instance, Machine
-from spotkeeper.model.need import Need
-from spotkeeper.model.offer import Ranking
+from spotkeeper.model.resource import TaggedResource
 from spotkeeper.ssh import keys
-
-#: Shown to the user before money is spent; a ``False`` stops the launch.
-Confirm = Callable[[Plan], bool]
-Find = Callable[[Need], Ranking]
 
 
 class Up:
     """Plans and launches; whatever goes wrong, what was begun is given back."""
 
-    def __init__(self, edges: Edges, look: MachineReader, ending: Down, talk: Talk) -> None:
+    def __init__(self, edges: Edges, find: Find, down: Down, deadline: Deadline) -> None:
         self._edges = edges
+        self._journal = edges.launch_journal
         self._cloud = edges.cloud
-        self._look = look
-        self._down = ending
-        self._talk = talk
+        self._find = find
+        self._down = down
+        self._deadline = deadline
+        self._reader = down.reader
+        self._talk = down.talk
+        #: What the plan saw in each region; a launch after it need not ask again.
+        self._tagged_resources: dict[str, tuple[TaggedResource, ...]] = {}
 
-    def plan(self, launch_request: LaunchRequest, find: Find) -> Plan:
-        """Decide what a launch would do; asks only what costs nothing."""
+    def plan(self, launch_request: LaunchRequest) -> Plan:
+        """Decide what a launch would do; asks only what costs nothing.
+
+        Raises:
+            NameTaken: with what is there under the name.
+            SpotkeeperError: what would stop the pool that is tried first for certain.
+        """
         check(launch_request)
         if launch_request.key_file is not None:
             keys.read_public_key(launch_request.key_file)
-        if launch_request.guard:
-            role = role_arn(launch_request.guard_role, self._cloud.caller())
-            launch_request = replace(launch_request, guard_role=role)
-        need = replace(
-            launch_request.need,
-            zones=self._zone_of_subnet(launch_request) or launch_request.need.zones,
+        self._refuse_unfinished(launch_request.name)
+        guarded = bool(launch_request.guard)
+        role = role_arn(launch_request.guard_role, self._cloud.caller()) if guarded else ""
+        zones = self._zone_of_subnet(launch_request) or launch_request.need.zones
+        ranking = self._find.find(replace(launch_request.need, zones=zones), FindOptions())
+        return make_plan(
+            launch_request,
+            replace(ranking, warnings=(*self._edges.warnings, *ranking.warnings)),
+            now=self._edges.clock.now(),
+            guard_role_arn=role,
+            ask=partial(self._first_pool, launch_request),
         )
-        plan = make_plan(launch_request, find(need), now=self._edges.clock.now())
-        prices = usd_per_gib_month(self._edges.storage, plan.first.pool.region)
-        told = (*self._edges.warnings, *plan.warnings)
-        return replace(plan, usd_per_gib_month=prices, warnings=told)
 
-    def run(self, plan: Plan, confirm: Confirm, *, dry_run: bool) -> MachineReport | None:
-        """Ask the user, then EC2; with ``dry_run`` EC2 only says whether it would.
+    def up(self, plan: Plan) -> MachineReport:
+        """Launch what was planned.
 
         Raises:
             SpotkeeperError: after what was begun has been given back.
         """
-        launcher = self._free(plan)
-        plan = replace(plan, disk=self._check_first(plan))
-        if not confirm(plan):
-            raise Declined("Nothing was launched", next_step="Run the command again when ready.")
-        if dry_run:
-            self._ask(plan, launcher)
-            return None
-        with self._edges.journal.lock(plan.launch_request.name):
+        with self._journal.lock(plan.launch_request.name):
             # The question took time: another terminal may have used the name. Another computer may
             # have, too: the claim that the launcher makes tells.
             self._refuse_unfinished(plan.launch_request.name)
-            return self._launched(plan, launcher)
+            return self._launched(plan, self._launcher(plan))
 
     def waiter(self) -> Waiter:
         """Waits for machines, saying how long it takes."""
         edges = self._edges
         return Waiter(cloud=self._cloud, clock=edges.clock, talk=self._talk, reach=edges.reach)
-
-    def _free(self, plan: Plan) -> Launcher:
-        """A launcher for a name that is free now.
-
-        Raises:
-            NameTaken: with what is there.
-        """
-        self._refuse_unfinished(plan.launch_request.name)
-        launcher = self._launcher(plan)
-        remembered = lives.regions(self._edges.journal.read(plan.launch_request.name))
-        for region in dict.fromkeys((plan.first.pool.region, *remembered)):
-            launcher.tagged_resources(region)
-        return launcher
 
     def _launched(self, plan: Plan, launcher: Launcher) -> MachineReport:
         prerequisites = self._prerequisite_maker(plan.launch_request)
@@ -109,12 +95,12 @@ class Up:
             made, given = launcher.made, launcher.given
             raise self._down.undo(plan.launch_request.name, problem, made, given) from problem
         machine = Machine(running, None)
-        self._look.note(machine)
+        self._reader.note(machine)
         return MachineReport(
             machine,
             granted.offer.spot_usd_per_hour,
             granted.offer.on_demand_usd_per_hour,
-            self._look.login(machine),
+            self._reader.login(machine),
             plan.warnings,
             granted.max_price_usd_per_hour,
         )
@@ -130,7 +116,7 @@ class Up:
         while True:
             instance = launcher.launch(prerequisites, self._edges.boot_script)
             granted = _granted(plan, instance)
-            Deadline(self._edges, self._look).arm(plan, instance, granted)
+            self._deadline.arm(plan, instance, granted)
             try:
                 return granted, self.waiter().until_reachable(instance, "up")
             except SpotkeeperError as problem:
@@ -143,14 +129,14 @@ class Up:
 
     def adopt(self, machine: Machine) -> None:
         """Take a machine whose launch, or whose end, was cut off for wanted after all."""
-        entries = self._edges.journal.read(machine.name)
+        entries = self._journal.read(machine.name)
         doubted = {lives.cut_off(entries)} | lives.given_back(entries)
         if machine.launch and machine.launch in doubted & {lives.last_launch(entries)}:
             self._note_ready(machine.name)
 
     def _note_ready(self, name: str) -> None:
         """Write down that the launch came to its end: from now on its machine is wanted."""
-        journal = self._edges.journal
+        journal = self._journal
         journal.append(name, Ready(self._edges.clock.now(), lives.last_launch(journal.read(name))))
 
     def _lost(self, launcher: Launcher, problem: NameTaken) -> NameTaken:
@@ -158,54 +144,73 @@ class Up:
 
         Nothing was made, so that there is nothing to undo, and what is there is another launch's.
         """
-        name, journal = launcher.name, self._edges.journal
+        name, journal = launcher.name, self._journal
         life = lives.this_life(journal.read(name))
         if {intent.claim for intent in lives.intents(life)} <= launcher.made.nonces:
             journal.append(name, Settled(self._edges.clock.now()))
         try:
-            found = self._look.present(name, regions.listed((), self._edges))
+            found = self._reader.present(name, regions.listed((), self._edges))
         except SpotkeeperError:
             return problem
         return name_taken(found[0])
 
-    def _ask(self, plan: Plan, launcher: Launcher) -> None:
-        """DryRun with what exists; a group or key that would be made is left out."""
+    def dry_run(self, plan: Plan) -> None:
+        """Ask EC2 whether it would allow the launch, with what exists: a group or key that would
+        be made is left out."""
         launch_request = plan.launch_request
-        region = plan.first.pool.region
-        subnets = self._cloud.subnets(region, launch_request.subnet_id)
+        subnets = self._cloud.subnets(plan.first.pool.region, launch_request.subnet_id)
         prerequisites = Prerequisites(
             {each.zone.name: each for each in subnets},
             launch_request.group_ids,
             launch_request.key_name,
         )
-        order = launcher.order(
+        order = self._launcher(plan).order(
             plan.candidates[0], prerequisites, self._edges.boot_script, LaunchToken("dry-run")
         )
         self._cloud.ask(order)
 
-    def _check_first(self, plan: Plan) -> Disk:
-        """Meet, before the question, what would stop the first candidate for certain; the disk
-        that it would have."""
-        offer, launch_request = plan.first, plan.launch_request
-        if not self._cloud.subnets(offer.pool.region, launch_request.subnet_id):
-            raise no_default_vpc(offer.pool.region)
-        image = self._cloud.image(offer.pool.region, plan.image_for(offer), offer.hardware.arch)
-        compose(self._edges.boot_script, guard_values(plan.deadline), launch_request.user_script)
-        return Disk(USUAL_TYPE, disk_gib(launch_request, image.root_gib))
+    def _first_pool(self, asked: LaunchRequest, candidate: Candidate) -> FirstPool:
+        """Meet, before the question, what would stop the first candidate for certain."""
+        offer, region = candidate.offer, candidate.offer.pool.region
+        self._refuse_taken(asked.name, region)
+        if not self._cloud.subnets(region, asked.subnet_id):
+            raise no_default_vpc(region)
+        image = self._cloud.image(region, image_for(asked, offer), offer.hardware.arch)
+        compose(self._edges.boot_script, guard_values(candidate.deadline), asked.user_script)
+        disk = Disk(USUAL_TYPE, disk_gib(asked, image.root_gib))
+        return FirstPool(disk, usd_per_gib_month(self._edges.storage, region))
+
+    def _refuse_taken(self, name: str, region: str) -> None:
+        """Refuse a name that is in use in a region, or in one that the journal remembers.
+
+        Raises:
+            NameTaken: with what is there.
+        """
+        owner = self._reader.owner
+        for each in dict.fromkeys((region, *lives.regions(self._journal.read(name)))):
+            found = self._tagged_resources[each] = self._cloud.tagged_resources(each)
+            refuse_taken(self._cloud, each, owner=owner, name=name, tagged_resources=found)
 
     def _prerequisite_maker(self, launch_request: LaunchRequest) -> PrerequisiteMaker:
-        if not launch_request.key_name:
-            launch_request = replace(
-                launch_request, public_key=self._key(launch_request).public_line
-            )
+        named = bool(launch_request.key_name)
+        public_key = "" if named else self._key(launch_request).public_line
         needs_address = not launch_request.group_ids and not launch_request.open_to_world
         cidr = self._edges.caller_cidr() if needs_address else ""
         return PrerequisiteMaker(
-            self._cloud, owner=self._look.owner, launch_request=launch_request, caller_cidr=cidr
+            self._cloud,
+            owner=self._reader.owner,
+            launch_request=launch_request,
+            caller_cidr=cidr,
+            public_key=public_key,
         )
 
     def _launcher(self, plan: Plan) -> Launcher:
-        return Launcher(plan, owner=self._look.owner, ports=ports(self._edges, self._talk))
+        return Launcher(
+            plan,
+            owner=self._reader.owner,
+            ports=launch_ports(self._edges, self._talk),
+            tagged_resources=self._tagged_resources,
+        )
 
     def _key(self, launch_request: LaunchRequest) -> keys.Key:
         if launch_request.key_file is not None:
@@ -222,7 +227,7 @@ class Up:
         return tuple(subnet.zone.name for subnet in found)
 
     def _refuse_unfinished(self, name: str) -> None:
-        entries = self._edges.journal.read(name)
+        entries = self._journal.read(name)
         if lives.is_damaged(entries):
             raise NameTaken(
                 f"A line of the journal of {name} is damaged: the name may own what it does not "

@@ -2,17 +2,18 @@
 
 from __future__ import annotations  # a command imports only the edges that it uses
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
-from spotkeeper.agent import boot_script
+from spotkeeper.keeper.clocks import PracticeClock, SystemClock
+from spotkeeper.keeper.edges import Edges
 from spotkeeper.keeper.late import late
 from spotkeeper.keeper.sandbox import sandbox_problems
+from spotkeeper.lifecycle.journal_fallback import BestEffortJournal
 from spotkeeper.market.market import Market
 from spotkeeper.model.risk import Work
 from spotkeeper.store.folders import Folders
@@ -27,17 +28,12 @@ if TYPE_CHECKING:
         Clock,
         Cloud,
         Inventory,
-        Journal,
         NameClaims,
-        Ports,
         Reach,
         Schedules,
-        Talk,
     )
     from spotkeeper.market.feeds import (
         AdvisorFeed,
-        OnDemandFeed,
-        PriceFeed,
         PublicPriceFeed,
         QuotaFeed,
         ScoreFeed,
@@ -76,101 +72,12 @@ class Connection:
     command: str = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Edges:
-    """Everything outside that the façade needs, real or a model of it."""
-
-    cloud: Cloud
-    names: NameClaims
-    account: Account
-    schedules: Schedules
-    inventory: Inventory
-    market: Market
-    prices: PriceFeed
-    journal: Journal
-    clock: Clock
-    reach: Reach
-    folders: Folders
-    home: Path
-    default_region: str | None
-    enabled_regions: Callable[[], tuple[str, ...]]
-    known_regions: Callable[[], tuple[str, ...]]
-    caller_cidr: Callable[[], str]
-    on_demand: OnDemandFeed
-    storage: StorageFeed
-    advisor: AdvisorFeed
-    scores: ScoreFeed
-    quotas: QuotaFeed
-    memory: Memory
-    public_prices: PublicPriceFeed | None = None
-    work: Work = field(default_factory=Work)
-    boot_script: str = field(default_factory=boot_script)
-    warnings: tuple[str, ...] = ()
-
-
-def ports(edges: Edges, talk: Talk) -> Ports:
-    """What the lifecycle talks to."""
-    from spotkeeper.lifecycle.ports import Ports
-
-    schedules, journal = edges.schedules, edges.journal
-    return Ports(edges.cloud, edges.names, schedules, journal, edges.clock, talk)
-
-
-class SystemClock:
-    """Real time."""
-
-    def now(self) -> datetime:
-        """The time, aware UTC."""
-        return datetime.now(UTC)
-
-    def sleep(self, length: timedelta) -> None:
-        """Wait in real time."""
-        time.sleep(max(0.0, length.total_seconds()))
-
-
-class SandboxTime(Protocol):
-    """What moves the sandbox's time; ``ec2_sandbox.client.Control`` does."""
-
-    def now(self) -> datetime:
-        """The sandbox's time, aware UTC."""
-
-    def advance(self, by: timedelta) -> datetime:
-        """Move it forwards; gives the time it is then."""
-
-
-class PracticeClock:
-    """The sandbox's time. Nobody waits in practice: to sleep is to move that time forwards."""
-
-    def __init__(self, control: SandboxTime) -> None:
-        self._control = control
-
-    def now(self) -> datetime:
-        """The sandbox's time, aware UTC."""
-        with sandbox_problems():
-            return self._control.now()
-
-    def sleep(self, length: timedelta) -> None:
-        """Let the sandbox's time go on by ``length``, at once."""
-        with sandbox_problems():
-            self._control.advance(max(timedelta(0), length))
-
-
-class Silence:
-    """Says nothing: for programs."""
-
-    def say(self, text: str) -> None:
-        """Ignore a step."""
-
-    def waiting(self, text: str, elapsed: timedelta) -> None:
-        """Ignore a wait."""
-
-
 def is_practice(environment: Mapping[str, str], *, asked: bool) -> bool:
     """Whether the sandbox answers instead of AWS."""
     return asked or environment.get(SANDBOX_VARIABLE) == "1"
 
 
-def connect(
+def wired(
     chosen: Connection, *, environment: Mapping[str, str], on_call: OnCall | None = None
 ) -> Edges:
     """Wire the real edges; starts the sandbox when it is asked for and not running.
@@ -285,34 +192,32 @@ def _edges(session: AwsSession, around: Environment) -> Edges:
     from spotkeeper.store.cache import Cache
     from spotkeeper.store.journal import FileJournal
 
-    folder = around.folders.cache / around.cache
-    cache = Cache(folder, around.clock.now, refresh=around.refresh, offline=around.offline)
-    prices = Ec2Prices(session, cache, around.clock.now)
-    on_demand = PriceList(session, cache, around.clock.now)
+    folders, clock = around.folders, around.clock
+    cache = Cache(
+        folders.cache / around.cache, clock.now, refresh=around.refresh, offline=around.offline
+    )
+    prices = Ec2Prices(session, cache, clock.now)
+    on_demand = PriceList(session, cache, clock.now)
     return Edges(
         cloud=late(lambda: _cloud(session, cache)),
         names=late(lambda: _names(session)),
         account=late(lambda: _account(session)),
         schedules=late(lambda: _schedules(session)),
         inventory=late(lambda: _inventory(session, cache)),
-        market=Market(
-            catalog=Ec2Catalog(session, cache, around.clock.now),
-            prices=prices,
-            on_demand=on_demand,
-            now=around.clock.now,
-        ),
+        market=Market(Ec2Catalog(session, cache, clock.now), prices, on_demand, clock.now),
         prices=prices,
-        journal=FileJournal(around.folders.journal),
-        clock=around.clock,
+        journal=BestEffortJournal(journal := FileJournal(folders.journal), clock),
+        launch_journal=journal,
+        clock=clock,
         reach=around.reach,
-        folders=around.folders,
+        folders=folders,
         home=Path.home(),
         default_region=session.region,
         enabled_regions=partial(enabled_regions, session, cache),
         known_regions=partial(known_regions, session, cache),
         caller_cidr=around.caller_cidr,
         on_demand=on_demand,
-        storage=late(lambda: _storage(session, cache, around.clock.now)),
+        storage=late(lambda: _storage(session, cache, clock.now)),
         memory=cache,
         work=around.work,
         warnings=around.warnings,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from types import MappingProxyType
 
 from spotkeeper.errors import (
     Refused,
@@ -45,7 +46,14 @@ MAX_STALE_TOKENS = 5
 class Launcher:
     """Launches one machine of one plan."""
 
-    def __init__(self, plan: Plan, *, owner: str, ports: Ports) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        owner: str,
+        ports: Ports,
+        tagged_resources: Mapping[str, tuple[TaggedResource, ...]] = MappingProxyType({}),
+    ) -> None:
         self._plan = plan
         self._owner = owner
         self._cloud = ports.cloud
@@ -53,7 +61,8 @@ class Launcher:
         self._clock = ports.clock
         self._talk = ports.talk
         self._attempt = 0
-        self._tagged_resources: dict[str, tuple[TaggedResource, ...]] = {}
+        #: What is ours in a region, asked once: what the plan saw, and what this launch sees.
+        self._tagged_resources = dict(tagged_resources)
         self._name_claim = NameClaim(plan.launch_request.name, owner=owner, ports=ports)
         #: Tokens of calls that may have made something; one that somebody else used is not here.
         self._tokens: frozenset[LaunchToken] = frozenset()

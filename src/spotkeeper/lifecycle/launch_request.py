@@ -39,9 +39,8 @@ class LaunchRequest:
 
     ``lasting`` is the time to the deadline, ``None`` for never; a budget brings the deadline
     forward. ``guard`` is what enforces it besides the machine's own timer, in the name of
-    ``guard_role``, a role's name or ARN. ``public_key`` is one line of
-    OpenSSH, read from ``key_file`` where that is named; ``key_name`` is a key that EC2 knows
-    already. ``group_ids`` replaces the group that would be made.
+    ``guard_role``, a role's name or ARN. ``key_file`` is a public key of OpenSSH, ``key_name``
+    one that EC2 knows already. ``group_ids`` replaces the group that would be made.
     """
 
     name: str
@@ -55,7 +54,6 @@ class LaunchRequest:
     user_script: bytes | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     key_file: Path | None = None
-    public_key: str = ""
     key_name: str = ""
     subnet_id: str | None = None
     group_ids: tuple[str, ...] = ()

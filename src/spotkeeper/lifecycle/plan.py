@@ -1,9 +1,10 @@
 """From a ranking to a plan: what will be asked of EC2, in which order, and what it costs. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from spotkeeper.errors import BadInput, Interrupted, NoOffers, PriceTooLow, SpotkeeperError
 from spotkeeper.lifecycle import guard
@@ -55,6 +56,7 @@ class Plan(Result):
 
     ``not_after`` is the deadline that was typed; a budget may bring that of a pool forward.
     ``disk`` is that of the pool that is tried first, ``usd_per_gib_month`` the prices there.
+    ``guard_role_arn`` is the role in whose name the guard outside of the machine ends it.
     """
 
     launch_request: LaunchRequest
@@ -64,6 +66,7 @@ class Plan(Result):
     warnings: tuple[str, ...] = ()
     disk: Disk = DEFAULT_DISK
     usd_per_gib_month: Mapping[str, Decimal] = field(default_factory=dict)
+    guard_role_arn: str = ""
 
     @property
     def disk_cost(self) -> DiskCost | None:
@@ -95,7 +98,7 @@ class Plan(Result):
         """What a computer that knows nothing of the plan must know of guard and budget."""
         launch_request, tags = self.launch_request, dict[str, str]()
         if launch_request.guard:
-            tags |= guard.guard_tags(launch_request.guard_role)
+            tags |= guard.guard_tags(self.guard_role_arn)
         if launch_request.budget_usd is not None:
             tags |= guard.budget_tags(launch_request.budget_usd, self.not_after)
         return tags
@@ -112,10 +115,7 @@ class Plan(Result):
 
     def image_for(self, offer: Offer) -> str:
         """The image for one offer."""
-        if self.launch_request.image:
-            return self.launch_request.image
-        gpus = offer.hardware.gpus
-        return DEEP_LEARNING if gpus and gpus.manufacturer == "NVIDIA" else UBUNTU
+        return image_for(self.launch_request, offer)
 
     def to_dict(self) -> Record:
         """As an item of ``--output json``."""
@@ -137,8 +137,36 @@ class Plan(Result):
         }
 
 
-def make_plan(launch_request: LaunchRequest, ranking: Ranking, *, now: datetime) -> Plan:
-    """Decide which pools are tried, and until when the machine lives.
+def image_for(launch_request: LaunchRequest, offer: Offer) -> str:
+    """The image that was asked for, or the one that suits the hardware."""
+    if launch_request.image:
+        return launch_request.image
+    gpus = offer.hardware.gpus
+    return DEEP_LEARNING if gpus and gpus.manufacturer == "NVIDIA" else UBUNTU
+
+
+class FirstPool(NamedTuple):
+    """What must be asked about the pool that is tried first: the disk that the machine would have
+    there, and what disks cost."""
+
+    disk: Disk
+    usd_per_gib_month: Mapping[str, Decimal]
+
+
+def _unasked(_: Candidate) -> FirstPool:
+    return FirstPool(DEFAULT_DISK, {})
+
+
+def make_plan(
+    launch_request: LaunchRequest,
+    ranking: Ranking,
+    *,
+    now: datetime,
+    guard_role_arn: str = "",
+    ask: Callable[[Candidate], FirstPool] = _unasked,
+) -> Plan:
+    """Decide which pools are tried, and until when the machine lives; ``ask`` tells about the
+    first of them.
 
     Raises:
         NoOffers: no pool passes; the message counts the refusals by rule.
@@ -163,12 +191,16 @@ def make_plan(launch_request: LaunchRequest, ranking: Ranking, *, now: datetime)
         raise _price_too_low(launch_request, offers)
     now = now.replace(microsecond=0)  # tags and ValidUntil are in whole seconds
     dated = tuple(_dated(launch_request, candidate, now) for candidate in candidates)
+    tried = _affordable(launch_request, dated, now)[:MAX_POOLS]
+    first = ask(tried[0])
     return Plan(
         launch_request,
-        _affordable(launch_request, dated, now)[:MAX_POOLS],
+        tried,
         not_after=_not_after(launch_request, now),
         made_at=now,
-        disk=Disk(USUAL_TYPE, disk_gib(launch_request, 0)),
+        disk=first.disk,
+        usd_per_gib_month=first.usd_per_gib_month,
+        guard_role_arn=guard_role_arn,
         warnings=(*ranking.warnings, *_warnings(launch_request, candidates[0].offer)),
     )
 

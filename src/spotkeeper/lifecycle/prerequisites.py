@@ -33,20 +33,27 @@ class Prerequisites:
 
 
 class PrerequisiteMaker:
-    """Makes the ground of a region once, and again when EC2 says it is gone."""
+    """Makes the prerequisites of a region once, and again when EC2 says it is gone."""
 
     def __init__(
-        self, cloud: Cloud, *, owner: str, launch_request: LaunchRequest, caller_cidr: str
+        self,
+        cloud: Cloud,
+        *,
+        owner: str,
+        launch_request: LaunchRequest,
+        caller_cidr: str,
+        public_key: str = "",
     ) -> None:
         self._cloud = cloud
         self._owner = owner
         self._launch_request = launch_request
         self._cidr = EVERYWHERE if launch_request.open_to_world else caller_cidr
+        self._public_key = public_key
         self._ready: dict[str, Prerequisites] = {}
 
     @property
     def brought(self) -> bool:
-        """Whether the user names a part of the ground, which waiting then does not bring."""
+        """Whether the user names a part of them, which waiting then does not bring."""
         launch_request = self._launch_request
         return bool(
             launch_request.group_ids or launch_request.key_name or launch_request.subnet_id
@@ -55,7 +62,7 @@ class PrerequisiteMaker:
     def prerequisites(
         self, region: str, tagged_resources: tuple[TaggedResource, ...]
     ) -> Prerequisites:
-        """The ground of a region; what ``tagged_resources`` shows to exist is not created again.
+        """The prerequisites of a region; what ``tagged_resources`` shows is not created again.
 
         Raises:
             Refused: there is no default VPC, and no subnet was named.
@@ -65,7 +72,7 @@ class PrerequisiteMaker:
         return self._ready[region]
 
     def forget(self, region: str) -> None:
-        """Make the region's ground anew next time."""
+        """Make the region's prerequisites anew next time."""
         self._ready.pop(region, None)
 
     def _prepare(self, region: str, tagged_resources: tuple[TaggedResource, ...]) -> Prerequisites:
@@ -95,13 +102,13 @@ class PrerequisiteMaker:
         return group_id
 
     def _key(self, region: str, mine: list[TaggedResource]) -> str:
-        name = key_name(self._owner, self._launch_request.public_key)
+        name = key_name(self._owner, self._public_key)
         known = {h.tags.get(TAG_KEY) for h in mine if h.resource_id.kind == ResourceKind.KEY}
         if name not in known:
             self._cloud.import_key(
                 region,
                 name,
-                public_key=self._launch_request.public_key,
+                public_key=self._public_key,
                 tags={**shared_tags(self._owner), TAG_KEY: name},
             )
         return name

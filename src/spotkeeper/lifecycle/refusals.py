@@ -2,7 +2,7 @@
 
 import re
 from fnmatch import fnmatchcase
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from spotkeeper.errors import EndedWhileStarting, NoCapacity, SpotkeeperError
 from spotkeeper.lifecycle.refusal_table import (
@@ -17,7 +17,9 @@ from spotkeeper.lifecycle.refusal_table import (
     STATE_REASON,
     Row,
 )
-from spotkeeper.model.machine import Instance
+
+if TYPE_CHECKING:  # a look at the market needs the words of refusals, but no machine
+    from spotkeeper.model.machine import Instance
 
 HTTP_SERVER_ERROR = 500
 
@@ -54,7 +56,7 @@ def refusal(said: Said) -> SpotkeeperError:
     )
 
 
-def ended(instance: Instance, wanted: str, command: str) -> SpotkeeperError:
+def ended(instance: "Instance", wanted: str, command: str) -> SpotkeeperError:
     """The error for an instance that EC2 ended, or stopped again, before a command had brought it
     where it was wanted: what its state reason says decides."""
     code = instance.state_reason

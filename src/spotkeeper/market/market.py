@@ -141,7 +141,6 @@ class Market:
 
     def __init__(
         self,
-        *,
         catalog: CatalogFeed,
         prices: PriceFeed,
         on_demand: OnDemandFeed,

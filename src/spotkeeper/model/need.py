@@ -24,7 +24,7 @@ class Need:
     vcpus: int = 0
     memory_gib: float = 0
     arch: str | None = None
-    max_price_usd_per_hour: Decimal | None = None
+    max_spot_usd_per_hour: Decimal | None = None
     max_interruption_percent: int | None = None
 
     @property

@@ -131,7 +131,7 @@ class _Sieve:
         self._facts = facts
         self._wanted = wanted
         self._verdicts = _Verdicts(facts.hardware, wanted.need)
-        limit = wanted.need.max_price_usd_per_hour
+        limit = wanted.need.max_spot_usd_per_hour
         self._limit = min(float(inf if limit is None else limit), MAX_USD_PER_HOUR)
         self._too_dear = f"over your limit of ${plain(limit or Decimal(0))}/h"
         self._zones = frozenset(wanted.need.zones)

@@ -32,7 +32,7 @@ def refused(code: str) -> Refused:
 
 def cloud(**answers: list[Answer]) -> tuple[Ec2Cloud, RecordingSession]:
     session = RecordingSession(**{"GetCallerIdentity": IDENTITY, **answers})
-    return Ec2Cloud(cast(AwsSession, session), NoMemory()), session
+    return Ec2Cloud(cast("AwsSession", session), NoMemory()), session
 
 
 def test_every_call_fits_its_operation() -> None:
@@ -219,7 +219,7 @@ def test_checks_pass_when_both_do() -> None:
 
 def test_every_quota_is_asked_by_its_code() -> None:
     session = RecordingSession(GetServiceQuota=[{"Quota": {"Value": 8.0}}])
-    account = Ec2Account(cast(AwsSession, session))
+    account = Ec2Account(cast("AwsSession", session))
     for family in QUOTA_FAMILIES:
         assert account.spot_quota_vcpus(REGION, family.code) == 8.0
     assert len(session.bodies("GetServiceQuota")) == len(QUOTA_FAMILIES)
@@ -231,14 +231,14 @@ def test_a_quota_nobody_changed_is_awss_default_and_an_unknown_one_is_unknown() 
         GetServiceQuota=[missing],
         GetAWSDefaultServiceQuota=[{"Quota": {"Value": 5.0}}, missing],
     )
-    account = Ec2Account(cast(AwsSession, session))
+    account = Ec2Account(cast("AwsSession", session))
     assert account.spot_quota_vcpus(REGION, "L-34B43A08") == 5.0
     assert account.spot_quota_vcpus(REGION, "L-34B43A08") is None
 
 
 def test_the_dry_run_of_the_doctor_fits_and_changes_nothing() -> None:
     session = RecordingSession(RunInstances=[refused("DryRunOperation"), PermissionDenied("no")])
-    account = Ec2Account(cast(AwsSession, session))
+    account = Ec2Account(cast("AwsSession", session))
     image = replace(orders.order().image)
     account.may_launch(REGION, image, "g5.xlarge", owner="me")
     [body] = session.bodies("RunInstances")
@@ -252,7 +252,7 @@ def test_the_dry_run_of_the_doctor_fits_and_changes_nothing() -> None:
 
 def test_the_spot_role_is_there_or_not() -> None:
     session = RecordingSession(GetRole=[{}, refused("NoSuchEntity"), refused("Other")])
-    account = Ec2Account(cast(AwsSession, session))
+    account = Ec2Account(cast("AwsSession", session))
     assert account.spot_role_exists()
     assert not account.spot_role_exists()
     with pytest.raises(Refused):

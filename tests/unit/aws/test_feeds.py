@@ -28,7 +28,7 @@ def product(name: str, *prices: str, unit: str = "Hrs") -> str:
 
 def price_list(*products: str) -> tuple[PriceList, RecordingSession]:
     session = RecordingSession(GetProducts=[{"PriceList": list(products)}])
-    return PriceList(cast(AwsSession, session), NoMemory(), lambda: NOW), session
+    return PriceList(cast("AwsSession", session), NoMemory(), lambda: NOW), session
 
 
 def test_the_hourly_price_of_a_type() -> None:
@@ -76,11 +76,11 @@ class Day:
 
     @property
     def price_list(self) -> PriceList:
-        return PriceList(cast(AwsSession, self.session), self.cache, lambda: self.now)
+        return PriceList(cast("AwsSession", self.session), self.cache, lambda: self.now)
 
     @property
     def catalog(self) -> Ec2Catalog:
-        return Ec2Catalog(cast(AwsSession, self.session), self.cache, lambda: self.now)
+        return Ec2Catalog(cast("AwsSession", self.session), self.cache, lambda: self.now)
 
 
 def test_a_remembered_price_keeps_its_own_age_when_others_join_it(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ class Forgetful:
 def spot_prices(*rows: Any) -> tuple[Ec2Prices, RecordingSession]:
     answers: list[Answer] = [{"SpotPriceHistory": list(rows)}]
     session = RecordingSession(DescribeSpotPriceHistory=answers)
-    return Ec2Prices(cast(AwsSession, session), Forgetful(), lambda: NOW), session
+    return Ec2Prices(cast("AwsSession", session), Forgetful(), lambda: NOW), session
 
 
 @pytest.mark.parametrize("newest_first", [True, False])
@@ -203,7 +203,7 @@ def test_a_history_is_oldest_first() -> None:
 
 def test_a_name_that_no_type_has_is_told_with_the_nearest() -> None:
     session = RecordingSession(DescribeInstanceTypes=[{"InstanceTypes": []}])
-    feed = Ec2Catalog(cast(AwsSession, session), NoMemory(), lambda: NOW)
+    feed = Ec2Catalog(cast("AwsSession", session), NoMemory(), lambda: NOW)
     with pytest.raises(BadInput) as caught:
         feed.instance_types(REGION, ["g5.xlrage"])
     assert "g5.xlarge" in caught.value.next_step

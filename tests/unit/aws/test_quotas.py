@@ -15,7 +15,7 @@ from spotkeeper.model.offer import Dated
 from spotkeeper.model.quota import QuotaFamily, SpotQuota, quota_family
 from spotkeeper.store.cache import Cache
 
-GPUS = cast(QuotaFamily, quota_family("g5.xlarge"))
+GPUS = cast("QuotaFamily", quota_family("g5.xlarge"))
 
 
 @dataclass
@@ -42,7 +42,7 @@ def quota(
     account: Account, folder: Path, *, ask: bool = True, now: datetime = NOON, login: str = "me"
 ) -> Dated[SpotQuota] | None:
     memory = Cache(folder, lambda: now)
-    feed = SpotQuotas(cast(Ec2Account, account), memory, lambda: now, login)
+    feed = SpotQuotas(cast("Ec2Account", account), memory, lambda: now, login)
     return feed.spot_quota("us-east-1", GPUS, ask=ask)
 
 

@@ -40,7 +40,7 @@ class Desk:
     ) -> dict[str, int]:
         memory = Cache(self._folder, lambda: self.now, refresh=refresh)
         ledger = Cache(self._folder, lambda: self.now)
-        session = cast(AwsSession, self.session)
+        session = cast("AwsSession", self.session)
         feed = PlacementScores(session, memory, ledger, lambda: self.now)
         self.answer = feed.scores(ranked, regions)
         return dict(self.answer.value.by_zone_id)

@@ -24,7 +24,7 @@ def product(name: object, *prices: str, unit: str = "GB-Mo") -> str:
 
 
 def feed(session: RecordingSession, memory: Memory, now: datetime = NOW) -> StoragePrices:
-    return StoragePrices(cast(AwsSession, session), memory, lambda: now)
+    return StoragePrices(cast("AwsSession", session), memory, lambda: now)
 
 
 def prices(*products: str) -> dict[str, Decimal]:

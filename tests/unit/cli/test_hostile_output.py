@@ -96,7 +96,7 @@ def offers_and_more(choices: Choices, told: str) -> None:
 
 
 def a_listing(choices: Choices, told: str) -> None:
-    show_list(choices, cast(Keeper, NoMemory()), MachineList((report(told),), (told,)))
+    show_list(choices, cast("Keeper", NoMemory()), MachineList((report(told),), (told,)))
 
 
 def a_plan(_: Choices, told: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.ec2 import Request, Server
-from tests.fakes.edges import keeper
+from tests.fakes.edges import keeper, launched
 from tests.fakes.journal import MemoryJournal
 
 from spotkeeper.errors import NotFound, SpotkeeperError
@@ -36,7 +36,7 @@ class Life:
         launch_request = LaunchRequest(
             NAME, Need(types=("g5.xlarge",)), lasting=timedelta(hours=hours)
         )
-        self.keeper().up(launch_request, confirm=lambda plan: True)
+        launched(self.keeper(), launch_request)
 
     def keeper(self) -> Keeper:
         """A fresh process."""
@@ -99,11 +99,11 @@ class Life:
 
     def told(self) -> str | None:
         """What ``ls`` says of the box, and ``show`` too; ``None`` where it is not listed."""
-        found = self.keeper().machines().reports
+        found = self.keeper().ls().reports
         if not found:
             return None
         [report] = found
-        assert self.keeper().machine(NAME).machine == report.machine
+        assert self.keeper().show(NAME).machine == report.machine
         return report.machine.summary()
 
     def lies(self) -> list[str]:
@@ -112,7 +112,7 @@ class Life:
         A look takes time: what it says is true of the world before it or after it.
         """
         before = self._world()
-        found = self.keeper().machines().reports
+        found = self.keeper().ls().reports
         after = self._world()
         seen = found[0].machine.instance if found else None
         alive = None if seen is None or seen.ended else (seen.id, seen.state)
@@ -139,7 +139,7 @@ class Life:
         ever = set(self.ec2.servers)
         for _ in range(A_MONTH):
             self.wait(days=1)
-        self.keeper().machines()
+        self.keeper().ls()
         born = set(self.ec2.servers) - ever
         return [*self.ec2.leftovers(), *(f"{each} was born" for each in born)]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.fakes import geography
 from tests.fakes.baton import Baton, Turns
 from tests.fakes.cloud import FakeCloud
-from tests.fakes.edges import keeper
+from tests.fakes.edges import keeper, launched
 from tests.fakes.fate import Crash, Fate
 from tests.fakes.journal import MemoryJournal
 
@@ -151,12 +151,12 @@ class Stage:
             kind = Kind.ONCE if command.once else Kind.BOX
             need = Need(types=(command.instance_type,), regions=(command.region,))
             launch_request = LaunchRequest(NAME, need, kind=kind)
-            return lambda: process.up(launch_request, confirm=lambda plan: True)
+            return lambda: launched(process, launch_request)
         return {
             "down": lambda: process.down((NAME,)),
             "stop": lambda: process.stop(NAME),
             "start": lambda: process.start(NAME),
-            "ls": process.machines,
+            "ls": process.ls,
             "sweep": lambda: process.sweep(apply=True),
         }[command.verb]
 
@@ -215,7 +215,7 @@ class Stage:
             self.clock.sleep(YOUNG)
         for journal in self.journals:  # an ordinary command closes what was left open
             self.clock.sleep(YOUNG)
-            keeper(self.cloud, home=self.home, journal=journal).machines()
+            keeper(self.cloud, home=self.home, journal=journal).ls()
         self.clock.sleep(timedelta(days=1))
         return self.cloud.ec2.leftovers()
 

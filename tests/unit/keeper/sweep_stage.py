@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.fakes import geography
 from tests.fakes.cloud import FakeCloud
-from tests.fakes.edges import home_with_key, keeper
+from tests.fakes.edges import home_with_key, keeper, launched
 from tests.fakes.fate import Crash, Fate
 from tests.fakes.journal import MemoryJournal
 from tests.fakes.resources import Tagged
@@ -45,7 +45,7 @@ class Stage:
 
     def up(self, name: str = "dev", guard: str | None = None) -> None:
         launch_request = LaunchRequest(name, Need(types=("m5.large",)), guard=guard)
-        self.keeper().up(launch_request, confirm=lambda plan: True)
+        launched(self.keeper(), launch_request)
 
     def sweep(self, *, apply: bool = True) -> SweepReport:
         return self.keeper().sweep(apply=apply)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from tests.fakes.edges import launched
 from tests.fakes.journal import MemoryJournal
 from tests.fakes.threads import without_threads
 from tests.unit.keeper.sweep_stage import Stage
@@ -25,7 +26,7 @@ def test_a_second_computer_that_may_not_see_the_holder_launches_nothing_in_anoth
     launch_request = LaunchRequest("dev", Need(types=("m5.large",), regions=("eu-west-1",)))
 
     with pytest.raises(LeftBehind, match="Left behind: launch-template"):  # it cannot tell
-        stage.keeper().up(launch_request, confirm=lambda plan: True)
+        launched(stage.keeper(), launch_request)
 
     assert [each.region for each in stage.ec2.servers.values() if each.state not in ENDED] == [
         "us-east-1"
@@ -41,6 +42,6 @@ def test_a_login_that_expires_while_the_name_is_claimed_does_not_close_the_regio
     launch_request = LaunchRequest("dev", Need(types=("m5.large",), regions=("eu-west-1",)))
 
     with pytest.raises(ExpiredCredentials):
-        stage.keeper().up(launch_request, confirm=lambda plan: True)
+        launched(stage.keeper(), launch_request)
 
     assert stage.cloud.calls.count("claim") == 1

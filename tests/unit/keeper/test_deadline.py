@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.fakes import geography
 from tests.fakes.cloud import FakeCloud
-from tests.fakes.edges import home_with_key, keeper
+from tests.fakes.edges import home_with_key, keeper, launched
 from tests.fakes.fate import Crash, Fate, Killed
 from tests.fakes.journal import MemoryJournal
 from tests.fakes.schedules import FakeSchedules
@@ -53,7 +53,7 @@ class Desk:
         launch_request = LaunchRequest(
             "dev", Need(types=("g5.xlarge",)), **{"guard": "scheduler", **wished}
         )
-        report = self.keeper.up(launch_request, confirm=lambda plan: True)
+        report = launched(self.keeper, launch_request)
         assert report is not None
         return report
 
@@ -71,7 +71,7 @@ class Desk:
         """What is left after `down`, and another look when EC2 is certain."""
         self.keeper.down(["dev"])
         self.pass_by(timedelta(seconds=301))
-        self.keeper.machines()
+        self.keeper.ls()
         return self.cloud.ec2.leftovers()
 
     def whats(self) -> list[type[Entry]]:
@@ -101,18 +101,18 @@ def test_a_launch_is_armed_before_it_is_waited_for(desk: Desk) -> None:
 def test_a_guarded_machine_is_gone_after_its_deadline_though_nobody_comes_back(desk: Desk) -> None:
     desk.up(lasting=2 * HOUR)
     desk.pass_by(2 * HOUR - MINUTE)
-    assert desk.keeper.machine("dev").machine.alive
+    assert desk.keeper.show("dev").machine.alive
     desk.pass_by(MINUTE)
     desk.pass_by(TERMINATE_AFTER)
     desk.pass_by(DEFAULT_LIFE)
-    assert desk.keeper.machines().reports == ()
+    assert desk.keeper.ls().reports == ()
     assert desk.schedules.kept == {}
     assert desk.settled() == []
 
 
 def test_a_launch_without_a_guard_never_asks_the_scheduler(desk: Desk) -> None:
     desk.up(guard=None)
-    desk.keeper.machines()
+    desk.keeper.ls()
     desk.keeper.extend("dev", HOUR)
     assert desk.settled() == []
     assert not [call for call in desk.cloud.calls if "schedule" in call]
@@ -197,7 +197,7 @@ def test_extending_moves_tag_and_both_schedules_and_is_remembered(desk: Desk) ->
     found = desk.keeper.extend("dev", 4 * HOUR)
     after = before + 4 * HOUR
     assert (found.before, found.report.machine.deadline) == (before, after)
-    assert desk.keeper.machine("dev").machine.deadline == after
+    assert desk.keeper.show("dev").machine.deadline == after
     assert desk.times() == {GuardCall.CANCEL: after, GuardCall.TERMINATE: after + TERMINATE_AFTER}
     assert desk.whats().count(DeadlineMoved) == 1
     assert found.usd_until_deadline is not None
@@ -247,7 +247,7 @@ def test_a_started_box_has_its_schedules_moved_with_its_deadline(desk: Desk) -> 
     desk.keeper.stop("dev")
     desk.pass_by(HOUR - 10 * MINUTE)
     desk.keeper.start("dev")
-    deadline = desk.keeper.machine("dev").machine.deadline
+    deadline = desk.keeper.show("dev").machine.deadline
     assert deadline is not None
     assert abs(deadline - desk.now - DEFAULT_LIFE) < 2 * MINUTE
     assert desk.times()[GuardCall.CANCEL] == deadline
@@ -264,7 +264,7 @@ def test_a_look_points_the_guard_at_a_new_instance_once_and_says_so(desk: Desk) 
     desk.cloud.ec2.terminate(first)
     desk.pass_by(5 * MINUTE)
 
-    listing = desk.keeper.machines()
+    listing = desk.keeper.ls()
     [report] = listing.reports
     assert report.machine.instance is not None
     assert report.machine.instance.id != first.id
@@ -272,7 +272,7 @@ def test_a_look_points_the_guard_at_a_new_instance_once_and_says_so(desk: Desk) 
     targets = {each.target for each in desk.schedules.kept.values()}
     assert report.machine.instance.id in targets
     calls = len(desk.cloud.calls)
-    assert desk.keeper.machines().warnings == ()
+    assert desk.keeper.ls().warnings == ()
     assert not [call for call in desk.cloud.calls[calls:] if "schedule" in call]
     assert desk.settled() == []
 
@@ -281,7 +281,7 @@ def test_a_guard_that_cannot_be_checked_is_a_warning_and_no_failure(desk: Desk) 
     desk.up()
     desk.journal = MemoryJournal()
     desk.cloud.denied = {"find schedule"}
-    listing = desk.keeper.machines()
+    listing = desk.keeper.ls()
     assert len(listing.reports) == 1
     assert any("could not be checked" in told for told in listing.warnings)
 
@@ -326,14 +326,14 @@ def test_a_price_that_rises_brings_the_deadline_forward_and_says_so(desk: Desk) 
     assert before is not None
     desk.cloud.ec2.prices[A] = Decimal(1)
 
-    report = desk.keeper.machine("dev")
+    report = desk.keeper.show("dev")
 
     after = report.machine.deadline
     assert after is not None
     assert abs(after - desk.now - 5 * HOUR) < 5 * MINUTE
     assert any("deadline moved" in told for told in report.warnings)
     assert desk.times()[GuardCall.CANCEL] == after
-    assert desk.keeper.machine("dev").warnings == ()
+    assert desk.keeper.show("dev").warnings == ()
 
 
 def test_a_price_that_falls_moves_it_later_but_never_after_the_time_that_was_typed(
@@ -342,7 +342,7 @@ def test_a_price_that_falls_moves_it_later_but_never_after_the_time_that_was_typ
     launched_for(desk, "0.50", lasting=12 * HOUR)
     desk.cloud.ec2.prices[A] = Decimal("0.10")
     typed = desk.now + 12 * HOUR
-    after = desk.keeper.machine("dev").machine.deadline
+    after = desk.keeper.show("dev").machine.deadline
     assert after is not None
     assert abs(after - typed) < 2 * MINUTE
 
@@ -351,19 +351,19 @@ def test_a_budget_that_is_spent_ends_the_machine(desk: Desk) -> None:
     launched_for(desk, "0.50")
     desk.pass_by(3 * HOUR)
     desk.cloud.ec2.prices[A] = Decimal(50)
-    report = desk.keeper.machine("dev")
+    report = desk.keeper.show("dev")
     assert report.spent_usd is not None
     assert report.spent_usd > FIVE
     desk.pass_by(2 * MINUTE)
     desk.pass_by(2 * MINUTE)
     desk.pass_by(2 * MINUTE)
-    assert desk.keeper.machines().reports == ()
+    assert desk.keeper.ls().reports == ()
 
 
 def test_an_unchanged_price_leaves_the_deadline_alone(desk: Desk) -> None:
     before = launched_for(desk, "0.50").machine.deadline
     desk.pass_by(4 * HOUR)
-    report = desk.keeper.machine("dev")
+    report = desk.keeper.show("dev")
     assert report.machine.deadline == before
     assert report.spent_usd is not None
     assert abs(report.spent_usd - 2) < Decimal("0.02")
@@ -373,7 +373,7 @@ def test_a_computer_that_saw_nothing_counts_from_the_launch_or_leaves_it(desk: D
     launched_for(desk, "0.50")
     desk.pass_by(HOUR)
     desk.journal = MemoryJournal()
-    spent = desk.keeper.machine("dev").spent_usd
+    spent = desk.keeper.show("dev").spent_usd
     assert spent is not None
     assert abs(spent - Decimal("0.5")) < Decimal("0.02")
 
@@ -381,7 +381,7 @@ def test_a_computer_that_saw_nothing_counts_from_the_launch_or_leaves_it(desk: D
     desk.pass_by(HOUR)
     desk.keeper.start("dev")
     desk.cloud.ec2.prices[A] = Decimal(9)
-    report = desk.keeper.machine("dev")
+    report = desk.keeper.show("dev")
     assert report.spent_usd is None
     assert any("does not know when" in told for told in report.warnings)
 
@@ -392,7 +392,7 @@ def test_an_extension_is_the_last_word_on_a_budget(desk: Desk) -> None:
     assert any("no more" in told for told in found.report.warnings)
     assert found.report.machine.tags[TAG_BUDGET] == "none"
     desk.cloud.ec2.prices[A] = Decimal(50)
-    assert desk.keeper.machine("dev").machine.deadline == found.report.machine.deadline
+    assert desk.keeper.show("dev").machine.deadline == found.report.machine.deadline
 
 
 def test_a_box_whose_budget_is_spent_is_not_started(desk: Desk) -> None:

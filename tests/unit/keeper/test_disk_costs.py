@@ -51,11 +51,8 @@ class Stage:
         self.plans: list[Plan] = []
 
     def up(self, launch_request: LaunchRequest = WISH) -> None:
-        self.keeper.up(launch_request, confirm=self._agree)
-
-    def _agree(self, plan: Plan) -> bool:
-        self.plans.append(plan)
-        return True
+        self.plans.append(self.keeper.plan(launch_request))
+        self.keeper.up(self.plans[-1])
 
     def disk_usd_per_hour(self) -> Decimal | None:
         [found] = [
@@ -97,8 +94,8 @@ def test_only_of_a_stopped_machine_are_the_disks_asked_for(tmp_path: Path) -> No
     stage = Stage(tmp_path, prices)
     stage.up()
     prices.asked.clear()
-    assert stage.keeper.machine("dev").disks is None
-    assert stage.keeper.machines().reports[0].disks is None
+    assert stage.keeper.show("dev").disks is None
+    assert stage.keeper.ls().reports[0].disks is None
     assert prices.asked == []
     assert stage.keeper.stop("dev").disks == DiskCost(Decimal(8))
     assert prices.asked == [geography.REGION]

@@ -36,7 +36,7 @@ class Desk:
 
     def up(self, *regions: str) -> MachineReport:
         request = LaunchRequest("dev", Need(types=("g5.xlarge",), regions=regions))
-        report = self.keeper.up(request, confirm=lambda plan: True)
+        report = self.keeper.up(self.keeper.plan(request))
         assert report is not None
         return report
 
@@ -108,7 +108,7 @@ def test_a_box_that_will_not_start_says_why_and_stays(desk: Desk) -> None:
     with pytest.raises(DiskKeyRefused) as caught:
         desk.keeper.start("dev")
     assert KEY[1] in caught.value.message
-    [report] = desk.keeper.machines().reports
+    [report] = desk.keeper.ls().reports
     assert report.machine.state == InstanceState.STOPPED
     assert f"stopped by EC2: {KEY[1]}" in report.machine.summary()
     told = [chapter.text for chapter in desk.keeper.history("dev").chapters]

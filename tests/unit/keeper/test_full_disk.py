@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.fakes.cloud import FakeCloud
-from tests.fakes.edges import home_with_key, keeper
+from tests.fakes.edges import home_with_key, keeper, launched
 from tests.fakes.fate import Fate
 from tests.fakes.journal import MemoryJournal
 
@@ -48,7 +48,7 @@ class Laptop:
         """Whether a machine was launched."""
         try:
             launch_request = LaunchRequest("dev", Need(types=("g5.xlarge",)), kind=kind)
-            return self.keeper().up(launch_request, confirm=lambda plan: True) is not None
+            return launched(self.keeper(), launch_request) is not None
         except StoreProblem:
             return False
 
@@ -106,11 +106,9 @@ def test_a_damaged_line_blocks_the_name_until_all_of_it_was_ended(
     laptop = Laptop(tmp_path, room=99)
     damaged(laptop, position)
     with pytest.raises(NameTaken, match="damaged") as taken:
-        laptop.keeper().up(
-            LaunchRequest("dev", Need(types=("g5.xlarge",))), confirm=lambda plan: True
-        )
+        launched(laptop.keeper(), LaunchRequest("dev", Need(types=("g5.xlarge",))))
     assert "`spot down dev`" in taken.value.next_step
-    assert any("damaged" in told for told in laptop.keeper().machines().warnings)
+    assert any("damaged" in told for told in laptop.keeper().ls().warnings)
     laptop.cloud.clock.sleep(timedelta(minutes=6))
     laptop.keeper().down(["dev"])
     laptop.cloud.clock.sleep(timedelta(minutes=6))
@@ -131,7 +129,7 @@ def test_a_damaged_intent_is_looked_for_in_every_region(tmp_path: Path) -> None:
     assert looked >= 2 * len(laptop.cloud.regions())
     assert isinstance(laptop.journal.read("dev")[-1], Settling)
     laptop.cloud.clock.sleep(timedelta(minutes=6))
-    laptop.keeper().machines()  # which looks only where it remembers something
+    laptop.keeper().ls()  # which looks only where it remembers something
     assert isinstance(laptop.journal.read("dev")[-1], Settling)
     laptop.keeper().down(["dev"])
     assert isinstance(laptop.journal.read("dev")[-1], Settled)

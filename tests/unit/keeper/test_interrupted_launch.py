@@ -8,7 +8,7 @@ import pytest
 from tests.fakes import geography
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import FakeCloud
-from tests.fakes.edges import home_with_key, keeper
+from tests.fakes.edges import home_with_key, keeper, launched
 from tests.fakes.fate import Fate
 from tests.fakes.journal import MemoryJournal
 
@@ -55,7 +55,7 @@ def interrupted(
 ) -> SpotkeeperError:
     launch_request = launch_request or LaunchRequest("dev", Need(types=("g5.xlarge",)))
     with pytest.raises(SpotkeeperError) as caught:
-        keeper(cloud, home=home, journal=journal).up(launch_request, confirm=lambda plan: True)
+        launched(keeper(cloud, home=home, journal=journal), launch_request)
     return caught.value
 
 
@@ -71,7 +71,7 @@ def test_ctrl_c_at_any_call_of_a_launch_leaves_nothing(
     cloud.clock.sleep(timedelta(days=1))
     if "`spot ls`" in error.next_step:  # the claim of a name stays with an unknown outcome
         assert not [each for each in cloud.ec2.leftovers() if not each.startswith("lt-")]
-        keeper(cloud, home=home, journal=journal).machines()
+        keeper(cloud, home=home, journal=journal).ls()
     assert cloud.ec2.leftovers() == []
 
 
@@ -119,7 +119,7 @@ def test_after_an_unanswered_launch_the_user_is_told_to_look_again(home: Path) -
     error = interrupted(cloud, home, journal)
     assert "spot" in error.next_step
     cloud.clock.sleep(timedelta(minutes=6))
-    keeper(cloud, home=home, journal=journal).machines()
+    keeper(cloud, home=home, journal=journal).ls()
     cloud.clock.sleep(timedelta(minutes=5))
     assert cloud.ec2.leftovers() == []
 
@@ -162,6 +162,6 @@ def test_a_launch_that_took_effect_long_after_the_intent_is_ended_too(
     assert len(cloud.ec2.servers) == 1
     for wait in (until_the_next_command, 400, 400):
         clock.advance(seconds=wait)
-        keeper(cloud, home=home, journal=journal).machines()
+        keeper(cloud, home=home, journal=journal).ls()
     clock.advance(minutes=5)
     assert not [each for each in cloud.ec2.leftovers() if each.startswith(LIFE)]

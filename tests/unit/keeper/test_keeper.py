@@ -12,7 +12,6 @@ from tests.fakes.journal import MemoryJournal
 
 from spotkeeper.errors import (
     BadInput,
-    Declined,
     NameTaken,
     NoCapacity,
     NoOffers,
@@ -24,6 +23,7 @@ from spotkeeper.errors import (
 from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.results import MachineReport
 from spotkeeper.lifecycle.launch_request import LaunchRequest
+from spotkeeper.lifecycle.plan import Plan
 from spotkeeper.model.journal_entry import Settled
 from spotkeeper.model.launch import LaunchToken
 from spotkeeper.model.machine import InstanceState
@@ -47,11 +47,12 @@ class Desk:
         """A fresh process."""
         return keeper(self.cloud, home=self.home, journal=self.journal)
 
-    def up(self, name: str = "dev", *, yes: bool = True, **need: object) -> MachineReport:
+    def plan(self, name: str = "dev", **need: object) -> Plan:
         wanted = Need(**{"types": ("g5.xlarge",), **need})  # type: ignore[arg-type]
-        report = self.keeper.up(LaunchRequest(name, wanted), confirm=lambda plan: yes)
-        assert report is not None
-        return report
+        return self.keeper.plan(LaunchRequest(name, wanted))
+
+    def up(self, name: str = "dev", **need: object) -> MachineReport:
+        return self.keeper.up(self.plan(name, **need))
 
 
 @pytest.fixture
@@ -99,16 +100,14 @@ def test_up_gives_a_machine_that_answers_with_its_price_and_login(desk: Desk) ->
     assert report.login.identity is None or report.login.identity.name == "id_ed25519"
 
 
-def test_a_declined_launch_makes_nothing(desk: Desk) -> None:
-    with pytest.raises(Declined):
-        desk.up(yes=False)
+def test_a_plan_makes_nothing(desk: Desk) -> None:
+    desk.plan()
     assert not CHANGING & set(desk.cloud.calls)
     assert desk.journal.names() == ()
 
 
 def test_a_dry_run_asks_and_makes_nothing(desk: Desk) -> None:
-    launch_request = LaunchRequest("dev", Need(types=("g5.xlarge",)))
-    assert desk.keeper.up(launch_request, confirm=lambda plan: True, dry_run=True) is None
+    desk.keeper.dry_run(desk.plan())
     assert "ask" in desk.cloud.calls
     assert not CHANGING & set(desk.cloud.calls)
     assert desk.journal.names() == ()
@@ -139,7 +138,7 @@ def test_a_need_that_nothing_meets_says_why(desk: Desk) -> None:
 def test_a_name_in_use_is_refused_before_the_question(desk: Desk) -> None:
     desk.up()
     with pytest.raises(NameTaken):
-        desk.up(yes=False)
+        desk.plan()
 
 
 def test_machines_of_all_regions_are_listed_and_of_nobody_else(desk: Desk) -> None:
@@ -148,14 +147,14 @@ def test_machines_of_all_regions_are_listed_and_of_nobody_else(desk: Desk) -> No
     order = orders.order(name="theirs")
     theirs = {**order.tags, TAG_OWNER: "somebody"}
     desk.cloud.run(replace(order, token=LaunchToken("theirs"), tags=theirs))
-    names = [report.machine.name for report in desk.keeper.machines().reports]
+    names = [report.machine.name for report in desk.keeper.ls().reports]
     assert sorted(names) == ["far", "near"]
 
 
 def test_a_region_that_does_not_answer_is_told_in_the_listing(desk: Desk) -> None:
     desk.up()
     desk.cloud.silent.add("eu-west-1")
-    listing = desk.keeper.machines()
+    listing = desk.keeper.ls()
     assert [report.machine.name for report in listing.reports] == ["dev"]
     assert any("eu-west-1" in warning for warning in listing.warnings)
 
@@ -192,7 +191,7 @@ def test_a_new_computer_with_the_same_login_finds_everything(desk: Desk) -> None
     desk.up("one")
     desk.up("two", regions=("eu-west-1",))
     elsewhere = Desk(desk.home, desk.cloud)
-    assert {report.machine.name for report in elsewhere.keeper.machines().reports} == {
+    assert {report.machine.name for report in elsewhere.keeper.ls().reports} == {
         "one",
         "two",
     }
@@ -204,13 +203,13 @@ def test_a_machine_is_stopped_started_and_shown(desk: Desk) -> None:
     desk.up()
     assert desk.keeper.stop("dev").machine.state == InstanceState.STOPPED
     with pytest.raises(NotFound):
-        desk.keeper.login("dev")
+        desk.keeper.ssh("dev")
     assert desk.keeper.start("dev").machine.state == InstanceState.RUNNING
-    assert desk.keeper.login("dev").address.startswith("203.0.113.")
+    assert desk.keeper.ssh("dev").address.startswith("203.0.113.")
 
 
 def test_two_commands_on_one_name_exclude_each_other(desk: Desk) -> None:
     desk.up()
     with desk.journal.lock("dev"), pytest.raises(SpotkeeperError):
         desk.keeper.down(("dev",))
-    assert desk.keeper.machine("dev").machine.state == InstanceState.RUNNING
+    assert desk.keeper.show("dev").machine.state == InstanceState.RUNNING

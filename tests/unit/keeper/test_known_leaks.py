@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.ec2 import Request
-from tests.fakes.edges import home_with_key, keeper
+from tests.fakes.edges import home_with_key, keeper, launched
 from tests.fakes.fate import Crash, Fate
 from tests.fakes.journal import MemoryJournal
 from tests.fakes.threads import without_threads
@@ -62,13 +62,12 @@ def test_skypilot_4431_a_launch_killed_right_after_the_create_call_is_not_forgot
 ) -> None:
     """There, the record was deleted although the instance lived."""
     cloud, journal = FakeCloud(fate=DiesAfter("run")), MemoryJournal()
+    process = keeper(cloud, home=home, journal=journal)
     with pytest.raises(Crash):
-        keeper(cloud, home=home, journal=journal).up(
-            LaunchRequest(NAME, Need(types=("g5.xlarge",))), confirm=lambda plan: True
-        )
+        launched(process, LaunchRequest(NAME, Need(types=("g5.xlarge",))))
     cloud.fate = Fate()
 
-    [listed] = keeper(cloud, home=home, journal=journal).machines().reports
+    [listed] = keeper(cloud, home=home, journal=journal).ls().reports
     assert listed.machine.name == NAME
     assert keeper(cloud, home=home, journal=journal).down((NAME,)).outcome.left == []
     assert cloud.ec2.leftovers() == []
@@ -99,7 +98,7 @@ def test_fastec2_14_what_a_minute_later_replaces_a_terminated_instance_is_still_
     [second] = [each for each in life.ec2.servers.values() if each.state not in ENDED]
     assert second.id != first
     assert second.tags[TAG_NAME] == NAME
-    [listed] = life.keeper().machines().reports
+    [listed] = life.keeper().ls().reports
     assert listed.machine.instance is not None
     assert listed.machine.instance.id == second.id
     assert life.ends_for_good() == []

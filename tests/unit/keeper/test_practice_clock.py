@@ -1,6 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
-from spotkeeper.keeper.wiring import PracticeClock
+from spotkeeper.keeper.clocks import PracticeClock
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 

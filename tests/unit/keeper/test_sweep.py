@@ -294,16 +294,16 @@ def cut_off(stage: Stage) -> None:
 
 def test_a_machine_whose_launch_was_cut_off_is_told_by_ls_and_can_be_kept(stage: Stage) -> None:
     cut_off(stage)
-    assert any("spot start dev" in told for told in stage.keeper().machines().warnings)
+    assert any("spot start dev" in told for told in stage.keeper().ls().warnings)
     assert Verdict.UNWANTED in verdicts(stage.sweep(apply=False))
 
     stage.keeper().start("dev")
 
     assert verdicts(stage.sweep()) == {Verdict.KEPT}
-    assert not any("cut off" in told for told in stage.keeper().machines().warnings)
+    assert not any("cut off" in told for told in stage.keeper().ls().warnings)
 
 
 def test_ls_is_silent_about_a_launch_that_is_under_way(stage: Stage) -> None:
     cut_off(stage)
     with stage.journal.lock("dev"):
-        assert not any("cut off" in told for told in stage.keeper().machines().warnings)
+        assert not any("cut off" in told for told in stage.keeper().ls().warnings)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from tests.fakes.edges import launched
 from tests.fakes.inventory import FakeInventory
 from tests.fakes.journal import MemoryJournal
 from tests.fakes.threads import without_threads
@@ -26,7 +27,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     without_threads(monkeypatch)
     stage = Stage(tmp_path)
     launch_request = LaunchRequest("dev", Need(types=("m5.large",), regions=(FAR,)))
-    stage.keeper().up(launch_request, confirm=lambda plan: True)
+    launched(stage.keeper(), launch_request)
     stage.clock.sleep(3 * WINDOW)
     return stage
 

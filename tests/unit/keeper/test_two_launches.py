@@ -1,6 +1,6 @@
 """Two launches of one name: exactly one machine, and the loser never ends the winner's."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.fakes import geography
 from tests.fakes.cloud import FakeCloud
-from tests.fakes.edges import edges, home_with_key, keeper
+from tests.fakes.edges import edges, home_with_key, keeper, launched
 from tests.fakes.fate import Fate
 from tests.fakes.journal import MemoryJournal
 from tests.fakes.name_claims import FakeNameClaims
@@ -18,7 +18,6 @@ from spotkeeper.errors import NameTaken, PermissionDenied, RegionNotEnabled, Spo
 from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.lifecycle.name_claim import LAUNCH_WITHIN, YOUNG, claim_title
-from spotkeeper.lifecycle.plan import Plan
 from spotkeeper.lifecycle.ports import Claim, Clock
 from spotkeeper.model.lives import VISIBILITY_WINDOW, is_open, is_settling
 from spotkeeper.model.machine import ENDED, InstanceState
@@ -42,13 +41,12 @@ class Two:
     def lose(self, instance_type: str, *, winner_comes_in_between: bool) -> SpotkeeperError:
         """The second terminal launches the same name, and is refused."""
 
-        def confirm(_: Plan) -> bool:
+        def asked() -> None:
             if winner_comes_in_between:
                 self.win()
-            return True
 
         with pytest.raises(SpotkeeperError) as caught:
-            self._up(self.second, instance_type, hours=9, confirm=confirm)
+            self._up(self.second, instance_type, hours=9, asked=asked)
         return caught.value
 
     def check(self, refusal: SpotkeeperError) -> None:
@@ -61,13 +59,20 @@ class Two:
         assert self.cloud.ec2.groups
 
     def _up(
-        self, journal: MemoryJournal, instance_type: str, *, hours: float, confirm: object = None
+        self,
+        journal: MemoryJournal,
+        instance_type: str,
+        *,
+        hours: float,
+        asked: Callable[[], None] = lambda: None,
     ) -> None:
         launch_request = LaunchRequest(
             "dev", Need(types=(instance_type,)), lasting=timedelta(hours=hours)
         )
         process = keeper(self.cloud, home=self.home, journal=journal)
-        process.up(launch_request, confirm=confirm or (lambda plan: True))  # type: ignore[arg-type]
+        plan = process.plan(launch_request)
+        asked()  # the question takes its time
+        process.up(plan)
 
 
 @pytest.mark.parametrize("one_computer", [True, False])
@@ -105,7 +110,7 @@ def test_who_gave_a_name_back_never_ends_what_another_computer_launched_since(
     two.win()
 
     two.cloud.clock.sleep(VISIBILITY_WINDOW)
-    keeper(two.cloud, home=two.home, journal=two.second).machines()
+    keeper(two.cloud, home=two.home, journal=two.second).ls()
 
     assert not is_open(two.second.read("dev"))
     alive = [each for each in two.cloud.ec2.servers.values() if each.state not in ENDED]
@@ -193,7 +198,7 @@ def test_where_the_common_region_is_closed_the_name_is_claimed_where_it_is_launc
     made = edges(cloud, home=home, journal=journal)
     process = Keeper(replace(made, names=closed), talk=talk)
     launch_request = LaunchRequest("dev", Need(types=("g5.xlarge",), regions=("eu-west-1",)))
-    assert process.up(launch_request, confirm=lambda plan: True) is not None
+    assert launched(process, launch_request) is not None
     [claim] = cloud.ec2.resource_ids.values()
     assert claim.region == "eu-west-1"
     assert any("eu-west-1 instead" in said for said in talk.said)

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.fakes.edges import launched
 from tests.fakes.fate import Crash, Fate
 from tests.fakes.journal import MemoryJournal
 from tests.fakes.threads import without_threads
@@ -69,7 +70,7 @@ def elsewhere(stage: Stage, journal: MemoryJournal | None = None) -> None:
     stage.journal, here = journal or MemoryJournal(), stage.journal
     launch_request = LaunchRequest("dev", Need(types=("m5.large",), regions=("eu-west-1",)))
     try:
-        stage.keeper().up(launch_request, confirm=lambda plan: True)
+        launched(stage.keeper(), launch_request)
     finally:
         stage.journal = here
 
@@ -94,7 +95,7 @@ def test_an_unanswered_launch_keeps_its_name_until_it_is_known_what_came_of_it(
     with pytest.raises(NameTaken):
         elsewhere(stage)
     assert "run `spot ls` after" in told
-    stage.keeper().machines()
+    stage.keeper().ls()
     stage.clock.sleep(VISIBILITY_WINDOW)
     assert stage.ec2.leftovers() == []
     elsewhere(stage)
@@ -131,7 +132,7 @@ def test_the_time_that_down_tells_is_that_at_which_ls_ends_what_came_of_a_killed
     assert when
     while f"{stage.clock.now():%H:%M:%S}" <= when[1]:
         stage.clock.sleep(timedelta(seconds=1))
-    stage.keeper().machines()
+    stage.keeper().ls()
     stage.clock.sleep(VISIBILITY_WINDOW)
     assert stage.ec2.leftovers() == []
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.fakes import geography
 from tests.fakes.ec2 import Server
-from tests.fakes.edges import home_with_key, keeper
+from tests.fakes.edges import home_with_key, keeper, launched
 from tests.fakes.fate import Crash
 from tests.fakes.journal import MemoryJournal
 from tests.unit.keeper.year_world import World, alive, deadline_of
@@ -134,7 +134,7 @@ class Year:
         known = name in self.machines
         report = self.command(
             f"up {name}",
-            lambda keeper: keeper.up(launch_request, confirm=lambda plan: True),
+            lambda keeper: launched(keeper, launch_request),
             computer,
         )
         if isinstance(report, MachineReport):
@@ -165,8 +165,8 @@ class Year:
         name = self.dice.choice(tuple(self.machines) or NAMES)
         machine = self.machines.get(name)
         acts: Mapping[str, Callable[[Keeper], object]] = {
-            "ls": lambda keeper: keeper.machines(),
-            "show": lambda keeper: keeper.machine(name),
+            "ls": lambda keeper: keeper.ls(),
+            "show": lambda keeper: keeper.show(name),
             "stop": lambda keeper: keeper.stop(name),
             "start": lambda keeper: keeper.start(name),
             "extend": lambda keeper: keeper.extend(name, timedelta(hours=4)),
@@ -366,7 +366,7 @@ class Year:
         need = Need(types=("m5.large",))
         for name, kind in (("colleague", Kind.BOX), ("colleagues", Kind.ONCE)):
             launch_request = LaunchRequest(name, need, kind=kind, lasting=None)
-            launch = lambda k, w=launch_request: k.up(w, confirm=lambda plan: True)  # noqa: E731
+            launch = lambda k, w=launch_request: launched(k, w)  # noqa: E731
             self.command(f"up {name}", launch, 1)
         self.computers[1].journal = MemoryJournal(weather)
         weather.calm, cloud.known_as = False, me

@@ -9,7 +9,7 @@ from tests.fakes import geography, orders
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.ec2 import SHUTDOWN, Request, Server
-from tests.fakes.edges import keeper
+from tests.fakes.edges import keeper, launched
 from tests.fakes.fate import Crash, Fate
 from tests.fakes.journal import MemoryJournal
 from tests.fakes.resources import Tagged
@@ -221,7 +221,7 @@ class Stage:
         self.journal = MemoryJournal(self.fate)
 
     def _launch(self, launch_request: LaunchRequest) -> None:
-        self.keeper().up(launch_request, confirm=lambda plan: True)
+        launched(self.keeper(), launch_request)
 
 
 def need(*regions: str) -> Need:

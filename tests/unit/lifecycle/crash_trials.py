@@ -274,7 +274,7 @@ def _down_and_list(stage: Stage) -> list[str]:
     _down(stage)
     for _ in range(2):
         stage.wait()
-        stage.keeper().machines()
+        stage.keeper().ls()
     return []
 
 

@@ -242,5 +242,5 @@ def test_ls_that_ends_a_machine_which_is_listed_late_does_not_arm_its_guard_anew
     stage.down()
     stage.wait()
     assert stage.leftovers()
-    stage.keeper().machines()
+    stage.keeper().ls()
     assert stage.leftovers() == set()

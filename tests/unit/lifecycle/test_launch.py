@@ -72,11 +72,13 @@ class Attempt:
             owner=geography.OWNER,
             ports=ports(self.cloud, self.journal, self.talk),
         )
-        launch_request = LaunchRequest(
-            "dev", Need(), public_key=PUBLIC_KEY, group_ids=self.brought
-        )
+        launch_request = LaunchRequest("dev", Need(), group_ids=self.brought)
         prerequisites = PrerequisiteMaker(
-            self.cloud, owner=geography.OWNER, launch_request=launch_request, caller_cidr=CIDR
+            self.cloud,
+            owner=geography.OWNER,
+            launch_request=launch_request,
+            caller_cidr=CIDR,
+            public_key=PUBLIC_KEY,
         )
         return launcher.launch(prerequisites, BOOT_SCRIPT)
 

@@ -21,8 +21,14 @@ REGION = geography.REGION
 
 
 def keeper(cloud: FakeCloud, cidr: str = CIDR, **launch_request: object) -> PrerequisiteMaker:
-    asked = LaunchRequest("dev", Need(), **{"public_key": PUBLIC_KEY, **launch_request})  # type: ignore[arg-type]
-    return PrerequisiteMaker(cloud, owner=geography.OWNER, launch_request=asked, caller_cidr=cidr)
+    asked = LaunchRequest("dev", Need(), **launch_request)  # type: ignore[arg-type]
+    return PrerequisiteMaker(
+        cloud,
+        owner=geography.OWNER,
+        launch_request=asked,
+        caller_cidr=cidr,
+        public_key=PUBLIC_KEY,
+    )
 
 
 def prepared(cloud: FakeCloud, **launch_request: object) -> Prerequisites:

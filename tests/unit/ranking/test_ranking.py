@@ -84,7 +84,7 @@ def test_the_order_of_the_feed_does_not_matter(
 
 @given(market=markets(), limit=PRICES)
 def test_kept_and_refused_are_all(market: list[Row], limit: Decimal) -> None:
-    found = best(market, Need(max_price_usd_per_hour=limit, gpus=1), explain=True)
+    found = best(market, Need(max_spot_usd_per_hour=limit, gpus=1), explain=True)
     together = pools(found) + [each.pool for each in found.refused]
     assert sorted(together) == sorted(f"{each[0]}@{each[4]}" for each in market)
     assert sum(found.refused_by_reason.values()) == len(found.refused)
@@ -200,7 +200,7 @@ def test_equal_prices_are_ordered_by_pool_however_they_are_written() -> None:
     [
         (Need(zones=("us-east-1b",)), "zone not asked for"),
         (Need(zones=("us-east-1-azb",)), "zone not asked for"),
-        (Need(max_price_usd_per_hour=Decimal("0.3999")), "over your limit of $0.3999/h"),
+        (Need(max_spot_usd_per_hour=Decimal("0.3999")), "over your limit of $0.3999/h"),
         (Need(gpus=2), "fewer than 2 GPUs"),
         (Need(max_interruption_percent=10), "how often it is interrupted is not known"),
     ],
@@ -218,7 +218,7 @@ def test_every_refusal_names_the_pool_and_its_rule(need: Need, reason: str) -> N
     [
         Need(zones=("us-east-1a",)),
         Need(zones=("us-east-1-aza",)),
-        Need(max_price_usd_per_hour=Decimal("0.4000")),
+        Need(max_spot_usd_per_hour=Decimal("0.4000")),
         Need(max_interruption_percent=11),
     ],
 )
@@ -253,7 +253,7 @@ def test_a_type_that_nobody_describes_is_refused() -> None:
 
 def test_the_strictest_rule_is_named_first() -> None:
     rows = [row("0.1", "m5.large"), row("0.1", "m5.large", "us-east-1b"), row("9")]
-    found = best(rows, Need(gpus=1, max_price_usd_per_hour=Decimal(1)))
+    found = best(rows, Need(gpus=1, max_spot_usd_per_hour=Decimal(1)))
     assert list(found.refused_by_reason) == ["fewer than 1 GPUs", "over your limit of $1/h"]
 
 

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 from tests import hostile
-from tests.unit.cli.test_launch_request import NOTHING
+from tests.unit.keeper.test_launch_inputs import NOTHING
 
 from spotkeeper.aws.session import AwsSession
-from spotkeeper.cli.launch_request import launch_request_from
 from spotkeeper.errors import BadInput
+from spotkeeper.keeper.launch_inputs import launch_request_from
 from spotkeeper.lifecycle.launch_request import LaunchRequest, check
 from spotkeeper.store.settings import MACHINE_KEYS, MAX_BYTES, OLD_KEYS, WORK_KEYS, load
 

@@ -1,13 +1,14 @@
-"""From the options of ``spot up`` and the configuration file to a wish."""
+"""From what was typed, in a file or by a program, to a launch request: checked."""
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from spotkeeper.cli.options import dollars, need_from
 from spotkeeper.errors import BadInput
+from spotkeeper.keeper.inputs import OPTION_OF_WORD, LaunchWords, dollars, need_from
 from spotkeeper.lifecycle.guard import DEFAULT_ROLE, GUARDS
 from spotkeeper.lifecycle.launch_request import DEFAULT_LIFE, LaunchRequest
 from spotkeeper.lifecycle.ports import OnInterruption
@@ -28,6 +29,39 @@ _KEY_OF_PARAMETER = {
     "lasting": "for",
     "groups": "security-group",
 }
+
+
+_OPTION_OF_WORD = {
+    **OPTION_OF_WORD,
+    "budget_usd": "budget",
+    "disk_gb": "disk",
+    "key_file": "key",
+    "subnet_id": "subnet",
+    "group_ids": "groups",
+}
+
+
+def launch_request_of(name: str, words: Mapping[str, Any]) -> LaunchRequest:
+    """What a program asks for. ``lasting`` is a time such as ``"8h"``; ``None`` is for ever.
+
+    Raises:
+        BadInput: as ``launch_request_from``.
+    """
+    if not isinstance(name, str):
+        raise BadInput(f"plan: the name must be text, not {name!r:.60}")
+    told = {_OPTION_OF_WORD.get(word, word): value for word, value in words.items()}
+    settings = Settings(tags=told.pop("tags", None) or {})
+    forever = "lasting" in told and told["lasting"] is None
+    lasting = told.pop("lasting", None)
+    if isinstance(lasting, str):
+        told["lasting"] = lasting
+    names = LaunchWords.__annotations__
+    given = dict.fromkeys(_OPTION_OF_WORD.get(each, each) for each in names)
+    regions = tuple(told.pop("regions", None) or ())
+    request = launch_request_from({**given, **told, "name": name, "tags": ()}, settings, regions)
+    if forever or isinstance(lasting, timedelta):
+        return replace(request, lasting=lasting)
+    return request
 
 
 def launch_request_from(

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.cli.test_launch_request import launch_request
+from tests.unit.keeper.test_launch_inputs import launch_request
 
 from spotkeeper.errors import BadInput
 from spotkeeper.lifecycle.userdata import MAX_BYTES

@@ -9,9 +9,9 @@ import click
 import pytest
 from tests.unit.model.make import NOON, offer
 
-from spotkeeper.cli.launch_request import launch_request_from
 from spotkeeper.cli.up import command
 from spotkeeper.errors import BadInput
+from spotkeeper.keeper.launch_inputs import launch_request_from
 from spotkeeper.lifecycle.launch_request import DEFAULT_LIFE, LaunchRequest, check
 from spotkeeper.lifecycle.plan import make_plan
 from spotkeeper.lifecycle.ports import OnInterruption
@@ -63,7 +63,7 @@ def test_the_defaults_are_a_box_for_a_day() -> None:
         ('type = "g5.*"', "types", ("g6.*",), lambda w: w.need.types),
         ('zone = ["a"]', "zones", ("b",), lambda w: w.need.zones),
         ('gpu = "A10G"', "gpu", "L4", lambda w: w.need.gpu),
-        ("max-hourly = 0.5", "max_hourly", "0.25", lambda w: w.need.max_price_usd_per_hour),
+        ("max-hourly = 0.5", "max_hourly", "0.25", lambda w: w.need.max_spot_usd_per_hour),
         ('for = "8h"', "lasting", "2h", lambda w: w.lasting),
         ('max-price = "od"', "max_price", "0.5", lambda w: w.max_price and w.max_price.text),
         ('image = "ubuntu"', "image", "ami-1", lambda w: w.image),
@@ -179,7 +179,7 @@ def test_a_maximum_price_in_no_known_form_is_refused(text: str) -> None:
 def test_a_limit_that_is_no_amount_is_refused() -> None:
     with pytest.raises(BadInput, match="--max-hourly"):
         launch_request(gpus=1, max_hourly="cheap")
-    assert launch_request(gpus=1, max_hourly="0.50").need.max_price_usd_per_hour == Decimal("0.50")
+    assert launch_request(gpus=1, max_hourly="0.50").need.max_spot_usd_per_hour == Decimal("0.50")
 
 
 def test_a_behaviour_of_the_file_that_ec2_does_not_know_is_refused(tmp_path: Path) -> None:
