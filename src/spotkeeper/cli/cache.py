@@ -12,10 +12,10 @@ from spotkeeper.store.folders import Folders
 
 COLUMNS = (
     render.field("Cache", "cache", wraps=True, folds_at=17),
-    render.field("What", "kind"),
+    render.field("What", "kind", spare=4),
     render.field("Of", "key", wraps=True, folds_at=30),
     render.Column("Age", lambda row: render.seconds(row["age_seconds"]), right=True),
-    render.Column("kB", lambda row: f"{row['size_bytes'] / 1000:.0f}", right=True),
+    render.Column("kB", lambda row: f"{row['size_bytes'] / 1000:.0f}", right=True, spare=3),
 )
 
 

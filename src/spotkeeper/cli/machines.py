@@ -14,11 +14,11 @@ from spotkeeper.model.offer import Dated
 COLUMNS = (
     render.field("Name", "name"),
     render.field("State", "summary", wraps=True),
-    render.field("Type", "instance_type"),
-    render.field("Zone", "zone"),
+    render.field("Type", "instance_type", spare=5),
+    render.field("Zone", "zone", spare=4),
     render.usd("Spot $/h", "spot_usd_per_hour"),
-    render.percent("Saved %", "saving_percent"),
-    render.Column("Deadline", lambda row: short_time(row["deadline"])),
+    render.percent("Saved %", "saving_percent", spare=3),
+    render.Column("Deadline", lambda row: short_time(row["deadline"]), spare=6),
 )
 
 LABELS = (

@@ -50,8 +50,8 @@ def _price(title: str, key: str, *, spare: int = 0) -> render.Column:
     return render.Column(title, lambda row: render.price(row[key]), right=True, spare=spare)
 
 
-def _number(title: str, key: str) -> render.Column:
-    return render.Column(title, lambda row: _whole(row[key]), right=True)
+def _number(title: str, key: str, spare: int) -> render.Column:
+    return render.Column(title, lambda row: _whole(row[key]), right=True, spare=spare)
 
 
 def _whole(value: float | None) -> str:
@@ -70,12 +70,12 @@ COLUMNS = (
     GPU,
     _price("Spot\n$/h", "spot_usd_per_hour"),
     _price("On-\nDemand", "on_demand_usd_per_hour", spare=2),
-    _number("Saved\n%", "saving_percent"),
-    render.field("Inter-\nrupted", "interruption_band"),
+    _number("Saved\n%", "saving_percent", 5),
+    render.field("Inter-\nrupted", "interruption_band", spare=6),
     _price("Expec-\nted", "expected_usd_per_useful_hour"),
 )
-SCORE = _number("Score\nof 10", "placement_score")
-FITS = _number("Quota\nfits", "quota_fits")
+SCORE = _number("Score\nof 10", "placement_score", 4)
+FITS = _number("Quota\nfits", "quota_fits", 4)
 PER_GPU = _price("$/h per\nGPU", "usd_per_gpu_hour", spare=1)
 PER_VCPU = _price("$/h per\nvCPU", "usd_per_vcpu_hour", spare=1)
 

@@ -58,17 +58,31 @@ def sparkline(values: Sequence[float | None], scale: Scale, *, blocks: str = BLO
     return "".join(NOTHING if value is None else blocks[scale.step(value)] for value in values)
 
 
-def _columns(*titles: str, spare: str = "") -> tuple[render.Column, ...]:
+def _columns(*titles: str, **spare: int) -> tuple[render.Column, ...]:
     """Columns of rows that are tuples of texts: two of words, the others of numbers."""
     return tuple(
-        render.Column(title, itemgetter(place), right=place > 1, spare=int(title == spare))
+        render.Column(title, itemgetter(place), right=place > 1, spare=spare.get(title, 0))
         for place, title in enumerate(titles)
     )
 
 
-COLUMNS = _columns("Zone", "History", "Now", "Min", "Median", "Max", "Changes", "% OD")
-#: The count of rows says the least of a pool.
-SUMMARY = _columns("Type", "Zone", "Rows", "Changes", "Min", "Median", "Max", "Last", spare="Rows")
+COLUMNS = _columns(
+    "Zone", "History", "Now", "Min", "Median", "Max", "Changes", "% OD", Changes=3, Median=4, Min=5
+)
+SUMMARY = _columns(
+    "Type",
+    "Zone",
+    "Rows",
+    "Changes",
+    "Min",
+    "Median",
+    "Max",
+    "Last",
+    Rows=1,
+    Changes=3,
+    Median=4,
+    Min=5,
+)
 WITHOUT_HISTORY = tuple(column for column in COLUMNS if column.title != "History")
 NARROWEST, WIDEST = 8, 40
 
@@ -161,13 +175,13 @@ def _brief(history: PriceHistory) -> Iterator[str]:
 
 def _blocks(history: PriceHistory, max_price: MaxPrice | None) -> Iterator[str]:
     """A block per type and region, each with what to make of it."""
-    yield f"Spot prices in $/h, {_span(history)}; the median is by time"
+    yield from _wrapped(f"Spot prices in $/h, {_span(history)}; the median is by time")
     for (name, region), group in groupby(history.pools, key=_type_and_region):
         pools = list(group)
         listed = pools[0].on_demand_usd_per_hour
         yield ""
         told = f"${_usd(listed)}/h" if listed else "price unknown"
-        yield f"{name}{' in ' if region else ''}{region}, On-Demand {told}"
+        yield from _wrapped(f"{name}{' in ' if region else ''}{region}, On-Demand {told}")
         yield from _table(history, pools)
         yield from _advice(pools, max_price)
 
@@ -203,10 +217,12 @@ def _advice(pools: Sequence[PoolHistory], max_price: MaxPrice | None) -> Iterato
         trials: list[Trial] = [price_advice.trial(each, max_price) for each in pools]
         told = list(price_advice.asked(max_price, trials))
     for line in told:
-        indent = "    " if line.startswith(" ") else ""
-        yield from textwrap.wrap(
-            line, terminal_width(), subsequent_indent=indent, break_on_hyphens=False
-        )
+        yield from _wrapped(line)
+
+
+def _wrapped(line: str) -> list[str]:
+    indent = "    " if line.startswith(" ") else ""
+    return textwrap.wrap(line, terminal_width(), subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _span(history: PriceHistory) -> str:

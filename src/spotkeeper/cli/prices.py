@@ -117,8 +117,8 @@ COLUMNS = (
     render.field("Region", "region", spare=1),
     render.usd("On-Demand $/h", "on_demand_usd_per_hour"),
     render.usd("Spot $/h", "spot_usd_per_hour"),
-    render.field("Zone", "zone"),
-    render.percent("% saved", "saving_percent"),
+    render.field("Zone", "zone", spare=4),
+    render.percent("% saved", "saving_percent", spare=3),
 )
 
 

@@ -37,15 +37,16 @@ class Layout(NamedTuple):
 
 
 GAP, NARROW_GAP = 2, 1
-#: The first that fits a terminal is taken, with its lines whole if any does so; the barest where
-#: none fits.
+#: The first that fits a terminal with its lines whole is taken; else the first of these and the
+#: squeezed ones that fits when texts are wrapped; else the barest.
 LAYOUTS = (
     Layout((), GAP),
     Layout((1,), GAP),
     Layout((1,), NARROW_GAP),
     Layout((1, 2), NARROW_GAP),
 )
-BAREST = Layout((1, 2, 3), NARROW_GAP)
+SQUEEZED = tuple(Layout(range(1, most + 1), NARROW_GAP) for most in range(3, 7))
+BAREST = SQUEEZED[-1]
 #: A longer word is broken where nothing else makes a table fit.
 LONGEST_WORD = 12
 
@@ -55,8 +56,9 @@ class Column:
     """A heading, how to read the cell from a record, and how it is set.
 
     Where a terminal has no room for all of them, those of ``spare`` 1 are left out first, then
-    those of 2, then those of 3, and those of 0 never. There, too, a cell that wraps is
-    folded at ``folds_at`` characters, within a word if need be.
+    those of 2; where wrapped lines do not fit either, those of 3 and so on to 6; those of 0
+    never. There, too, a cell that wraps is folded at ``folds_at`` characters, within a word if
+    need be.
     """
 
     title: str
@@ -111,13 +113,13 @@ def usd(title: str, key: str, places: int = 4) -> Column:
     return Column(title, lambda row: money(row[key], places), right=True)
 
 
-def percent(title: str, key: str) -> Column:
+def percent(title: str, key: str, *, spare: int = 0) -> Column:
     """A column that shows a percentage."""
 
     def cell(row: Row) -> str:
         return UNKNOWN if row[key] is None else f"{row[key]:.2f}"
 
-    return Column(title, cell, right=True)
+    return Column(title, cell, right=True, spare=spare)
 
 
 def money(amount: Decimal | float | None, places: int = 4) -> str:
@@ -220,17 +222,16 @@ def _filled(column: Column, rows: Sequence[Any]) -> _Filled:
 
 
 def _fitting(columns: Sequence[_Filled], room: int) -> tuple[Sequence[_Filled], int]:
-    """What the first layout shows that fits with its lines whole, else with wrapped ones, else
-    the barest; and how far apart."""
-    wrapped = None
+    """What the first layout shows that fits, and how far apart."""
     for layout in LAYOUTS:
         shown = _as_in(layout, columns)
-        gaps = layout.gap * (len(shown) - 1)
-        if sum(each.whole for each in shown) + gaps <= room:
+        if sum(each.whole for each in shown) + layout.gap * (len(shown) - 1) <= room:
             return shown, layout.gap
-        if wrapped is None and sum(each.least for each in shown) + gaps <= room:
-            wrapped = shown, layout.gap
-    return wrapped or (_as_in(BAREST, columns), BAREST.gap)
+    for layout in (*LAYOUTS, *SQUEEZED):
+        shown = _as_in(layout, columns)
+        if sum(each.least for each in shown) + layout.gap * (len(shown) - 1) <= room:
+            break
+    return shown, layout.gap
 
 
 def _as_in(layout: Layout, columns: Sequence[_Filled]) -> Sequence[_Filled]:

@@ -26,7 +26,7 @@ EVENT_COLUMNS = (
     render.field("What happened", "sentence", wraps=True),
 )
 BILL_COLUMNS = (
-    render.field("ResourceId", "subject"),
+    render.field("Resource", "subject"),
     render.field("", "what", wraps=True),
     render.Column("For", lambda row: render.seconds(row["seconds"]), right=True),
     render.usd("USD", "usd"),

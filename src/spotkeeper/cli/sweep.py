@@ -40,8 +40,8 @@ def _age(row: render.Row) -> str:
 LEFT = (
     render.Column("Name", lambda row: row["name"] or render.UNKNOWN, spare=1),
     render.Column("What", _what, wraps=True, folds_at=22),
-    render.field("Where", "region"),
-    render.Column("Age", _age, right=True),
+    render.field("Where", "region", spare=4),
+    render.Column("Age", _age, right=True, spare=3),
     render.usd("$/h", "usd_per_hour"),
     render.field("Why", "reason", wraps=True),
 )

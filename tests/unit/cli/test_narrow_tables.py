@@ -1,5 +1,6 @@
-"""Every table of prices can be read at 80 columns: the longest names, the unknown, any price."""
+"""Every table can be read from 60 columns up: the longest names, the unknown, any price."""
 
+import os
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -8,7 +9,7 @@ from decimal import Decimal
 import pytest
 from tests.unit.model.make import offer, pool
 
-from spotkeeper.cli import cache, price_history, prices, render
+from spotkeeper.cli import cache, machines, price_history, prices, render, sweep
 from spotkeeper.cli.context import Choices
 from spotkeeper.keeper.prices import PriceHistory
 from spotkeeper.keeper.results import PriceComparison, PriceRow
@@ -24,15 +25,20 @@ BEGIN = datetime(2026, 8, 25, tzinfo=UTC)
 CHOICES = Choices(no_color=True)
 
 
-@pytest.fixture(autouse=True)
-def narrow(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
+@pytest.fixture(autouse=True, params=[60, 80])
+def width(
+    request: pytest.FixtureRequest,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> int:
+    monkeypatch.setenv("COLUMNS", str(request.param))
     monkeypatch.setattr(type(sys.stdout), "isatty", lambda _: True)
+    return int(request.param)
 
 
 def read(capsys: pytest.CaptureFixture[str]) -> str:
     out = capsys.readouterr().out
-    assert max(map(len, out.splitlines())) <= 80
+    assert max(map(len, out.splitlines())) <= int(os.environ["COLUMNS"])
     return out
 
 
@@ -42,20 +48,23 @@ def history(*usd: float, name: str = TYPE, zone: Zone = ZONE) -> PoolHistory:
 
 
 @pytest.mark.parametrize("listed", [None, "407.6821"])
-def test_a_comparison(capsys: pytest.CaptureFixture[str], listed: str | None) -> None:
+def test_a_comparison(capsys: pytest.CaptureFixture[str], width: int, listed: str | None) -> None:
     dear = offer("183.4567", on_demand=listed, at=pool(TYPE, ZONE.name, ZONE.region))
     cheap = offer("0.0001", on_demand=None)
     rows = [PriceRow(each.pool.instance_type, each.pool.region, each) for each in (dear, cheap)]
     prices.show_comparison(CHOICES, PriceComparison(tuple(rows)))
     out = read(capsys)
-    for words in (TYPE, ZONE.name, "183.4567", "0.0001", "407.6821" if listed else " - "):
+    for words in (TYPE, "183.4567", "0.0001", "407.6821" if listed else " - "):
         assert words in out
+    assert (ZONE.name in out) == (width == 80)
 
 
-def test_where_there_is_room_the_region_has_its_column(capsys: pytest.CaptureFixture[str]) -> None:
+def test_where_there_is_room_the_region_has_its_column(
+    capsys: pytest.CaptureFixture[str], width: int
+) -> None:
     found = PriceRow("g5.xlarge", "us-east-1", offer())
     prices.show_comparison(CHOICES, PriceComparison((found,)))
-    assert "Region" in read(capsys)
+    assert ("Region" in read(capsys)) == (width == 80)
 
 
 PRICES = [(0.0001, 0.0002), (9.9999, 0.5), (12.3456, 503.4567), (407.6821,)]
@@ -74,7 +83,7 @@ def test_a_history(
         assert ZONE.name in read(capsys)
 
 
-def test_a_line_per_pool(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_per_pool(capsys: pytest.CaptureFixture[str], width: int) -> None:
     found = tuple(history(*usd) for usd in PRICES)
     whole = PriceHistory(found, BEGIN, BEGIN + timedelta(days=90), 2)
     price_history.show(CHOICES, whole, price_history.Asked(brief=True))
@@ -83,7 +92,45 @@ def test_a_line_per_pool(capsys: pytest.CaptureFixture[str]) -> None:
     assert "123,456" not in out
     short = history(0.4, name="g5.xlarge", zone=Zone("us-east-1", "us-east-1a", "use1-az1"))
     price_history.show(CHOICES, replace(whole, pools=(short,)), price_history.Asked(brief=True))
-    assert "123,456" in read(capsys)
+    assert ("123,456" in read(capsys)) == (width == 80)
+
+
+def test_of_a_machine_its_name_state_and_price_stay(
+    capsys: pytest.CaptureFixture[str], width: int
+) -> None:
+    row = {
+        "name": "n" * 39,
+        "summary": "interrupted 08:03, waiting for capacity",
+        "instance_type": TYPE,
+        "zone": ZONE.name,
+        "spot_usd_per_hour": 12.3456,
+        "saving_percent": 60.9,
+        "deadline": "2026-01-05T16:00:00Z",
+    }
+    render.emit(CHOICES, "machines", [row], columns=machines.COLUMNS)
+    out = read(capsys)
+    assert "n" * 39 in out
+    assert "12.3456" in out
+    assert "interrupted" in out
+    assert ("01-05 16:00" in out) == (width == 80)
+    render.emit(CHOICES, "machines", [{**row, "name": "train"}], columns=machines.COLUMNS)
+    assert "01-05 16:00" in read(capsys)
+
+
+def test_of_what_is_left_the_reason_stays(capsys: pytest.CaptureFixture[str]) -> None:
+    row = {
+        "name": "n" * 39,
+        "kind": "spot-instances-request",
+        "id": "sir-0123456789abcdef0",
+        "region": "ap-northeast-1",
+        "age_seconds": 6 * 24 * 3600 + 3600,
+        "usd_per_hour": 12.3456,
+        "reason": "its machine is gone and nobody wants it any more",
+    }
+    render.emit(CHOICES, "sweep", [row], columns=sweep.LEFT)
+    out = read(capsys)
+    assert "12.3456" in out
+    assert "any more" in " ".join(out.split())
 
 
 def test_what_is_remembered(capsys: pytest.CaptureFixture[str]) -> None:
