@@ -75,6 +75,7 @@ def test_the_commands_of_the_readme_work_in_order(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ran = 0
+    (home / "docs").symlink_to(ROOT / "docs")
     for block in BLOCKS:
         if block.language in FILE_OF_LANGUAGE:
             (home / FILE_OF_LANGUAGE[block.language]).write_text(block.text)

@@ -58,7 +58,7 @@ class Machine:
         self, *, boot: str = "", power_off: str = "shutdown -h now", is_stand_in: bool = False
     ) -> None:
         self.boot = boot or boot_id()
-        self._power_off, self._is_stand_in = power_off, is_stand_in
+        self._power_off, self.is_stand_in = power_off, is_stand_in
         self._began = time.time()
 
     def power_off(self) -> None:
@@ -69,12 +69,12 @@ class Machine:
     def up_s(self) -> float:
         """For how long this life of it has lasted."""
         told = read_text("/proc/uptime").split()
-        return float(told[0]) if told and not self._is_stand_in else time.time() - self._began
+        return float(told[0]) if told and not self.is_stand_in else time.time() - self._began
 
     def is_shutting_down(self) -> bool:
         """Whether the operating system is ending, and not this program alone; where systemd does
         not tell, it is."""
-        if self._is_stand_in:
+        if self.is_stand_in:
             return True
         try:
             asked = ["systemctl", "is-system-running"]

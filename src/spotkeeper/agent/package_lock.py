@@ -45,7 +45,8 @@ class PackageLock(Duty):
 
     def heard(self, line: Line) -> None:
         """No upgrade while a run is there."""
-        if isinstance(line, Starting) and not self._holds_timers:
+        is_real = not self.agent.machine.is_stand_in
+        if isinstance(line, Starting) and is_real and not self._holds_timers:
             self._holds_timers = _have_timers("stop")
 
     def look(self) -> None:

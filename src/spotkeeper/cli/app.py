@@ -23,6 +23,9 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "find": "Rank the Spot pools that fit a need, best first.",
         "prices": "Compare On-Demand and Spot prices of instance types.",
     },
+    "Work": {
+        "rehearse": "Does my script survive an interruption? Try it here.",
+    },
     "Machines": {
         "up": "Launch a machine on the best pool and wait until it answers.",
         "ls": "List your machines in all regions, as AWS sees them now.",

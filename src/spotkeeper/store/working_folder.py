@@ -1,0 +1,99 @@
+"""The folder that the user works in: which files of it are the code, and a copy of those."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from spotkeeper.errors import BadInput
+
+#: More than this is no code any more.
+MOST_BYTES = 200_000_000
+_NAMED = 5
+
+#: Where git does not tell: what every tool makes again by itself.
+MADE_AGAIN = frozenset(
+    {".git", ".venv", "venv", "node_modules", "__pycache__", ".mypy_cache", ".ruff_cache"}
+    | {".pytest_cache", ".tox", ".ipynb_checkpoints", ".DS_Store"}
+)
+
+_GIT_LIST = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+
+
+@dataclass(frozen=True)
+class WorkingFolder:
+    """A folder and its code: what git would keep, or all of it where git does not know it."""
+
+    path: Path
+
+    def files(self) -> list[Path]:
+        """The files of the code, relative to the folder.
+
+        Raises:
+            BadInput: they are too many bytes to be code; the biggest are named.
+        """
+        listed = self._git(*_GIT_LIST)
+        found = sorted(set(self._all() if listed is None else self._listed(listed)))
+        sizes = {each: (self.path / each).lstat().st_size for each in found}
+        if sum(sizes.values()) > MOST_BYTES:
+            biggest = sorted(sizes, key=lambda each: -sizes[each])[:_NAMED]
+            named = ", ".join(f"{each} ({sizes[each] / 1e6:,.0f} MB)" for each in biggest)
+            raise BadInput(
+                f"{self.path} holds {sum(sizes.values()) / 1e6:,.0f} MB, and code may have "
+                f"{MOST_BYTES / 1e6:,.0f} MB",
+                next_step=f"Have git ignore what is no code. The biggest are: {named}.",
+            )
+        return found
+
+    def ignored(self) -> list[str]:
+        """What git ignores here and is therefore no code: its uppermost names."""
+        listed = self._git(
+            "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"
+        )
+        names = (name.rstrip("/") for name in (listed or "").split("\0") if name)
+        return sorted(name for name in names if not MADE_AGAIN & set(Path(name).parts))
+
+    def commit(self) -> str:
+        """The commit it is at, with ``-dirty`` where something changed since; "" without git."""
+        told = self._git("describe", "--always", "--dirty", "--abbrev=12", "--match=")
+        return (told or "").strip()
+
+    def copy_to(self, target: Path) -> None:
+        """Lay the code out in another folder; links stay links."""
+        for each in self.files():
+            (target / each).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(self.path / each, target / each, follow_symlinks=False)
+
+    def _listed(self, text: str) -> Iterator[Path]:
+        """Git's list; of a submodule it names the folder alone."""
+        for name in text.split("\0"):
+            path = self.path / name
+            if not name or not os.path.lexists(path):
+                continue
+            if path.is_dir() and not path.is_symlink():
+                inner = WorkingFolder(path)
+                yield from (Path(name) / each for each in inner.files())
+            elif not path.name.startswith("._"):
+                yield Path(name)
+
+    def _all(self) -> Iterator[Path]:
+        for folder, folders, names in os.walk(self.path):
+            folders[:] = [each for each in folders if each not in MADE_AGAIN]
+            links = [each for each in folders if (Path(folder) / each).is_symlink()]
+            for name in (*names, *links):
+                if name not in MADE_AGAIN and not name.startswith("._"):
+                    yield (Path(folder) / name).relative_to(self.path)
+
+    def _git(self, *arguments: str) -> str | None:
+        """What git says; None where there is no git, or no repository that it can read."""
+        try:
+            done = subprocess.run(  # noqa: S603 - a fixed program; the arguments are ours
+                ["git", "-C", os.fspath(self.path), *arguments],  # noqa: S607 - the user's git
+                capture_output=True,
+                check=False,
+            )
+        except OSError:
+            return None
+        return os.fsdecode(done.stdout) if done.returncode == 0 else None

@@ -1,0 +1,132 @@
+"""Which files of a folder are the code: as git tells, and where it cannot tell."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from spotkeeper.errors import BadInput
+from spotkeeper.store import working_folder
+from spotkeeper.store.working_folder import WorkingFolder
+
+needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+ODD = "blank and\nline.py"
+
+
+def git(folder: Path, *arguments: str) -> None:
+    who = (
+        "-c",
+        "user.name=t",
+        "-c",
+        "user.email=t@example.com",
+        "-c",
+        "protocol.file.allow=always",
+    )
+    home = {"HOME": str(folder), "PATH": os.environ["PATH"]}
+    subprocess.run(
+        ["git", *who, *arguments], cwd=folder, env=home, check=True, capture_output=True
+    )
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """Tracked, untracked and ignored files, and all that is left out everywhere."""
+    folder = tmp_path / "project"
+    for name in ("train.py", "src/model.py", ODD, "data/big.bin", "._train.py", "gone.py"):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    (folder / "link.py").symlink_to("train.py")
+    (folder / ".gitignore").write_text("data/\n*.ckpt\n.venv/\n")
+    git(folder, "init", "-q")
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "first")
+    (folder / "gone.py").unlink()
+    (folder / "new.py").write_text("untracked")
+    (folder / "last.ckpt").write_text("ignored")
+    (folder / ".venv").mkdir()
+    (folder / ".venv" / "python").write_text("ignored and made again")
+    return folder
+
+
+@needs_git
+def test_the_code_is_what_git_would_keep(repository: Path) -> None:
+    code = WorkingFolder(repository)
+    assert [str(each) for each in code.files()] == [
+        ".gitignore",
+        ODD,
+        "link.py",
+        "new.py",
+        "src/model.py",
+        "train.py",
+    ]
+    assert code.ignored() == ["data", "last.ckpt"]
+    assert code.commit().endswith("-dirty")
+
+
+@needs_git
+def test_of_a_folder_within_a_repository_the_code_is_what_is_in_it(repository: Path) -> None:
+    assert WorkingFolder(repository / "src").files() == [Path("model.py")]
+
+
+@needs_git
+def test_the_files_of_a_submodule_are_code_too(repository: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    (other / "deep").mkdir(parents=True)
+    (other / "deep" / "lib.py").write_text("x")
+    git(other, "init", "-q")
+    git(other, "add", ".")
+    git(other, "commit", "-qm", "first")
+    git(repository, "submodule", "--quiet", "add", str(other), "vendor")
+    assert Path("vendor/deep/lib.py") in WorkingFolder(repository).files()
+
+
+@needs_git
+def test_a_copy_is_the_code_and_its_links_and_modes(repository: Path, tmp_path: Path) -> None:
+    (repository / "train.py").chmod(0o755)
+    WorkingFolder(repository).copy_to(tmp_path / "copy")
+    copied = sorted(
+        str(p.relative_to(tmp_path / "copy")) for p in (tmp_path / "copy").rglob("*.py")
+    )
+    assert copied == [ODD, "link.py", "new.py", "src/model.py", "train.py"]
+    assert (tmp_path / "copy" / "link.py").readlink() == Path("train.py")
+    assert (tmp_path / "copy" / "train.py").stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize("what", ["no repository", "a damaged index", "no git"])
+def test_where_git_cannot_tell_all_is_code_but_what_is_made_again(
+    what: str, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if what == "no repository":
+        shutil.rmtree(repository / ".git")
+    elif what == "a damaged index":
+        (repository / ".git" / "index").write_bytes(b"not an index")
+    else:
+        monkeypatch.setenv("PATH", "/nowhere")
+    code = WorkingFolder(repository)
+    assert [str(each) for each in code.files()] == [
+        ".gitignore",
+        ODD,
+        "data/big.bin",
+        "last.ckpt",
+        "link.py",
+        "new.py",
+        "src/model.py",
+        "train.py",
+    ]
+    assert code.ignored() == []
+
+
+def test_a_folder_that_is_no_code_is_refused_and_the_biggest_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(working_folder, "MOST_BYTES", 5_000_000)
+    for number in range(8):
+        (tmp_path / f"{number}.bin").write_bytes(b"x" * number * 1_000_000)
+    with pytest.raises(BadInput, match="holds 28 MB, and code may have 5 MB") as refused:
+        WorkingFolder(tmp_path).files()
+    assert refused.value.next_step.endswith(
+        "7.bin (7 MB), 6.bin (6 MB), 5.bin (5 MB), 4.bin (4 MB), 3.bin (3 MB)."
+    )
