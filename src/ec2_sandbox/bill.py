@@ -16,7 +16,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
-from ec2_sandbox.history import Happening, Kind
+from ec2_sandbox.history import Happening, HappeningKind
 from ec2_sandbox.market.pools import Pool, parse_pool
 
 MINUTE, HOUR = 60, 3_600
@@ -116,11 +116,15 @@ class Span:
 def bill(happenings: Iterable[Happening], prices: Prices, until: datetime) -> Bill:
     """What everything cost up to ``until``."""
     known = list(happenings)
-    runs = list(_spans(known, Kind.INSTANCE, {RUNNING}, RUNS_NO_MORE))
-    elastic = list(_spans(known, Kind.ADDRESS, {"allocated"}, {"released"}))
+    runs = list(_spans(known, HappeningKind.INSTANCE, {RUNNING}, RUNS_NO_MORE))
+    elastic = list(_spans(known, HappeningKind.ADDRESS, {"allocated"}, {"released"}))
     lines = [_run_line(run, prices, until) for run in runs]
-    lines += [_disk_line(span, until) for span in _spans(known, Kind.VOLUME, BEGUN, ENDED)]
-    lines += [_snapshot_line(span, until) for span in _spans(known, Kind.SNAPSHOT, BEGUN, ENDED)]
+    lines += [
+        _disk_line(span, until) for span in _spans(known, HappeningKind.VOLUME, BEGUN, ENDED)
+    ]
+    lines += [
+        _snapshot_line(span, until) for span in _spans(known, HappeningKind.SNAPSHOT, BEGUN, ENDED)
+    ]
     owned = {span.facts.get("ip") for span in elastic}
     lent = [run for run in runs if run.facts.get("ip", "") not in {*NO_ADDRESS, *owned}]
     lines += [_address_line(span, until) for span in (*elastic, *lent)]
@@ -131,7 +135,7 @@ BEGUN, ENDED = {"created", "changed"}, {"deleted"}
 
 
 def _spans(
-    happenings: Iterable[Happening], kind: Kind, begun: set[str], ended: set[str]
+    happenings: Iterable[Happening], kind: HappeningKind, begun: set[str], ended: set[str]
 ) -> Iterator[Span]:
     """From each beginning to its end; a change ends one span and begins the next."""
     there: dict[str, Span] = {}

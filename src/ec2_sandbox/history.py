@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class HappeningKind(StrEnum):
     """What a happening is about; its facts are listed beside it."""
 
     INSTANCE = "instance"  # state, pool, lifecycle, cause, request, ip; cause ec2: interrupted
@@ -33,7 +33,7 @@ class Happening:
     """One fact with its time; ``subject`` is an id or a pool."""
 
     moment: datetime
-    kind: Kind
+    kind: HappeningKind
     subject: str
     region: str
     facts: Mapping[str, str] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Happening:
 def from_json(line: str) -> Happening:
     """What ``as_json`` wrote."""
     plain = json.loads(line)
-    moment, kind = datetime.fromisoformat(plain["at"]), Kind(plain["kind"])
+    moment, kind = datetime.fromisoformat(plain["at"]), HappeningKind(plain["kind"])
     return Happening(moment, kind, plain["subject"], plain["region"], plain["facts"])
 
 

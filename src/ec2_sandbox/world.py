@@ -16,8 +16,7 @@ from ec2_sandbox import catalogue
 from ec2_sandbox.agenda import Agenda, Due
 from ec2_sandbox.clock import Clock
 from ec2_sandbox.faults import Fault
-from ec2_sandbox.history import Happening, History, Kind
-from ec2_sandbox.lives import Life
+from ec2_sandbox.history import Happening, HappeningKind, History
 from ec2_sandbox.market import replay
 from ec2_sandbox.market.capacity import Capacity, Forced
 from ec2_sandbox.market.pools import Pool
@@ -25,7 +24,8 @@ from ec2_sandbox.market.prices import Change, Market
 from ec2_sandbox.market.replay import Cast
 from ec2_sandbox.options import SandboxOptions
 from ec2_sandbox.protocol.client_tokens import Answered
-from ec2_sandbox.quota_requests import QuotaRequest
+from ec2_sandbox.run_history import Life
+from ec2_sandbox.services.service_quotas.quota_requests import QuotaRequest
 from ec2_sandbox.throttle import Throttle
 
 
@@ -107,7 +107,9 @@ class World:
         """Let everything happen that is due by now."""
         self.agenda.catch_up(self.now, self.clock.at)
 
-    def tell(self, kind: Kind, subject: str, region: str, facts: Mapping[str, str]) -> None:
+    def tell(
+        self, kind: HappeningKind, subject: str, region: str, facts: Mapping[str, str]
+    ) -> None:
         """Add what happened now to the history."""
         self.history.tell(Happening(self.now, kind, subject, region, facts))
 
@@ -136,7 +138,7 @@ def new_world(options: SandboxOptions) -> World:
     if options.replay:
         _cast.cache_clear()
         facts = {"replay": options.replay, **fresh.cast.facts()}
-        fresh.tell(Kind.CONTROL, "market", "", facts)
+        fresh.tell(HappeningKind.CONTROL, "market", "", facts)
     return fresh
 
 

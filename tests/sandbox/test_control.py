@@ -13,7 +13,7 @@ from tests.story import account
 
 from ec2_sandbox import bill as billing
 from ec2_sandbox.errors import NotFound
-from ec2_sandbox.history import Kind
+from ec2_sandbox.history import HappeningKind
 
 pytestmark = pytest.mark.sandbox
 
@@ -224,7 +224,7 @@ def test_every_kind_of_control_is_told(still: Sandbox) -> None:
     still.control.fail("RunInstances", "InternalError", times=2, after_effect=True)
     still.control.latency(timedelta(milliseconds=1))
     still.control.throttle()
-    by_hand = {str(Kind.CONTROL), str(Kind.MARKET), str(Kind.QUOTA)}
+    by_hand = {str(HappeningKind.CONTROL), str(HappeningKind.MARKET), str(HappeningKind.QUOTA)}
     told = [e["sentence"] for e in still.control.events() if e["kind"] in by_hand]
     assert told == [
         "asked for: advance 1h",

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from tests.conftest import Sandbox
 from tests.sandbox.launching import BEGINS, launch_one, tagged
 
-from ec2_sandbox.lives import LOAD_TAG
+from ec2_sandbox.run_history import LOAD_TAG
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 

@@ -10,12 +10,18 @@ import pytest
 from botocore.exceptions import ClientError
 from tests.conftest import Sandbox
 
-from ec2_sandbox.requests.request_states import Event, Kind, Move, Refusal, Situation
-from ec2_sandbox.requests.request_table import TABLE, outcome
+from ec2_sandbox.spot_requests.request_states import (
+    Move,
+    Refusal,
+    RequestEvent,
+    RequestKind,
+    Situation,
+)
+from ec2_sandbox.spot_requests.request_table import TABLE, outcome
 
 pytestmark = pytest.mark.sandbox
 
-S, E = Situation, Event
+S, E = Situation, RequestEvent
 ROWS = [(kind, *key) for kind, rows in TABLE.items() for key in rows]
 
 HERE, THERE = "us-east-1a", "us-east-1b"
@@ -26,7 +32,11 @@ PUBLIC_KEY = (
 IMAGE = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
 MAXIMUM, BELOW, ABOVE = "0.70", "0.40", "0.90"
 VALID_FOR, VALID_IN = timedelta(hours=6), timedelta(hours=1)
-TYPE = {Kind.BOX: "persistent", Kind.AGAIN: "persistent", Kind.ONCE: "one-time"}
+TYPE = {
+    RequestKind.BOX: "persistent",
+    RequestKind.AGAIN: "persistent",
+    RequestKind.ONCE: "one-time",
+}
 
 # The usual first, so that the way to a situation is an ordinary one.
 USUAL = (E.GRANT, E.FULFIL, E.LAUNCH, E.NO_ROOM, E.RECLAIM, E.OUTBID, E.USER_STOP, E.CANCEL)
@@ -41,14 +51,14 @@ INSTANCE: Mapping[Situation, set[str]] = {
 }
 
 
-def way_to(kind: Kind, situation: Situation, event: Event) -> list[Event]:
+def way_to(kind: RequestKind, situation: Situation, event: RequestEvent) -> list[RequestEvent]:
     """The shortest way from the beginning to the row's situation, then the row's event.
 
     It does not meet the event before, since what is already shown changes nothing, and a launch
     group is for RequestSpotInstances only.
     """
     avoided = {event, E.GRANT} if event is E.GROUP_ENDS else {event}
-    ways: deque[tuple[Situation, list[Event]]] = deque([(S.EVALUATING, [])])
+    ways: deque[tuple[Situation, list[RequestEvent]]] = deque([(S.EVALUATING, [])])
     seen = {S.EVALUATING}
     while ways:
         here, way = ways.popleft()
@@ -61,8 +71,10 @@ def way_to(kind: Kind, situation: Situation, event: Event) -> list[Event]:
     raise AssertionError(f"no way to {situation}")
 
 
-def moves_from(kind: Kind, situation: Situation) -> Iterator[tuple[Event, Situation]]:
-    for event in (*USUAL, *(event for event in Event if event not in USUAL)):
+def moves_from(
+    kind: RequestKind, situation: Situation
+) -> Iterator[tuple[RequestEvent, Situation]]:
+    for event in (*USUAL, *(event for event in RequestEvent if event not in USUAL)):
         found = outcome(kind, situation, event)
         if isinstance(found, Move):
             yield event, found.then
@@ -73,8 +85,8 @@ class Driver:
     """One request and everything that can be done to it."""
 
     sandbox: Sandbox
-    kind: Kind
-    way: list[Event]
+    kind: RequestKind
+    way: list[RequestEvent]
     ec2: Any
     valid_from: datetime
     valid_until: datetime
@@ -140,7 +152,7 @@ class Driver:
 
     def run(self) -> None:
         options: dict[str, Any] = {"MaxPrice": MAXIMUM, "SpotInstanceType": TYPE[self.kind]}
-        if self.kind is Kind.BOX:
+        if self.kind is RequestKind.BOX:
             options |= {
                 "InstanceInterruptionBehavior": "stop",
                 "ValidUntil": self.valid_until,
@@ -166,7 +178,7 @@ class Driver:
     def ask(self, **terms: Any) -> str:
         zone = terms.pop("zone", None)
         spec = {**self.spec, **({"Placement": {"AvailabilityZone": zone}} if zone else {})}
-        behavior = "stop" if self.kind is Kind.BOX else "terminate"
+        behavior = "stop" if self.kind is RequestKind.BOX else "terminate"
         asked = self.ec2.request_spot_instances(
             LaunchSpecification=spec,
             SpotPrice=MAXIMUM,
@@ -275,7 +287,7 @@ def soon_over(driver: Driver) -> None:
 
 
 # What must be so before the request is made, for it to meet this first.
-PREPARE: Mapping[Event, Callable[[Driver], None]] = {
+PREPARE: Mapping[RequestEvent, Callable[[Driver], None]] = {
     E.NO_ROOM: Driver.drain,
     E.OUTBID: too_dear,
     E.ZONE_GROUP: Driver.send_group_elsewhere,
@@ -286,7 +298,7 @@ PREPARE: Mapping[Event, Callable[[Driver], None]] = {
 }
 
 # How each event is brought about; None happens by itself.
-DO: Mapping[Event, Callable[[Driver], None] | None] = {
+DO: Mapping[RequestEvent, Callable[[Driver], None] | None] = {
     E.GRANT: None,
     E.NOT_YET: None,
     E.VALID: lambda driver: driver.advance_to(driver.valid_from),
@@ -321,7 +333,7 @@ STEP = timedelta(seconds=0.9)
 LEADS = {E.USER_START: timedelta(seconds=0.5), E.RECLAIM: timedelta(seconds=60)}
 
 
-def drive(sandbox: Sandbox, kind: Kind, situation: Situation, event: Event) -> None:
+def drive(sandbox: Sandbox, kind: RequestKind, situation: Situation, event: RequestEvent) -> None:
     sandbox.reset(dwell=1, speed=0, step=0, begins="2026-01-05T00:00:00+00:00")
     now = sandbox.control.now()
     driver = Driver(
@@ -348,7 +360,7 @@ def drive(sandbox: Sandbox, kind: Kind, situation: Situation, event: Event) -> N
         here = found.then
 
 
-def check_refused(driver: Driver, event: Event, refusal: Refusal) -> None:
+def check_refused(driver: Driver, event: RequestEvent, refusal: Refusal) -> None:
     act = DO[event]
     assert act is not None
     before = driver.request()["Status"]
@@ -363,10 +375,12 @@ def check_refused(driver: Driver, event: Event, refusal: Refusal) -> None:
 @pytest.mark.parametrize(
     ("kind", "situation", "event"), ROWS, ids=[f"{k.name}-{s.name}-{e.name}" for k, s, e in ROWS]
 )
-def test_the_row_happens(sandbox: Sandbox, kind: Kind, situation: Situation, event: Event) -> None:
+def test_the_row_happens(
+    sandbox: Sandbox, kind: RequestKind, situation: Situation, event: RequestEvent
+) -> None:
     drive(sandbox, kind, situation, event)
 
 
 def test_no_row_is_missing() -> None:
     assert len(ROWS) == len(set(ROWS)) == sum(len(rows) for rows in TABLE.values())
-    assert set(DO) == {event for _, _, event in ROWS} == set(Event)
+    assert set(DO) == {event for _, _, event in ROWS} == set(RequestEvent)

@@ -86,7 +86,8 @@ def _ours() -> set[tuple[str, str]]:
     from moto.core.utils import camelcase_to_underscores, get_service_model
 
     from ec2_sandbox.ec2.responses import SandboxEC2Response
-    from ec2_sandbox.neighbours import pricing, service_quotas
+    from ec2_sandbox.services.pricing import products
+    from ec2_sandbox.services.service_quotas import quota_calls
 
     methods = {
         camelcase_to_underscores(name): name for name in get_service_model("ec2").operation_names
@@ -95,8 +96,8 @@ def _ours() -> set[tuple[str, str]]:
     of_ec2 = {methods[name] for one in own for name in vars(one) if name in methods}
     return {
         *(("ec2", name) for name in of_ec2),
-        *(("pricing", name) for name in pricing.OPERATIONS),
-        *(("service-quotas", name) for name in service_quotas.OPERATIONS),
+        *(("pricing", name) for name in products.OPERATIONS),
+        *(("service-quotas", name) for name in quota_calls.OPERATIONS),
     }
 
 

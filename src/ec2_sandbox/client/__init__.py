@@ -6,7 +6,7 @@ Imports neither moto nor flask, so that it can be had where they are not install
 from ec2_sandbox.client import daemon
 from ec2_sandbox.client.control import Control
 from ec2_sandbox.errors import BadInput, NotFound, SandboxError, SandboxProblem
-from ec2_sandbox.history import Kind
+from ec2_sandbox.history import HappeningKind
 from ec2_sandbox.options import ACCOUNTS, SCENARIOS, SandboxOptions, SandboxStatus
 
 __all__ = [
@@ -14,7 +14,7 @@ __all__ = [
     "SCENARIOS",
     "BadInput",
     "Control",
-    "Kind",
+    "HappeningKind",
     "NotFound",
     "SandboxError",
     "SandboxOptions",

@@ -4,7 +4,7 @@ from typing import Any
 
 from moto.ec2.responses import EC2Response
 
-from ec2_sandbox.history import Kind
+from ec2_sandbox.history import HappeningKind
 from ec2_sandbox.protocol.refusal import refuse
 from ec2_sandbox.world import world
 
@@ -46,4 +46,4 @@ def _is_held(address: Any, backend: Any) -> bool:
 
 def _tell(address: Any, state: str, region: str, allocation_id: str | None = None) -> None:
     subject = str(allocation_id or address.allocation_id or address.public_ip)
-    world().tell(Kind.ADDRESS, subject, region, {"state": state, "ip": address.public_ip})
+    world().tell(HappeningKind.ADDRESS, subject, region, {"state": state, "ip": address.public_ip})

@@ -10,13 +10,7 @@ from moto.core.utils import get_service_model
 from ec2_sandbox import catalogue
 from ec2_sandbox.ec2.listings import Listing, filter_names, find, value_of
 from ec2_sandbox.ec2.xml import stamp
-from ec2_sandbox.protocol.filters import (
-    Filters,
-    check_number,
-    passes,
-    tag_value,
-    unknown_filter,
-)
+from ec2_sandbox.protocol.filters import Filters, check_number, passes, tag_value, unknown_filter
 
 # What is asked for often, or is no element below the instance.
 READERS: Mapping[str, Callable[[Any], Any]] = {

@@ -12,7 +12,7 @@ from ec2_sandbox.ec2.xml import listing
 from ec2_sandbox.protocol.filters import Filters
 from ec2_sandbox.protocol.paging import page
 from ec2_sandbox.protocol.refusal import invalid_combination, invalid_value, refuse
-from ec2_sandbox.requests.visibility import is_visible
+from ec2_sandbox.spot_requests.visibility import is_visible
 from ec2_sandbox.world import world
 
 # How many instances a page may have (DescribeInstances, MaxResults).

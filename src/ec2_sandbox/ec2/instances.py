@@ -9,12 +9,12 @@ from moto.ec2.responses import EC2Response
 from ec2_sandbox.ec2.instance_listing import find_instances
 from ec2_sandbox.ec2.instance_xml import launched
 from ec2_sandbox.protocol.refusal import EC2Error, invalid_combination, refuse
-from ec2_sandbox.requests import launches, machines
-from ec2_sandbox.requests.endings import stop_instance, terminate_instance
-from ec2_sandbox.requests.launch_orders import FLEET_TAG, read_order
-from ec2_sandbox.requests.launch_templates import find_version
-from ec2_sandbox.requests.request_states import Event, Situation
-from ec2_sandbox.requests.spot_requests import SpotRequest, request_of
+from ec2_sandbox.spot_requests import launches, machines
+from ec2_sandbox.spot_requests.endings import stop_instance, terminate_instance
+from ec2_sandbox.spot_requests.launch_orders import FLEET_TAG, read_order
+from ec2_sandbox.spot_requests.launch_templates import find_version
+from ec2_sandbox.spot_requests.request_states import RequestEvent, Situation
+from ec2_sandbox.spot_requests.spot_requests import SpotRequest, request_of
 
 # From which states an instance may be stopped, started, rebooted; the last two need no doing
 # (UserGuide/ec2-instance-lifecycle.html).
@@ -94,7 +94,7 @@ def _check_stop(instance: Any, *, hibernate: bool) -> None:
             f"The instance '{instance.id}' is not configured for hibernation.",
         )
     if request := request_of(instance):
-        request.check(Event.USER_STOP)
+        request.check(RequestEvent.USER_STOP)
         _check_is_alone(instance, request)
         if hibernate:
             raise invalid_combination("You can't hibernate a Spot Instance; only EC2 does.")
@@ -121,7 +121,7 @@ def _check_start(instance: Any) -> None:
     if instance.state not in MAY_START:
         raise _wrong_state(instance, "started")
     if request := request_of(instance):
-        request.check(Event.USER_START)
+        request.check(RequestEvent.USER_START)
         if request.situation is Situation.STOPPED_BY_USER:
             launches.check_room(request.pool, request.terms.max_price)
             launches.check_spot_quota(request.pool.instance_type, request.pool.region, 1)
@@ -136,7 +136,7 @@ def _check_terminate(instance: Any) -> None:
 
 def _start(instance: Any) -> None:
     if request := request_of(instance):
-        request.happen(Event.USER_START)
+        request.happen(RequestEvent.USER_START)
     elif instance.state == "stopped":
         machines.start(instance)
 

@@ -18,13 +18,7 @@ from moto.core.utils import get_service_model
 
 from ec2_sandbox.ec2.filter_paths import IRREGULAR
 from ec2_sandbox.ec2.xml import stamp
-from ec2_sandbox.protocol.filters import (
-    Filters,
-    check_number,
-    passes,
-    tag_value,
-    unknown_filter,
-)
+from ec2_sandbox.protocol.filters import Filters, check_number, passes, tag_value, unknown_filter
 from ec2_sandbox.protocol.paging import page
 
 Path = tuple[str, ...]

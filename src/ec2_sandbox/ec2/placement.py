@@ -8,7 +8,7 @@ from moto.ec2.responses import EC2Response
 
 from ec2_sandbox import catalogue
 from ec2_sandbox.ec2 import placement_query
-from ec2_sandbox.ec2.placement_query import Query
+from ec2_sandbox.ec2.placement_query import PlacementQuery
 from ec2_sandbox.instance_requirements import matching_types, of_kind
 from ec2_sandbox.market.placement_scores import score
 from ec2_sandbox.market.pools import Pool
@@ -20,7 +20,7 @@ TOP = 10
 TYPES_PER_PAGE = 1_000
 
 
-class Place(NamedTuple):
+class ScoredPlace(NamedTuple):
     """What is scored: a region, or one zone of it."""
 
     region: str
@@ -65,19 +65,19 @@ def _zone_id(row: Mapping[str, Any]) -> str:
     return str(row.get("AvailabilityZoneId", ""))
 
 
-def _places(query: Query) -> Iterator[Place]:
+def _places(query: PlacementQuery) -> Iterator[ScoredPlace]:
     """Every region or zone that offers one of the types as Spot."""
     for region in query.regions or catalogue.ENABLED_REGIONS:
         wanted = set(query.types_in(region))
         pools = tuple(p for p in catalogue.spot_pools(region) if p.instance_type in wanted)
         if not query.single_zone and pools:
-            yield Place(region, "", pools)
+            yield ScoredPlace(region, "", pools)
         for zone, zone_id in catalogue.zone_ids(region).items() if query.single_zone else ():
             if of_zone := tuple(pool for pool in pools if pool.zone == zone):
-                yield Place(region, zone_id, of_zone)
+                yield ScoredPlace(region, zone_id, of_zone)
 
 
-def _row(place: Place, query: Query) -> dict[str, Any]:
+def _row(place: ScoredPlace, query: PlacementQuery) -> dict[str, Any]:
     units = {pool.instance_type: query.units_of(pool.instance_type) for pool in place.pools}
     scored = score(world().capacity, place.pools, world().second, target=query.target, units=units)
     row: dict[str, Any] = {"Region": place.region, "Score": scored}

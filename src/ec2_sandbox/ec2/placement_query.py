@@ -25,7 +25,7 @@ PER = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
-class Query:
+class PlacementQuery:
     """One configuration; ``types`` or ``requirements`` (with metadata) say what may run."""
 
     target: int
@@ -69,9 +69,9 @@ def needed(params: Params, name: str) -> Any:
     return value
 
 
-def read(params: Params) -> Query:
+def read(params: Params) -> PlacementQuery:
     """The query, or EC2's error."""
-    query = Query(
+    query = PlacementQuery(
         target=int(needed(params, "TargetCapacity")),
         unit=params.get("TargetCapacityUnitType") or "units",
         single_zone=bool(params.get("SingleAvailabilityZone")),
@@ -85,7 +85,7 @@ def read(params: Params) -> Query:
     return query
 
 
-def admit(query: Query, known: MutableMapping[str, datetime], now: datetime) -> bool:
+def admit(query: PlacementQuery, known: MutableMapping[str, datetime], now: datetime) -> bool:
     """Whether the question may be asked; a question of the last 24 hours always may."""
     for configuration, since in list(known.items()):
         if now - since >= PER:
@@ -98,7 +98,7 @@ def admit(query: Query, known: MutableMapping[str, datetime], now: datetime) -> 
     return True
 
 
-def _check_numbers(query: Query, params: Params) -> None:
+def _check_numbers(query: PlacementQuery, params: Params) -> None:
     if not 1 <= query.target <= MOST_TARGET:
         raise invalid_value(f"Invalid value '{query.target}' for TargetCapacity.")
     if query.unit not in UNITS:
@@ -108,14 +108,14 @@ def _check_numbers(query: Query, params: Params) -> None:
         raise invalid_value(f"Invalid value '{size}' for MaxResults: it is from 10 to 1000.")
 
 
-def _check_regions(query: Query) -> None:
+def _check_regions(query: PlacementQuery) -> None:
     if len(query.regions) > MOST_REGIONS:
         raise invalid_value(f"RegionNames can have at most {MOST_REGIONS} Regions.")
     if unknown := sorted(set(query.regions) - set(catalogue.ENABLED_REGIONS)):
         raise invalid_value(f"Invalid region: [{unknown[0]}]")
 
 
-def _check_types(query: Query) -> None:
+def _check_types(query: PlacementQuery) -> None:
     if query.types and query.requirements:
         raise invalid_combination(
             "InstanceTypes and InstanceRequirementsWithMetadata can not be specified together."

@@ -24,7 +24,7 @@ IN_EFFECT = -1  # the stretch after the last: what was in effect at the start
 
 
 @dataclass(frozen=True)
-class Query:
+class PriceQuery:
     """What is asked for: pools, a time range in seconds, and patterns of what a row shows."""
 
     selection: Selection
@@ -86,7 +86,7 @@ def read_token(token: str) -> Position:
 
 
 def page_of_rows(
-    market: Market, query: Query, *, begin: Position | None, size: int
+    market: Market, query: PriceQuery, *, begin: Position | None, size: int
 ) -> tuple[list[Row], str]:
     """One page, and the token of the next: empty after the last."""
     made, page = rows_of(market), list[Row]()

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from ec2_sandbox import catalogue
-from ec2_sandbox.ec2.price_history import PRODUCT, Query
+from ec2_sandbox.ec2.price_history import PRODUCT, PriceQuery
 from ec2_sandbox.ec2.price_rows import Selection
 from ec2_sandbox.market.prices import DAY
 from ec2_sandbox.protocol.filters import Filters, check_number, matches, unknown_filter
@@ -28,14 +28,16 @@ WILDCARD = re.compile(r"[*?\\]")
 NOTHING = ("",)  # a group of patterns that no name fits
 
 
-def read_query(params: Mapping[str, Any], filters: Filters, *, region: str, now: int) -> Query:
+def read_query(
+    params: Mapping[str, Any], filters: Filters, *, region: str, now: int
+) -> PriceQuery:
     """What the call asks for; times beyond now or 90 days are brought back."""
     check_number(filters)
     for name in filters:
         if name not in FILTERS:
             raise unknown_filter(name)
     start, end = _times(params, now)
-    return Query(
+    return PriceQuery(
         selection=_selection(params, filters, region),
         start=start,
         end=end,

@@ -10,10 +10,10 @@ from ec2_sandbox import catalogue
 from ec2_sandbox.protocol.filters import Filters, passes, tag_value
 from ec2_sandbox.protocol.paging import page
 from ec2_sandbox.protocol.refusal import EC2Error, refuse
-from ec2_sandbox.requests.request_states import Event
-from ec2_sandbox.requests.spot_orders import open_requests, read_spot_order
-from ec2_sandbox.requests.spot_requests import SpotRequest
-from ec2_sandbox.requests.visibility import is_visible
+from ec2_sandbox.spot_requests.request_states import RequestEvent
+from ec2_sandbox.spot_requests.spot_orders import open_requests, read_spot_order
+from ec2_sandbox.spot_requests.spot_requests import SpotRequest
+from ec2_sandbox.spot_requests.visibility import is_visible
 from ec2_sandbox.world import world
 
 FILTERS: Mapping[str, Callable[[SpotRequest], Any]] = {
@@ -83,7 +83,7 @@ class RequestResponses(EC2Response):  # type: ignore[misc]
         requests = self._requests(asked)
         self.error_on_dryrun()
         for request in requests:
-            request.happen(Event.CANCEL)
+            request.happen(RequestEvent.CANCEL)
         cancelled = [
             {"SpotInstanceRequestId": request.id, "State": request.state} for request in requests
         ]

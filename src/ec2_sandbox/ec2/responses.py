@@ -5,8 +5,8 @@ from moto.ec2.models.elastic_block_store import Snapshot
 
 from ec2_sandbox.ec2.addresses import AddressResponses
 from ec2_sandbox.ec2.catalogue import CatalogueResponses
+from ec2_sandbox.ec2.common import EveryCall
 from ec2_sandbox.ec2.console import ConsoleResponses
-from ec2_sandbox.ec2.every_call import EveryCall
 from ec2_sandbox.ec2.fleets import FleetResponses
 from ec2_sandbox.ec2.instance_attributes import InstanceAttributeResponses
 from ec2_sandbox.ec2.instance_listing import InstanceListing
@@ -20,7 +20,7 @@ from ec2_sandbox.ec2.snapshots import SnapshotResponses, progress_of
 from ec2_sandbox.ec2.tags import TagResponses
 from ec2_sandbox.ec2.templates import TemplateResponses
 from ec2_sandbox.ec2.volumes import VolumeResponses
-from ec2_sandbox.fleets import hearing
+from ec2_sandbox.fleets import fleet_observer
 
 
 class SandboxEC2Response(
@@ -48,5 +48,5 @@ class SandboxEC2Response(
 def install() -> None:
     """Make moto's EC2 answer with this class."""
     moto.ec2.urls.url_paths["{0}/"] = SandboxEC2Response.dispatch
-    hearing.listen()
+    fleet_observer.listen()
     Snapshot.progress = property(progress_of)

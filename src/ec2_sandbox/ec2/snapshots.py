@@ -6,7 +6,7 @@ from typing import Any
 from moto.ec2.responses import EC2Response
 
 from ec2_sandbox.agenda import Alarm, seconds
-from ec2_sandbox.history import Kind
+from ec2_sandbox.history import HappeningKind
 from ec2_sandbox.world import world
 
 BASE_SECONDS, SECONDS_PER_GB = 20.0, 0.5  # chosen: AWS names no times
@@ -70,4 +70,4 @@ def _complete(snapshot: Any) -> None:
 
 def _tell(snapshot: Any, state: str) -> None:
     facts = {"state": state, "gb": str(snapshot.volume_size)}
-    world().tell(Kind.SNAPSHOT, snapshot.id, snapshot.ec2_backend.region_name, facts)
+    world().tell(HappeningKind.SNAPSHOT, snapshot.id, snapshot.ec2_backend.region_name, facts)

@@ -6,23 +6,12 @@ from typing import Any
 from moto.core.responses import ActionResult
 from moto.ec2.responses import EC2Response
 
-from ec2_sandbox.protocol.filters import (
-    Filters,
-    at_path,
-    check_number,
-    passes,
-    tag_value,
-)
+from ec2_sandbox.protocol.filters import Filters, at_path, check_number, passes, tag_value
 from ec2_sandbox.protocol.paging import page
-from ec2_sandbox.protocol.refusal import (
-    EC2Error,
-    invalid_combination,
-    invalid_value,
-    refuse,
-)
+from ec2_sandbox.protocol.refusal import EC2Error, invalid_combination, invalid_value, refuse
 from ec2_sandbox.protocol.tag_specifications import read_tags
-from ec2_sandbox.requests.launch_orders import find_image
-from ec2_sandbox.requests.launch_templates import (
+from ec2_sandbox.spot_requests.launch_orders import find_image
+from ec2_sandbox.spot_requests.launch_templates import (
     DEFAULT,
     LATEST,
     Template,

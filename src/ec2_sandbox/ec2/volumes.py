@@ -10,12 +10,8 @@ from moto.ec2.responses import EC2Response
 from ec2_sandbox import catalogue
 from ec2_sandbox.ec2 import unknown_ids
 from ec2_sandbox.protocol.refusal import invalid_value, refuse
-from ec2_sandbox.requests import machines
-from ec2_sandbox.requests.volume_limits import (
-    check_volume,
-    default_iops,
-    default_throughput,
-)
+from ec2_sandbox.spot_requests import machines
+from ec2_sandbox.spot_requests.volume_limits import check_volume, default_iops, default_throughput
 from ec2_sandbox.world import world
 
 MODIFICATIONS_A_DAY = 4  # ModifyVolume

@@ -7,21 +7,14 @@ from datetime import datetime
 from math import inf
 from typing import Any
 
-from ec2_sandbox.fleets.allocation import (
-    Candidate,
-    Options,
-    Share,
-    narrowed,
-    shares,
-    units_in,
-)
+from ec2_sandbox.fleets.allocation import Candidate, Options, Share, narrowed, shares, units_in
 from ec2_sandbox.fleets.candidates import Override
 from ec2_sandbox.fleets.launching import Purchase, launch
 from ec2_sandbox.market.pools import Pool
 from ec2_sandbox.protocol.refusal import EC2Error, no_spot_capacity, refuse
-from ec2_sandbox.requests import endings, machines
-from ec2_sandbox.requests.request_states import Event
-from ec2_sandbox.requests.spot_requests import request_of
+from ec2_sandbox.spot_requests import endings, machines
+from ec2_sandbox.spot_requests.request_states import RequestEvent
+from ec2_sandbox.spot_requests.spot_requests import request_of
 
 ALIVE = {"pending", "running"}
 ENDED = {"shutting-down", "terminated"}
@@ -73,7 +66,7 @@ class Member:
     def cancel_request(self) -> None:
         """Its Spot request launches nothing more."""
         if request := request_of(self.instance):
-            request.happen(Event.CANCEL)
+            request.happen(RequestEvent.CANCEL)
 
     def end(self) -> None:
         """Terminate it; a persistent request would launch anew, so it is cancelled first."""

@@ -10,8 +10,8 @@ from ec2_sandbox.fleets.allocation import Candidate
 from ec2_sandbox.fleets.fleet_requests import FleetRequest, price_limit
 from ec2_sandbox.instance_requirements import matching_types
 from ec2_sandbox.market.pools import Pool
-from ec2_sandbox.requests.launch_network import named_zone, zone_of_subnet
-from ec2_sandbox.requests.launch_templates import find_version
+from ec2_sandbox.spot_requests.launch_network import named_zone, zone_of_subnet
+from ec2_sandbox.spot_requests.launch_templates import find_version
 from ec2_sandbox.world import world
 
 SPOT = "spot"

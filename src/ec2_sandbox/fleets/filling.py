@@ -8,13 +8,7 @@ from typing import Any
 from ec2_sandbox.fleets import fleet_events, maintaining
 from ec2_sandbox.fleets.allocation import Candidate, Share
 from ec2_sandbox.fleets.attempts import Attempt, Member
-from ec2_sandbox.fleets.candidates import (
-    LIFECYCLES,
-    SPOT,
-    Override,
-    candidates,
-    overrides,
-)
+from ec2_sandbox.fleets.candidates import LIFECYCLES, SPOT, Override, candidates, overrides
 from ec2_sandbox.fleets.fleet_requests import FleetType
 from ec2_sandbox.fleets.launching import Purchase
 from ec2_sandbox.world import world

@@ -15,11 +15,11 @@ from ec2_sandbox.fleets import describing, filling, fleet_events, maintaining
 from ec2_sandbox.fleets.allocation import Options, Share
 from ec2_sandbox.fleets.attempts import Attempt, Failure, Member
 from ec2_sandbox.fleets.candidates import LIFECYCLES, SPOT
-from ec2_sandbox.fleets.fleet_events import Event, FleetHistory
+from ec2_sandbox.fleets.fleet_events import FleetEvent, FleetHistory
 from ec2_sandbox.fleets.fleet_requests import FleetRequest, FleetType
-from ec2_sandbox.history import Happening, Kind
+from ec2_sandbox.history import Happening, HappeningKind
 from ec2_sandbox.protocol.refusal import EC2Error
-from ec2_sandbox.requests.chance import dwell
+from ec2_sandbox.spot_requests.chance import dwell
 from ec2_sandbox.world import world
 
 # Seconds, shortest and longest. From CreateFleet to the first instance of a maintain fleet it took
@@ -52,7 +52,7 @@ class Fleet(TaggedEC2Resource):  # type: ignore[misc]
         self.history = FleetHistory()
         self.outstanding: list[tuple[str, Share]] = []
         self.failures: list[Failure] = []
-        self.told: list[Event] = []
+        self.told: list[FleetEvent] = []
         self.tries = 0
         self.look_at: datetime | None = None
         self.over_since: datetime | None = None
@@ -101,7 +101,7 @@ class Fleet(TaggedEC2Resource):  # type: ignore[misc]
         self._wind_down("deleted_terminating" if terminate else "deleted_running")
 
     def _expire(self) -> None:
-        self.tell(Event(fleet_events.STATE_CHANGE, "expired"))
+        self.tell(FleetEvent(fleet_events.STATE_CHANGE, "expired"))
         ends = self.request.ends_with_expiration
         self._wind_down("deleted_terminating" if ends else "deleted_running")
 
@@ -154,9 +154,9 @@ class Fleet(TaggedEC2Resource):  # type: ignore[misc]
         member = self.members.get(happening.facts.get("instance") or happening.subject)
         if member is None:
             return
-        if happening.kind is Kind.REQUEST:
+        if happening.kind is HappeningKind.REQUEST:
             self._hear_of_request(member, happening)
-        elif happening.kind is Kind.REBALANCE:
+        elif happening.kind is HappeningKind.REBALANCE:
             member.at_risk = True
             self.look_soon()
         elif happening.facts.get("state") in LOSSES or self._may_return():
@@ -259,7 +259,7 @@ class Fleet(TaggedEC2Resource):  # type: ignore[misc]
         before, member.request_state = member.request_state, state
         self.tell(fleet_events.request_changed(str(member.request_id), state, before))
 
-    def _tell_problems(self, found: list[Event]) -> None:
+    def _tell_problems(self, found: list[FleetEvent]) -> None:
         """Each problem once, until the fleet does not have it any more."""
         for event in found:
             if event not in self.told:
@@ -269,10 +269,10 @@ class Fleet(TaggedEC2Resource):  # type: ignore[misc]
     def _show(self, state: str, sub_type: str) -> None:
         self.state = state
         if self.is_instant:
-            world().tell(Kind.FLEET, self.id, self.region, {"state": state})
-        self.tell(Event(fleet_events.STATE_CHANGE, sub_type))
+            world().tell(HappeningKind.FLEET, self.id, self.region, {"state": state})
+        self.tell(FleetEvent(fleet_events.STATE_CHANGE, sub_type))
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: FleetEvent) -> None:
         """Instant fleets emit no events: their answer said everything."""
         if not self.is_instant:
             self.history.add(event, fleet_id=self.id, region=self.region, state=self.state)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ec2_sandbox.fleets.attempts import Failure
-from ec2_sandbox.history import Kind
+from ec2_sandbox.history import HappeningKind
 from ec2_sandbox.market.money import short_usd
 from ec2_sandbox.protocol.refusal import EC2Error
 from ec2_sandbox.world import world
@@ -38,7 +38,7 @@ QUOTAS = {"MaxSpotInstanceCountExceeded", "VcpuLimitExceeded", "InstanceLimitExc
 
 
 @dataclass(frozen=True)
-class Event:
+class FleetEvent:
     """One event of a fleet."""
 
     kind: str
@@ -62,16 +62,16 @@ class Event:
 class FleetHistory:
     """The events of one fleet, oldest first; instant fleets have none."""
 
-    records: deque[tuple[datetime, Event]] = field(default_factory=deque)
+    records: deque[tuple[datetime, FleetEvent]] = field(default_factory=deque)
 
-    def add(self, event: Event, *, fleet_id: str, region: str, state: str) -> None:
+    def add(self, event: FleetEvent, *, fleet_id: str, region: str, state: str) -> None:
         """Keep the event and tell the world."""
         now = world().now
         while self.records and now - self.records[0][0] > KEPT:
             self.records.popleft()
         if event.kind in EVENT_TYPES:
             self.records.append((now, event))
-        world().tell(Kind.FLEET, fleet_id, region, {"state": state, **event.facts()})
+        world().tell(HappeningKind.FLEET, fleet_id, region, {"state": state, **event.facts()})
 
     def since(self, start: datetime, event_type: str | None) -> list[dict[str, Any]]:
         """DescribeFleetHistory's records."""
@@ -83,7 +83,7 @@ class FleetHistory:
         ]
 
 
-def _described(moment: datetime, event: Event) -> dict[str, Any]:
+def _described(moment: datetime, event: FleetEvent) -> dict[str, Any]:
     information = {
         "EventSubType": event.sub_type,
         "EventDescription": event.description or None,
@@ -96,7 +96,7 @@ def _described(moment: datetime, event: Event) -> dict[str, Any]:
     }
 
 
-def launched(instance: Any) -> Event:
+def launched(instance: Any) -> FleetEvent:
     """A new instance."""
     description = {
         "instanceType": instance.instance_type,
@@ -105,36 +105,36 @@ def launched(instance: Any) -> Event:
         "availabilityZone": instance.placement.zone,
     }
     text = json.dumps(description, separators=(",", ":"))
-    return Event(INSTANCE_CHANGE, "launched", text, instance_id=instance.id)
+    return FleetEvent(INSTANCE_CHANGE, "launched", text, instance_id=instance.id)
 
 
-def gone(instance: Any, sub_type: str = "terminated") -> Event:
+def gone(instance: Any, sub_type: str = "terminated") -> FleetEvent:
     """An instance ended, or was told to end because the fleet is too large."""
-    return Event(INSTANCE_CHANGE, sub_type, instance_id=instance.id)
+    return FleetEvent(INSTANCE_CHANGE, sub_type, instance_id=instance.id)
 
 
-def request_changed(request_id: str, state: str, before: str) -> Event:
+def request_changed(request_id: str, state: str, before: str) -> FleetEvent:
     """A Spot request of the fleet has another state."""
     text = f"SpotInstanceRequestId {request_id}, PreviousState: {before}"
-    return Event(REQUEST_CHANGE, state, text, request_id=request_id)
+    return FleetEvent(REQUEST_CHANGE, state, text, request_id=request_id)
 
 
-def broken(error: EC2Error) -> Event:
+def broken(error: EC2Error) -> FleetEvent:
     """What the fleet launches from is gone."""
-    return Event(ERROR, "spotFleetRequestConfigurationInvalid", str(error.message))
+    return FleetEvent(ERROR, "spotFleetRequestConfigurationInvalid", str(error.message))
 
 
-def problems(failures: Iterable[Failure]) -> list[Event]:
+def problems(failures: Iterable[Failure]) -> list[FleetEvent]:
     """What keeps a fleet from its target: information lets it go on, an error does not."""
     events = list(dict.fromkeys(_problems(failures)))
     unusable = [event for event in events if event.sub_type == "launchSpecUnusable"]
     if unusable and len(unusable) == len(events):
         text = "The price of every launch specification is below the Spot price."
-        events.append(Event(INFORMATION, "fleetProgressHalted", text))
+        events.append(FleetEvent(INFORMATION, "fleetProgressHalted", text))
     return events
 
 
-def _problems(failures: Iterable[Failure]) -> Iterator[Event]:
+def _problems(failures: Iterable[Failure]) -> Iterator[FleetEvent]:
     for failure in failures:
         pool = failure.candidate.pool
         what = f"{pool.instance_type}, Linux/UNIX, {pool.zone}"
@@ -143,12 +143,12 @@ def _problems(failures: Iterable[Failure]) -> Iterator[Event]:
         if failure.code == "SpotMaxPriceTooLow":
             price = short_usd(failure.candidate.price)
             text = f"{what}, Spot bid price is less than Spot market price ${price}"
-            yield Event(INFORMATION, "launchSpecUnusable", text)
+            yield FleetEvent(INFORMATION, "launchSpecUnusable", text)
         elif failure.code in QUOTAS:
-            yield Event(ERROR, "spotInstanceCountLimitExceeded", failure.message)
+            yield FleetEvent(ERROR, "spotInstanceCountLimitExceeded", failure.message)
         elif failure.code == NO_CAPACITY:
             text = f"{what}: {failure.message}"
-            yield Event(INFORMATION, "launchSpecTemporarilyBlacklisted", text)
+            yield FleetEvent(INFORMATION, "launchSpecTemporarilyBlacklisted", text)
         else:
             text = f"{what}: {failure.message}"
-            yield Event(ERROR, "spotFleetRequestConfigurationInvalid", text)
+            yield FleetEvent(ERROR, "spotFleetRequestConfigurationInvalid", text)

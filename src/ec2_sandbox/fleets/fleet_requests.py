@@ -14,12 +14,7 @@ from typing import Any
 from ec2_sandbox.fleets.allocation import Options
 from ec2_sandbox.market.money import micros
 from ec2_sandbox.protocol.client_tokens import fingerprint
-from ec2_sandbox.protocol.refusal import (
-    EC2Error,
-    invalid_combination,
-    invalid_value,
-    refuse,
-)
+from ec2_sandbox.protocol.refusal import EC2Error, invalid_combination, invalid_value, refuse
 from ec2_sandbox.protocol.tag_specifications import Tags, read_tags
 
 MOST_OVERRIDES = 300  # of a request or maintain fleet, over all its templates

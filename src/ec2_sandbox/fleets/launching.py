@@ -9,8 +9,8 @@ from ec2_sandbox.fleets.candidates import SPOT, Override, is_offered
 from ec2_sandbox.fleets.fleet_requests import price_limit
 from ec2_sandbox.market.money import usd
 from ec2_sandbox.protocol.refusal import EC2Error, refuse
-from ec2_sandbox.requests import launches
-from ec2_sandbox.requests.launch_orders import FLEET_TAG, LaunchOrder, read_order
+from ec2_sandbox.spot_requests import launches
+from ec2_sandbox.spot_requests.launch_orders import FLEET_TAG, LaunchOrder, read_order
 
 # An override's own fields that RunInstances has under the same name.
 SAME_NAME = (

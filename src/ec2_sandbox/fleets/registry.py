@@ -8,7 +8,7 @@ from ec2_sandbox.fleets.fleet import DELETED, Fleet
 from ec2_sandbox.fleets.fleet_requests import FleetRequest, FleetType
 from ec2_sandbox.protocol.client_tokens import mismatch
 from ec2_sandbox.protocol.refusal import invalid_value, refuse
-from ec2_sandbox.requests.visibility import is_visible
+from ec2_sandbox.spot_requests.visibility import is_visible
 from ec2_sandbox.world import world
 
 # UserGuide/fleet-quotas.html; for fleets of type request and maintain.

@@ -15,15 +15,7 @@ from functools import partial
 from heapq import merge
 
 from ec2_sandbox.market import scenarios
-from ec2_sandbox.market.dips import (
-    DAY,
-    HOUR,
-    NEAR_MISS,
-    Dip,
-    Regime,
-    dips_of_day,
-    tide,
-)
+from ec2_sandbox.market.dips import DAY, HOUR, NEAR_MISS, Dip, Regime, dips_of_day, tide
 from ec2_sandbox.market.hazard import seniority
 from ec2_sandbox.market.on_demand import Hardware
 from ec2_sandbox.market.pools import Pool

@@ -17,12 +17,13 @@ from socket import SHUT_RDWR
 from threading import RLock
 from typing import Any
 
-from ec2_sandbox.neighbours import advisor_feed, metadata_servers
 from ec2_sandbox.protocol import wire
 from ec2_sandbox.protocol.wire import Answer
 from ec2_sandbox.server import control_verbs, guard, state
 from ec2_sandbox.server.aws_calls import AwsCalls, Lost
-from ec2_sandbox.server.guard import Refused
+from ec2_sandbox.server.guard import RequestRefused
+from ec2_sandbox.services import public_feeds
+from ec2_sandbox.services.imds import servers
 from ec2_sandbox.world import world
 
 PREFIX = "/_sandbox/"
@@ -49,7 +50,7 @@ class Application:
         self.stop = stop
         self.lock = RLock()
         self.aws = AwsCalls(home, self.lock)
-        metadata_servers.serve_with(self.lock)
+        servers.serve_with(self.lock)
         self.last_used = time.monotonic()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -90,7 +91,7 @@ class Application:
         """Health and feeds for everybody, the verbs for whoever has the token."""
         try:
             if path.startswith(PUBLIC):
-                return advisor_feed.answer(path.removeprefix(PUBLIC), environ)
+                return public_feeds.answer(path.removeprefix(PUBLIC), environ)
             return self._control(path.removeprefix(PREFIX), environ)
         except Exception as problem:
             traceback.print_exc(file=sys.stderr)
@@ -124,7 +125,7 @@ class Application:
         return _json(200, {"status": "ok"})
 
 
-def _json_refusal(refused: Refused) -> Answer:
+def _json_refusal(refused: RequestRefused) -> Answer:
     return _json(refused.status, {"kind": "sandbox", "message": refused.message})
 
 

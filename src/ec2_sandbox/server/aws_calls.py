@@ -19,11 +19,14 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from ec2_sandbox import images, throttle
 from ec2_sandbox.catalogue import ENABLED_REGIONS, all_regions
 from ec2_sandbox.faults import Fault, take
-from ec2_sandbox.neighbours import pricing, queues, service_quotas, wiring
 from ec2_sandbox.protocol import wire
 from ec2_sandbox.protocol.wire import Answer, Call
 from ec2_sandbox.server import state
 from ec2_sandbox.server.call_log import log
+from ec2_sandbox.services import wiring
+from ec2_sandbox.services.pricing import products
+from ec2_sandbox.services.service_quotas import quota_calls
+from ec2_sandbox.services.sqs import queues
 from ec2_sandbox.world import region_backends, world
 
 # Pure functions of the catalogue and the seed: they need no lock and change nothing.
@@ -39,7 +42,7 @@ REFUSED = 400  # and above: the call changed nothing
 POLL = 0.1  # real seconds between two looks of a call that waits
 
 # The services that moto lacks, or of which it lacks EC2's part; None is for moto to answer.
-NEIGHBOURS = {"pricing": pricing.answer, "servicequotas": service_quotas.answer}
+NEIGHBOURS = {"pricing": products.answer, "servicequotas": quota_calls.answer}
 OUR_HEADERS = {"content-type", "content-length", "transfer-encoding", "connection", "date"}
 
 

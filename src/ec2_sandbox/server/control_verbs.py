@@ -5,22 +5,23 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from ec2_sandbox import catalogue, quotas
+from ec2_sandbox import catalogue
 from ec2_sandbox.client.home import Home
 from ec2_sandbox.errors import BadInput, NotFound, SandboxError
 from ec2_sandbox.faults import Fault
-from ec2_sandbox.history import Kind
+from ec2_sandbox.history import HappeningKind
 from ec2_sandbox.market.capacity import Drought
 from ec2_sandbox.market.money import micros, usd
-from ec2_sandbox.neighbours import metadata_servers
 from ec2_sandbox.options import checked
-from ec2_sandbox.requests import endings
-from ec2_sandbox.requests.request_states import Event
-from ec2_sandbox.requests.spot_requests import look_again_at
 from ec2_sandbox.server import reports, state
-from ec2_sandbox.server.asked import Asked
 from ec2_sandbox.server.call_log import log
+from ec2_sandbox.server.control_args import Asked
 from ec2_sandbox.server.machines_named import instance_named, request_named
+from ec2_sandbox.services.imds import servers
+from ec2_sandbox.services.service_quotas import quotas
+from ec2_sandbox.spot_requests import endings
+from ec2_sandbox.spot_requests.request_states import RequestEvent
+from ec2_sandbox.spot_requests.spot_requests import look_again_at
 from ec2_sandbox.throttle import Throttle
 from ec2_sandbox.world import world
 
@@ -47,7 +48,7 @@ def interrupt(asked: Asked) -> Content:
     request = request_named(asked.text("name"))
     ends = world().now + (asked.length_if_any("minutes", MINUTE) or DROUGHT_AFTER_INTERRUPTION)
     _told(f"interrupt {asked.text('name')}")
-    request.happen(Event.RECLAIM)
+    request.happen(RequestEvent.RECLAIM)
     world().droughts[request.pool] = Drought(world().now, ends, reclaims=False)
     look_again_at(request.pool)
     return {
@@ -74,7 +75,7 @@ def drain(asked: Asked) -> Content:
     ends = world().now + length if length is not None else None
     world().droughts[pool] = Drought(world().now, ends, reclaims=True)
     until = ends.isoformat() if ends else ""
-    world().tell(Kind.MARKET, str(pool), pool.region, {"what": "drained", "until": until})
+    world().tell(HappeningKind.MARKET, str(pool), pool.region, {"what": "drained", "until": until})
     look_again_at(pool)
     return {"pool": str(pool), "until": until or None}
 
@@ -83,7 +84,7 @@ def refill(asked: Asked) -> Content:
     """End a drought; what EC2 stopped starts again."""
     pool = asked.pool()
     world().droughts[pool] = world().capacity.refilled(pool, world().now)
-    world().tell(Kind.MARKET, str(pool), pool.region, {"what": "refilled"})
+    world().tell(HappeningKind.MARKET, str(pool), pool.region, {"what": "refilled"})
     look_again_at(pool)
     return {"pool": str(pool)}
 
@@ -105,7 +106,7 @@ def price(asked: Asked) -> Content:
         )
     world().force_price(pool, forced)
     facts = {"what": "priced", "usd": usd(forced)}
-    world().tell(Kind.MARKET, str(pool), pool.region, facts)
+    world().tell(HappeningKind.MARKET, str(pool), pool.region, facts)
     look_again_at(pool)
     return {"pool": str(pool), "usd": usd(forced)}
 
@@ -121,7 +122,7 @@ def quota(asked: Asked) -> Content:
     for each in [region] if region else catalogue.ENABLED_REGIONS:
         world().quotas[each, code] = vcpus
     facts = {"vcpus": f"{vcpus:g}", "by": "control"}
-    world().tell(Kind.QUOTA, code, region or EVERYWHERE, facts)
+    world().tell(HappeningKind.QUOTA, code, region or EVERYWHERE, facts)
     return {"code": code, "vcpus": vcpus}
 
 
@@ -171,7 +172,7 @@ def metadata(asked: Asked) -> Content:
     """Where the metadata service of a machine answers, on this computer."""
     instance_id = instance_named(asked.text("name")).id
     return {
-        "endpoint": metadata_servers.servers().endpoint(instance_id),
+        "endpoint": servers.servers().endpoint(instance_id),
         "instance_id": instance_id,
     }
 
@@ -247,4 +248,4 @@ def _spelled(length: timedelta) -> str:
 
 def _told(verb: str, details: Mapping[str, str] | None = None) -> None:
     """For the history: somebody played EC2's part."""
-    world().tell(Kind.CONTROL, verb, EVERYWHERE, details or {})
+    world().tell(HappeningKind.CONTROL, verb, EVERYWHERE, details or {})

@@ -17,7 +17,7 @@ PIECE = 64 * 1024
 DRAINED = 16 * LARGEST_BODY
 
 
-class Refused(NamedTuple):
+class RequestRefused(NamedTuple):
     """Why a request is not answered."""
 
     status: int
@@ -25,13 +25,17 @@ class Refused(NamedTuple):
     message: str
 
 
-FOREIGN_HOST = Refused(403, "AccessDenied", "The sandbox answers to 127.0.0.1 and localhost only.")
-WEB_PAGE = Refused(403, "AccessDenied", "The sandbox does not answer to web pages.")
-UNREADABLE = Refused(400, "MalformedQueryString", "The body cannot be read.")
-TOO_LARGE = Refused(413, "RequestEntityTooLarge", "The sandbox takes bodies of up to 16 MiB.")
+FOREIGN_HOST = RequestRefused(
+    403, "AccessDenied", "The sandbox answers to 127.0.0.1 and localhost only."
+)
+WEB_PAGE = RequestRefused(403, "AccessDenied", "The sandbox does not answer to web pages.")
+UNREADABLE = RequestRefused(400, "MalformedQueryString", "The body cannot be read.")
+TOO_LARGE = RequestRefused(
+    413, "RequestEntityTooLarge", "The sandbox takes bodies of up to 16 MiB."
+)
 
 
-def refusal(environ: dict[str, Any]) -> Refused | None:
+def refusal(environ: dict[str, Any]) -> RequestRefused | None:
     """Why to turn a request away, if so. Either way its body was read; a refused one is gone."""
     refused = _of_strangers(environ) or _of_length(environ)
     body = b""
@@ -51,7 +55,7 @@ def refusal(environ: dict[str, Any]) -> Refused | None:
     return refused
 
 
-def _of_strangers(environ: Mapping[str, Any]) -> Refused | None:
+def _of_strangers(environ: Mapping[str, Any]) -> RequestRefused | None:
     host = environ.get("HTTP_HOST", "")
     if host and not OWN_HOST.fullmatch(host):
         return FOREIGN_HOST
@@ -59,7 +63,7 @@ def _of_strangers(environ: Mapping[str, Any]) -> Refused | None:
     return None if friendly and "HTTP_ORIGIN" not in environ else WEB_PAGE
 
 
-def _of_length(environ: Mapping[str, Any]) -> Refused | None:
+def _of_length(environ: Mapping[str, Any]) -> RequestRefused | None:
     length = environ.get("CONTENT_LENGTH") or "0"
     if not length.isdecimal():
         return UNREADABLE

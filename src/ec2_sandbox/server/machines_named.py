@@ -3,8 +3,8 @@
 from typing import Any
 
 from ec2_sandbox.errors import BadInput, NotFound
-from ec2_sandbox.requests.due_events import NOTICED, RUNNING
-from ec2_sandbox.requests.spot_requests import SpotRequest
+from ec2_sandbox.spot_requests.due_events import NOTICED, RUNNING
+from ec2_sandbox.spot_requests.spot_requests import SpotRequest
 from ec2_sandbox.world import region_backends, spot_requests
 
 NAME_TAGS = ("spotkeeper:name", "Name")

@@ -6,12 +6,12 @@ from typing import Any
 from ec2_sandbox import bill as billing
 from ec2_sandbox import catalogue
 from ec2_sandbox.errors import BadInput
-from ec2_sandbox.history import Happening, Kind
+from ec2_sandbox.event_text import sentence
+from ec2_sandbox.history import Happening, HappeningKind
 from ec2_sandbox.market.pools import Pool
-from ec2_sandbox.sentences import sentence
 from ec2_sandbox.server import history_file
-from ec2_sandbox.server.asked import Asked
 from ec2_sandbox.server.call_log import log
+from ec2_sandbox.server.control_args import Asked
 from ec2_sandbox.server.machines_named import ids_named, instances
 from ec2_sandbox.world import spot_requests, world
 
@@ -60,13 +60,13 @@ def events(asked: Asked) -> Content:
     return {"events": [_event(told) for told in found]}
 
 
-def _kind(asked: Asked) -> Kind | None:
+def _kind(asked: Asked) -> HappeningKind | None:
     word = asked.text_if_any("kind")
     try:
-        return Kind(word) if word else None
+        return HappeningKind(word) if word else None
     except ValueError:
         raise BadInput(
-            f"'{word}' is no kind of event", next_step=f"Use one of {', '.join(Kind)}."
+            f"'{word}' is no kind of event", next_step=f"Use one of {', '.join(HappeningKind)}."
         ) from None
 
 

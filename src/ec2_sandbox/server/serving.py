@@ -16,11 +16,11 @@ from werkzeug.test import EnvironBuilder
 from ec2_sandbox import catalogue
 from ec2_sandbox.client.home import Home, Process, own_version
 from ec2_sandbox.ec2 import responses
-from ec2_sandbox.neighbours import wiring
 from ec2_sandbox.options import SandboxOptions
 from ec2_sandbox.server import snapshot, state
 from ec2_sandbox.server.application import Application, Identity
 from ec2_sandbox.server.control_verbs import market_note
+from ec2_sandbox.services import wiring
 
 IDLE_LIMIT = 12 * 3600.0  # seconds of real time without a call
 IDLE_LOOK = 60.0

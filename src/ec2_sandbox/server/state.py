@@ -13,9 +13,10 @@ from moto.iam.models import iam_backends
 from moto.moto_api._internal import mock_random
 
 from ec2_sandbox.catalogue import ACCOUNT_ID
-from ec2_sandbox.neighbours import metadata_servers, service_roles
 from ec2_sandbox.options import SandboxOptions
 from ec2_sandbox.server import history_file, snapshot
+from ec2_sandbox.services.imds import servers
+from ec2_sandbox.services.scheduler import service_roles
 from ec2_sandbox.world import new_world, replace_world, world
 
 ALWAYS_KEPT = {"ec2": ec2_backends, "iam": iam_backends}
@@ -33,7 +34,7 @@ def start_afresh(options: SandboxOptions) -> None:
     fresh = new_world(options)  # refuses options that it cannot use, before anything is given up
     for backends in _used().values():
         backends[ACCOUNT_ID].clear()
-    metadata_servers.close_all()
+    servers.close_all()
     mock_random.seed(options.seed)  # every id and address that moto draws
     replace_world(fresh)
     if not options.is_fresh:

@@ -6,7 +6,7 @@ from typing import Any
 
 from spotkeeper.aws import shapes
 from spotkeeper.aws.images import ALIASES, TRUSTED_OWNERS, login_for
-from spotkeeper.aws.memory import Memory
+from spotkeeper.aws.memory import AnswerMemory
 from spotkeeper.aws.regions import enabled_regions
 from spotkeeper.aws.session import AwsSession
 from spotkeeper.errors import (
@@ -35,7 +35,7 @@ DRY_RUN_ALLOWED = "DryRunOperation"
 class Ec2Cloud:
     """Speaks to EC2, STS and SSM through one session."""
 
-    def __init__(self, session: AwsSession, memory: Memory) -> None:
+    def __init__(self, session: AwsSession, memory: AnswerMemory) -> None:
         self._aws = session
         self._memory = memory
         self._caller: Caller | None = None

@@ -75,7 +75,7 @@ PROVIDER_WORDS: Mapping[type[Exception], str] = {
 _ENCODED = re.compile(r"\s*Encoded authorization failure message: *(\S*)")
 
 
-class Login(NamedTuple):
+class CallerLogin(NamedTuple):
     """Whose credentials a call is signed with; ``source`` is the setting that they come from."""
 
     profile: str = "default"
@@ -98,7 +98,7 @@ Decode = Callable[[str], str]
 class Context(NamedTuple):
     """What an explanation may ask for, only where it is needed."""
 
-    login: Callable[[], Login] = Login
+    login: Callable[[], CallerLogin] = CallerLogin
     decode: Decode = lambda _: ""
 
 
@@ -210,7 +210,7 @@ def _of_a_provider(trace: TracebackType | None) -> bool:
     return False
 
 
-def _login_failed(problem: Exception, place: Place, login: Login) -> SpotkeeperError:
+def _login_failed(problem: Exception, place: Place, login: CallerLogin) -> SpotkeeperError:
     """Whatever keeps a source from giving credentials. A service that did not answer may do so
     in a moment."""
     from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
@@ -232,7 +232,11 @@ def _login_failed(problem: Exception, place: Place, login: Login) -> SpotkeeperE
 
 
 def _login_problem(
-    family: type[SpotkeeperError], told: str, next_step: str | None, login: Login, place: Place
+    family: type[SpotkeeperError],
+    told: str,
+    next_step: str | None,
+    login: CallerLogin,
+    place: Place,
 ) -> SpotkeeperError:
     source = f" ({login.source})" if login.source else ""
     advice = next_step or SOURCES.get(login.source)

@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Any, cast
 
 from spotkeeper.aws import market_shapes, price_scan
-from spotkeeper.aws.memory import Memory
+from spotkeeper.aws.memory import AnswerMemory
 from spotkeeper.aws.price_pages import FIELDS
 from spotkeeper.aws.price_scan import Question
 from spotkeeper.aws.session import AwsSession
@@ -70,7 +70,9 @@ _KEPT = (
 class Ec2Catalog:
     """Instance types by DescribeInstanceTypes, remembered for a week."""
 
-    def __init__(self, session: AwsSession, memory: Memory, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, session: AwsSession, memory: AnswerMemory, now: Callable[[], datetime]
+    ) -> None:
         self._aws = session
         self._memory = memory
         self._now = now
@@ -145,7 +147,9 @@ class Ec2Catalog:
 class Ec2Prices:
     """Spot prices by DescribeSpotPriceHistory."""
 
-    def __init__(self, session: AwsSession, memory: Memory, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, session: AwsSession, memory: AnswerMemory, now: Callable[[], datetime]
+    ) -> None:
         self._aws = session
         self._memory = memory
         self._now = now
@@ -263,7 +267,9 @@ def _fitting(globs: Sequence[str]) -> Callable[[Row], bool]:
 class PriceList:
     """On-Demand prices by Pricing GetProducts, remembered for a day."""
 
-    def __init__(self, session: AwsSession, memory: Memory, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, session: AwsSession, memory: AnswerMemory, now: Callable[[], datetime]
+    ) -> None:
         self._aws = session
         self._memory = memory
         self._now = now

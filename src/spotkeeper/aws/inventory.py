@@ -42,7 +42,7 @@ Shape = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class MachineList:
+class ListCall:
     """How a kind of things is listed by its tags, and where its fields stand."""
 
     operation: str
@@ -63,8 +63,8 @@ def _interface_holder(described: Shape) -> str:
     return str(described.get("Attachment", {}).get("InstanceId", ""))
 
 
-LIST_CALLS: Mapping[str, MachineList] = {
-    ResourceKind.VOLUME: MachineList(
+LIST_CALLS: Mapping[str, ListCall] = {
+    ResourceKind.VOLUME: ListCall(
         "DescribeVolumes",
         "Volumes",
         "VolumeId",
@@ -73,15 +73,15 @@ LIST_CALLS: Mapping[str, MachineList] = {
         holder=_volume_holder,
         usd_per_hour=None,
     ),
-    ResourceKind.SNAPSHOT: MachineList(
+    ResourceKind.SNAPSHOT: ListCall(
         "DescribeSnapshots", "Snapshots", "SnapshotId", "StartTime", "State", usd_per_hour=None
     ),
-    ResourceKind.GROUP: MachineList("DescribeSecurityGroups", "SecurityGroups", "GroupId"),
-    ResourceKind.KEY: MachineList("DescribeKeyPairs", "KeyPairs", "KeyPairId", "CreateTime"),
-    ResourceKind.TEMPLATE: MachineList(
+    ResourceKind.GROUP: ListCall("DescribeSecurityGroups", "SecurityGroups", "GroupId"),
+    ResourceKind.KEY: ListCall("DescribeKeyPairs", "KeyPairs", "KeyPairId", "CreateTime"),
+    ResourceKind.TEMPLATE: ListCall(
         "DescribeLaunchTemplates", "LaunchTemplates", "LaunchTemplateId", "CreateTime"
     ),
-    ResourceKind.INTERFACE: MachineList(
+    ResourceKind.INTERFACE: ListCall(
         "DescribeNetworkInterfaces",
         "NetworkInterfaces",
         "NetworkInterfaceId",
@@ -90,7 +90,7 @@ LIST_CALLS: Mapping[str, MachineList] = {
         holder=_interface_holder,
     ),
 }
-FLEETS = MachineList("DescribeFleets", "Fleets", "FleetId", "CreateTime", "FleetState")
+FLEETS = ListCall("DescribeFleets", "Fleets", "FleetId", "CreateTime", "FleetState")
 
 #: DescribeKeyPairs answers everything at once.
 UNPAGED = frozenset({"DescribeKeyPairs"})
@@ -295,7 +295,7 @@ def _instance(described: Shape, region: str) -> Resource:
     )
 
 
-def _described(described: Shape, how: MachineList, kind: str, region: str) -> Resource:
+def _described(described: Shape, how: ListCall, kind: str, region: str) -> Resource:
     return Resource(
         ResourceId(kind, described[how.id], region),
         shapes.tags(described.get(how.tags)),

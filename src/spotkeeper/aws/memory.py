@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 
-class Memory(Protocol):
+class AnswerMemory(Protocol):
     """Documents by kind and key."""
 
     def get(self, kind: str, key: str, *, younger_than: timedelta) -> Any | None:

@@ -124,7 +124,7 @@ def scan(
     collector = _Collector({region: gather() for region in regions}, asked.moment)
     try:
         for region in regions:
-            reader = _Reader(endpoints, region, asked, messages)
+            reader = _PageReader(endpoints, region, asked, messages)
             # Daemons: a region that hangs must not keep the command from ending.
             threading.Thread(target=reader.run, daemon=True).start()
         while collector.waits:
@@ -210,7 +210,7 @@ class _Collector:
         self.tables[region] = PriceTable(region, rows, self._moment, problem)
 
 
-class _Reader:
+class _PageReader:
     """Asks one region for page after page, in a thread of its own."""
 
     def __init__(

@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
 from spotkeeper.aws import web
-from spotkeeper.aws.memory import Memory
+from spotkeeper.aws.memory import AnswerMemory
 from spotkeeper.errors import Unreachable, without_secrets
 from spotkeeper.market.advisor import Advisor, packed, read_advisor, read_sizes, unpacked
 from spotkeeper.market.public_prices import read_prices
@@ -42,7 +42,7 @@ class PublicAdvisor:
     """The Spot Advisor's feed, remembered for half a day."""
 
     def __init__(
-        self, url: str, memory: Memory, now: Callable[[], datetime], *, offline: bool = False
+        self, url: str, memory: AnswerMemory, now: Callable[[], datetime], *, offline: bool = False
     ) -> None:
         kept = Remembered("advice", without_secrets(url), ADVISOR_AGE, _part_read, offline=offline)
         self._feed = _Feed(kept, memory, now)
@@ -69,7 +69,7 @@ class PublicPrices:
     """The file of Spot prices behind AWS's pricing page, remembered for half an hour."""
 
     def __init__(
-        self, url: str, memory: Memory, now: Callable[[], datetime], *, offline: bool = False
+        self, url: str, memory: AnswerMemory, now: Callable[[], datetime], *, offline: bool = False
     ) -> None:
         shown = without_secrets(url)
         kept = Remembered("public-prices", shown, PRICES_AGE, read_prices, offline=offline)
@@ -100,7 +100,9 @@ class Remembered(NamedTuple):
 class _Feed:
     """One document on the web, and its copy on this computer."""
 
-    def __init__(self, kept: Remembered, memory: Memory, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, kept: Remembered, memory: AnswerMemory, now: Callable[[], datetime]
+    ) -> None:
         self._of = kept
         self._memory = memory
         self._now = now

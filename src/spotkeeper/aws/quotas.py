@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from spotkeeper.aws.memory import Memory
+from spotkeeper.aws.memory import AnswerMemory
 from spotkeeper.model.offer import Dated
 from spotkeeper.model.quota import QuotaFamily, SpotQuota
 
@@ -19,7 +19,7 @@ class SpotQuotas:
     """Limits by Service Quotas, use by EC2, remembered for minutes; ``login`` says whose."""
 
     def __init__(
-        self, account: "Account", memory: Memory, now: Callable[[], datetime], login: str
+        self, account: "Account", memory: AnswerMemory, now: Callable[[], datetime], login: str
     ) -> None:
         self._account = account
         self._memory = memory

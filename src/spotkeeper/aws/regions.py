@@ -2,14 +2,14 @@
 
 from datetime import timedelta
 
-from spotkeeper.aws.memory import Memory
+from spotkeeper.aws.memory import AnswerMemory
 from spotkeeper.aws.session import AwsSession
 
 NAMES_AGE = timedelta(days=30)
 ENABLED_AGE = timedelta(days=1)
 
 
-def known_regions(session: AwsSession, memory: Memory) -> tuple[str, ...]:
+def known_regions(session: AwsSession, memory: AnswerMemory) -> tuple[str, ...]:
     """Every region that botocore knows; remembered, since to ask botocore is to import it."""
     kept = memory.get("known-regions", "all", younger_than=NAMES_AGE)
     if kept is None:
@@ -18,7 +18,7 @@ def known_regions(session: AwsSession, memory: Memory) -> tuple[str, ...]:
     return tuple(kept)
 
 
-def enabled_regions(session: AwsSession, memory: Memory) -> tuple[str, ...]:
+def enabled_regions(session: AwsSession, memory: AnswerMemory) -> tuple[str, ...]:
     """The regions enabled for the account, remembered for a day."""
     kept = memory.get("regions", session.login, younger_than=ENABLED_AGE)
     if not kept:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from spotkeeper.aws.memory import Memory
+from spotkeeper.aws.memory import AnswerMemory
 from spotkeeper.aws.session import AwsSession
 from spotkeeper.errors import Refused
 from spotkeeper.market.risk import MOST_TYPES, Scored
@@ -27,7 +27,11 @@ class PlacementScores:
     """
 
     def __init__(
-        self, session: AwsSession, memory: Memory, ledger: Memory, now: Callable[[], datetime]
+        self,
+        session: AwsSession,
+        memory: AnswerMemory,
+        ledger: AnswerMemory,
+        now: Callable[[], datetime],
     ) -> None:
         self._aws = session
         self._memory = memory

@@ -13,8 +13,8 @@ from spotkeeper.aws.endpoint import Endpoint, Keys, timeouts
 from spotkeeper.aws.failures import (
     CODES_OF_A_CLOSED_REGION,
     SOURCES,
+    CallerLogin,
     Context,
-    Login,
     Place,
     denial,
     explained,
@@ -254,7 +254,7 @@ class AwsSession:
     def _context(self) -> Context:
         return Context(self._told_login, self._decoded)
 
-    def _told_login(self) -> Login:
+    def _told_login(self) -> CallerLogin:
         """The profile that is used, and the setting that its credentials come from: its own, or
         that of a profile that it builds on."""
         from botocore.exceptions import BotoCoreError
@@ -270,7 +270,7 @@ class AwsSession:
             found = profiles.get(profile, {})
             settings |= found.keys()
             profile = found.get("source_profile", "")
-        return Login(name, next((source for source in SOURCES if source in settings), ""))
+        return CallerLogin(name, next((source for source in SOURCES if source in settings), ""))
 
     def _decoded(self, encoded: str) -> str:
         """The words for an encoded authorization failure message, if the caller may have them."""

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
 from spotkeeper.aws.feeds import charged_usd, products
-from spotkeeper.aws.memory import Memory
+from spotkeeper.aws.memory import AnswerMemory
 from spotkeeper.aws.session import AwsSession
 from spotkeeper.model.offer import Dated
 
@@ -29,7 +29,9 @@ class StoragePrices:
     list how many those are (EBS User Guide, "How snapshots work").
     """
 
-    def __init__(self, session: AwsSession, memory: Memory, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, session: AwsSession, memory: AnswerMemory, now: Callable[[], datetime]
+    ) -> None:
         self._aws = session
         self._memory = memory
         self._now = now

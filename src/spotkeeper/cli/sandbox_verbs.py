@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from ec2_sandbox.client import Control, Kind, daemon
+from ec2_sandbox.client import Control, HappeningKind, daemon
 from spotkeeper.cli import render
 from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.cli.terminal import plain_text
@@ -163,7 +163,9 @@ def throttle(choices: Choices, /, switch: str) -> None:
 
 @click.command(short_help="Tell what happened.")
 @click.option("--since", metavar="2h", help="So long ago, or a time (ISO 8601).")
-@click.option("--kind", type=click.Choice([str(kind) for kind in Kind]), help="Only this kind.")
+@click.option(
+    "--kind", type=click.Choice([str(kind) for kind in HappeningKind]), help="Only this kind."
+)
 @click.option("--name", metavar="NAME", help="Only about this machine, request, disk or pool.")
 @global_options
 @pass_choices

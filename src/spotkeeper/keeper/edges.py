@@ -15,7 +15,7 @@ from spotkeeper.model.risk import Work
 from spotkeeper.store.folders import Folders
 
 if TYPE_CHECKING:
-    from spotkeeper.aws.memory import Memory
+    from spotkeeper.aws.memory import AnswerMemory
     from spotkeeper.lifecycle.ports import (
         Account,
         Clock,
@@ -70,7 +70,7 @@ class Edges:
     advisor: AdvisorFeed
     scores: ScoreFeed
     quotas: QuotaFeed
-    memory: Memory
+    memory: AnswerMemory
     public_prices: PublicPriceFeed | None = None
     work: Work = field(default_factory=Work)
     boot_script: str = field(default_factory=boot_script)

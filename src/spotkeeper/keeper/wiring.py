@@ -21,7 +21,7 @@ from spotkeeper.store.folders import Folders
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from spotkeeper.aws.memory import Memory
+    from spotkeeper.aws.memory import AnswerMemory
     from spotkeeper.aws.session import AwsSession
     from spotkeeper.lifecycle.ports import (
         Account,
@@ -225,7 +225,7 @@ def _edges(session: AwsSession, around: Environment) -> Edges:
     )
 
 
-def _cloud(session: AwsSession, cache: Memory) -> Cloud:
+def _cloud(session: AwsSession, cache: AnswerMemory) -> Cloud:
     from spotkeeper.aws.cloud import Ec2Cloud
 
     return Ec2Cloud(session, cache)
@@ -243,7 +243,7 @@ def _account(session: AwsSession) -> Account:
     return Ec2Account(session)
 
 
-def _inventory(session: AwsSession, cache: Memory) -> Inventory:
+def _inventory(session: AwsSession, cache: AnswerMemory) -> Inventory:
     from spotkeeper.aws.inventory import Ec2Inventory
 
     return Ec2Inventory(session, _cloud(session, cache))
@@ -255,7 +255,7 @@ def _schedules(session: AwsSession) -> Schedules:
     return EventBridgeSchedules(session)
 
 
-def _storage(session: AwsSession, cache: Memory, now: Callable[[], datetime]) -> StorageFeed:
+def _storage(session: AwsSession, cache: AnswerMemory, now: Callable[[], datetime]) -> StorageFeed:
     from spotkeeper.aws.storage_prices import StoragePrices
 
     return StoragePrices(session, cache, now)
@@ -276,7 +276,7 @@ class _Facts(TypedDict):
     public_prices: PublicPriceFeed | None
 
 
-def _facts(session: AwsSession, around: Environment, cache: Memory) -> _Facts:
+def _facts(session: AwsSession, around: Environment, cache: AnswerMemory) -> _Facts:
     from spotkeeper.aws.public_feeds import PublicAdvisor, PublicPrices
     from spotkeeper.aws.quotas import SpotQuotas
 
@@ -289,7 +289,7 @@ def _facts(session: AwsSession, around: Environment, cache: Memory) -> _Facts:
     )
 
 
-def _scores(session: AwsSession, around: Environment, cache: Memory) -> ScoreFeed:
+def _scores(session: AwsSession, around: Environment, cache: AnswerMemory) -> ScoreFeed:
     from spotkeeper.aws.scores import PlacementScores
     from spotkeeper.store.cache import Cache
 

@@ -59,7 +59,7 @@ def document(part: str, grantee: Grantee) -> Document:
     for grant in PARTS[part]:
         merged.setdefault(grant.sid, []).append(grant)
     for regions in (grantee.regions, ALL_REGIONS):
-        filled = _Filled(grantee, regions)
+        filled = _FilledStatement(grantee, regions)
         found = _whole([filled.statement(grants) for grants in merged.values()])
         if len("".join(str(found).split())) <= MAX_CHARACTERS:
             return found
@@ -138,7 +138,7 @@ def _substituted(value: Any) -> Any:
             return value
 
 
-class _Filled:
+class _FilledStatement:
     """Grants with account, regions and partition filled in; ``regions`` are those of the ARNs."""
 
     def __init__(self, grantee: Grantee, regions: tuple[str, ...]) -> None:

@@ -16,7 +16,7 @@ LAYOUT = 2
 SUFFIX = ".cache"
 
 
-class Entry(NamedTuple):
+class CachedDocument(NamedTuple):
     """One file of the cache: what it is about, since when, and its size on disk."""
 
     kind: str
@@ -80,7 +80,7 @@ class Cache:
         with contextlib.suppress(OSError):
             self._path(kind, key).unlink()
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[CachedDocument]:
         """Every document that can be read, by kind and key."""
         for path in sorted(self._folder.glob(f"*{SUFFIX}")):
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
@@ -88,7 +88,7 @@ class Cache:
                     about = json.loads(file.readline())
                 at = datetime.fromisoformat(about["at"])
                 kind = path.name.rpartition("-")[0]
-                yield Entry(kind, str(about["key"]), at, path.stat().st_size)
+                yield CachedDocument(kind, str(about["key"]), at, path.stat().st_size)
 
     def _path(self, kind: str, key: str) -> Path:
         digest = hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()[:24]
@@ -102,7 +102,7 @@ def caches(root: Path) -> Iterator[tuple[str, Cache]]:
         yield name, Cache(folder.parent, lambda: datetime.now(UTC), offline=True)
 
 
-def everything(root: Path) -> Iterator[tuple[str, Entry]]:
+def everything(root: Path) -> Iterator[tuple[str, CachedDocument]]:
     """Every document of every cache, with the cache's name."""
     for name, cache in caches(root):
         for entry in cache.entries():

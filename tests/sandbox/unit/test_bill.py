@@ -10,18 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ec2_sandbox.bill import (
-    FREE,
-    HOUR,
-    Bill,
-    Line,
-    Prices,
-    Step,
-    bill,
-    decimal,
-    instance_usd,
-)
-from ec2_sandbox.history import Happening, Kind
+from ec2_sandbox.bill import FREE, HOUR, Bill, Line, Prices, Step, bill, decimal, instance_usd
+from ec2_sandbox.history import Happening, HappeningKind
 from ec2_sandbox.market.pools import Pool
 
 DAY = datetime(2026, 1, 5, tzinfo=UTC)
@@ -36,14 +26,14 @@ def steady(_pool: Pool, begins: int, _ends: int) -> list[Step]:
 PRICES = Prices(steady, lambda _pool: ON_DEMAND)
 
 
-def told(after: float, kind: Kind, subject: str, **facts: str) -> Happening:
+def told(after: float, kind: HappeningKind, subject: str, **facts: str) -> Happening:
     """So many seconds into the day."""
     return Happening(DAY + timedelta(seconds=after), kind, subject, "us-east-1", facts)
 
 
 def instance(after: float, state: str, **facts: str) -> Happening:
     known = {"pool": POOL, "lifecycle": "spot", "cause": "user", "ip": "no", **facts}
-    return told(after, Kind.INSTANCE, "i-1", state=state, **known)
+    return told(after, HappeningKind.INSTANCE, "i-1", state=state, **known)
 
 
 def charged(*happenings: Happening, until: float = 30 * 24 * HOUR) -> Bill:
@@ -126,9 +116,9 @@ def test_a_machine_that_runs_is_charged_until_now() -> None:
 
 def test_a_disk_costs_while_the_machine_is_stopped() -> None:
     month = 30 * 24 * HOUR
-    disk = told(0, Kind.VOLUME, "vol-1", state="created", gb="100", type="gp3")
+    disk = told(0, HappeningKind.VOLUME, "vol-1", state="created", gb="100", type="gp3")
     assert only(charged(disk, until=month)).usd == 8
-    ended = told(month / 2, Kind.VOLUME, "vol-1", state="deleted")
+    ended = told(month / 2, HappeningKind.VOLUME, "vol-1", state="deleted")
     assert only(charged(disk, ended, until=month)).usd == 4
 
 
@@ -144,15 +134,15 @@ def test_a_disk_costs_while_the_machine_is_stopped() -> None:
     ],
 )
 def test_every_type_of_disk_has_its_month(facts: dict[str, str], usd: str) -> None:
-    disk = told(0, Kind.VOLUME, "vol-1", state="created", **facts)
+    disk = told(0, HappeningKind.VOLUME, "vol-1", state="created", **facts)
     assert only(charged(disk)).usd == Fraction(usd)
 
 
 def test_a_disk_that_was_changed_is_charged_by_its_new_size_from_then_on() -> None:
     month = 30 * 24 * HOUR
     found = charged(
-        told(0, Kind.VOLUME, "vol-1", state="created", gb="100", type="gp3"),
-        told(month / 2, Kind.VOLUME, "vol-1", state="changed", gb="200", type="gp3"),
+        told(0, HappeningKind.VOLUME, "vol-1", state="created", gb="100", type="gp3"),
+        told(month / 2, HappeningKind.VOLUME, "vol-1", state="changed", gb="200", type="gp3"),
         until=month,
     )
     assert found.usd == 4 + 8
@@ -161,9 +151,9 @@ def test_a_disk_that_was_changed_is_charged_by_its_new_size_from_then_on() -> No
 def test_snapshots_and_addresses_cost_too() -> None:
     month = 30 * 24 * HOUR
     found = charged(
-        told(0, Kind.SNAPSHOT, "snap-1", state="created", gb="100"),
-        told(0, Kind.ADDRESS, "eipalloc-1", state="allocated", ip="203.0.113.7"),
-        told(10 * HOUR, Kind.ADDRESS, "eipalloc-1", state="released", ip="203.0.113.7"),
+        told(0, HappeningKind.SNAPSHOT, "snap-1", state="created", gb="100"),
+        told(0, HappeningKind.ADDRESS, "eipalloc-1", state="allocated", ip="203.0.113.7"),
+        told(10 * HOUR, HappeningKind.ADDRESS, "eipalloc-1", state="released", ip="203.0.113.7"),
         until=month,
     )
     assert found.usd == 5 + Fraction("0.05")
@@ -172,7 +162,7 @@ def test_snapshots_and_addresses_cost_too() -> None:
 def test_a_public_address_is_charged_once_while_its_machine_runs() -> None:
     run = (instance(0, "running", ip="203.0.113.7"), instance(HOUR, "stopping"))
     assert charged(*run).usd == Fraction("0.405")
-    owned = told(0, Kind.ADDRESS, "eipalloc-1", state="allocated", ip="203.0.113.7")
+    owned = told(0, HappeningKind.ADDRESS, "eipalloc-1", state="allocated", ip="203.0.113.7")
     assert charged(owned, *run, until=HOUR).usd == Fraction("0.405")
 
 
@@ -196,7 +186,7 @@ def histories(draw: st.DrawFn, causes: tuple[str, ...] = ("user", "ec2")) -> lis
     moments = sorted(draw(st.sets(MOMENTS, max_size=8)))
     states = [("running", "stopping")[index % 2] for index in range(len(moments))]
     known: list[dict[str, Any]] = [{"cause": draw(st.sampled_from(causes))} for _ in moments]
-    disk = told(0, Kind.VOLUME, "vol-1", state="created", gb="8", type="gp3")
+    disk = told(0, HappeningKind.VOLUME, "vol-1", state="created", gb="8", type="gp3")
     return [
         disk,
         *(instance(m, s, **k) for m, s, k in zip(moments, states, known, strict=True)),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ec2_sandbox.history import Happening, History, Kind, from_json
+from ec2_sandbox.history import Happening, HappeningKind, History, from_json
 from ec2_sandbox.server import history_file
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -17,12 +17,12 @@ WORDS = st.text(max_size=20)
 
 def told(number: int) -> Happening:
     moment = NOON + timedelta(seconds=number)
-    return Happening(moment, Kind.CONTROL, f"n{number}", "", {"by": "ä\n"})
+    return Happening(moment, HappeningKind.CONTROL, f"n{number}", "", {"by": "ä\n"})
 
 
-@given(st.sampled_from(Kind), WORDS, st.dictionaries(WORDS, WORDS, max_size=3))
+@given(st.sampled_from(HappeningKind), WORDS, st.dictionaries(WORDS, WORDS, max_size=3))
 def test_a_happening_is_read_as_it_was_written(
-    kind: Kind, subject: str, facts: dict[str, str]
+    kind: HappeningKind, subject: str, facts: dict[str, str]
 ) -> None:
     facts = {"at": "a fact of the same name as a field", **facts}
     happening = Happening(NOON, kind, subject, "us-east-1", facts)

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from ec2_sandbox import catalogue, quotas
-from ec2_sandbox.quota_requests import decided_after
+from ec2_sandbox import catalogue
+from ec2_sandbox.services.service_quotas import quotas
+from ec2_sandbox.services.service_quotas.quota_requests import decided_after
 
 
 @pytest.mark.parametrize(

@@ -11,25 +11,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ec2_sandbox import catalogue, quotas
+from ec2_sandbox import catalogue
 from ec2_sandbox.ec2 import responses
 from ec2_sandbox.history import Happening
-from ec2_sandbox.history import Kind as Told
+from ec2_sandbox.history import HappeningKind as Told
 from ec2_sandbox.market.capacity import Drought
 from ec2_sandbox.market.pools import Pool
 from ec2_sandbox.options import SandboxOptions
 from ec2_sandbox.protocol.refusal import EC2Error
-from ec2_sandbox.requests import launches, machines
-from ec2_sandbox.requests.endings import (
-    guest_shutdown,
-    stop_instance,
-    terminate_instance,
-)
-from ec2_sandbox.requests.launch_orders import read_order
-from ec2_sandbox.requests.request_states import Event, Situation
-from ec2_sandbox.requests.spot_orders import open_requests, read_spot_order
-from ec2_sandbox.requests.spot_requests import HOLDS_NOTHING, look_again_at, request_of
 from ec2_sandbox.server.state import start_afresh
+from ec2_sandbox.services.service_quotas import quotas
+from ec2_sandbox.spot_requests import launches, machines
+from ec2_sandbox.spot_requests.endings import guest_shutdown, stop_instance, terminate_instance
+from ec2_sandbox.spot_requests.launch_orders import read_order
+from ec2_sandbox.spot_requests.request_states import RequestEvent, Situation
+from ec2_sandbox.spot_requests.spot_orders import open_requests, read_spot_order
+from ec2_sandbox.spot_requests.spot_requests import HOLDS_NOTHING, look_again_at, request_of
 from ec2_sandbox.world import region_backends, replace_world, spot_requests, world
 
 IMAGE = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
@@ -93,14 +90,14 @@ def with_last(act: Callable[[Any], None]) -> Callable[[], None]:
 
 def start(instance: Any) -> None:
     if request := request_of(instance):
-        request.happen(Event.USER_START)
+        request.happen(RequestEvent.USER_START)
     elif instance.state == "stopped":
         machines.start(instance)
 
 
 def cancel() -> None:
     if known := spot_requests():
-        known[-1].happen(Event.CANCEL)
+        known[-1].happen(RequestEvent.CANCEL)
 
 
 def drain() -> None:

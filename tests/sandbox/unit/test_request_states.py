@@ -4,18 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from ec2_sandbox.requests.request_states import (
+from ec2_sandbox.spot_requests.request_states import (
     CAUSES,
     MESSAGES,
     Effect,
-    Event,
-    Kind,
     Move,
     Outcome,
     Refusal,
+    RequestEvent,
+    RequestKind,
     Situation,
 )
-from ec2_sandbox.requests.request_table import TABLE, as_markdown, outcome
+from ec2_sandbox.spot_requests.request_table import TABLE, as_markdown, outcome
 
 ROWS = [
     (kind, situation, event, found)
@@ -34,12 +34,12 @@ RUNNING = {
 
 @pytest.mark.parametrize(("kind", "situation", "event", "found"), ROWS)
 def test_every_row_is_sound(
-    kind: Kind, situation: Situation, event: Event, found: Outcome
+    kind: RequestKind, situation: Situation, event: RequestEvent, found: Outcome
 ) -> None:
     assert outcome(kind, situation, event) is found
     assert found.source.startswith("[")
     if isinstance(found, Refusal):
-        assert event in {Event.USER_STOP, Event.USER_START}
+        assert event in {RequestEvent.USER_STOP, RequestEvent.USER_START}
         return
     assert found.state in EC2_STATES
     causes = {"no-capacity", "by-price"} if "stopped" in found.code else set(CAUSES.values())
@@ -58,11 +58,11 @@ def _check_instance(situation: Situation, move: Move) -> None:
         assert situation in RUNNING
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_from_everywhere_cancel_then_terminate_ends_it(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", RequestKind)
+def test_from_everywhere_cancel_then_terminate_ends_it(kind: RequestKind) -> None:
     for situation in Situation:
         now = situation
-        for event in (Event.CANCEL, Event.USER_TERMINATE):
+        for event in (RequestEvent.CANCEL, RequestEvent.USER_TERMINATE):
             found = outcome(kind, now, event)
             assert not isinstance(found, Refusal)
             now = found.then if found else now
@@ -70,14 +70,14 @@ def test_from_everywhere_cancel_then_terminate_ends_it(kind: Kind) -> None:
         assert now is Situation.ENDED or not reached
 
 
-@pytest.mark.parametrize("kind", [Kind.BOX, Kind.AGAIN])
-def test_terminating_a_persistent_one_without_cancelling_launches_anew(kind: Kind) -> None:
-    found = outcome(kind, Situation.RUNNING, Event.USER_TERMINATE)
+@pytest.mark.parametrize("kind", [RequestKind.BOX, RequestKind.AGAIN])
+def test_terminating_a_persistent_one_without_cancelling_launches_anew(kind: RequestKind) -> None:
+    found = outcome(kind, Situation.RUNNING, RequestEvent.USER_TERMINATE)
     assert isinstance(found, Move)
     assert found.then is Situation.WAITING
-    placed = outcome(kind, found.then, Event.FULFIL)
+    placed = outcome(kind, found.then, RequestEvent.FULFIL)
     assert isinstance(placed, Move)
-    again = outcome(kind, placed.then, Event.LAUNCH)
+    again = outcome(kind, placed.then, RequestEvent.LAUNCH)
     assert isinstance(again, Move)
     assert again.effect is Effect.LAUNCH
 
@@ -92,7 +92,7 @@ def test_every_word_is_used() -> None:
     shown |= {"pending-evaluation"}
     assert shown - set(MESSAGES) == {"instance-stopped-launch-group-constraint"}
     assert set(MESSAGES) - shown == set()
-    assert {event for _, _, event, _ in ROWS} == set(Event)
+    assert {event for _, _, event, _ in ROWS} == set(RequestEvent)
     assert {move.then for move in moves} == set(Situation)
     assert {move.effect for move in moves} == set(Effect)
 

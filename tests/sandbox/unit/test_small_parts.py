@@ -16,7 +16,7 @@ from ec2_sandbox.market.pools import Pool, parse_pool
 from ec2_sandbox.options import SandboxOptions, usable
 from ec2_sandbox.protocol.filters import matches, passes
 from ec2_sandbox.protocol.wire import Call, error, request_id
-from ec2_sandbox.quotas import quota_of
+from ec2_sandbox.services.service_quotas.quotas import quota_of
 
 HOUR = timedelta(hours=1)
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

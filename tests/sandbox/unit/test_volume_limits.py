@@ -3,7 +3,7 @@
 import pytest
 
 from ec2_sandbox.protocol.refusal import EC2Error
-from ec2_sandbox.requests.volume_limits import LIMITS, check_volume, default_iops
+from ec2_sandbox.spot_requests.volume_limits import LIMITS, check_volume, default_iops
 
 
 @pytest.mark.parametrize("kind", LIMITS)

@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 from tests.unit.aws.recorder import Answer, NoMemory, RecordingSession, listed_product
 
-from spotkeeper.aws.memory import Memory
+from spotkeeper.aws.memory import AnswerMemory
 from spotkeeper.aws.session import AwsSession
 from spotkeeper.aws.storage_prices import StoragePrices
 from spotkeeper.errors import PermissionDenied
@@ -23,7 +23,7 @@ def product(name: object, *prices: str, unit: str = "GB-Mo") -> str:
     return listed_product({"volumeApiName": name}, *prices, unit=unit)
 
 
-def feed(session: RecordingSession, memory: Memory, now: datetime = NOW) -> StoragePrices:
+def feed(session: RecordingSession, memory: AnswerMemory, now: datetime = NOW) -> StoragePrices:
     return StoragePrices(cast("AwsSession", session), memory, lambda: now)
 
 

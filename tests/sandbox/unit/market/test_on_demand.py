@@ -1,11 +1,6 @@
 import pytest
 
-from ec2_sandbox.market.on_demand import (
-    EXACT_EU_WEST_1,
-    Accelerator,
-    Hardware,
-    on_demand_micros,
-)
+from ec2_sandbox.market.on_demand import EXACT_EU_WEST_1, Accelerator, Hardware, on_demand_micros
 
 
 def usd(name: str, hardware: Hardware, region: str = "us-east-1") -> float:

@@ -1,0 +1,1 @@
+"""CloudWatch: the load of machines as metrics."""

@@ -1,0 +1,209 @@
+"""CloudWatch metrics of EC2: CPUUtilization and status checks of what ran; the rest is moto's.
+
+Imports moto's CloudWatch, so it is imported only when somebody calls that.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import moto.cloudwatch.urls
+from moto.cloudwatch.exceptions import InvalidParameterCombination, InvalidParameterValue
+from moto.cloudwatch.metric_data_expression_parser import parse_expression
+from moto.cloudwatch.responses import CloudWatchResponse
+from moto.core.responses import ActionResult
+
+from ec2_sandbox.run_history import LOAD_TAG, Life
+from ec2_sandbox.services.cloudwatch.cpu_load import MINUTE, cpu_percent, minutes_run
+from ec2_sandbox.services.cloudwatch.statistics import Datapoint, datapoints, statistic
+from ec2_sandbox.services.imds.servers import instance_of
+from ec2_sandbox.world import region_backends, world
+
+NAMESPACE = "AWS/EC2"
+CPU = "CPUUtilization"
+UNITS = {
+    CPU: "Percent",
+    "StatusCheckFailed": "Count",
+    "StatusCheckFailed_Instance": "Count",
+    "StatusCheckFailed_System": "Count",
+}
+MOST_DATAPOINTS = 1_440  # of one GetMetricStatistics
+BASIC_PERIOD = 300  # seconds between data points without detailed monitoring
+LISTED_FOR = timedelta(days=14)  # since the last data point (ListMetrics)
+RECENT = timedelta(hours=3)
+
+
+class SandboxCloudWatchResponse(CloudWatchResponse):  # type: ignore[misc]
+    """One call of the CloudWatch API."""
+
+    def get_metric_statistics(self) -> ActionResult:
+        """One metric, period by period, unordered as CloudWatch has it: here oldest first."""
+        metric = self.params
+        if metric.get("Namespace") != NAMESPACE:
+            return super().get_metric_statistics()
+        begin, end, period = _range(metric)
+        statistics = metric.get("Statistics") or []
+        extended = metric.get("ExtendedStatistics") or []
+        if not statistics and not extended:
+            raise InvalidParameterCombination(
+                "Must specify either Statistics or ExtendedStatistics"
+            )
+        if (end - begin) // period > MOST_DATAPOINTS:
+            raise InvalidParameterCombination(
+                f"You have requested up to {(end - begin) // period:,} datapoints, which exceeds "
+                f"the limit of {MOST_DATAPOINTS:,}. You may reduce the datapoints requested by "
+                "increasing Period, or decreasing the time range."
+            )
+        name = str(metric.get("MetricName"))
+        rows = [
+            _row(point, UNITS[name], statistics, extended)
+            for point in _points(metric, self.region, begin, end, period)
+            if metric.get("Unit") in {None, UNITS[name]}
+        ]
+        return ActionResult({"Label": name, "Datapoints": rows})
+
+    def get_metric_data(self) -> ActionResult:
+        """Several metrics at once, ours and those that were put."""
+        queries = self.params.get("MetricDataQueries") or []
+        ours = {query["Id"] for query in queries if _is_ours(query)}
+        if not ours:
+            return super().get_metric_data()
+        results = {query["Id"]: self._result(query) for query in queries if query["Id"] in ours}
+        others = [q for q in queries if q["Id"] not in ours and "MetricStat" in q]
+        begin, end = self.params["StartTime"], self.params["EndTime"]
+        for found in self.cloudwatch_backend.get_metric_data(
+            [{**query, "ReturnData": True} for query in others],
+            begin,
+            end,
+            self.params.get("ScanBy") or "TimestampDescending",
+        ):
+            results[found["id"]] = found
+        for query in queries:
+            if query["Id"] not in results:
+                results[query["Id"]] = _calculated(query, list(results.values()))
+        shown = [results[query["Id"]] for query in queries if query.get("ReturnData", True)]
+        return ActionResult({"MetricDataResults": shown})
+
+    def _result(self, query: Mapping[str, Any]) -> dict[str, Any]:
+        asked = query["MetricStat"]
+        metric = {**asked["Metric"], "Period": asked["Period"]}
+        given = {key: self.params[key] for key in ("StartTime", "EndTime")}
+        begin, end, period = _range({**metric, **given})
+        points = list(_points(metric, self.region, begin, end, period))
+        if self.params.get("ScanBy") != "TimestampAscending":
+            points.reverse()
+        return {
+            "id": query["Id"],
+            "label": query.get("Label") or metric["MetricName"],
+            "timestamps": [point.moment for point in points],
+            "values": [statistic(asked["Stat"], point.values) for point in points],
+            "status_code": "Complete",
+        }
+
+    def list_metrics(self) -> ActionResult:
+        """What has data, ours first."""
+        found = super().list_metrics().result
+        if self.params.get("NextToken"):
+            return ActionResult(found)
+        recent = RECENT if self.params.get("RecentlyActive") else LISTED_FOR
+        ours = [one for one in _listed(self.region, recent) if _is_asked(one, self.params)]
+        return ActionResult({**found, "Metrics": [*ours, *found["Metrics"]]})
+
+
+def _is_ours(query: Mapping[str, Any]) -> bool:
+    metric = query.get("MetricStat", {}).get("Metric", {})
+    return metric.get("Namespace") == NAMESPACE and metric.get("MetricName") in UNITS
+
+
+def _range(asked: Mapping[str, Any]) -> tuple[int, int, int]:
+    """Begin, end and period in seconds; both ends on whole periods, as CloudWatch rounds."""
+    period = int(asked.get("Period") or MINUTE)
+    if period < MINUTE or period % MINUTE:
+        raise InvalidParameterValue("The parameter Period must be a multiple of 60.")
+    begin, end = _second(asked["StartTime"]), _second(asked["EndTime"])
+    if begin >= end:
+        raise InvalidParameterValue(
+            "The parameter StartTime must be less than the parameter EndTime."
+        )
+    return begin // period * period, -(-end // period) * period, period
+
+
+def _second(moment: datetime) -> int:
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return int(aware.timestamp())
+
+
+def _points(
+    metric: Mapping[str, Any], region: str, begin: int, end: int, period: int
+) -> Iterator[Datapoint]:
+    """The data of one instance; nothing for other dimensions than its id."""
+    name = str(metric.get("MetricName"))
+    dimensions = {one["Name"]: one["Value"] for one in metric.get("Dimensions") or []}
+    life = world().lives.get(dimensions.get("InstanceId", ""))
+    if life is None or life.region != region or len(dimensions) != 1 or name not in UNITS:
+        return
+    instance = instance_of(life.instance_id)
+    is_detailed = name != CPU or (instance is not None and instance.monitored)
+    step = MINUTE if is_detailed else BASIC_PERIOD
+    yield from datapoints(_samples(life, name, begin, end), period=period, step=step)
+
+
+def _samples(life: Life, name: str, begin: int, end: int) -> Iterator[tuple[int, float]]:
+    """Second and value of every minute in which the instance ran."""
+    tags = region_backends()[life.region].tags.get(life.instance_id)
+    seed, forced = world().options.seed, life.load_tag if tags is None else tags.get(LOAD_TAG)
+    for second, started in minutes_run(life.spans(world().now), begin, end):
+        if name == CPU:
+            load = cpu_percent(life.instance_id, second, seed=seed, started=started, forced=forced)
+            yield second, load
+        else:
+            yield second, 0.0
+
+
+def _row(
+    point: Datapoint, unit: str, statistics: Sequence[str], extended: Sequence[str]
+) -> dict[str, Any]:
+    row: dict[str, Any] = {"Timestamp": point.moment, "Unit": unit}
+    row.update({name: statistic(name, point.values) for name in statistics})
+    if extended:
+        row["ExtendedStatistics"] = {name: statistic(name, point.values) for name in extended}
+    return row
+
+
+def _calculated(query: Mapping[str, Any], results: list[dict[str, Any]]) -> dict[str, Any]:
+    """A metric math expression, as far as moto knows any."""
+    values, timestamps = parse_expression(query["Expression"], results)
+    return {
+        "id": query["Id"],
+        "label": query.get("Label") or query["Id"],
+        "values": values,
+        "timestamps": timestamps,
+        "status_code": "Complete",
+    }
+
+
+def _listed(region: str, within: timedelta) -> Iterator[dict[str, Any]]:
+    since = world().now - within
+    for life in world().lives.values():
+        spans = life.spans(world().now)
+        if life.region == region and spans and spans[-1][1] >= since:
+            dimension = {"Name": "InstanceId", "Value": life.instance_id}
+            for name in UNITS:
+                yield {"Namespace": NAMESPACE, "MetricName": name, "Dimensions": [dimension]}
+
+
+def _is_asked(metric: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
+    for key in ("Namespace", "MetricName"):
+        if asked.get(key) not in {None, metric[key]}:
+            return False
+    (own,) = metric["Dimensions"]
+    return all(
+        one["Name"] == own["Name"] and one.get("Value") in {None, own["Value"]}
+        for one in asked.get("Dimensions") or []
+    )
+
+
+def install() -> None:
+    """Make moto's CloudWatch answer with this class."""
+    for path in moto.cloudwatch.urls.url_paths:
+        moto.cloudwatch.urls.url_paths[path] = SandboxCloudWatchResponse.dispatch

@@ -1,0 +1,1 @@
+"""EventBridge: what happens in EC2, told to rules and their targets."""

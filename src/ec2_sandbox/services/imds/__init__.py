@@ -1,0 +1,1 @@
+"""The instance metadata service, version 2, one server for each machine."""

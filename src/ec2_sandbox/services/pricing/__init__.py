@@ -1,0 +1,1 @@
+"""The Price List: what instances and disks cost, and its files."""

@@ -1,0 +1,1 @@
+"""EventBridge Scheduler: calls of AWS at their time."""

@@ -1,0 +1,1 @@
+"""Service Quotas: what an account may use at once, and requests for more."""

@@ -1,0 +1,1 @@
+"""SQS: what arrives in a queue, for whoever listens there."""
