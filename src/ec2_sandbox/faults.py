@@ -25,11 +25,14 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "AuthFailure": 401,
     "UnauthorizedOperation": 403,
     "AccessDenied": 403,
-    "Blocked": 403,
-    "OptInRequired": 403,
+    "OptInRequired": 401,
     "InvalidClientTokenId": 403,
     "SignatureDoesNotMatch": 403,
 }
+
+#: Not a call: the next instance that is about to come up, whoever launched or started it. It ends,
+#: or stops again, with the fault's code and message for its state reason.
+BOOT = "InstanceBoot"
 
 MESSAGE_OF_CODE: Mapping[str, str] = {
     "RequestLimitExceeded": "Request limit exceeded.",
@@ -43,6 +46,9 @@ MESSAGE_OF_CODE: Mapping[str, str] = {
         "There is no Spot capacity available that matches your request."
     ),
     "MaxSpotInstanceCountExceeded": "Max spot instance count exceeded",
+    "Client.InternalError": "Client error on launch",
+    "Server.InternalError": "Internal error on launch",
+    "Client.VolumeLimitExceeded": "Volume limit exceeded",
 }
 
 

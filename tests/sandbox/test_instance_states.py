@@ -284,3 +284,55 @@ def test_on_demand_has_quotas_of_its_own(sandbox: Sandbox) -> None:
     sandbox.client("ec2").terminate_instances(InstanceIds=[third])
     sandbox.client("ec2").start_instances(InstanceIds=[first])
     assert state(sandbox, first) == "running"
+
+
+KEY = ("Client.InternalError", "Client error on launch")
+
+
+def shown(sandbox: Sandbox, instance_id: str) -> dict[str, Any]:
+    found = sandbox.client("ec2").describe_instances(InstanceIds=[instance_id])
+    instance: dict[str, Any] = found["Reservations"][0]["Instances"][0]
+    return instance
+
+
+@pytest.mark.parametrize("options", [{}, spot(), spot(**BOX)], ids=["on-demand", "once", "box"])
+def test_an_instance_that_is_to_fail_ends_before_it_is_up_and_says_why(
+    slow: Sandbox, options: dict[str, Any]
+) -> None:
+    slow.control.fail("InstanceBoot", KEY[0])
+    instance_id = run(slow, **options)
+    assert state(slow, instance_id) == "pending"
+    slow.control.advance(seconds(60))
+    ended = shown(slow, instance_id)
+    assert ended["State"]["Name"] == "terminated"
+    assert ended["StateReason"] == {"Code": KEY[0], "Message": ": ".join(KEY)}
+    assert "running" not in states(slow, instance_id)
+    assert told(slow, "instance", instance_id)[-1]["cause"] == "ec2"
+    again = run(slow)
+    slow.control.advance(seconds(60))
+    assert state(slow, again) == "running"
+
+
+def test_a_box_that_is_to_fail_stops_again_when_it_is_started(slow: Sandbox) -> None:
+    instance_id = run(slow, **spot(**BOX))
+    ec2 = slow.client("ec2")
+    slow.control.advance(seconds(60))
+    ec2.stop_instances(InstanceIds=[instance_id])
+    slow.control.advance(seconds(60))
+    slow.control.fail("InstanceBoot", "Server.InternalError", message=": ".join(KEY))
+    ec2.start_instances(InstanceIds=[instance_id])
+    assert state(slow, instance_id) == "pending"
+    slow.control.advance(seconds(90))
+    stopped = shown(slow, instance_id)
+    assert stopped["State"]["Name"] == "stopped"
+    assert stopped["StateReason"] == {"Code": "Server.InternalError", "Message": ": ".join(KEY)}
+    ec2.start_instances(InstanceIds=[instance_id])
+    slow.control.advance(seconds(90))
+    assert state(slow, instance_id) == "running"
+
+
+def test_a_failure_in_another_region_does_not_meet_an_instance(slow: Sandbox) -> None:
+    slow.control.fail("InstanceBoot", KEY[0], region="eu-west-1")
+    instance_id = run(slow)
+    slow.control.advance(seconds(60))
+    assert state(slow, instance_id) == "running"

@@ -159,6 +159,13 @@ def test_calls_are_made_to_fail_to_wait_and_to_be_limited(spot: Spot, sandbox: S
     assert found["throttle"] is True
 
 
+def test_a_call_fails_in_the_words_that_were_asked_for(spot: Spot, sandbox: Sandbox) -> None:
+    words = "Your account is currently being verified."
+    failing = ("fail-next", "RunInstances", "PendingVerification", "--message", words)
+    assert spot("sandbox", *failing).code == 0
+    assert words in spot("up", "train", "--type", "g5.xlarge", "--yes").err
+
+
 def test_what_happened_is_told_in_sentences(spot: Spot, monkeypatch: pytest.MonkeyPatch) -> None:
     [machine] = spot("up", "train", "--type", "g5.xlarge", "--yes", "--output", "json").items
     assert spot("sandbox", "interrupt", "train").code == 0

@@ -12,6 +12,7 @@ from moto.ec2.models.instances import StateReason
 
 from ec2_sandbox import catalogue
 from ec2_sandbox.agenda import Alarm
+from ec2_sandbox.faults import BOOT, take
 from ec2_sandbox.history import HappeningKind
 from ec2_sandbox.market.pools import Pool
 from ec2_sandbox.services.service_quotas import quotas
@@ -38,6 +39,7 @@ OVER = {"shutting-down", "terminated"}
 PENDING = (5, 20)
 STOPPING = (10, 40)
 SHUTTING_DOWN = (5, 30)
+MOMENT = timedelta(milliseconds=1)
 
 
 class Reason(NamedTuple):
@@ -100,14 +102,14 @@ def begin(instance: Any, reason: Reason = USER) -> None:
     """A new instance, with its disks."""
     for volume in _volumes(instance):
         tell_volume(volume, "created", instance.id)
-    _boot(instance, reason.cause)
+    _boot(instance, reason.cause, RequestEvent.USER_TERMINATE)
 
 
 def start(instance: Any, reason: Reason = USER) -> None:
     """Run again, with a new public address and launch time."""
     instance.start()
     instance.launch_time = world().now.replace(tzinfo=None)
-    _boot(instance, reason.cause)
+    _boot(instance, reason.cause, RequestEvent.USER_STOP)
 
 
 def stop(instance: Any, reason: Reason = USER) -> None:
@@ -138,9 +140,30 @@ def tell_volume(volume: Any, state: str, instance_id: str) -> None:
     world().tell(HappeningKind.VOLUME, volume.id, volume.ec2_backend.region_name, facts)
 
 
-def _boot(instance: Any, cause: str) -> None:
+def _boot(instance: Any, cause: str, failure: RequestEvent) -> None:
+    """Come up; or end, or stop again, where that was asked for."""
     _enter(instance, "pending", cause)
-    _after(PENDING, instance, partial(_enter, instance, "running", cause))
+    fault, rest = take(world().faults, BOOT, instance.region_name)
+    world().faults[:] = rest
+    if fault is None:
+        _after(PENDING, instance, partial(_enter, instance, "running", cause))
+        return
+    reason = Reason(fault.code, fault.text, fault.code, "ec2")
+    lasts = dwell(*PENDING, instance.id, instance.state, world().second)
+    # Never within the call that launches it, which has answered with a pending instance.
+    act = partial(_fail, instance, failure, reason)
+    world().plan(Alarm(instance.id, world().now + (lasts or MOMENT), act))
+
+
+def _fail(instance: Any, failure: RequestEvent, reason: Reason) -> None:
+    if instance.state != "pending":
+        return
+    if request := getattr(instance, "spot_request", None):
+        request.happen(failure, reason)
+    elif failure is RequestEvent.USER_STOP:
+        stop(instance, reason)
+    else:
+        terminate(instance, reason)
 
 
 def _stopped(instance: Any, reason: Reason) -> None:
@@ -223,5 +246,7 @@ def _volumes(instance: Any) -> Iterable[Any]:
 
 def _explain(instance: Any, reason: Reason) -> None:
     stamp = world().now.strftime("%Y-%m-%d %H:%M:%S GMT")
-    instance.state_reason = StateReason(f"{reason.code}: {reason.message}", reason.code)
+    coded = reason.message.startswith(("Client.", "Server."))
+    message = reason.message if coded else f"{reason.code}: {reason.message}"
+    instance.state_reason = StateReason(message, reason.code)
     instance._reason = f"{reason.transition} ({stamp})"  # noqa: SLF001 - moto offers no setter

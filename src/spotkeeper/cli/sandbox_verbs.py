@@ -123,6 +123,7 @@ def quota(choices: Choices, /, code: str, vcpus: float) -> None:
 @click.argument("action")
 @click.argument("code")
 @click.option("--times", type=click.IntRange(1), default=1, help="How many calls; 1.")
+@click.option("--message", metavar="TEXT", default="", help="In which words; AWS's by default.")
 @click.option("--after-effect", is_flag=True, help="The call works, and its answer is lost.")
 @global_options
 @pass_choices
