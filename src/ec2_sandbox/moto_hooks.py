@@ -73,6 +73,7 @@ TOUCHED = (
     "moto.iam.models:iam_backends",
     "moto.iam.models:IAMBackend.create_service_linked_role",
     "moto.iam.models:SERVICE_NAME_CONVERSION",
+    "moto.kms.models:kms_backends",
     "moto.logs.models:logs_backends",
     "moto.moto_api._internal:mock_random",
     "moto.moto_server.werkzeug_app:create_backend_app",

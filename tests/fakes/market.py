@@ -9,7 +9,7 @@ from tests.fakes import geography
 from tests.fakes.cloud import FakeCloud
 
 from spotkeeper.errors import BadInput, Unreachable
-from spotkeeper.lifecycle.ports import Image
+from spotkeeper.lifecycle.ports import DiskKey, Image
 from spotkeeper.market.advisor import Advisor
 from spotkeeper.market.feeds import Progress
 from spotkeeper.market.market import Market
@@ -131,15 +131,23 @@ def market(cloud: FakeCloud) -> Market:
     return Market(catalog=feeds, prices=feeds, on_demand=feeds, now=cloud.clock.now)
 
 
+AWS_KEY = DiskKey("alias/aws/ebs")
+
+
 class FakeAccount:
     """An account with its Spot role and quotas."""
 
-    def __init__(self, cloud: FakeCloud, *, role: bool = True) -> None:
+    def __init__(self, cloud: FakeCloud, *, role: bool = True, key: DiskKey = AWS_KEY) -> None:
         self._cloud = cloud
         self.role = role
+        self.key = key
 
     def spot_role_exists(self) -> bool:
         return self.role
+
+    def disk_key(self, region: str) -> DiskKey:
+        self._cloud.arrives("disk_key", (region,))
+        return self.key
 
     def spot_quota_vcpus(self, region: str, code: str) -> float | None:
         return self._cloud.ec2.quota(code)

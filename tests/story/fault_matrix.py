@@ -58,6 +58,12 @@ def usual_quota(lab: Laboratory) -> None:
     lab.sandbox.control.fail("GetServiceQuota", "NoSuchResourceException", times=2)
 
 
+def own_disk_key(lab: Laboratory) -> None:
+    """Disks are encrypted with a key of the account's own."""
+    key = lab.sandbox.client("kms").create_key()["KeyMetadata"]["Arn"]
+    lab.sandbox.client("ec2").modify_ebs_default_kms_key_id(KmsKeyId=key)
+
+
 def owner_of(lab: Laboratory) -> str:
     """The owner id of whoever runs the commands."""
     told = lab.sandbox.client("sts").get_caller_identity()
@@ -147,6 +153,9 @@ ROWS = (
     Row("GetServiceQuota", f"{FIND} --quota"),
     Row("GetAWSDefaultServiceQuota", f"{FIND} --quota", (usual_quota,)),
     Row("GetRole", "doctor --type m5.large"),
+    Row("GetEbsDefaultKmsKeyId", "doctor --type m5.large"),
+    Row("DescribeKey", "doctor --type m5.large", (own_disk_key,)),
+    Row("ListGrants", "doctor --type m5.large", (own_disk_key,)),
     Row("DescribeSubnets", UP),
     Row("GetParameter", UP),
     Row("DescribeImages", UP),

@@ -1,5 +1,6 @@
 """`spot doctor` names what is missing, with its fix."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -122,3 +123,28 @@ def test_an_image_that_nobody_knows_is_a_broken_line(spot: Spot) -> None:
 
     assert answer.code == 1
     assert verdicts(answer.items)["image"] == "broken"
+
+
+def test_a_disk_key_of_ones_own_is_looked_at_and_its_grant_is_spelled_out(
+    spot: Spot, sandbox: Sandbox
+) -> None:
+    def told() -> dict[str, Any]:
+        answer = spot(*DOCTOR, "--type", "m5.large")
+        return {check["name"]: check for check in answer.items}["disk key"]
+
+    assert told()["verdict"] == "ok"
+    kms = sandbox.client("kms")
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    sandbox.client("ec2").modify_ebs_default_kms_key_id(KmsKeyId=key)
+
+    warned = told()
+
+    assert warned["verdict"] == "warning"
+    line = shlex.split(warned["fix"].partition("aws kms ")[2])
+    grant = {name: line[line.index(name) + 1] for name in ("--key-id", "--grantee-principal")}
+    operations = line[line.index("--operations") + 1 :]
+    assert grant["--key-id"] == key
+    kms.create_grant(
+        KeyId=key, GranteePrincipal=grant["--grantee-principal"], Operations=operations
+    )
+    assert told()["verdict"] == "ok"

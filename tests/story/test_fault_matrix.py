@@ -13,7 +13,7 @@ from tests.story.fault_trials import Laboratory
 from spotkeeper import aws
 
 OPERATIONS = {row.operation for row in ROWS}
-SERVICES = ("ec2", "sts", "ssm", "pricing", "service-quotas", "iam", "scheduler")
+SERVICES = ("ec2", "sts", "ssm", "pricing", "service-quotas", "iam", "kms", "scheduler")
 
 
 def in_order(lab: Laboratory, cell: Cell) -> None:

@@ -30,6 +30,7 @@ from tests.story.fault_matrix import (
     claimed,
     ended_unseen,
     lost_group,
+    own_disk_key,
     private,
     too_late,
     unclaimed,
@@ -100,7 +101,11 @@ PATHS: Mapping[str, Collection[Row]] = {
     "down": (Row("", DOWN, (f"{UP} --for 48h", next_day)), Row("", DOWN, (UP, elsewhere))),
     "extend": (Row("", EXTEND, (UP, elsewhere)),),
     "sweep": (Row("", SWEEP, FORGOTTEN), Row("", SWEEP, LITTER)),
-    "doctor": (Row("", DOCTOR), Row("", DOCTOR, (usual_quota,))),
+    "doctor": (
+        Row("", DOCTOR),
+        Row("", DOCTOR, (usual_quota,)),
+        Row("", DOCTOR, (own_disk_key,)),
+    ),
 }
 
 #: What things cost is said where it is known; only commands about prices fail for it.

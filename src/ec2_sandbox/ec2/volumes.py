@@ -6,6 +6,7 @@ from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.ec2.responses import EC2Response
+from moto.kms.models import kms_backends
 
 from ec2_sandbox import catalogue
 from ec2_sandbox.ec2 import unknown_ids
@@ -14,6 +15,7 @@ from ec2_sandbox.spot_requests import machines
 from ec2_sandbox.spot_requests.volume_limits import check_volume, default_iops, default_throughput
 from ec2_sandbox.world import world
 
+AWS_KEY = "alias/aws/ebs"
 MODIFICATIONS_A_DAY = 4  # ModifyVolume
 MULTI_ATTACH = {"io1", "io2"}
 ATTACHABLE = {"running", "stopped", "pending", "stopping"}
@@ -84,6 +86,13 @@ class VolumeResponses(EC2Response):  # type: ignore[misc]
             setattr(volume, word, wanted[name])
         machines.tell_volume(volume, "changed", "")
         return result
+
+    def get_ebs_default_kms_key_id(self) -> Any:
+        """The key that disks are encrypted with, unless another is named; AWS's own by alias."""
+        chosen = self.ec2_backend.default_kms_key_id
+        keys = kms_backends[self.current_account][self.region]
+        is_own = keys.alias_exists(AWS_KEY) and keys.describe_key(AWS_KEY).arn == chosen
+        return ActionResult({"KmsKeyId": AWS_KEY if is_own or not chosen else chosen})
 
     def _volume(self) -> Any:
         return self.ec2_backend.get_volume(self.params.get("VolumeId"))

@@ -4,11 +4,14 @@ from spotkeeper.aws import shapes
 from spotkeeper.aws.cloud import DRY_RUN_ALLOWED
 from spotkeeper.aws.session import AwsSession
 from spotkeeper.errors import Refused, SpotkeeperError
-from spotkeeper.lifecycle.ports import Image
+from spotkeeper.lifecycle.ports import DiskKey, Image
 from spotkeeper.model.quota import QuotaFamily, quota_family
 from spotkeeper.model.tags import shared_tags
 
 SPOT_ROLE = "AWSServiceRoleForEC2Spot"
+
+#: What GetEbsDefaultKmsKeyId names where nobody has chosen another key.
+AWS_DISK_KEY = "alias/aws/ebs"
 
 
 class Ec2Account:
@@ -26,6 +29,22 @@ class Ec2Account:
                 raise
             return False
         return True
+
+    def disk_key(self, region: str) -> DiskKey:
+        """The region's default key for EBS; of the account's own, what Spot's role needs."""
+        name = str(self._aws.call("GetEbsDefaultKmsKeyId", region)["KmsKeyId"])
+        if name == AWS_DISK_KEY:
+            return DiskKey(name)
+        found = self._aws.call("DescribeKey", region, service="kms", KeyId=name)["KeyMetadata"]
+        if found.get("KeyManager") == "AWS":
+            return DiskKey(name)
+        grants = self._aws.pages(
+            "ListGrants", region, service="kms", key="Grants", KeyId=found["Arn"]
+        )
+        grantees = (str(grant.get("GranteePrincipal")) for grant in grants)
+        granted = any(each.endswith(f"/{SPOT_ROLE}") for each in grantees)
+        state = found.get("KeyState", "Enabled")
+        return DiskKey(found["Arn"], False, state, granted)  # noqa: FBT003
 
     def spot_quota_vcpus(self, region: str, code: str) -> float | None:
         """A Spot quota in vCPUs: the account's own, else AWS's default."""

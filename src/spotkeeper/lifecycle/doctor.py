@@ -11,6 +11,21 @@ from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.quota import quota_family
 from spotkeeper.model.record import Record, Result
 
+SPOT_ROLE_PATH = "aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot"
+
+#: What Spot's role must be granted of a key of the account's own (EC2 User Guide, "Grant access to
+#: customer managed keys for use with encrypted AMIs and EBS snapshots").
+GRANTED = (
+    "Encrypt",
+    "Decrypt",
+    "ReEncryptFrom",
+    "ReEncryptTo",
+    "GenerateDataKey",
+    "GenerateDataKeyWithoutPlaintext",
+    "DescribeKey",
+    "CreateGrant",
+)
+
 
 class CheckStatus(StrEnum):
     """How a check came out."""
@@ -77,6 +92,7 @@ class Doctor:
             self._try("key", self._key_told),
             self._try("permission to launch", lambda: self._may_launch(image, some)),
             self._spot_role(),
+            self._disk_key(),
             *(self._quota(found) for found in types),
         )
 
@@ -132,6 +148,29 @@ class Doctor:
             "Create it once: aws iam create-service-linked-role --aws-service-name "
             "spot.amazonaws.com",
         )
+
+    def _disk_key(self) -> Check:
+        """Whether the region's default key for disks lets a machine come up."""
+        name = "disk key"
+        try:
+            key, caller = self._account.disk_key(self._region), self._cloud.caller()
+        except SpotkeeperError as problem:
+            return Check(name, CheckStatus.WARNING, problem.message, problem.next_step)
+        if key.is_aws_managed:
+            return Check(name, CheckStatus.OK, f"{key.id}, AWS's own")
+        if key.state != "Enabled":
+            other = f"aws ec2 reset-ebs-default-kms-key-id --region {self._region}"
+            fix = f"Enable it, or go back to AWS's own key: {other}"
+            return Check(name, CheckStatus.BROKEN, f"{key.id} is {key.state}", fix)
+        if key.spot_role_granted:
+            return Check(name, CheckStatus.OK, f"{key.id}, granted to Spot's role")
+        role = f"arn:{caller.partition}:iam::{caller.account}:role/{SPOT_ROLE_PATH}"
+        fix = (
+            f"aws kms create-grant --region {self._region} --key-id {key.id} "
+            f"--grantee-principal {role} --operations {' '.join(GRANTED)}"
+        )
+        told = f"{key.id} has no grant for Spot's role: machines may end with Client.InternalError"
+        return Check(name, CheckStatus.WARNING, told, f"Grant it: {fix}")
 
     def _quota(self, found: InstanceType) -> Check:
         family = quota_family(found.name)

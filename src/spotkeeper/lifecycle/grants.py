@@ -193,6 +193,8 @@ COMMANDS: Mapping[str, Sequence[Grant]] = {
         PLACES,
         QUOTA,
         Grant("SpotRole", ("iam:GetRole",), SPOT_ROLE),
+        _read("ec2:GetEbsDefaultKmsKeyId"),
+        Grant("DiskKey", ("kms:DescribeKey", "kms:ListGrants"), ("kms:{region}:{account}:key/*",)),
         PUBLIC_IMAGES,
         *LAUNCH,  # asked with DryRun
     ),

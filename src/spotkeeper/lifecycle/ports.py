@@ -239,8 +239,25 @@ class NameClaims(Protocol):
         """Delete a claim; ``False`` where EC2 does not know it (yet, or any more)."""
 
 
+@dataclass(frozen=True, slots=True)
+class DiskKey:
+    """The key that a region's disks are encrypted with, unless another is named.
+
+    AWS's own needs nothing. One of the account's must be in ``state`` Enabled (``KeyState`` of
+    the KMS model), and ``spot_role_granted`` says whether Spot's role has a grant for it.
+    """
+
+    id: str
+    is_aws_managed: bool = True
+    state: str = "Enabled"
+    spot_role_granted: bool = True
+
+
 class Account(Protocol):
     """What ``spot doctor`` asks that a launch does not."""
+
+    def disk_key(self, region: str) -> DiskKey:
+        """The region's default key for EBS."""
 
     def spot_role_exists(self) -> bool:
         """Whether the service-linked role AWSServiceRoleForEC2Spot exists."""

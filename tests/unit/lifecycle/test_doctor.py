@@ -1,9 +1,11 @@
 """The doctor: every check in the order of a launch, each with its fix."""
 
+from dataclasses import replace
+
 import pytest
 from tests.fakes import geography
 from tests.fakes.cloud import FakeCloud
-from tests.fakes.market import FakeAccount
+from tests.fakes.market import AWS_KEY, FakeAccount
 
 from spotkeeper.errors import (
     ExpiredCredentials,
@@ -14,6 +16,7 @@ from spotkeeper.errors import (
     StoreProblem,
 )
 from spotkeeper.lifecycle.doctor import Check, CheckStatus, Doctor
+from spotkeeper.lifecycle.ports import DiskKey
 
 REGION = geography.REGION
 GPU_QUOTA = "L-3819A6DF"
@@ -24,6 +27,7 @@ def examined(
     *types: str,
     region: str = REGION,
     role: bool = True,
+    key: DiskKey = AWS_KEY,
     key_problem: SpotkeeperError | None = None,
 ) -> dict[str, Check]:
     def key_told() -> str:
@@ -33,7 +37,7 @@ def examined(
 
     doctor = Doctor(
         cloud=cloud,
-        account=FakeAccount(cloud, role=role),
+        account=FakeAccount(cloud, role=role, key=key),
         region=region,
         hardware=lambda: [geography.HARDWARE[name] for name in types],
         key_told=key_told,
@@ -51,6 +55,7 @@ def test_a_healthy_account_is_told_so_line_by_line() -> None:
         "key",
         "permission to launch",
         "Spot role",
+        "disk key",
         "quota for g5.xlarge",
     ]
     assert {check.verdict for check in checks.values()} == {CheckStatus.OK}
@@ -165,3 +170,34 @@ def test_the_doctor_changes_nothing() -> None:
     examined(cloud, "g5.xlarge")
     changing = {"run", "create_group", "import_key", "open_ssh", "retag", "terminate", "cancel"}
     assert not changing & set(cloud.calls)
+
+
+OWN_KEY = DiskKey("arn:aws:kms:us-east-1:123456789012:key/own", is_aws_managed=False)
+
+
+@pytest.mark.parametrize(
+    ("key", "verdict", "fix"),
+    [
+        (OWN_KEY, CheckStatus.OK, ""),
+        (replace(OWN_KEY, state="PendingDeletion"), CheckStatus.BROKEN, "reset-ebs-default"),
+        (replace(OWN_KEY, spot_role_granted=False), CheckStatus.WARNING, "aws kms create-grant"),
+    ],
+)
+def test_a_key_of_ones_own_must_be_enabled_and_granted_to_spots_role(
+    key: DiskKey, verdict: CheckStatus, fix: str
+) -> None:
+    check = examined(FakeCloud(), "g5.xlarge", key=key)["disk key"]
+    assert check.verdict is verdict
+    assert key.id in check.told
+    assert fix in check.fix
+    if verdict is CheckStatus.WARNING:
+        role = "role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot"
+        assert f"--grantee-principal arn:aws:iam::123456789012:{role}" in check.fix
+        assert f"--key-id {key.id}" in check.fix
+
+
+def test_a_key_that_nobody_may_look_at_hides_no_other_check() -> None:
+    cloud = FakeCloud(denied=["disk_key"])
+    checks = examined(cloud, "g5.xlarge")
+    assert checks["disk key"].verdict is CheckStatus.WARNING
+    assert "quota for g5.xlarge" in checks
