@@ -71,7 +71,7 @@ def _compare(choices: Choices, types: tuple[str, ...], given: dict[str, Any]) ->
 
     keeper = choices.keeper(refresh=given["refresh"], offline=given["offline"])
     told = offers.progress(choices)
-    found = keeper.prices(types, choices.region, zones=given["zones"], told=told)
+    found = keeper.prices(types, choices.region, every_zone=given["zones"], told=told)
     show_comparison(choices, found)
     return Interrupted.exit_code if found.interrupted else 0
 

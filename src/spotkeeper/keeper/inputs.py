@@ -138,7 +138,7 @@ ACCEPTED: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("gpu", "arch", "name", "region", "sort", "image", "command"), (str,)),
     **dict.fromkeys(("on_interruption", "guard", "guard_role", "subnet_id"), (str,)),
     **dict.fromkeys(("why", "score", "quota", "apply", "ended", "once", "every"), (bool,)),
-    **dict.fromkeys(("dry_run", "open_to_world", "cloudformation"), (bool,)),
+    **dict.fromkeys(("dry_run", "open_to_world", "cloudformation", "every_zone"), (bool,)),
     **dict.fromkeys(("lasting", "by"), (str, timedelta)),
     "tags": (Mapping,),
     "plan": (Result,),

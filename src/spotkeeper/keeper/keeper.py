@@ -149,18 +149,19 @@ class Keeper:
         types: Sequence[str],
         regions: Sequence[str] = (),
         *,
-        zones: bool = False,
+        every_zone: bool = False,
         told: Progress | None = None,
     ) -> PriceComparison:
-        """The cheapest zone of each type and region, in the order in which they were named; all
-        zones on demand.
+        """The cheapest zone of each type and region, in the order in which they were named;
+        ``every_zone`` on demand.
 
         Raises:
             NoOffers: none of the types has a Spot price in the regions.
         """
         from spotkeeper.keeper.prices import Prices
 
-        return Prices(self._edges, self._find).comparison(types, regions, zones=zones, told=told)
+        prices = Prices(self._edges, self._find)
+        return prices.comparison(types, regions, zones=every_zone, told=told)
 
     @checked()
     def price_history(
