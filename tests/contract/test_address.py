@@ -125,3 +125,16 @@ def test_what_ec2_cannot_see_is_refused(echo: Echo, told: str) -> None:
 def test_an_error_is_no_address(echo: Echo) -> None:
     with pytest.raises(Unreachable, match="HTTP 404"):
         caller_cidr(f"{echo.url}/gone")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://127.0.0.1:9/", "http://127.0.0.1:no/", "http://[::1/", "file:///etc/passwd", ""],
+)
+def test_what_cannot_be_asked_at_all_is_told(
+    echo: Echo, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("AWS_CA_BUNDLE", "/nowhere/bundle.pem")
+    with pytest.raises(Unreachable, match="Cannot learn your public address"):
+        caller_cidr(url)
+    assert echo.asked == []

@@ -31,26 +31,30 @@ def get(
         Unreachable: no answer, or no web address.
     """
     from http.client import HTTPException
+
+    try:
+        return _asked(url, most_bytes, timeout_seconds, headers or {})
+    except (HTTPException, OSError, ValueError, MemoryError) as problem:
+        told = getattr(problem, "reason", problem)
+        raise Unreachable(f"{url} does not answer: {told or type(problem).__name__}") from None
+
+
+def _asked(
+    url: str, most_bytes: int, timeout_seconds: float, headers: Mapping[str, str]
+) -> WebPage:
     from urllib import request
 
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise Unreachable(f"{url} is no web address")
     opener = request.OpenerDirector()  # it has no handler that follows a redirect
-    for handler in (
-        request.ProxyHandler({} if is_on_this_computer(url) else None),
-        request.HTTPHandler(),
-        request.HTTPSHandler(context=tls()),
-    ):
-        opener.add_handler(handler)
+    opener.add_handler(request.ProxyHandler({} if is_on_this_computer(url) else None))
+    is_secure = parts.scheme == "https"
+    opener.add_handler(request.HTTPSHandler(context=tls()) if is_secure else request.HTTPHandler())
     host = parts.netloc.rpartition("@")[2]
     asked = request.Request(  # noqa: S310 - the scheme was looked at
         parts._replace(netloc=host, path=parts.path or "/").geturl(),
-        headers={"User-agent": USER_AGENT, **(headers or {})},
+        headers={"User-agent": USER_AGENT, **headers},
     )
-    try:
-        with opener.open(asked, timeout=timeout_seconds) as answer:
-            return WebPage(answer.status, answer.headers, answer.read(most_bytes))
-    except (HTTPException, OSError, ValueError, MemoryError) as problem:
-        told = getattr(problem, "reason", problem)
-        raise Unreachable(f"{url} does not answer: {told or type(problem).__name__}") from None
+    with opener.open(asked, timeout=timeout_seconds) as answer:
+        return WebPage(answer.status, answer.headers, answer.read(most_bytes))
