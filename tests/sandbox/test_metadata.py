@@ -1,9 +1,11 @@
 """The metadata service of an instance: its tokens, what it tells, and when it answers."""
 
 import json
+from contextlib import closing
 from datetime import timedelta
-from http.client import RemoteDisconnected
+from http.client import HTTPConnection, RemoteDisconnected
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from tests.conftest import Sandbox
@@ -40,6 +42,12 @@ def test_a_token_needs_a_lifetime(service: Service, ttl: dict[str, str]) -> None
 def test_a_token_is_not_for_proxies(service: Service) -> None:
     headers = {TTL: "60", "X-Forwarded-For": "10.0.0.1"}
     assert service.ask("PUT", "/latest/api/token", **headers).status == 403
+
+
+def test_an_answer_is_dated_in_sandbox_time(service: Service) -> None:
+    with closing(HTTPConnection(urlsplit(service.url).netloc, timeout=10)) as connection:
+        connection.request("GET", "/")
+        assert connection.getresponse().getheader("Date") == "Mon, 05 Jan 2026 00:00:01 GMT"
 
 
 def test_a_wrong_token_opens_nothing(service: Service) -> None:

@@ -6,6 +6,8 @@ port when it starts again. Programs of the instance find it by AWS_EC2_METADATA_
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from threading import Thread
@@ -147,6 +149,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(found.body)
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _respond  # noqa: N815 - http.server's names
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The ``Date`` of an answer: sandbox time, like every time in the answers."""
+        at = world().now if timestamp is None else datetime.fromtimestamp(timestamp, UTC)
+        return format_datetime(at, usegmt=True)
 
     def log_message(self, *_: Any) -> None:
         """Agents poll every few seconds; nobody reads that."""
