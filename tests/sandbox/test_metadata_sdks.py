@@ -1,9 +1,6 @@
-"""The metadata service as SDKs and the machine's own guard read it, unchanged."""
+"""The metadata service as SDKs read it, unchanged."""
 
 import json
-import shutil
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import botocore.session
@@ -15,9 +12,8 @@ from botocore.utils import (
     InstanceMetadataRegionFetcher,
 )
 from tests.conftest import Sandbox
-from tests.sandbox.launching import BEGINS, tagged
+from tests.sandbox.launching import BEGINS
 from tests.sandbox.metadata_service import Service
-from tests.unit.agent.machine_room import furnished, linux_only
 
 
 @pytest.fixture
@@ -66,46 +62,3 @@ def test_an_sdk_finds_it_by_the_environment(
     monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", service.url)
     session = botocore.session.Session()
     assert IMDSRegionProvider(session).provide() == "us-east-1"
-
-
-# The machine's own guard
-
-
-@pytest.fixture
-def guarded(sandbox: Sandbox, tmp_path: Path) -> Any:
-    """A machine whose guard asks the sandbox by curl; its deadline tag can be set."""
-    service = Service(
-        sandbox,
-        MetadataOptions={"HttpTokens": "required", "InstanceMetadataTags": "enabled"},
-        TagSpecifications=tagged(spotkeeper__deadline="never"),
-    )
-    room = furnished(tmp_path, ["systemctl", "shutdown", "wall"])
-    (room.folder / "bin" / "curl").symlink_to(shutil.which("curl") or "curl")
-    room.boot("2000-01-01T00:00:00Z")
-
-    def looked(deadline: str) -> list[str]:
-        tag = [{"Key": "spotkeeper:deadline", "Value": deadline}]
-        sandbox.client("ec2").create_tags(Resources=[service.id], Tags=tag)
-        room.forget()
-        subprocess.run(
-            [room.guard],
-            env={
-                "PATH": str(room.folder / "bin"),
-                "SPOTKEEPER_ROOT": str(room.root),
-                "CALLS": str(room.folder / "calls"),
-                "AWS_EC2_METADATA_SERVICE_ENDPOINT": service.url,
-            },
-            check=False,
-            timeout=30,
-        )
-        return room.calls
-
-    return looked
-
-
-@linux_only
-@pytest.mark.skipif(not shutil.which("curl"), reason="the guard reads its deadline by curl")
-def test_the_guard_reads_its_deadline_from_the_tag(guarded: Any) -> None:
-    assert guarded("never") == []
-    assert guarded("2999-01-01T00:00:00Z") == []
-    assert guarded("2001-01-01T00:00:00Z") == ["shutdown -h now"]

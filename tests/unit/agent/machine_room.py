@@ -23,30 +23,42 @@ from spotkeeper.model.tags import tag_time
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="the agent runs on Linux only")
 
-REAL = ("bash", "sed", "base64", "mkdir", "cat", "chmod", "date")
+REAL = ("bash", "sed", "base64", "mkdir", "cat", "chmod", "mv", "dd", "date")
+SYSTEMD = ("systemctl", "shutdown", "wall", "reboot", "sleep")
 TAG_PATH = "/latest/meta-data/tags/instance/spotkeeper:deadline"
+OFF = ["shutdown -h now"]
 
 #: Calls that change nothing.
 _ASIDE = ("curl ", "wall ", "sleep ", "the end")
 
 _RECORD = '#!/bin/sh\necho "$(basename "$0") $*" >> "$CALLS"\n'
-#: Sleeps for no time at all while the file `minutes` has a line left; then it fails, and with it
-#: the loop that it is in.
+#: Sleeps for no time at all. A minute passes while the file `minutes` has a line left; then it
+#: fails, and with it the loop that it is in. What waits for the end of a shutdown is ended by it,
+#: unless there is a file `hangs`.
 _SLEEP = (
     _RECORD
     + """
-[ -s "$MINUTES" ] || { echo "the end" >> "$CALLS"; exit 1; }
-sed -i 1d "$MINUTES"
+case $1 in
+  60)
+    [ -s "$MINUTES" ] || { echo "the end" >> "$CALLS"; exit 1; }
+    sed -i 1d "$MINUTES" ;;
+  180 | 300)
+    until grep -q ^shutdown "$CALLS"; do /bin/sleep 0.01; done
+    [ -e "$HANGS" ] ;;
+esac
 """
 )
+#: The metadata service: `tag` is what it says, at the time in `date`, after so many failures as
+#: `failures` has lines.
 _METADATA = (
     _RECORD
     + f"""
+if [ -s "$FAILURES" ]; then sed -i 1d "$FAILURES"; exit 28; fi
 for url in "$@"; do :; done
-case "$url" in
-  */api/token) echo a-token ;;
-  *{TAG_PATH}) [ -f "$TAG" ] && cat "$TAG" || exit 22 ;;
-esac
+body=a-token status='200 OK'
+case $url in *{TAG_PATH}) body=$(cat "$TAG" 2>/dev/null) || status='404 Not Found' ;; esac
+date=$(cat "$DATE" 2>/dev/null || date -u '+%a, %d %b %Y %H:%M:%S GMT')
+printf 'HTTP/1.1 %s\r\nDate: %s\r\n\r\n%s' "$status" "$date" "$body"
 """
 )
 _STUBS = {"curl": _METADATA, "sleep": _SLEEP}
@@ -70,6 +82,11 @@ class Room:
     @property
     def guard(self) -> Path:
         return self.root / "usr/local/sbin/spotkeeper-guard"
+
+    @property
+    def memory(self) -> Path:
+        """The last deadline that was known."""
+        return self.root / "etc/spotkeeper/deadline"
 
     @property
     def units(self) -> Path:
@@ -97,13 +114,19 @@ class Room:
     def forget(self) -> None:
         (self.folder / "calls").unlink(missing_ok=True)
 
-    def tag(self, value: str) -> None:
+    def tag(self, value: str | None) -> None:
         """What the deadline tag of the instance says; unreadable until it is set."""
-        (self.folder / "tag").write_text(value)
+        (self.folder / "tag").unlink(missing_ok=True)
+        if value is not None:
+            self.write("tag", value)
+
+    def write(self, name: str, text: str) -> None:
+        """A file that a stub reads."""
+        (self.folder / name).write_text(text)
 
     def let_pass(self, minutes: int) -> None:
         """Let so many minutes pass, on a machine without systemd, from its next boot on."""
-        (self.folder / "minutes").write_text("one\n" * minutes)
+        self.write("minutes", "one\n" * minutes)
 
     def wait_for_the_end(self) -> None:
         """Wait until all these minutes have passed; they do in the background."""
@@ -114,29 +137,29 @@ class Room:
             time.sleep(0.01)
         raise AssertionError("nobody let the minutes pass")
 
-    def boot(self, deadline: str) -> subprocess.CompletedProcess[str]:
+    def boot(self, deadline: str, instance: str = "i-1") -> subprocess.CompletedProcess[str]:
         """Run the first part of the user data as cloud-init would."""
         message = message_from_string(compose(boot_script(), {"deadline": deadline}, None))
         body = next(part for part in message.walk() if not part.is_multipart())
         script = self.folder / "boothook"
         script.write_bytes(bytes(body.get_payload(decode=True)))
-        return self.run("bash", script)
+        return self.run("bash", script, INSTANCE_ID=instance)
 
-    def look(self) -> subprocess.CompletedProcess[str]:
+    def look(self, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run the installed guard once."""
-        return self.run(self.guard)
+        return self.run(self.guard, **environment)
 
-    def run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
-        environment = {
+    def run(self, *command: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run a program of the machine, and what it leaves behind with an open output."""
+        names = ("calls", "tag", "date", "failures", "minutes", "hangs")
+        environment = {name.upper(): os.fspath(self.folder / name) for name in names}
+        environment |= {
             "PATH": os.fspath(self.folder / "bin"),
             "SPOTKEEPER_ROOT": os.fspath(self.root),
-            "CALLS": os.fspath(self.folder / "calls"),
-            "TAG": os.fspath(self.folder / "tag"),
-            "MINUTES": os.fspath(self.folder / "minutes"),
         }
         return subprocess.run(
             [os.fspath(each) for each in command],
-            env=environment,
+            env=environment | more,
             cwd=self.folder,
             capture_output=True,
             text=True,
@@ -149,9 +172,8 @@ def furnished(folder: Path, stubs: Sequence[str]) -> Room:
     """A room with these stubs."""
     programs = folder / "bin"
     programs.mkdir()
-    for name in REAL:
+    for name in (*REAL, "basename", "grep"):
         (programs / name).symlink_to(shutil.which(name) or name)
-    (programs / "basename").symlink_to(shutil.which("basename") or "basename")
     for name in stubs:
         stub = programs / name
         stub.write_text(_STUBS.get(name, _RECORD))

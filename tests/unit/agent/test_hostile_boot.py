@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 from tests import hostile
-from tests.unit.agent.machine_room import Room, furnished, linux_only
+from tests.unit.agent.machine_room import SYSTEMD, Room, furnished, linux_only
 
 from spotkeeper.lifecycle.userdata import compose
 
 pytestmark = linux_only
 
 TEXTS = [payload for payload in hostile.payloads() if hostile.is_text(payload)]
-STUBS = ["systemctl", "shutdown", "curl", "wall", "reboot", "touch"]
+STUBS = [*SYSTEMD, "curl", "touch"]
 
 
 def boots(room: Room, payload: str) -> None:
