@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+#: Of a line on disk.
+LINE_VERSION = 1
+
 
 class HappeningKind(StrEnum):
     """What a happening is about; its facts are listed beside it."""
@@ -41,6 +44,7 @@ class Happening:
     def as_json(self) -> str:
         """One line; ``from_json`` reads it."""
         plain = {
+            "v": LINE_VERSION,
             "at": self.moment.isoformat(),
             "kind": self.kind,
             "subject": self.subject,

@@ -1,7 +1,8 @@
 """Where moto is bent to the sandbox's will. Import this before anything else of moto.
 
-Every private name that the package touches is in ``TOUCHED`` and checked by a contract test, so a
-moto that renames one fails loudly. The rest of the package subclasses or calls moto.
+Every private name that the package touches is in ``TOUCHED``. A test holds that list against the
+syntax tree of the package, and against moto: one that renames a name fails loudly. The rest of the
+package subclasses or calls moto.
 """
 
 import os
@@ -26,6 +27,8 @@ TOUCHED = (
     "moto.core.exceptions:ServiceException",
     "moto.core.loaders:create_loader",
     "moto.core.responses:ActionResult",
+    "moto.core.responses:BaseResponse._get_action",
+    "moto.core.responses:BaseResponse._get_param",
     "moto.core.responses:BaseResponse.call_action",
     "moto.core.responses:BaseResponse.serialized",
     "moto.core.responses:EmptyResult",
@@ -45,11 +48,15 @@ TOUCHED = (
     "moto.ec2.models.core:TaggedEC2Resource.get_tags",
     "moto.ec2.models.elastic_block_store:Snapshot.progress",
     "moto.ec2.models.elastic_ip_addresses:random_ip",
+    "moto.ec2.models.elastic_network_interfaces:NetworkInterface._group_set",
     "moto.ec2.models.elastic_network_interfaces:NetworkInterface.group_set",
     "moto.ec2.models.elastic_network_interfaces:random_public_ip",
     "moto.ec2.models.instance_types:INSTANCE_TYPE_OFFERINGS",
     "moto.ec2.models.instance_types:INSTANCE_TYPES",
     "moto.ec2.models.instances:Instance.__del__",
+    "moto.ec2.models.instances:Instance._private_ips",
+    "moto.ec2.models.instances:Instance._reason",
+    "moto.ec2.models.instances:Instance._state",
     "moto.ec2.models.instances:Instance.start",
     "moto.ec2.models.instances:Instance.stop",
     "moto.ec2.models.instances:Instance.terminate",
@@ -60,6 +67,8 @@ TOUCHED = (
     "moto.ec2.models:EC2Backend.run_instances",
     "moto.ec2.models.launch_templates:LaunchTemplate",
     "moto.ec2.models.launch_templates:LaunchTemplateVersion",
+    "moto.ec2.models.subnets:Subnet._subnet_ips",
+    "moto.ec2.models.subnets:Subnet._unused_ips",
     "moto.ec2.responses:EC2Response",
     "moto.ec2.responses:EC2Response._filters_from_querystring",
     "moto.ec2.responses:EC2Response.error_on_dryrun",
@@ -86,6 +95,7 @@ TOUCHED = (
     "moto.sqs.models:sqs_backends",
     "moto.sqs.responses:SQSResponse.receive_message",
     "moto.ssm.models:Parameter",
+    "moto.ssm.models:SimpleSystemManagerBackend._parameters",
     "moto.ssm.models:ssm_backends",
 )
 

@@ -20,7 +20,7 @@ from ec2_sandbox.errors import BadInput, SandboxProblem
 pytestmark = pytest.mark.sandbox
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "sandbox.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "sandbox" / "using.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +134,7 @@ def test_the_examples_of_the_page_run(tmp_path: Path) -> None:
     assert tests
     assert scripts
     for script in scripts:
-        exec(compile(script, "sandbox.md", "exec"), {})  # noqa: S102 - our own page
+        exec(compile(script, "using.md", "exec"), {})  # noqa: S102 - our own page
     (tmp_path / "test_example.py").write_text("\n".join(tests))
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],

@@ -61,6 +61,12 @@ def start(
             return _status(folder, running)
         if running:  # it runs the code of before an upgrade
             _end(running)
+        if writer := folder.foreign_world():
+            raise SandboxProblem(
+                f"The world saved in {home} was written by another version ({writer}), which this "
+                "one cannot read",
+                next_step="`spot sandbox reset` begins a new one; the old one is forgotten.",
+            )
         if unknown := folder.unusable_options():
             folder.add_note(UNKNOWN_OPTIONS.format(", ".join(unknown)))
         chosen = options or _prepared(folder.options())
@@ -106,11 +112,12 @@ def status(home: Path) -> SandboxStatus:
 
 def reset(home: Path, *, options: SandboxOptions | None = None) -> SandboxStatus:
     """A fresh account and market on the same port; starts the sandbox when it is not running."""
-    before = status(home)
+    before, folder = status(home), Home(home)
+    if not before.running and folder.foreign_world():
+        folder.forget_world()
     chosen = _prepared(without_port(options or before.options))
     found = start(home) if before.running else start(home, options=chosen)
     control.Control(found).reset(chosen)
-    folder = Home(home)
     folder.remember_options(chosen)
     notes = (*before.notes, *found.notes, *folder.take_notes())
     return replace(found, options=chosen, notes=notes)
@@ -191,7 +198,7 @@ def _spawn(folder: Home, options: SandboxOptions, *, tied: bool) -> Process:
     log = os.open(folder.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [*PROGRAM, str(folder.path), str(port), *(["tied"] if tied else [])],
+            [*PROGRAM, str(folder.path), f"--port={port}", *(["--tied"] if tied else [])],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

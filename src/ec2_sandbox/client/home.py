@@ -18,10 +18,18 @@ from ec2_sandbox.options import SandboxOptions, usable
 
 PRIVATE = 0o600
 
+#: Of the files that only the client side reads.
+FILES_VERSION = 1
+
+#: Of the saved world; raised when what is saved changes its fields, or moves.
+WORLD_SCHEMA = 5
+WORLD = "state.snapshot"
+
 # Keys that open nothing: the sandbox accepts any.
 ACCESS_KEY = "AKIASANDBOXSANDBOX00"
 SECRET_KEY = "sandbox"  # noqa: S105
-AWS_FILE = f"""[default]
+AWS_FILE = f"""# version {FILES_VERSION}
+[default]
 region = us-east-1
 aws_access_key_id = {ACCESS_KEY}
 aws_secret_access_key = {SECRET_KEY}
@@ -79,6 +87,22 @@ class Home:
         """For the next start."""
         self._write("options.json", asdict(options))
 
+    def foreign_world(self) -> str:
+        """Which version wrote the saved world, where that is not this one; empty where it is, or
+        where there is none."""
+        try:
+            with (self.path / WORLD).open("rb") as file:
+                header = json.loads(file.readline())
+            found = (header["schema"], header["moto"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
+        own = (WORLD_SCHEMA, _installed("moto"))
+        return "" if found == own else f"schema {found[0]} with moto {found[1]}"
+
+    def forget_world(self) -> None:
+        """Begin anew at the next start."""
+        (self.path / WORLD).unlink(missing_ok=True)
+
     def former_port(self) -> int | None:
         """The port of the last daemon, so that exported environments stay valid."""
         port: int | None = self._read("port.json", {}).get("port")
@@ -123,12 +147,15 @@ class Home:
 
     def _read(self, name: str, otherwise: Any) -> Any:
         try:
-            return json.loads((self.path / name).read_text())
+            stored = json.loads((self.path / name).read_text())
         except (FileNotFoundError, ValueError):
             return otherwise
+        if not isinstance(stored, dict) or "version" not in stored or "content" not in stored:
+            return stored  # as it was before files had a version
+        return stored["content"] if stored["version"] == FILES_VERSION else otherwise
 
     def _write(self, name: str, content: Any) -> None:
-        self._write_text(name, json.dumps(content))
+        self._write_text(name, json.dumps({"version": FILES_VERSION, "content": content}))
 
     def _write_text(self, name: str, text: str) -> None:
         temporary = self.path / f"{name}.{os.getpid()}.new"
@@ -140,8 +167,12 @@ class Home:
 
 def own_version() -> str:
     """The installed version, for the process record."""
+    return _installed("spotkeeper")
+
+
+def _installed(distribution: str) -> str:
     try:
-        return version("spotkeeper")
+        return version(distribution)
     except PackageNotFoundError:
         return "unknown"
 

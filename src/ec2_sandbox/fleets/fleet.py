@@ -1,7 +1,7 @@
 """A fleet: what was asked for, what it has, and its life on the agenda.
 
 States (FleetStateCode) and when they change are in the documentation strings of the EC2 API model;
-``docs/sandbox-fleets.md`` says where AWS is silent and this is a reading.
+``docs/sandbox/fleets.md`` says where AWS is silent and this is a reading.
 """
 
 from datetime import datetime, timedelta

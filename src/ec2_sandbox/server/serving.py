@@ -14,10 +14,10 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.test import EnvironBuilder
 
 from ec2_sandbox import catalogue
-from ec2_sandbox.client.home import Home, Process, own_version
+from ec2_sandbox.client.home import WORLD, Home, Process, own_version
 from ec2_sandbox.ec2 import responses
 from ec2_sandbox.options import SandboxOptions
-from ec2_sandbox.server import snapshot, state
+from ec2_sandbox.server import state
 from ec2_sandbox.server.application import Application, Identity
 from ec2_sandbox.server.control_verbs import market_note
 from ec2_sandbox.services import wiring
@@ -76,7 +76,7 @@ def serve(home: Path, port: int, *, tied: bool = False) -> None:
 
 def _restore(home: Path, options: SandboxOptions) -> list[str]:
     """Take up what was saved; what the user must hear about it."""
-    is_new = not (home / snapshot.NAME).exists()
+    is_new = not (home / WORLD).exists()
     notes = [state.restore(home, options), market_note() if is_new else None]
     return [note for note in notes if note]
 

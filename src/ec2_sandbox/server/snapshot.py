@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-SCHEMA = 4  # raise it when World, SpotRequest or LaunchOrder change their fields
-NAME = "state.snapshot"
+from ec2_sandbox.client.home import WORLD_SCHEMA
+
 PRIVATE = 0o600
 
 
@@ -47,7 +47,7 @@ def dumps(content: Any) -> bytes:
 
 def write_blob(path: Path, blob: bytes, *, moto_version: str) -> None:
     """Write what ``dumps`` made."""
-    header = Header(SCHEMA, moto_version, hashlib.sha256(blob).hexdigest())
+    header = Header(WORLD_SCHEMA, moto_version, hashlib.sha256(blob).hexdigest())
     temporary = path.with_suffix(".new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE)
     with os.fdopen(descriptor, "wb") as file:
@@ -64,7 +64,7 @@ def read(path: Path, *, moto_version: str) -> Any:
         header = Header(**json.loads(line))
     except (ValueError, TypeError):
         raise Unusable("it is damaged: no header") from None
-    if (header.schema, header.moto) != (SCHEMA, moto_version):
+    if (header.schema, header.moto) != (WORLD_SCHEMA, moto_version):
         raise Unusable(f"it was written by schema {header.schema}, moto {header.moto}")
     if hashlib.sha256(blob).hexdigest() != header.sha256:
         raise Unusable("it is damaged: the checksum does not fit")

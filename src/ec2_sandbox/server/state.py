@@ -13,6 +13,7 @@ from moto.iam.models import iam_backends
 from moto.moto_api._internal import mock_random
 
 from ec2_sandbox.catalogue import ACCOUNT_ID
+from ec2_sandbox.client.home import WORLD
 from ec2_sandbox.options import SandboxOptions
 from ec2_sandbox.server import history_file, snapshot
 from ec2_sandbox.services.imds import servers
@@ -44,7 +45,7 @@ def start_afresh(options: SandboxOptions) -> None:
 def save(home: Path) -> None:
     """Write everything: first what happened, then the snapshot that knows how much of it."""
     history_file.append(home, world().history)
-    snapshot.write_blob(home / snapshot.NAME, _blob(), moto_version=moto.__version__)
+    snapshot.write_blob(home / WORLD, _blob(), moto_version=moto.__version__)
 
 
 def _blob() -> bytes:
@@ -88,7 +89,7 @@ def _regions(backends: Any) -> dict[str, Any]:
 
 def restore(home: Path, options: SandboxOptions) -> str | None:
     """Take up the snapshot, or start afresh; returns what the user must hear about it."""
-    path = home / snapshot.NAME
+    path = home / WORLD
     start_afresh(options)
     if not path.exists():
         return None

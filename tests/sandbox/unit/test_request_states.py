@@ -98,5 +98,5 @@ def test_every_word_is_used() -> None:
 
 
 def test_the_documentation_shows_this_table() -> None:
-    page = Path(__file__).parents[3] / "docs" / "sandbox-requests.md"
+    page = Path(__file__).parents[3] / "docs" / "sandbox" / "requests.md"
     assert as_markdown() in page.read_text()

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from ec2_sandbox.client.home import WORLD
 from ec2_sandbox.server import snapshot
 
 CONTENT = {"machines": [1, 2, 3]}
@@ -10,7 +11,7 @@ CONTENT = {"machines": [1, 2, 3]}
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    written = tmp_path / snapshot.NAME
+    written = tmp_path / WORLD
     snapshot.write(written, CONTENT, moto_version="5.2.5")
     return written
 

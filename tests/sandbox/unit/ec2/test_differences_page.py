@@ -7,7 +7,7 @@ from moto.core.utils import camelcase_to_underscores, get_service_model
 
 from ec2_sandbox.ec2.responses import SandboxEC2Response
 
-PAGE = Path(__file__).parents[4] / "docs" / "sandbox-differences.md"
+PAGE = Path(__file__).parents[4] / "docs" / "sandbox" / "differences.md"
 
 
 def ours() -> set[str]:
