@@ -183,6 +183,10 @@ class FakeCloud:
             for server in self._servers(region)
             if wanted.items() <= server.tags.items() or server.id in held
         ]
+        if "requests" in self.denied:
+            refusal = PermissionDenied("requests: You are not authorized (UnauthorizedOperation)")
+            mine = [each for each in servers if wanted.items() <= each.tags.items()]
+            return Observation(region, tuple(map(described, mine)), (), refusal)
         return Observation(
             region, tuple(map(described, servers)), tuple(map(listed_request, requests))
         )

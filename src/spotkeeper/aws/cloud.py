@@ -14,6 +14,7 @@ from spotkeeper.errors import (
     NotFound,
     Refused,
     ResourceGone,
+    Scope,
     SpotkeeperError,
     Unreachable,
 )
@@ -21,6 +22,7 @@ from spotkeeper.lifecycle.ports import Image, LaunchOrder, Observation, Subnet
 from spotkeeper.model.machine import Instance, Volume
 from spotkeeper.model.place import Zone
 from spotkeeper.model.resource import ResourceId, ResourceKind, TaggedResource
+from spotkeeper.model.spot_request import SpotRequest
 from spotkeeper.model.tags import TAG_PREFIX, Caller
 
 #: An image never changes under its id; default subnets hardly ever do, and a launch that meets a
@@ -132,15 +134,7 @@ class Ec2Cloud:
     def observe(self, region: str, owner: str, name: str | None = None) -> Observation:
         """Instances and requests by tag, and instances that only our requests know of."""
         filters = shapes.tag_filters(owner, name)
-        spot_requests = tuple(
-            shapes.spot_request(row, region)
-            for row in self._aws.pages(
-                "DescribeSpotInstanceRequests",
-                region,
-                key="SpotInstanceRequests",
-                Filters=filters,
-            )
-        )
+        spot_requests, problem = self._spot_requests(region, filters)
         instances = self._instances(region, filters)
         known = {instance.id for instance in instances}
         forgotten_requests = [
@@ -149,7 +143,20 @@ class Ec2Cloud:
         if forgotten_requests:
             by_request = [{"Name": "spot-instance-request-id", "Values": forgotten_requests}]
             instances += self._instances(region, by_request)
-        return Observation(region, instances, spot_requests)
+        return Observation(region, instances, spot_requests, problem)
+
+    def _spot_requests(
+        self, region: str, filters: list[shapes.Body]
+    ) -> tuple[tuple[SpotRequest, ...], SpotkeeperError | None]:
+        """The requests, or why they may not be listed: instances tell what is to be ended."""
+        operation, key = "DescribeSpotInstanceRequests", "SpotInstanceRequests"
+        try:
+            rows = self._aws.pages(operation, region, key=key, Filters=filters)
+        except SpotkeeperError as refusal:
+            if refusal.scope is Scope.TRANSIENT:
+                raise
+            return (), refusal
+        return tuple(shapes.spot_request(row, region) for row in rows), None
 
     def volumes(self, region: str, owner: str, name: str) -> tuple[Volume, ...]:
         """Volumes of one machine that exist."""

@@ -1,7 +1,7 @@
 """Giving back, with what it all cost."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, ExitStack
 from datetime import timedelta
 from decimal import Decimal
 
@@ -16,9 +16,12 @@ from spotkeeper.lifecycle import settle
 from spotkeeper.lifecycle.name_claim import claim_title
 from spotkeeper.lifecycle.ports import Talk
 from spotkeeper.lifecycle.presence import machines
-from spotkeeper.lifecycle.teardown import Outcome, Teardown, left_behind
+from spotkeeper.lifecycle.region_ending import Outcome
+from spotkeeper.lifecycle.teardown import Teardown, left_behind
+from spotkeeper.market import market
 from spotkeeper.model import lives
 from spotkeeper.model.launch import Launches
+from spotkeeper.model.resource import Leftover, ResourceId
 from spotkeeper.model.tags import is_name
 from spotkeeper.ssh import keys
 
@@ -37,16 +40,10 @@ class Down:
         Raises:
             NotFound: a name that neither AWS nor the journal knows.
         """
-        places = {name: self.places(name, in_regions) for name in names}
-        outcome, costs, told = Outcome(), [], list[str]()
-        for name, (found, unknown) in places.items():
-            with self._edges.journal.lock(name):
-                ended, cost = self.end(name, found)
-            outcome.add(ended)
-            costs += [cost] if cost else []
-            told += [*unknown, *self.unsure(name)]
-        told += self.settle(in_regions)
-        return DownReport(outcome, tuple(costs), tuple(told))
+        places, unlooked = self.places(names, in_regions)
+        outcome, costs = self.end(places)
+        unsure = (told for name in places for told in self.unsure(name))
+        return DownReport(outcome, costs, (*unlooked, *unsure, *self.settle(in_regions)))
 
     def everything(self, in_regions: Sequence[str], *, all_regions: bool) -> tuple[str, ...]:
         """Every name that may still own something in the regions: machines, disks, or open in the
@@ -62,31 +59,32 @@ class Down:
         return tuple(sorted(self._reader.names(in_regions) | unsettled))
 
     def places(
-        self, name: str, in_regions: Sequence[str]
-    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The regions where the name may have anything, and what to say of the closed ones.
+        self, names: Sequence[str], in_regions: Sequence[str]
+    ) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
+        """The regions where each name may have anything, and what to say of the closed ones.
 
         A region that does not answer may have something. One that the caller may not look into
         is only told of, unless the journal remembers it: many an account has such regions.
 
         Raises:
-            NotFound: AWS lists nothing of the name and the journal has never heard of it.
+            NotFound: AWS lists nothing of a name and the journal has never heard of it.
         """
-        if not is_name(name):
-            raise NotFound(f"{name!r} cannot be a machine's name")
-        places, failed = self._reader.inhabited(in_regions, name)
+        if wrong := next((name for name in names if not is_name(name)), None):
+            raise NotFound(f"{wrong!r} cannot be a machine's name")
+        inhabited, failed = self._reader.inhabited(in_regions)
         closed = [each for each in failed if isinstance(each, CredentialsProblem)]
         silent = [str(each.region) for each in failed if each not in closed]
-        entries = self._edges.journal.read(name)
-        if not places and not entries and not self._claimed(name):
-            unseen = ", ".join(str(each.region) for each in failed)
-            told = f" ({unseen} did not answer)" if unseen else ", and never was on this computer"
-            raise NotFound(f"There is no machine {name}{told}")
-        if lives.is_damaged(entries):  # it may own what is too young to be listed, anywhere
-            unlooked = {each.region for each in failed}
-            places = tuple(region for region in in_regions if region not in unlooked)
-        notes = tuple(f"not looked at: {each}" for each in regions.by_reason(closed))
-        return (*places, *silent), notes
+        places: dict[str, tuple[str, ...]] = {}
+        for name in dict.fromkeys(names):
+            found = [region for region, listed in inhabited.items() if name in listed]
+            entries = self._edges.journal.read(name)
+            if not found and not entries and not self._claimed(name):
+                raise _unheard_of(name, failed)
+            if lives.is_damaged(entries):  # it may own what is too young to be listed, anywhere
+                unlooked = {each.region for each in failed}
+                found = [region for region in in_regions if region not in unlooked]
+            places[name] = (*found, *silent)
+        return places, tuple(f"not looked at: {each}" for each in regions.by_reason(closed))
 
     def _claimed(self, name: str) -> bool:
         """Whether a computer that this one does not know of claimed the name."""
@@ -96,16 +94,45 @@ class Down:
         except SpotkeeperError:
             return False  # where nobody may look, nothing is claimed or ended either
 
-    def end(self, name: str, places: Sequence[str]) -> tuple[Outcome, Cost | None]:
-        """End all of a name in the given regions and in those that the journal remembers."""
-        journal = self._edges.journal
-        remembered = lives.regions(journal.read(name))
-        self._take_note(name, (*places, *remembered))
-        seen = lives.this_life(journal.read(name))
-        outcome = self.teardown().end(name, places)
-        if not outcome.left:
-            self._forget_files(name)
-        return outcome, self._cost(name, intervals(seen, until=self._edges.clock.now()))
+    def end(self, places: Mapping[str, Sequence[str]]) -> tuple[Outcome, tuple[Cost, ...]]:
+        """End all of several names, each in the given regions and in those that the journal
+        remembers. A name that another command works on is left, and said.
+
+        Raises:
+            Busy: another command works on the only one.
+        """
+        with ExitStack() as held:
+            busy = {
+                name: problem
+                for name in places
+                if (problem := _taken(self._edges.journal.lock(name), held))
+            }
+            if len(busy) == len(places) == 1:
+                raise busy.popitem()[1]
+            free = {name: found for name, found in places.items() if name not in busy}
+            outcome, costs = self._end(free)
+        outcome.left += [
+            Leftover(ResourceId("machine", name, next(iter(places[name]), "")), problem.message)
+            for name, problem in busy.items()
+        ]
+        return outcome, costs
+
+    def _end(self, places: Mapping[str, Sequence[str]]) -> tuple[Outcome, tuple[Cost, ...]]:
+        read = self._edges.journal.read
+        market.answers(
+            lambda name: self._take_note(name, (*places[name], *lives.regions(read(name)))), places
+        )
+        seen = {name: lives.this_life(read(name)) for name in places}
+        whole = Outcome()
+        for name, outcome in self.teardown().end_all(places).items():
+            whole.add(outcome)
+            if not outcome.left:
+                self._forget_files(name)
+        now = self._edges.clock.now()
+        costs = market.answers(
+            lambda name: self._cost(name, intervals(seen[name], until=now)), places
+        )
+        return whole, tuple(cost for cost in costs.values() if cost)
 
     def end_attempt(
         self,
@@ -169,17 +196,30 @@ class Down:
     def settle(self, looked: Sequence[str]) -> tuple[str, ...]:
         """Close the journal of what was ended long enough ago, where all its regions answer and
         nobody works on it; what came late and could not be ended."""
-        left: list[str] = []
         journal = self._edges.journal
-        for name in settle.due(journal, self._edges.clock.now()):
-            if set(lives.regions(journal.read(name))) <= set(looked):
-                with suppress(Busy), journal.lock(name):
-                    found = settle.settle((name,), journal=journal, teardown=self.teardown())
-                    left += [
-                        f"{name} was ended, but left behind is {each.resource_id}: {each.reason}"
-                        for each in found.left
-                    ]
-        return tuple(left)
+        due = [
+            name
+            for name in settle.due(journal, self._edges.clock.now())
+            if set(lives.regions(journal.read(name))) <= set(looked)
+        ]
+        with ExitStack() as held:
+            free = [name for name in due if not _taken(journal.lock(name), held)]
+            found = settle.settle(free, journal=journal, teardown=self.teardown())
+        return tuple(
+            f"{name} was ended, but left behind is {each.resource_id}: {each.reason}"
+            for name, outcome in found.items()
+            for each in outcome.left
+        )
+
+    def end_shared(self, in_regions: Sequence[str], outcome: Outcome) -> None:
+        """End groups and keys that nothing needs any more, in regions with anything of ours."""
+
+        def look(region: str) -> str:
+            return region if self._edges.cloud.tagged_resources(region) else ""
+
+        found, _ = regions.in_each(in_regions, look)
+        for region in filter(None, found):
+            outcome.add(self.teardown().end_shared(region))
 
     def forget_unless_ready(self, name: str) -> None:
         """Remove the files that a machine had, unless another one of the name is wanted."""
@@ -227,3 +267,18 @@ class Down:
         prices = self._edges.on_demand.on_demand_prices(one.region, {one.instance_type}).value
         usd_per_hour = prices.get(one.instance_type)
         return None if usd_per_hour is None else on_demand_usd(one, usd_per_hour)
+
+
+def _unheard_of(name: str, failed: Sequence[SpotkeeperError]) -> NotFound:
+    unseen = ", ".join(str(each.region) for each in failed)
+    told = f" ({unseen} did not answer)" if unseen else ", and never was on this computer"
+    return NotFound(f"There is no machine {name}{told}")
+
+
+def _taken(lock: AbstractContextManager[None], held: ExitStack) -> Busy | None:
+    """Hold a name's lock; why that cannot be."""
+    try:
+        held.enter_context(lock)
+    except Busy as problem:
+        return problem
+    return None

@@ -346,9 +346,7 @@ class Keeper:
     def down_all(self, regions: Sequence[str] = ()) -> DownReport:
         """Give everything of the caller back in the regions, groups and keys included."""
         report = self.down(self.everything(regions), regions)
-        for region in listed(regions, self._edges):
-            if self._cloud.tagged_resources(region):
-                report.outcome.add(self._down.teardown().end_shared(region))
+        self._down.end_shared(listed(regions, self._edges), report.outcome)
         return report
 
     @checked()

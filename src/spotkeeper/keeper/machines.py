@@ -147,24 +147,24 @@ class MachineReader:
         return {name for name in set().union(*found) if is_name(name)}
 
     def inhabited(
-        self, in_regions: Sequence[str], name: str | None = None
-    ) -> tuple[tuple[str, ...], list[SpotkeeperError]]:
-        """The regions where the caller has, or had a moment ago, anything that is billed.
+        self, in_regions: Sequence[str]
+    ) -> tuple[dict[str, set[str]], list[SpotkeeperError]]:
+        """Region → the names of which the caller has, or had a moment ago, anything that is
+        billed there.
 
         One call for each region, by tags. A region that the journal remembers counts too, since a
         thing may be too young to be listed.
         """
 
-        def reader(region: str) -> str:
-            mine = self._billed(region)
-            return region if any(name in (None, h.tags.get(TAG_NAME)) for h in mine) else ""
+        def look(region: str) -> tuple[str, set[str]]:
+            return region, {each.tags.get(TAG_NAME, "") for each in self._billed(region)}
 
-        found, failed = regions.in_each(in_regions, reader)
-        journal = self._edges.journal
-        names = journal.names() if name is None else (name,)
-        remembered = {region for each in names for region in lives.regions(journal.read(each))}
-        known = {region for region in found if region} | (remembered & set(in_regions))
-        return tuple(sorted(known)), failed
+        found, failed = regions.in_each(in_regions, look)
+        names = dict(found)
+        for name in self._journal.names():
+            for region in {*lives.regions(self._journal.read(name))} & {*in_regions}:
+                names.setdefault(region, set()).add(name)
+        return {region: names[region] for region in sorted(names) if names[region]}, failed
 
     def reports(self, found: Iterable[Machine]) -> tuple[MachineReport, ...]:
         """The machines with today's prices; a price that cannot be read is unknown."""
@@ -217,7 +217,8 @@ class MachineReader:
     def _machines(
         self, in_regions: Sequence[str], name: str | None = None
     ) -> tuple[list[Machine], list[SpotkeeperError]]:
-        places, silent = self.inhabited(in_regions, name)
+        inhabited, silent = self.inhabited(in_regions)
+        places = [region for region, names in inhabited.items() if name is None or name in names]
         found, failed = regions.in_each(
             places, lambda region: machines(self._cloud, region, self.owner, name)
         )

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from spotkeeper.costs.history import Chapter
     from spotkeeper.costs.usage import Cost
+    from spotkeeper.lifecycle.region_ending import Outcome
     from spotkeeper.lifecycle.sweep import Classification, ForgottenRequest
-    from spotkeeper.lifecycle.teardown import Outcome
     from spotkeeper.model.disk import DiskCost
     from spotkeeper.model.machine import Machine
     from spotkeeper.model.offer import Offer

@@ -9,9 +9,9 @@ from spotkeeper.keeper.down import Down
 from spotkeeper.keeper.edges import Edges
 from spotkeeper.keeper.results import SweepReport
 from spotkeeper.lifecycle.ports import Talk
+from spotkeeper.lifecycle.region_ending import Outcome
 from spotkeeper.lifecycle.sweep import Classification, Records, Verdict
 from spotkeeper.lifecycle.sweep_order import SweepStep, plan_sweep, shared_in
-from spotkeeper.lifecycle.teardown import Outcome
 from spotkeeper.lifecycle.wait import poll
 from spotkeeper.model import lives
 from spotkeeper.model.lives import VISIBILITY_WINDOW

@@ -3,7 +3,12 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
-from spotkeeper.errors import GuardRoleMissing, PermissionDenied, Refused
+from spotkeeper.errors import (
+    GuardRoleMissing,
+    PermissionDenied,
+    Refused,
+    SpotkeeperError,
+)
 from spotkeeper.lifecycle import guard
 from spotkeeper.lifecycle.guard import Guarded
 from spotkeeper.lifecycle.ports import Clock, Cloud, Schedules
@@ -131,19 +136,29 @@ def remove(
     """Delete an owner's schedules of a name; gives those that AWS listed.
 
     Those of ``known`` launches, given by their tokens, are deleted whether they are listed or not:
-    a list may be a moment old. ``only`` spares the other launches of the name.
+    a list may be a moment old, or denied. ``only`` spares the other launches of the name.
+
+    Raises:
+        SpotkeeperError: one cannot be deleted, or others than the known cannot be listed.
     """
     parts = None if only is None else {launch[: guard.TOKEN_PART] for launch in only}
-    listed = [
-        schedule
-        for schedule in schedules.listed(region, f"{name}-")
-        if schedule.owner == owner and _is_of(schedule.name, name, parts)
-    ]
     meant = known if only is None else set(known) & set(only)
-    unlisted = {guard.schedule_name(name, launch, call) for launch in meant for call in GuardCall}
+    names = {guard.schedule_name(name, launch, call) for launch in meant for call in GuardCall}
+    listed: list[Schedule] = []
+    unlisted: SpotkeeperError | None = None
+    try:
+        listed += (
+            schedule
+            for schedule in schedules.listed(region, f"{name}-")
+            if schedule.owner == owner and _is_of(schedule.name, name, parts)
+        )
+    except SpotkeeperError as refusal:
+        unlisted = refusal
     # The one that terminates goes first: left alone it would make a request launch another one.
-    for each in sorted(unlisted | {schedule.name for schedule in listed}, reverse=True):
+    for each in sorted(names | {schedule.name for schedule in listed}, reverse=True):
         schedules.disarm(region, each)
+    if unlisted:
+        raise unlisted
     return [guard.resource_id_of(schedule) for schedule in listed]
 
 

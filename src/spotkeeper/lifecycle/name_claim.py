@@ -209,6 +209,7 @@ class ClaimRelease:
     met: Collection[ClaimNonce] = ()
     ended: list[ResourceId] = field(default_factory=list)
     left: list[Leftover] = field(default_factory=list)
+    released: set[ClaimNonce] = field(default_factory=set)
 
     def release(self, in_regions: Sequence[str]) -> None:
         """Release it wherever it may be; what cannot be ended is in ``left``."""
@@ -217,20 +218,24 @@ class ClaimRelease:
         ours = known if self.only is None else known & self.only
         journalled = claim_regions(this_life(entries), ours)
         elsewhere = (self.ports.names.home(), *in_regions) if self.only is None else ()
+        refused: dict[str, SpotkeeperError] = {}
         for region in dict.fromkeys((*journalled, *elsewhere)):
             try:
                 self._release_in(region, entries, ours)
             except SpotkeeperError as refusal:
-                if region in journalled:
-                    resource_id = ResourceId(
-                        ResourceKind.TEMPLATE, claim_title(self.owner, self.name), region
-                    )
-                    self.left.append(Leftover(resource_id, refusal.message))
-                else:
-                    self.ports.talk.say(
-                        f"whether another computer claimed {self.name} cannot be seen in "
-                        f"{region}: {refusal.message}"
-                    )
+                refused[region] = refusal
+        # A machine of another computer that was seen has a claim, wherever that is.
+        others = bool({*self.met} - known - self.released - {ClaimNonce("")})
+        for region, problem in refused.items():
+            if region in journalled or others:
+                title = claim_title(self.owner, self.name)
+                template = ResourceId(ResourceKind.TEMPLATE, title, region)
+                self.left.append(Leftover(template, problem.message))
+            else:
+                self.ports.talk.say(
+                    f"whether another computer claimed {self.name} cannot be seen in "
+                    f"{region}: {problem.message}"
+                )
 
     def _release_in(
         self, region: str, entries: Sequence[Entry], ours: Collection[ClaimNonce]
@@ -248,6 +253,7 @@ class ClaimRelease:
 
     def _ended(self, claim: Claim) -> bool:
         known = surely_released(claim, self.ports)
+        self.released.add(claim.nonce)
         if known:
             self.ended.append(claim.resource_id)
         self.ports.journal.append(self.name, NameReleased(self.ports.clock.now(), claim.id))

@@ -8,6 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
+from spotkeeper.errors import SpotkeeperError
 from spotkeeper.model.journal_entry import Entry
 from spotkeeper.model.launch import ClaimNonce, LaunchToken
 from spotkeeper.model.machine import Instance, Kind, Volume
@@ -76,6 +77,7 @@ class Observation:
     region: str
     instances: tuple[Instance, ...] = ()
     requests: tuple[SpotRequest, ...] = ()
+    problem: SpotkeeperError | None = None  # why requests could not be listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,10 +291,7 @@ class Journal(Protocol):
         """Write an entry and make it durable before returning."""
 
     def read(self, name: str) -> Sequence[Entry]:
-        """All entries of a name, oldest first; empty for an unknown one.
-
-        ``Damaged`` stands in place of an entry that cannot be read any more.
-        """
+        """All entries of a name, oldest first; ``Damaged`` for what cannot be read any more."""
 
     def names(self) -> tuple[str, ...]:
         """Every name with a record."""

@@ -13,8 +13,14 @@ BILLED = frozenset({ResourceKind.REQUEST, ResourceKind.INSTANCE, ResourceKind.VO
 
 
 def machines(cloud: Cloud, region: str, owner: str, name: str | None = None) -> list[Machine]:
-    """The owner's machines in a region, ended ones included while EC2 still lists them."""
+    """The owner's machines in a region, ended ones included while EC2 still lists them.
+
+    Raises:
+        SpotkeeperError: EC2 does not list them all.
+    """
     seen = cloud.observe(region, owner, name)
+    if seen.problem:
+        raise seen.problem
     return list(pair(seen.instances, seen.requests))
 
 

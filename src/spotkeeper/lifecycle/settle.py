@@ -1,10 +1,11 @@
 """Close the journal of machines that were ended a moment ago, once EC2's window is over."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from spotkeeper.lifecycle.ports import Journal
-from spotkeeper.lifecycle.teardown import Outcome, Teardown
+from spotkeeper.lifecycle.region_ending import Outcome
+from spotkeeper.lifecycle.teardown import Teardown
 from spotkeeper.model.journal_entry import Entry
 from spotkeeper.model.lives import (
     VISIBILITY_WINDOW,
@@ -21,16 +22,14 @@ def due(journal: Journal, now: datetime) -> tuple[str, ...]:
     return tuple(name for name in journal.names() if _is_due(journal.read(name), now))
 
 
-def settle(names: Iterable[str], *, journal: Journal, teardown: Teardown) -> Outcome:
+def settle(names: Iterable[str], *, journal: Journal, teardown: Teardown) -> Mapping[str, Outcome]:
     """Look at each name again; whatever of its launches was born late is ended.
 
     Another computer may have launched the name since, so that only what this one began is touched.
     """
-    outcome = Outcome()
-    for name in names:
-        entries = journal.read(name)
-        outcome.add(teardown.end(name, regions(entries), only=begun(entries)))
-    return outcome
+    recorded = {name: journal.read(name) for name in names}
+    places = {name: regions(entries) for name, entries in recorded.items()}
+    return teardown.end_all(places, {name: begun(each) for name, each in recorded.items()})
 
 
 def _is_due(entries: Sequence[Entry], now: datetime) -> bool:

@@ -28,6 +28,10 @@ def answers(ask: Callable[[K], V], keys: Iterable[K]) -> dict[K, V]:
         Exception: what ``ask`` raised for the first key that it raised anything for.
     """
     asked = list(dict.fromkeys(keys))
+    return _side_by_side(ask, asked) if len(asked) > 1 else {key: ask(key) for key in asked}
+
+
+def _side_by_side(ask: Callable[[K], V], asked: Sequence[K]) -> dict[K, V]:
     found: dict[K, V] = {}
     raised: dict[K, Exception] = {}
     waiting: SimpleQueue[K] = SimpleQueue()

@@ -16,19 +16,16 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     without_threads(monkeypatch)
     stage = Stage(tmp_path, visibility=300)
     expired = ExpiredCredentials("log in again", aws_code="ExpiredToken")
-    give_back = stage.cloud.volumes
-    calls = []
+    look, ready = stage.cloud.observe, stage.cloud.instance
+    refusals = [expired, expired]  # to note what is to end, and to look what there is
 
-    def once(region: str, owner: str, name: str) -> object:
-        calls.append(name)
-        if len(calls) == 1:
-            raise expired
-        return give_back(region, owner, name)
-
-    monkeypatch.setattr(stage.cloud, "volumes", once)
-    ready = stage.cloud.instance
+    def at_first_not(region: str, owner: str, name: str | None = None) -> object:
+        if refusals:
+            raise refusals.pop()
+        return look(region, owner, name)
 
     def refused(region: str, instance_id: str) -> object:
+        monkeypatch.setattr(stage.cloud, "observe", at_first_not)
         raise expired
 
     monkeypatch.setattr(stage.cloud, "instance", refused)

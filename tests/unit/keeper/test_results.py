@@ -11,7 +11,7 @@ from tests.unit.model.make import NOON, hardware, instance, offer, pool, request
 from spotkeeper.costs.usage import Cost
 from spotkeeper.keeper.results import DownReport, MachineReport, PriceRow
 from spotkeeper.lifecycle.doctor import Check, CheckStatus
-from spotkeeper.lifecycle.teardown import Outcome
+from spotkeeper.lifecycle.region_ending import Outcome
 from spotkeeper.model.machine import Machine
 from spotkeeper.model.offer import Refusal
 from spotkeeper.model.record import Record, moment, number

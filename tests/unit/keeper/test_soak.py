@@ -10,7 +10,7 @@ import pytest
 from tests.unit.keeper.year import lived
 
 from spotkeeper.keeper.sweep import Sweep
-from spotkeeper.lifecycle.teardown import Teardown
+from spotkeeper.lifecycle.region_ending import Actions, RegionEnding
 
 WEEK, SPRING, YEAR = 7, 120, 365
 SEEDS, SEEDS_OF_A_SHARD = 1000, 25
@@ -64,15 +64,14 @@ def test_a_year_finds_a_sweep_that_ends_nothing(
 def test_a_year_finds_a_terminate_before_its_cancel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    act = Teardown._act
+    act = RegionEnding._act
 
-    def wrongly(self: Teardown, region: str, actions: object, outcome: object) -> None:
-        ids = actions.terminate  # type: ignore[attr-defined]
-        if ids:
-            self._cloud.terminate(region, ids)
-        act(self, region, actions, outcome)  # type: ignore[arg-type]
+    def wrongly(self: RegionEnding, todo: Actions) -> None:
+        if todo.terminate:
+            self.ports.cloud.terminate(self.region, todo.terminate)
+        act(self, todo)
 
-    monkeypatch.setattr(Teardown, "_act", wrongly)
+    monkeypatch.setattr(RegionEnding, "_act", wrongly)
     assert any(lives(tmp_path))
 
 

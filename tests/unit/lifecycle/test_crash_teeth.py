@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.fakes.edges import home_with_key
@@ -16,12 +17,13 @@ from tests.unit.lifecycle.crash_trials import Theatre, Trial, singles
 from spotkeeper.keeper.deadline import Deadline
 from spotkeeper.keeper.sweep import Sweep
 from spotkeeper.keeper.up import Up
-from spotkeeper.lifecycle import guard, launch, sweep, teardown
+from spotkeeper.lifecycle import guard, launch, region_ending, sweep, teardown
 from spotkeeper.lifecycle.launch import Launcher
 from spotkeeper.lifecycle.ports import Claim, RegionInventory
+from spotkeeper.lifecycle.region_ending import Actions, Outcome, RegionEnding
 from spotkeeper.lifecycle.sweep_order import SweepStep
 from spotkeeper.lifecycle.target import Target
-from spotkeeper.lifecycle.teardown import Actions, Outcome, Teardown
+from spotkeeper.lifecycle.teardown import NameEnding, Teardown
 from spotkeeper.model import lives
 from spotkeeper.model.journal_entry import Entry, Launched, LaunchRefused, Settled
 from spotkeeper.model.launch import LaunchToken, short_hash
@@ -122,65 +124,64 @@ def guard_terminates_before_it_cancels(patch: Patch) -> World:
 
 
 def terminate_first(patch: Patch) -> World:
-    act = Teardown._act
+    act = RegionEnding._act
 
-    def backwards(self: Teardown, region: str, actions: Actions, outcome: Outcome) -> None:
-        act(self, region, Actions(terminate=actions.terminate), outcome)
-        act(self, region, Actions(actions.cancel, (), actions.delete_volumes), outcome)
+    def backwards(self: RegionEnding, todo: Actions) -> None:
+        act(self, Actions(terminate=todo.terminate))
+        act(self, Actions(todo.cancel, (), todo.delete_volumes))
 
-    patch.setattr(Teardown, "_act", backwards)
+    patch.setattr(RegionEnding, "_act", backwards)
     return World()
 
 
 def one_look_only(patch: Patch) -> World:
-    def once(self: Teardown, region: str, target: Target) -> Outcome:
-        outcome = Outcome()
-        self._act(region, self._look(region, target, set()), outcome)
-        self._end_shared_once(region, outcome, ending=target.name)
-        return outcome
+    def once(self: RegionEnding) -> None:
+        self._act(self._look())
+        self._close(())
 
-    patch.setattr(Teardown, "_end_in", once)
+    patch.setattr(RegionEnding, "step", once)
     return World()
 
 
 def no_window(patch: Patch) -> World:
     patch.setattr(teardown, "VISIBILITY_WINDOW", timedelta(0))
+    patch.setattr(region_ending, "VISIBILITY_WINDOW", timedelta(0))
     return World()
 
 
 def not_found_is_taken_for_gone(patch: Patch) -> World:
-    def never(self: Teardown, instance: Instance, unknown: object) -> bool:
+    def never(self: RegionEnding, instance: Instance, unknown: object) -> bool:
         return False
 
-    patch.setattr(Teardown, "_too_early", never)
+    patch.setattr(RegionEnding, "_too_early", never)
     return World(requests_listed_after_seconds=200)
 
 
 def settled_before_it_ends(patch: Patch) -> World:
-    end = Teardown.end
+    begun = Teardown._begun
 
-    def early(self: Teardown, name: str, *args: object, **kwargs: object) -> Outcome:
+    def early(self: Teardown, name: str, *args: Any) -> NameEnding:
         self._journal.append(name, Settled(self._clock.now()))
-        return end(self, name, *args, **kwargs)  # type: ignore[arg-type]
+        return begun(self, name, *args)
 
-    patch.setattr(Teardown, "end", early)
+    patch.setattr(Teardown, "_begun", early)
     return World()
 
 
 def volumes_are_forgotten(patch: Patch) -> World:
-    decide = teardown.next_actions
-    patch.setattr(teardown, "next_actions", lambda seen, _: decide(seen, ()))
+    decide = region_ending.next_actions
+    patch.setattr(region_ending, "next_actions", lambda seen, _: decide(seen, ()))
     return World()
 
 
 def claim_is_released_first(patch: Patch) -> World:
-    end = Teardown.end
+    begun = Teardown._begun
 
-    def early(self: Teardown, name: str, places: object, **kwargs: object) -> Outcome:
+    def early(self: Teardown, name: str, *args: Any) -> NameEnding:
         self._release(Target(name, self._journal.read(name)), ())
-        return end(self, name, places, **kwargs)  # type: ignore[arg-type]
+        return begun(self, name, *args)
 
-    patch.setattr(Teardown, "end", early)
+    patch.setattr(Teardown, "_begun", early)
     return World()
 
 
@@ -190,14 +191,14 @@ def schedules_stay(patch: Patch) -> World:
 
 
 def schedules_go_first(patch: Patch) -> World:
-    end = Teardown.end
+    begun = Teardown._begun
 
-    def unguarded(self: Teardown, name: str, places: object, **kwargs: object) -> Outcome:
+    def unguarded(self: Teardown, name: str, *args: Any) -> NameEnding:
         entries = self._journal.read(name)
         self._disarm(Target(name, entries), regions(entries))
-        return end(self, name, places, **kwargs)  # type: ignore[arg-type]
+        return begun(self, name, *args)
 
-    patch.setattr(Teardown, "end", unguarded)
+    patch.setattr(Teardown, "_begun", unguarded)
     return World()
 
 

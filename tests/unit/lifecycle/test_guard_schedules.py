@@ -208,6 +208,19 @@ def test_only_the_owners_schedules_of_the_name_are_removed() -> None:
     assert {name for _, name in watch.schedules.kept} == {each.name for each in forgotten_requests}
 
 
+def test_known_schedules_go_although_none_may_be_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Watch()
+    watch.arm()
+
+    def denied(region: str, prefix: str = "") -> tuple[Schedule, ...]:
+        raise PermissionDenied("ListSchedules: not authorized")
+
+    monkeypatch.setattr(watch.schedules, "listed", denied)
+    with pytest.raises(PermissionDenied):
+        remove(watch.schedules, "dev", REGION, owner=OWNER, known={TOKEN})
+    assert watch.schedules.kept == {}
+
+
 def test_the_schedules_of_another_launch_are_spared() -> None:
     watch = Watch()
     watch.arm()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spotkeeper.lifecycle.ports import Observation
-from spotkeeper.lifecycle.teardown import VOLUME_LEAVING, Actions, next_actions
+from spotkeeper.lifecycle.region_ending import VOLUME_LEAVING, Actions, next_actions
 from spotkeeper.model.disk import Disk
 from spotkeeper.model.machine import Instance, InstanceState, Volume
 from spotkeeper.model.spot_request import RequestState, SpotRequest
