@@ -181,7 +181,7 @@ def test_an_endpoint_that_does_not_answer_is_named(
     spot: Spot, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     as_if_aws(sandbox, monkeypatch)
-    monkeypatch.setattr("spotkeeper.aws.session._config", _impatient)
+    monkeypatch.setattr("spotkeeper.aws.session.AwsSession._config", _impatient)
 
     told = paragraph(
         spot("ls", "--region", "us-east-1", "--endpoint-url", "http://127.0.0.1:9"), 1
@@ -191,7 +191,7 @@ def test_an_endpoint_that_does_not_answer_is_named(
     assert "--endpoint-url" in told
 
 
-def _impatient(*, launches: bool) -> object:
+def _impatient(_: object, *, launches: bool) -> object:
     from botocore.config import Config
 
     return Config(retries={"total_max_attempts": 1}, connect_timeout=1)
