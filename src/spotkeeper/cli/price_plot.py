@@ -1,4 +1,4 @@
-"""A picture of prices over time, by matplotlib, which is imported only here and only when asked.
+"""A picture of prices over time.
 
 Lines are told apart by style as well as by colour, and named at their ends, so that the picture
 also reads in black and white and at the width of a column of print.
@@ -6,13 +6,11 @@ also reads in black and white and at the width of a column of print.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from itertools import cycle, groupby, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from spotkeeper.cli import picture
 from spotkeeper.cli.price_advice import name_of, span
 from spotkeeper.cli.render import money
 from spotkeeper.cli.terminal import plain_text
@@ -20,36 +18,16 @@ from spotkeeper.errors import BadInput
 from spotkeeper.keeper.prices import PriceHistory
 from spotkeeper.market.series import PoolHistory, summary
 from spotkeeper.model.max_price import MaxPrice
-from spotkeeper.store.folders import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FORMATS = {".png": "png", ".svg": "svg"}
 MAX_PANELS = 6
 MAX_LINES = 8
 
-#: Twice the width of a column of print, with letters twice as large as they are to be read.
-WIDTH_INCHES, PANEL_INCHES, TITLE_INCHES = 6.3, 3.1, 0.45
-DOTS_PER_INCH = 200
-LETTERS = 11
+PANEL_INCHES, TITLE_INCHES = 3.1, 0.45
 
-#: Colours that the colour-blind tell apart, dark enough for thin lines, each with its own style.
-STYLES: tuple[tuple[str, Any], ...] = (
-    ("#0b4f8a", "solid"),
-    ("#b3450b", (0, (5, 1.5))),
-    ("#00735c", (0, (1, 1))),
-    ("#8a2f6b", (0, (6, 1.5, 1, 1.5))),
-    ("#000000", (0, (3, 1, 1, 1, 1, 1))),
-    ("#6b5d00", (0, (9, 2))),
-    ("#3d6f9e", (0, (1, 2.5))),
-    ("#7a2a2a", (0, (4, 1, 1, 1))),
-)
-GREY = "#555555"
 ROUNDS_OF_PUSHING = 100
-#: Ticks at years, months, days, hours, minutes and seconds.
-DATES = ("%Y", "%b", "%d %b", "%H:%M", "%H:%M", "%H:%M:%S")
-
 #: Prices that differ by less than this part of the largest would lie on each other if the axis
 #: began at 0.
 LEAST_SPREAD = 0.35
@@ -62,26 +40,6 @@ class Label:
     usd: float
     text: str
     colour: str
-
-
-def check(path: Path) -> None:
-    """Refuse what cannot become a picture before anything is asked.
-
-    Raises:
-        BadInput: another kind of file, or matplotlib is missing.
-    """
-    if path.suffix.lower() not in FORMATS:
-        raise BadInput(
-            f"--plot {path}: a picture is a .png or a .svg file",
-            next_step="Use --plot prices.png.",
-        )
-    try:
-        import matplotlib as _  # noqa: F401
-    except ImportError:
-        raise BadInput(
-            "--plot needs matplotlib, which is not installed",
-            next_step="pip install 'spotkeeper[plot]'",
-        ) from None
 
 
 def draw(history: PriceHistory, path: Path, max_price: MaxPrice | None) -> None:
@@ -98,8 +56,15 @@ def draw(history: PriceHistory, path: Path, max_price: MaxPrice | None) -> None:
             f"{len(panels)} panels of up to {widest} zones are too many for a picture",
             next_step=f"Name up to {MAX_PANELS} types, one region at a time.",
         )
-    write_whole(path, _picture(history, panels, max_price, FORMATS[path.suffix.lower()]))
-    click.echo(plain_text(f"{path} is written"), err=True)
+    height = TITLE_INCHES + PANEL_INCHES * len(panels)
+    length = span(history.end - history.begin)
+    title = f"EC2 Spot prices (Linux), {length} to {history.end:%Y-%m-%d}"
+    with picture.drawn(path, title, height) as figure:
+        rows = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+        for axes, pools in zip(rows, panels, strict=True):
+            _panel(axes, history, pools, max_price)
+        minutes = "%Y-%m-%d %H:%M"
+        rows[-1].set_xlabel(f"{history.begin:{minutes}} to {history.end:{minutes}} UTC")
 
 
 def _title(history: PoolHistory) -> str:
@@ -107,56 +72,23 @@ def _title(history: PoolHistory) -> str:
     return f"{history.pool.instance_type} in {region}" if region else history.pool.instance_type
 
 
-def _picture(
-    history: PriceHistory,
-    panels: Sequence[Sequence[PoolHistory]],
-    max_price: MaxPrice | None,
-    kind: str,
-) -> bytes:
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    height = TITLE_INCHES + PANEL_INCHES * len(panels)
-    settings: Any = {"font.size": LETTERS, "svg.hashsalt": "spotkeeper", "timezone": "UTC"}
-    with mpl.rc_context():
-        mpl.rcdefaults()  # one picture everywhere, whatever the user likes for other pictures
-        mpl.rcParams.update(settings)
-        figure = Figure(figsize=(WIDTH_INCHES, height), dpi=DOTS_PER_INCH, layout="constrained")
-        rows = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
-        for axes, pools in zip(rows, panels, strict=True):
-            _panel(axes, history, pools, max_price)
-        minutes = "%Y-%m-%d %H:%M"
-        rows[-1].set_xlabel(f"{history.begin:{minutes}} to {history.end:{minutes}} UTC")
-        length = span(history.end - history.begin)
-        figure.suptitle(
-            f"EC2 Spot prices (Linux), {length} to {history.end:%Y-%m-%d}",
-            x=0.01,
-            ha="left",
-            fontsize=LETTERS + 1,
-            fontweight="bold",
-        )
-        written = BytesIO()
-        dated = {"Date": None} if kind == "svg" else None
-        figure.savefig(written, format=kind, metadata=dated)
-    return written.getvalue()
-
-
 def _panel(
     axes: "Axes", history: PriceHistory, pools: Sequence[PoolHistory], max_price: MaxPrice | None
 ) -> None:
     labels = [
         _line(axes, history, each, style)
-        for each, style in zip(pools, cycle(STYLES), strict=False)
+        for each, style in zip(pools, cycle(picture.STYLES), strict=False)
     ]
     labels += _levels(axes, pools, max_price)
     low, high = limits(pools, labels)
     axes.set_ylim(low, high)
     axes.set_xlim(history.begin, history.end)  # type: ignore[arg-type]  # dates are converted
-    axes.set_title(plain_text(_title(pools[0])), loc="left", fontsize=LETTERS)
+    axes.set_title(plain_text(_title(pools[0])), loc="left", fontsize=picture.LETTERS)
     axes.set_ylabel("US dollars per hour")
     if low:
-        axes.set_title("the axis does not begin at 0", loc="right", fontsize=LETTERS - 3)
-    _dress(axes)
+        axes.set_title("the axis does not begin at 0", loc="right", fontsize=picture.LETTERS - 3)
+    picture.dress(axes)
+    picture.date(axes)
     for label, place in zip(labels, spread(labels, low, high), strict=True):
         _name(axes, label, place)
 
@@ -182,9 +114,9 @@ def _levels(axes: "Axes", pools: Sequence[PoolHistory], max_price: MaxPrice | No
         levels.append((float(fixed), f"max ${money(fixed)}", (0, (2, 2))))
     for usd, _, dashes in levels:
         axes.axhline(
-            usd, color=GREY, linewidth=2.2 if dashes == "solid" else 1.2, linestyle=dashes
+            usd, color=picture.GREY, linewidth=2.2 if dashes == "solid" else 1.2, linestyle=dashes
         )
-    return [Label(usd, text, GREY) for usd, text, _ in levels]
+    return [Label(usd, text, picture.GREY) for usd, text, _ in levels]
 
 
 def limits(pools: Sequence[PoolHistory], labels: Sequence[Label]) -> tuple[float, float]:
@@ -199,21 +131,9 @@ def limits(pools: Sequence[PoolHistory], labels: Sequence[Label]) -> tuple[float
     return 0.0, high * 1.08
 
 
-def _dress(axes: "Axes") -> None:
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
-    locator = AutoDateLocator(minticks=3, maxticks=6)  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_locator(locator)
-    dates = ConciseDateFormatter(locator, formats=list(DATES), show_offset=False)  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_formatter(dates)
-    axes.grid(axis="y", color="#dddddd", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-
-
 def spread(labels: Sequence[Label], low: float, high: float) -> list[float]:
     """Where names can stand without covering each other, near their prices."""
-    line = LETTERS * 1.25 / 72 / (PANEL_INCHES * 0.72) * (high - low)
+    line = picture.LETTERS * 1.25 / 72 / (PANEL_INCHES * 0.72) * (high - low)
     heights = [line * (1 + label.text.count("\n")) for label in labels]
     places = [label.usd for label in labels]
     order = sorted(range(len(labels)), key=places.__getitem__)
@@ -241,7 +161,7 @@ def _name(axes: "Axes", label: Label, place: float) -> None:
         place,
         label.text,
         color=label.colour,
-        fontsize=LETTERS - 1,
+        fontsize=picture.LETTERS - 1,
         va="center",
         transform=across,
     )

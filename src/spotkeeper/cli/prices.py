@@ -8,6 +8,7 @@ import click
 from spotkeeper.cli import render, suggestions
 from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.errors import BadInput, Interrupted
+from spotkeeper.keeper.inputs import max_price
 from spotkeeper.model.max_price import MaxPrice
 from spotkeeper.model.price_table import MAX_DAYS
 
@@ -49,20 +50,20 @@ def command(choices: Choices, /, types: tuple[str, ...], **given: Any) -> int:
     """
     if not types and not given["file"]:
         raise click.UsageError("Name an instance type, or a file with --from")
-    max_price = _max_price(given)
-    over_time = bool(given["days"] or max_price or given["plot"])
+    tried = _max_price(given)
+    over_time = bool(given["days"] or tried or given["plot"])
     if not (over_time or given["file"]):
         return _compare(choices, types, given)
     from spotkeeper.cli.price_history import Asked, show
 
     if given["plot"]:
-        from spotkeeper.cli import price_plot
+        from spotkeeper.cli import picture, price_plot
 
-        price_plot.check(Path(given["plot"]))
+        picture.check(Path(given["plot"]))
     history = _history(choices, types, given)
     if given["plot"]:
-        price_plot.draw(history, Path(given["plot"]), max_price)
-    show(choices, history, Asked(max_price, brief=not (over_time or types)))
+        price_plot.draw(history, Path(given["plot"]), tried)
+    show(choices, history, Asked(tried, brief=not (over_time or types)))
     return Interrupted.exit_code if history.interrupted else 0
 
 
@@ -93,15 +94,8 @@ def _history(choices: Choices, types: tuple[str, ...], given: dict[str, Any]) ->
 
 
 def _max_price(given: dict[str, Any]) -> MaxPrice | None:
-    if given["max_price"] is None:
-        return None
-    try:
-        asked = MaxPrice.parse(given["max_price"])
-    except ValueError as problem:
-        raise BadInput(
-            f"--max-price: {problem}", next_step="Use 0.50, spot+5%, od or od-20%."
-        ) from None
-    if given["file"] and asked.base == "od":
+    asked = max_price(given["max_price"])
+    if asked and given["file"] and asked.base == "od":
         raise BadInput(
             f"--max-price {asked.text}: a file does not say what On-Demand costs",
             next_step="Use an amount such as 0.50, or spot+5%.",

@@ -12,6 +12,7 @@ from spotkeeper.errors import BadInput
 from spotkeeper.market.feeds import Progress
 from spotkeeper.model.duration import parse_duration
 from spotkeeper.model.instance_type import Arch
+from spotkeeper.model.max_price import MaxPrice
 from spotkeeper.model.money import parse_usd
 from spotkeeper.model.need import Need
 from spotkeeper.model.record import Result
@@ -201,12 +202,20 @@ def length(by: timedelta | str | None) -> timedelta | None:
     Raises:
         BadInput: the text is no length of time.
     """
-    if not isinstance(by, str):
-        return by
+    return typed_length(by, "", "Use 4h, 90m, 2d or none.") if isinstance(by, str) else by
+
+
+def typed_length(text: str, option: str, hint: str) -> timedelta:
+    """The length of time that an option was given, or an argument.
+
+    Raises:
+        BadInput: the text is none.
+    """
     try:
-        return parse_duration(by)
+        return parse_duration(text)
     except ValueError as problem:
-        raise BadInput(str(problem), next_step="Use 4h, 90m, 2d or none.") from None
+        told = f"{option}: {problem}" if option else str(problem)
+        raise BadInput(told, next_step=hint) from None
 
 
 def dollars(text: object, option: str, hint: str) -> Decimal | None:
@@ -217,3 +226,19 @@ def dollars(text: object, option: str, hint: str) -> Decimal | None:
         return parse_usd(str(text))
     except ValueError as problem:
         raise BadInput(f"{option}: {problem}", next_step=hint) from None
+
+
+def max_price(text: object) -> MaxPrice | None:
+    """The maximum price that was given, if it was.
+
+    Raises:
+        BadInput: it has none of the four forms.
+    """
+    if text is None:
+        return None
+    try:
+        return MaxPrice.parse(str(text))
+    except ValueError as problem:
+        raise BadInput(
+            f"--max-price: {problem}", next_step="Use 0.50, spot+5%, od or od-20%."
+        ) from None

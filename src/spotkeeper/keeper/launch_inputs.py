@@ -8,14 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from spotkeeper.errors import BadInput
-from spotkeeper.keeper.inputs import OPTION_OF_WORD, LaunchWords, dollars, need_from
+from spotkeeper.keeper.inputs import (
+    OPTION_OF_WORD,
+    LaunchWords,
+    dollars,
+    max_price,
+    need_from,
+    typed_length,
+)
 from spotkeeper.lifecycle.guard import DEFAULT_ROLE, GUARDS
 from spotkeeper.lifecycle.launch_request import DEFAULT_LIFE, LaunchRequest
 from spotkeeper.lifecycle.ports import OnInterruption
 from spotkeeper.lifecycle.userdata import MAX_BYTES
-from spotkeeper.model.duration import parse_duration
 from spotkeeper.model.machine import Kind
-from spotkeeper.model.max_price import MaxPrice
 from spotkeeper.model.need import Need
 from spotkeeper.model.tags import NAME_PATTERN
 from spotkeeper.store.settings import Settings
@@ -84,7 +89,7 @@ def launch_request_from(
         need=need,
         kind=Kind.ONCE if merged["once"] else Kind.BOX,
         on_interruption=_behaviour(merged["on_interruption"]),
-        max_price=_max_price(merged["max_price"]),
+        max_price=max_price(merged["max_price"]),
         lasting=_lasting(merged["lasting"], merged["budget"]),
         image=merged["image"],
         disk_gib=merged["disk"],
@@ -150,17 +155,6 @@ def _behaviour(text: str | None) -> OnInterruption | None:
         raise BadInput(f"on-interruption cannot be {text!r}; use {choices}") from None
 
 
-def _max_price(text: object) -> MaxPrice | None:
-    if text is None:
-        return None
-    try:
-        return MaxPrice.parse(str(text))
-    except ValueError as problem:
-        raise BadInput(
-            f"--max-price: {problem}", next_step="Use 0.50, spot+5%, od or od-20%."
-        ) from None
-
-
 def _guard(text: str | None) -> str | None:
     if text is not None and text not in GUARDS:
         raise BadInput(f"guard cannot be {text!r}; use {', '.join(GUARDS)}")
@@ -173,10 +167,7 @@ def _lasting(text: str | None, budget: object) -> timedelta | None:
         return DEFAULT_LIFE if budget is None else None
     if text.strip().lower() == NO_DEADLINE:
         return None
-    try:
-        return parse_duration(text)
-    except ValueError as problem:
-        raise BadInput(f"--for: {problem}", next_step="Use 8h, 90m, 2d or none.") from None
+    return typed_length(text, "--for", "Use 8h, 90m, 2d or none.")
 
 
 def _user_script(path: str | None, settings: Settings) -> bytes | None:

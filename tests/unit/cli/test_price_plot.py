@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spotkeeper.cli import price_plot
+from spotkeeper.cli import picture, price_plot
 from spotkeeper.errors import BadInput
 from spotkeeper.market.series import PoolHistory, series
 from spotkeeper.model.place import Zone
@@ -35,7 +35,7 @@ def test_names_keep_their_order_and_do_not_cover_each_other(prices: list[float])
 
     order = sorted(range(len(prices)), key=prices.__getitem__)
     standing = [places[number] for number in order]
-    height = price_plot.LETTERS / 72 / price_plot.PANEL_INCHES
+    height = picture.LETTERS / 72 / price_plot.PANEL_INCHES
     assert all(over - under > height for under, over in pairwise(standing))
     assert min(standing) >= 0
 
@@ -68,4 +68,4 @@ def test_a_flat_price_has_room_around_it() -> None:
 @pytest.mark.parametrize("name", ["a.pdf", "a", ".png/x", "png"])
 def test_other_files_are_refused(name: str) -> None:
     with pytest.raises(BadInput, match=r"\.png or a \.svg"):
-        price_plot.check(Path(name))
+        picture.check(Path(name))
