@@ -19,9 +19,10 @@ from spotkeeper.errors import BadInput, Interrupted, SpotkeeperError
 #: Section → command → its one line of help; the command itself is imported when it is used, so
 #: that `spot --help` stays quick.
 SECTIONS: Mapping[str, Mapping[str, str]] = {
-    "Market": {
+    "Look": {
         "find": "Rank the Spot pools that fit a need, best first.",
         "prices": "Compare On-Demand and Spot prices of instance types.",
+        "backtest": "Try on the past when a job should pay On-Demand.",
     },
     "Work": {
         "rehearse": "Does my script survive an interruption? Try it here.",

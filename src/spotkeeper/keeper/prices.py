@@ -57,7 +57,21 @@ def from_file(
         NotFound: there is no such file.
         BadInput: it is no price history, not whole, or says nothing of what was asked for.
     """
-    dump = read_dump(path, types)
+    return from_dump(path, read_dump(path, types), types, in_regions, days)
+
+
+def from_dump(
+    path: Path,
+    dump: Dump,
+    types: Sequence[str] = (),
+    in_regions: Sequence[str] = (),
+    days: int | None = None,
+) -> PriceHistory:
+    """The same of a file that has been read.
+
+    Raises:
+        BadInput: it says nothing of what was asked for.
+    """
     _refuse_unknown(path, dump, types)
     begin = dump.end - timedelta(days=days).total_seconds() if days else None
     pools = sorted(histories(dump.pools, end=dump.end, begin=begin), key=by_name)

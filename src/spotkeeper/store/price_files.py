@@ -102,15 +102,23 @@ HEADER = "A header is needed: timestamp,availability_zone,instance_type,spot_pri
 MEND_IT = "Mend the file or get it again: without the row every figure would be wrong."
 
 
-def read_dump(path: Path, globs: Sequence[str] = ()) -> Dump:
-    """Read a file; the pools whose type matches a glob, all of them for none.
+def delimiter_of(line: str) -> str:
+    """What parts the cells of a file that begins with this line."""
+    return "\t" if "\t" in line else ","
+
+
+def read_dump(
+    path: Path, globs: Sequence[str] = (), *, pieces: Iterator[str] | None = None
+) -> Dump:
+    """Read a file, or the ``pieces`` of its text; the pools whose type matches a glob, all of them
+    for none.
 
     Raises:
         NotFound: there is no such file.
         BadInput: it is no price history, or not whole; with file and line.
     """
     kept = KeptRows(globs)
-    pieces = texts(path)
+    pieces = pieces or texts(path)
     try:
         first = next(pieces, "")
         if first.lstrip().startswith(BEGINNINGS_OF_JSON):
@@ -143,7 +151,7 @@ class _Table:
         self._kept = kept
         self._lines = 0
         first = piece.partition("\n")[0]
-        self._delimiter = "\t" if "\t" in first else ","
+        self._delimiter = delimiter_of(first)
         self._names, self._headed = self._header(self._cells(first))
 
     def _header(self, cells: Sequence[str]) -> tuple[tuple[str, ...], bool]:

@@ -42,14 +42,14 @@ def texts(path: Path) -> Iterator[str]:
             decoder.decode(b"", final=True)
     except FileNotFoundError:
         raise NotFound(
-            f"There is no file {path}", next_step="Name a price history with --from."
+            f"There is no file {path}", next_step="Name a file that is there."
         ) from None
     except (EOFError, gzip.BadGzipFile, zlib.error) as problem:
         raise Unreadable("is cut off or damaged") from problem
     except OSError as problem:
         raise BadInput(
             f"Cannot read {path}: {problem.strerror}",
-            next_step="Name a readable file with --from.",
+            next_step="Name a file that you may read.",
         ) from problem
     except UnicodeDecodeError as problem:
         raise Unreadable("is no text; if it is packed, only gz is understood") from problem

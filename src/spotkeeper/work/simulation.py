@@ -65,11 +65,11 @@ class DeadlinePolicy:
 
 @dataclass(slots=True)
 class SimulatedRun:
-    """What became of a job: what it cost, how often a machine was started, and what was paid for
-    in each tick. A run that is late is told until its deadline."""
+    """What became of a job: what it cost, how often a machine was started, each with a restart,
+    and what was paid for in each tick. A run that is late is told until its deadline."""
 
     usd: float = 0.0
-    starts: int = 0
+    switches: int = 0
     is_late: bool = True
     choices: list[PurchasingOption] = field(default_factory=list)
 
@@ -183,7 +183,7 @@ class _Simulation:
         self._running = choice
         if choice is NOTHING:
             return
-        self.run.starts += 1
+        self.run.switches += 1
         self._restart_left_h = self._terms.restart_h
         if choice is SPOT and zone is not None:
             self.run.usd += self._egress_usd(zone)

@@ -41,11 +41,11 @@ class PoolTrace:
         found = cls(name)
         held, now, highest = inf, 0, 0.0 if series.begin <= begin else inf
         for at, usd in zip(series.times, series.usd_per_hour, strict=True):
-            number = int((at - begin.timestamp()) / tick.total_seconds())
+            number, into_s = divmod(at - begin.timestamp(), tick.total_seconds())
             if number > now:
                 found.add(now, Quote(highest, highest < inf))
                 found.add(now + 1, Quote(held, held < inf))
-                now, highest = number, held
+                now, highest = int(number), held if into_s else 0.0
             held, highest = usd, max(highest, usd)
         found.add(now, Quote(highest, highest < inf))
         found.add(now + 1, Quote(held, is_offered=True))
