@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CONSTRAINED := --constraint constraints.txt
 
-.PHONY: help setup demo test soak matrix check bench figures clean
+.PHONY: help setup demo test soak matrix check bench decide figures clean
 
 help:
 	@echo "make demo   see the whole life of a machine, in a simulated EC2"
@@ -15,6 +15,7 @@ help:
 	@echo "make setup  install the tools for development"
 	@echo "make check  format, lint, types and import rules"
 	@echo "make bench  compare speed with the AWS command line, boto3, polars, pandas, moto"
+	@echo "make decide run the deadline policy on public cases, which SPOT_TEST_DATA names"
 	@echo "make figures print the shape of the source, beside two libraries that read well"
 	@echo "make clean  remove everything that was built"
 
@@ -55,7 +56,10 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup
+decide: setup
+	$(BIN)/python bench/decide.py
+
+bench: setup decide
 	$(BIN)/python bench/startup.py
 	$(BIN)/python bench/scan.py
 	$(BIN)/python bench/ranking.py
