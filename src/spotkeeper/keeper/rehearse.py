@@ -38,7 +38,7 @@ from spotkeeper.work.rehearsal import (
     verdict,
 )
 from spotkeeper.work.run import Attempt, Run
-from spotkeeper.work.steps import compare, shape_of, steps_in
+from spotkeeper.work.steps import StepReader, best_shape, compare
 
 NAME = "rehearsal"
 
@@ -57,7 +57,6 @@ FIRST_SAVE_S = 30.0
 
 _PIECE_BYTES = 1 << 20
 _LAST_WORDS_BYTES = 2000
-_SHAPE_BYTES = 64 << 10
 
 
 @dataclass(frozen=True)
@@ -155,35 +154,16 @@ class _Output:
     def __init__(self, folder: str) -> None:
         self._log = LogReader(f"{folder}/log")
         self._place = 0
-        self._text = b""
-        self.steps: list[int] = []
+        self.reader = StepReader()
         self.word_at = self.began_at = time.monotonic()
-        self._reached_at = [self.began_at]
 
     def look(self) -> None:
         while True:
             begin, data = self._log.read(self._place, _PIECE_BYTES)
             if not data:
                 return
-            self._place, self._text = begin + len(data), self._text + data
-            self.word_at = time.monotonic()
-            self._read_steps()
-
-    def _read_steps(self) -> None:
-        """The step of a line that is not ended yet may still grow: it waits."""
-        whole = max(self._text.rfind(b"\n"), self._text.rfind(b"\r")) + 1
-        ready = self._text[:whole]
-        if shape_of(ready) is None:
-            self._text = self._text[-_SHAPE_BYTES:]
-            return
-        found = [line.step for line in steps_in(ready)]
-        self.steps += found
-        self._reached_at += [self.word_at] * len(found)
-        self._text = self._text[whole:]
-
-    def reached_at(self, count: int) -> float | None:
-        """When so many steps had been told; None before that."""
-        return self._reached_at[count] if count < len(self._reached_at) else None
+            self._place, self.word_at = begin + len(data), time.monotonic()
+            self.reader.feed(data, self.word_at)
 
     def last_words(self) -> str:
         end = self._log.end
@@ -287,7 +267,9 @@ class _Rehearsing:
             is_early = now - output.began_at < max(moment.at_most_s, FIRST_SAVE_S)
             if is_early and self._state() == attempt.start.digest:
                 return False
-        reached_at = output.reached_at(moment.steps)
+        told = self._steps(attempt.number) if moment.steps else [(0, output.began_at)]
+        place = max(0, moment.steps - 1)
+        reached_at = told[place][1] if place < len(told) else None
         return moment.is_now(
             since_step_s=None if reached_at is None else now - reached_at,
             since_word_s=now - output.word_at,
@@ -316,7 +298,7 @@ class _Rehearsing:
                 at_step=self._last_step(attempt),
                 told_s=told_s,
                 stopped_s=self._run.last_at - since,
-                saved_s=saved_at - since if saved_at > since else None,
+                saved_s=max(0.0, saved_at - since) if saved_at > notice.at else None,
                 was_killed=attempt.killing is not None,
                 left=attempt.killing.left if attempt.killing else (),
             )
@@ -342,13 +324,19 @@ class _Rehearsing:
         return max((each.ctime_ns / 1e9 for each in state.values() if each.is_file), default=0.0)
 
     def _last_step(self, attempt: Attempt) -> int | None:
-        steps = self._outputs[attempt.number].steps
-        return steps[-1] if steps else None
+        steps = self._steps(attempt.number)
+        return steps[-1][0] if steps else None
+
+    def _steps(self, number: int) -> list[tuple[int, float]]:
+        """The steps that an attempt told, and when, in the shape that tells most of all."""
+        shape = best_shape([each.reader for each in self._outputs.values()])
+        return self._outputs[number].reader.steps(shape)
 
     def _told(self) -> Rehearsed:
         for output in self._outputs.values():
             output.look()
-        steps = tuple(tuple(self._outputs[number].steps) for number in sorted(self._outputs))
+        numbers = sorted(self._outputs)
+        steps = tuple(tuple(step for step, _ in self._steps(number)) for number in numbers)
         lost = compare(steps).lost if any(steps) else ()
         following = [*steps[1:], ()]
         interruptions = tuple(

@@ -1,12 +1,11 @@
-"""Which step a command has come to, as far as its output tells: packed into the agent."""
-
-from __future__ import annotations
+"""Which step a command has come to, as far as its output tells."""
 
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-#: How people print how far they are. The first shape that the output has decides for all of it.
+#: How people print how far they are. Output may have several shapes: the one that tells most
+#: counts, and of equals the first.
 SHAPES = tuple(
     re.compile(shape, re.IGNORECASE)
     for shape in (
@@ -17,25 +16,40 @@ SHAPES = tuple(
     )
 )
 
-
-class StepLine(NamedTuple):
-    """A step that was told: its number, and the place behind it in the output."""
-
-    step: int
-    end: int
+#: A line that never ends is read up to here.
+LONGEST_LINE = 64 << 10
 
 
-def steps_in(output: bytes, *, shape: re.Pattern[bytes] | None = None) -> list[StepLine]:
-    """The steps that the output tells, in its order; none if it tells them in no known shape."""
-    found = shape or shape_of(output)
-    if found is None:
-        return []
-    return [StepLine(int(match.group(1)), match.end()) for match in found.finditer(output)]
+class StepReader:
+    """Reads the steps of one output as it comes. The step of a line that has not ended may still
+    grow: it waits."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._told: list[list[tuple[int, float]]] = [[] for _ in SHAPES]
+        self.different: list[set[int]] = [set() for _ in SHAPES]
+
+    def feed(self, data: bytes, at: float) -> None:
+        """More of the output, which came at this time."""
+        text = self._rest + data
+        whole = max(text.rfind(b"\n"), text.rfind(b"\r")) + 1
+        if len(text) - whole > LONGEST_LINE:
+            whole = len(text)
+        self._rest = text[whole:]
+        for place, shape in enumerate(SHAPES):
+            steps = [int(found.group(1)) for found in shape.finditer(text[:whole])]
+            self._told[place] += [(step, at) for step in steps]
+            self.different[place].update(steps)
+
+    def steps(self, shape: int) -> list[tuple[int, float]]:
+        """The steps that were told in this shape, and when."""
+        return self._told[shape]
 
 
-def shape_of(output: bytes) -> re.Pattern[bytes] | None:
-    """How this output tells its steps."""
-    return next((shape for shape in SHAPES if shape.search(output)), None)
+def best_shape(readers: Sequence[StepReader]) -> int:
+    """The shape in which these outputs, of one command, tell most steps."""
+    told = [sum(len(each.different[n]) for each in readers) for n in range(len(SHAPES))]
+    return told.index(max(told))
 
 
 class Repeats(NamedTuple):
@@ -48,12 +62,11 @@ class Repeats(NamedTuple):
 
 def compare(attempts: Sequence[Sequence[int]]) -> Repeats:
     """How many steps were run more than once, how many each interruption cost, and how many never
-    ran. ``attempts`` are the numbers that each attempt told."""
+    ran. ``attempts`` are the numbers that each attempt told; where none follows, none was lost."""
     ran = [step for steps in attempts for step in set(steps)]
     lost = []
     for number, steps in enumerate(attempts[:-1], start=1):
         later = next((each for each in attempts[number:] if each), ())
-        again = later[0] if later else min(steps, default=0)
-        lost.append(len({step for step in steps if step >= again}))
+        lost.append(len({step for step in steps if later and step >= later[0]}))
     first, last = min(ran, default=0), max(ran, default=-1)
     return Repeats(len(ran) - len(set(ran)), tuple(lost), last - first + 1 - len(set(ran)))
