@@ -52,8 +52,7 @@ def test_the_help_of_a_command_imports_nothing_that_is_slow() -> None:
 def test_a_look_at_the_market_imports_nothing_about_machines() -> None:
     program = (
         "import sys; from spotkeeper.cli import find\n"
-        "from spotkeeper.keeper.keeper import Connection, Keeper\n"
-        "Keeper.connect(Connection(region='us-east-1'))\n"
+        "import spotkeeper; spotkeeper.connect(region='us-east-1')\n"
         "print(*sorted(name for name in sys.modules if name.startswith('spotkeeper')))"
     )
     done = python("-c", program)

@@ -15,7 +15,7 @@ from spotkeeper.cli import render
 from spotkeeper.cli.context import Choices, agreed, global_options, pass_choices
 from spotkeeper.cli.terminal import plain_text, terminal_width
 from spotkeeper.errors import Declined, SpotkeeperError
-from spotkeeper.keeper.inputs import dollars, max_price, typed_length
+from spotkeeper.keeper.inputs import dollars, given_length, max_price
 from spotkeeper.model.duration import words
 from spotkeeper.store.settings import load
 from spotkeeper.work.policies import POLICIES
@@ -99,9 +99,9 @@ def _request(choices: Choices, path: str, given: Mapping[str, Any]) -> "Backtest
     restart = given["restart"]
     return BacktestRequest(
         Path(path),
-        work=typed_length(given["work"], "--work", LENGTHS),
-        within=typed_length(given["within"], "--within", LENGTHS),
-        restart=typed_length(restart, "--restart", LENGTHS) if restart else _usual_restart(),
+        work=given_length(given["work"], "--work", LENGTHS),
+        within=given_length(given["within"], "--within", LENGTHS),
+        restart=given_length(restart, "--restart", LENGTHS) if restart else _usual_restart(),
         on_demand_usd_per_hour=dollars(given["on_demand"], "--on-demand", AMOUNTS),
         spot_usd_per_hour=dollars(given["spot"], "--spot", AMOUNTS),
         max_price=max_price(given["max_price"]),

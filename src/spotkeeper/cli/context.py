@@ -42,7 +42,7 @@ class Choices:
         """Connect as chosen; with ``refresh`` nothing that is remembered is believed, with
         ``offline`` nobody is asked."""
         from spotkeeper.keeper.keeper import Keeper
-        from spotkeeper.keeper.wiring import Connection
+        from spotkeeper.keeper.wiring import Connection, wired
         from spotkeeper.model.risk import Work
 
         first = next((name for name in self.region if name != "any"), None)
@@ -56,7 +56,8 @@ class Choices:
             self.work or Work(),
             click.get_current_context().info_name or "",
         )
-        return Keeper.connect(chosen, talk=self.talk, on_call=self._count)
+        edges = wired(chosen, environment=os.environ, on_call=self._count)
+        return Keeper(edges, talk=self.talk)
 
     @property
     def practising(self) -> bool:

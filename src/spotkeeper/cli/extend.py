@@ -8,7 +8,6 @@ from spotkeeper.cli import render, suggestions
 from spotkeeper.cli.context import Choices, agreed, global_options, pass_choices
 from spotkeeper.cli.terminal import plain_text
 from spotkeeper.keeper.inputs import length
-from spotkeeper.keeper.launch_inputs import NO_DEADLINE
 from spotkeeper.keeper.results import ExtendReport
 from spotkeeper.model.duration import words
 
@@ -30,7 +29,7 @@ def command(choices: Choices, /, name: str, by: str, *, yes: bool) -> None:
 
     Example: spot extend train 4h
     """
-    lasting = None if by.strip().lower() == NO_DEADLINE else length(by)
+    lasting = length(by)
     if lasting is None and not yes:
         agreed(choices, f"Let {name} run, and cost, until you end it?")
     keeper = choices.keeper()

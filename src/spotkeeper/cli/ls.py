@@ -20,4 +20,4 @@ def command(choices: Choices, /, *, ended: bool, offline: bool) -> None:
     if offline:
         show_remembered(choices, keeper.last_listing())
     else:
-        show_list(choices, keeper, keeper.ls(choices.region, ended=ended))
+        show_list(choices, keeper.ls(choices.region, ended=ended))

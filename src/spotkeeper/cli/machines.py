@@ -7,7 +7,6 @@ import click
 from spotkeeper.cli import render
 from spotkeeper.cli.context import Choices
 from spotkeeper.cli.terminal import plain_text
-from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.results import MachineList, MachineReport
 from spotkeeper.model.offer import Dated
 
@@ -38,10 +37,9 @@ LABELS = (
 )
 
 
-def show_list(choices: Choices, keeper: Keeper, listing: MachineList) -> None:
-    """A table of machines, which is remembered for whoever is offline later."""
+def show_list(choices: Choices, listing: MachineList) -> None:
+    """A table of machines."""
     rows = [report.to_dict() for report in listing.reports]
-    keeper.remember_listing(rows)
     render.emit(choices, "machines", rows, columns=COLUMNS, warnings=listing.warnings)
     if not rows and choices.output == "table":
         click.echo("No machines. Launch one with `spot up NAME --gpus 1`.", err=True)

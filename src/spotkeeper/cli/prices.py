@@ -71,8 +71,8 @@ def _compare(choices: Choices, types: tuple[str, ...], given: dict[str, Any]) ->
     from spotkeeper.cli import offers
 
     keeper = choices.keeper(refresh=given["refresh"], offline=given["offline"])
-    told = offers.progress(choices)
-    found = keeper.prices(types, choices.region, every_zone=given["zones"], told=told)
+    progress = offers.progress(choices)
+    found = keeper.prices(types, choices.region, every_zone=given["zones"], progress=progress)
     show_comparison(choices, found)
     return Interrupted.exit_code if found.interrupted else 0
 
@@ -90,7 +90,7 @@ def _history(choices: Choices, types: tuple[str, ...], given: dict[str, Any]) ->
     from spotkeeper.cli.offers import progress
 
     keeper, days = choices.keeper(refresh=given["refresh"]), given["days"] or MAX_DAYS
-    return keeper.price_history(types, choices.region, days=days, told=progress(choices))
+    return keeper.price_history(types, choices.region, days=days, progress=progress(choices))
 
 
 def _max_price(given: dict[str, Any]) -> MaxPrice | None:

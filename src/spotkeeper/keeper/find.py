@@ -55,14 +55,16 @@ def options_of(words: Mapping[str, Any]) -> FindOptions:
     """How the market is to be shown, by the words of a program.
 
     Raises:
-        BadInput: there is no such order.
+        BadInput: there is no such order, or nothing is to be shown.
     """
-    sort = words.get("sort", SortBy.VALUE)
+    sort, limit = words.get("sort", SortBy.VALUE), words.get("limit", ENOUGH)
     if sort not in set(SortBy):
         raise BadInput(f"find: sort cannot be {sort!r}", next_step=f"Use {', '.join(SortBy)}.")
+    if limit < 1:
+        raise BadInput(f"find: limit cannot be {limit}", next_step="Use 1 or more.")
     return FindOptions(
         by=SortBy(sort),
-        limit=words.get("limit", ENOUGH),
+        limit=limit,
         explain=words.get("why", False),
         told=words.get("progress"),
         scores=words.get("score", False),

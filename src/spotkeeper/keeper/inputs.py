@@ -1,23 +1,23 @@
 """What a program or the command line passes, checked: a need, and what the verbs are told."""
 
-import functools
-import inspect
-from collections.abc import Callable, Collection, Mapping, Sequence
+from __future__ import annotations  # the words are read as text
+
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
-from typing import Any, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from spotkeeper.errors import BadInput
-from spotkeeper.market.feeds import Progress
-from spotkeeper.model.duration import parse_duration
+from spotkeeper.model.duration import LONGEST, parse_duration
 from spotkeeper.model.instance_type import Arch
 from spotkeeper.model.max_price import MaxPrice
 from spotkeeper.model.money import parse_usd
 from spotkeeper.model.need import Need
-from spotkeeper.model.record import Result
 
-F = TypeVar("F", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from spotkeeper.market.feeds import Progress
 
 ARCHS = tuple(arch.value for arch in Arch)
 
@@ -100,70 +100,6 @@ def need_of(words: Mapping[str, Any]) -> Need:
     return need_from(told, tuple(given["regions"] or ()))
 
 
-def checked(words: Any = None) -> Callable[[F], F]:
-    """Refuse what a verb cannot mean: an unknown keyword, text for a list, a wrong type. Its
-    keywords beyond those it names are ``words``."""
-
-    def check_first(verb: F) -> F:
-        signature = inspect.signature(verb)
-        known = frozenset(words.__annotations__ if words else ())
-
-        @functools.wraps(verb)
-        def call(*args: Any, **named: Any) -> Any:
-            try:
-                bound = signature.bind(*args, **named).arguments
-            except TypeError as problem:
-                raise BadInput(f"{verb.__name__}: {problem}", next_step=HELP) from None
-            more = bound.pop("words", {})
-            if unknown := sorted(more.keys() - known):
-                raise BadInput(f"{verb.__name__} takes no {unknown[0]}", next_step=HELP)
-            for word, value in (bound | more).items():
-                _check(verb.__name__, word, value)
-            return verb(*args, **named)
-
-        return call  # type: ignore[return-value]
-
-    return check_first
-
-
-HELP = "`help(spotkeeper.Keeper)` lists what each verb takes."
-_NUMBER = (int, float, Decimal)
-_AMOUNT = (*_NUMBER, str)
-
-#: What each word may be; a list of texts is ``list``. A word means the same in every verb.
-ACCEPTED: Mapping[str, tuple[type, ...]] = {
-    **dict.fromkeys(("types", "exclude", "regions", "zones", "names", "group_ids"), (list,)),
-    **dict.fromkeys(("gpus", "vcpus", "limit", "days", "disk_gb"), (int,)),
-    **dict.fromkeys(("gpu_memory_gb", "memory_gib", "max_interruption_percent"), _NUMBER),
-    **dict.fromkeys(("max_spot_usd_per_hour", "max_price", "budget_usd"), _AMOUNT),
-    **dict.fromkeys(("gpu", "arch", "name", "region", "sort", "image", "command"), (str,)),
-    **dict.fromkeys(("on_interruption", "guard", "guard_role", "subnet_id"), (str,)),
-    **dict.fromkeys(("why", "score", "quota", "apply", "ended", "once", "every"), (bool,)),
-    **dict.fromkeys(("dry_run", "open_to_world", "cloudformation", "every_zone"), (bool,)),
-    **dict.fromkeys(("lasting", "by"), (str, timedelta)),
-    "tags": (Mapping,),
-    "plan": (Result,),
-}
-
-
-def _check(verb: str, word: str, value: object) -> None:
-    """Whether a word may have a value; ``None`` is as good as none."""
-    accepted = ACCEPTED.get(word)
-    if accepted is None or value is None:
-        return
-    if accepted == (list,):
-        fine = isinstance(value, Collection) and not isinstance(value, str | bytes | Mapping)
-        if fine and all(isinstance(each, str) for each in value):  # type: ignore[attr-defined]
-            return
-        raise BadInput(
-            f"{verb}: {word} must be a list of texts, not {value!r:.60}",
-            next_step=f'Write {word}=["..."].',
-        )
-    if not isinstance(value, accepted) or (isinstance(value, bool) and bool not in accepted):
-        kinds = " or ".join(each.__name__ for each in accepted)
-        raise BadInput(f"{verb}: {word} must be {kinds}, not {value!r:.60}", next_step=HELP)
-
-
 def need_from(given: Mapping[str, Any], regions: tuple[str, ...]) -> Need:
     """The need that the options state.
 
@@ -196,26 +132,36 @@ def need_from(given: Mapping[str, Any], regions: tuple[str, ...]) -> Need:
     )
 
 
-def length(by: timedelta | str | None) -> timedelta | None:
+#: As typed for "for ever".
+NO_DEADLINE = "none"
+
+
+def length(by: timedelta | str | None, option: str = "") -> timedelta | None:
     """A length of time, also as it is typed; ``None`` is for ever.
 
     Raises:
-        BadInput: the text is no length of time.
+        BadInput: the text is no length of time, or it is none that is meant.
     """
-    return typed_length(by, "", "Use 4h, 90m, 2d or none.") if isinstance(by, str) else by
+    if by is None or str(by).strip().lower() == NO_DEADLINE:
+        return None
+    return given_length(by, option, "Use 4h, 90m, 2d or none.")
 
 
-def typed_length(text: str, option: str, hint: str) -> timedelta:
+def given_length(by: timedelta | str, option: str, hint: str) -> timedelta:
     """The length of time that an option was given, or an argument.
 
     Raises:
-        BadInput: the text is none.
+        BadInput: the text is none, or it is one that nobody means.
     """
     try:
-        return parse_duration(text)
+        found = parse_duration(by) if isinstance(by, str) else by
     except ValueError as problem:
-        told = f"{option}: {problem}" if option else str(problem)
-        raise BadInput(told, next_step=hint) from None
+        told = str(problem)
+    else:
+        if timedelta(0) < found <= LONGEST:
+            return found
+        told = f"{by} is " + (f"over {LONGEST.days} days" if found > LONGEST else "no time at all")
+    raise BadInput(f"{option}: {told}" if option else told, next_step=hint)
 
 
 def dollars(text: object, option: str, hint: str) -> Decimal | None:

@@ -8,11 +8,12 @@ from datetime import timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Unpack
 
+from spotkeeper.keeper.arguments import checked
 from spotkeeper.keeper.edges import Edges, Silence
 from spotkeeper.keeper.find import Find, FindOptions, options_of
-from spotkeeper.keeper.inputs import FindWords, LaunchWords, checked, length, need_of
+from spotkeeper.keeper.inputs import FindWords, LaunchWords, NeedWords, length, need_of
 from spotkeeper.keeper.regions import EnabledRegions, listed
-from spotkeeper.keeper.wiring import Connection, OnCall, wired
+from spotkeeper.keeper.wiring import Connection, wired
 from spotkeeper.model.offer import Dated
 from spotkeeper.model.price_table import MAX_DAYS
 
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from spotkeeper.ssh.shell import Login
 
 
+@checked()
 def connect(
     *,
     profile: str | None = None,
@@ -62,7 +64,8 @@ def connect(
     Raises:
         SpotkeeperError: no such profile, or the sandbox cannot be started.
     """
-    return Keeper.connect(Connection(profile, region, endpoint_url, sandbox, refresh, offline))
+    chosen = Connection(profile, region, endpoint_url, sandbox, refresh, offline)
+    return Keeper(wired(chosen, environment=os.environ))
 
 
 class Keeper:
@@ -99,22 +102,6 @@ class Keeper:
 
         return Up(self._edges, self._find, self._down, self._deadline)
 
-    @classmethod
-    def connect(
-        cls,
-        chosen: Connection | None = None,
-        *,
-        talk: Talk | None = None,
-        on_call: OnCall | None = None,
-    ) -> Keeper:
-        """Connect with the usual AWS credentials, or to the sandbox.
-
-        Raises:
-            SpotkeeperError: no such profile, or the sandbox cannot be started.
-        """
-        chosen = chosen or Connection()
-        return cls(wired(chosen, environment=os.environ, on_call=on_call), talk=talk)
-
     @cached_property
     def _deadline(self) -> Deadline:
         from spotkeeper.keeper.deadline import Deadline
@@ -150,7 +137,7 @@ class Keeper:
         regions: Sequence[str] = (),
         *,
         every_zone: bool = False,
-        told: Progress | None = None,
+        progress: Progress | None = None,
     ) -> PriceComparison:
         """The cheapest zone of each type and region, in the order in which they were named;
         ``every_zone`` on demand.
@@ -161,7 +148,7 @@ class Keeper:
         from spotkeeper.keeper.prices import Prices
 
         prices = Prices(self._edges, self._find)
-        return prices.comparison(types, regions, zones=every_zone, told=told)
+        return prices.comparison(types, regions, zones=every_zone, told=progress)
 
     @checked()
     def price_history(
@@ -170,7 +157,7 @@ class Keeper:
         regions: Sequence[str] = (),
         *,
         days: int = MAX_DAYS,
-        told: Progress | None = None,
+        progress: Progress | None = None,
     ) -> PriceHistory:
         """The prices of every zone in the last days, EC2's 90 at most.
 
@@ -179,11 +166,14 @@ class Keeper:
         """
         from spotkeeper.keeper.prices import Prices
 
-        return Prices(self._edges, self._find).history(types, regions, days=days, told=told)
+        return Prices(self._edges, self._find).history(types, regions, days=days, told=progress)
 
     @checked(LaunchWords)
-    def plan(self, request: str | LaunchRequest, /, **words: Unpack[LaunchWords]) -> Plan:
+    def plan(self, name: str | LaunchRequest, /, **words: Unpack[LaunchWords]) -> Plan:
         """What ``up`` would do with a name and a need, asking only what costs nothing.
+
+        The machine lives 24 hours, or for the time that ``lasting`` says (``"8h"``), or for ever
+        (``None``).
 
         Raises:
             NameTaken: with what is there under the name.
@@ -192,9 +182,9 @@ class Keeper:
         from spotkeeper.keeper.launch_inputs import launch_request_of
         from spotkeeper.lifecycle.launch_request import LaunchRequest
 
-        if not isinstance(request, LaunchRequest):
-            request = launch_request_of(request, words)
-        return self._up.plan(request)
+        if isinstance(name, LaunchRequest):
+            return self._up.plan(name)
+        return self._up.plan(launch_request_of(name, words))
 
     @checked()
     def dry_run(self, plan: Plan) -> None:
@@ -229,12 +219,11 @@ class Keeper:
         left = self._down.settle(chosen)
         reports = tuple(self._deadline.watched(report) for report in listing.reports)
         told = [warning for report in reports for warning in report.warnings]
-        return MachineList(reports, (*self.warnings, *listing.warnings, *told, *left))
+        whole = MachineList(reports, (*self.warnings, *listing.warnings, *told, *left))
+        self._reader.remember(whole)
+        return whole
 
-    def remember_listing(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Keep a list of machines, as it was shown, for ``last_listing``."""
-        self._reader.remember_listing(rows)
-
+    @checked()
     def last_listing(self) -> Dated[Sequence[Mapping[str, Any]]]:
         """The machines as they were shown last time, without asking anybody.
 
@@ -309,13 +298,14 @@ class Keeper:
         none; ``None`` takes it away.
 
         Raises:
+            BadInput: it is no length of time.
             NotFound: no such machine.
             Refused: the machine is ending, or its request ends before.
         """
+        longer = length(by)
         with self._edges.journal.lock(name):
-            return self._deadline.extend(
-                self._reader.report(name, listed(regions, self._edges)).machine, length(by)
-            )
+            machine = self._reader.report(name, listed(regions, self._edges)).machine
+            return self._deadline.extend(machine, longer)
 
     def _settled(self, name: str, regions: Sequence[str]) -> Machine:
         """A machine once it neither starts nor stops: EC2 refuses to turn it around halfway."""
@@ -371,24 +361,26 @@ class Keeper:
 
         return checks(types, image, region, self._edges)
 
-    @checked()
+    @checked(NeedWords)
     def policy(
         self,
         part: str | None = None,
         need: Need | None = None,
+        /,
         *,
         guard_role: str | None = None,
         cloudformation: bool = False,
+        **words: Unpack[NeedWords],
     ) -> Mapping[str, Any]:
         """The least IAM policy for a command, or for all of them, in the regions of a need and for
         its types; as a stack for an administrator on demand.
 
         Raises:
-            BadInput: the policy would be too long.
+            BadInput: there is no such command, or the policy would be too long.
         """
         from spotkeeper.keeper.policy import grantee
         from spotkeeper.lifecycle import grants, policy
 
-        whose = grantee(need, guard_role, self._edges, self._talk)
+        whose = grantee(need or need_of(words), guard_role, self._edges, self._talk)
         printed = policy.stack if cloudformation else policy.document
         return printed(part or grants.EVERYDAY, whose)

@@ -2,19 +2,19 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from spotkeeper.errors import BadInput
 from spotkeeper.keeper.inputs import (
+    NO_DEADLINE,
     OPTION_OF_WORD,
     LaunchWords,
     dollars,
+    length,
     max_price,
     need_from,
-    typed_length,
 )
 from spotkeeper.lifecycle.guard import DEFAULT_ROLE, GUARDS
 from spotkeeper.lifecycle.launch_request import DEFAULT_LIFE, LaunchRequest
@@ -24,8 +24,6 @@ from spotkeeper.model.machine import Kind
 from spotkeeper.model.need import Need
 from spotkeeper.model.tags import NAME_PATTERN
 from spotkeeper.store.settings import Settings
-
-NO_DEADLINE = "none"
 
 #: Options whose parameter is not called like their key in the file.
 _KEY_OF_PARAMETER = {
@@ -52,21 +50,14 @@ def launch_request_of(name: str, words: Mapping[str, Any]) -> LaunchRequest:
     Raises:
         BadInput: as ``launch_request_from``.
     """
-    if not isinstance(name, str):
-        raise BadInput(f"plan: the name must be text, not {name!r:.60}")
     told = {_OPTION_OF_WORD.get(word, word): value for word, value in words.items()}
+    if "lasting" in told and told["lasting"] is None:
+        told["lasting"] = NO_DEADLINE
     settings = Settings(tags=told.pop("tags", None) or {})
-    forever = "lasting" in told and told["lasting"] is None
-    lasting = told.pop("lasting", None)
-    if isinstance(lasting, str):
-        told["lasting"] = lasting
+    regions = tuple(told.pop("regions", ()))
     names = LaunchWords.__annotations__
     given = dict.fromkeys(_OPTION_OF_WORD.get(each, each) for each in names)
-    regions = tuple(told.pop("regions", None) or ())
-    request = launch_request_from({**given, **told, "name": name, "tags": ()}, settings, regions)
-    if forever or isinstance(lasting, timedelta):
-        return replace(request, lasting=lasting)
-    return request
+    return launch_request_from({**given, **told, "name": name, "tags": ()}, settings, regions)
 
 
 def launch_request_from(
@@ -161,13 +152,11 @@ def _guard(text: str | None) -> str | None:
     return text
 
 
-def _lasting(text: str | None, budget: object) -> timedelta | None:
+def _lasting(by: timedelta | str | None, budget: object) -> timedelta | None:
     """The time that was typed; 24 hours where nothing was, unless a budget sets the deadline."""
-    if text is None:
+    if by is None:
         return DEFAULT_LIFE if budget is None else None
-    if text.strip().lower() == NO_DEADLINE:
-        return None
-    return typed_length(text, "--for", "Use 8h, 90m, 2d or none.")
+    return length(by, "--for")
 
 
 def _user_script(path: str | None, settings: Settings) -> bytes | None:

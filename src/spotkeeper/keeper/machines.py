@@ -96,13 +96,13 @@ class MachineReader:
             )
         return report.login
 
-    def remember_listing(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Keep a list of machines, as it was shown, for ``last_listing``."""
+    def remember(self, listing: MachineList) -> None:
+        """Keep a list of machines for ``last_listing``."""
         now = self._edges.clock.now().isoformat()
-        self._edges.memory.put("machines", ALL_MACHINES, [now, list(rows)])
+        self._edges.memory.put("machines", ALL_MACHINES, [now, listing.to_dict()["items"]])
 
     def last_listing(self) -> Dated[Sequence[Mapping[str, Any]]]:
-        """The machines as they were shown last time, without asking anybody.
+        """The machines as they were listed last time, without asking anybody.
 
         Raises:
             NotFound: there is no list from earlier.

@@ -21,7 +21,7 @@ from spotkeeper.model.need import Need
 from spotkeeper.model.offer import Ranking, Refusal, SortBy
 from spotkeeper.model.place import Zone
 from spotkeeper.model.pool import LINUX, Pool
-from spotkeeper.model.price_table import PriceTable
+from spotkeeper.model.price_table import MAX_DAYS, PriceTable
 from spotkeeper.store.price_files import read_dump
 from spotkeeper.store.price_rows import Dump, KeptRows, PoolName, Rows, columns
 
@@ -184,10 +184,12 @@ class Prices:
         is named and left out, since half of a history has other figures than the whole.
 
         Raises:
-            BadInput: a name that is no instance type.
+            BadInput: a name that is no instance type, or more days than EC2 tells.
             NoOffers: none of the types has a Spot price in the regions.
             Interrupted: no region had answered to the end when somebody pressed Ctrl-C.
         """
+        if not 1 <= days <= MAX_DAYS:
+            raise BadInput(f"days cannot be {days}", next_step=f"Use 1 to {MAX_DAYS}.")
         now = self._edges.clock.now()
         since = now - timedelta(days=days)
         try:

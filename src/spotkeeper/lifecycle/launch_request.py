@@ -9,6 +9,7 @@ from pathlib import Path
 from spotkeeper.errors import BadInput
 from spotkeeper.lifecycle.guard import DEFAULT_ROLE
 from spotkeeper.lifecycle.ports import OnInterruption
+from spotkeeper.model.duration import LONGEST
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.max_price import MaxPrice
 from spotkeeper.model.need import Need
@@ -24,7 +25,7 @@ from spotkeeper.model.tags import (
 DEFAULT_LIFE = timedelta(hours=24)
 
 #: ValidUntil of a box that is to live for ever; EC2's documents disagree on the default.
-FOR_EVER = timedelta(days=3650)
+FOR_EVER = LONGEST
 
 #: A machine needs minutes to start: less than this to its deadline is no life.
 SHORTEST_LIFE = timedelta(minutes=10)
@@ -85,11 +86,6 @@ def check(launch_request: LaunchRequest) -> None:
         raise BadInput(
             f"A disk of {launch_request.disk_gib} GB is not possible",
             next_step=f"Use --disk with 1 to {MAX_DISK_GIB} GB.",
-        )
-    if launch_request.lasting is not None and launch_request.lasting > FOR_EVER:
-        raise BadInput(
-            f"A deadline in {launch_request.lasting.days} days is too far away",
-            next_step="Use --for with up to 3650d, or `none` for no deadline.",
         )
     if (
         launch_request.guard

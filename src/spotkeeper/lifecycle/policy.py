@@ -51,10 +51,15 @@ def document(part: str, grantee: Grantee) -> Document:
     to them, and what is ours may be ended in every region.
 
     Raises:
-        BadInput: the types are more than a policy can hold.
+        BadInput: there is no such part, or the types are more than a policy can hold.
     """
     if part == GUARD_TRUST:
         return _whole([_trust(grantee.caller)])
+    if part not in PARTS:
+        raise BadInput(
+            f"There is no policy of {part!r}",
+            next_step=f"Use {', '.join((*PARTS, GUARD_TRUST))}.",
+        )
     merged: dict[str, list[Grant]] = {}
     for grant in PARTS[part]:
         merged.setdefault(grant.sid, []).append(grant)
@@ -75,7 +80,11 @@ OF_THE_STACK = Caller("${AWS::AccountId}", "arn:aws:iam::ACCOUNT:${Principal}")
 ROLE_OF_THE_STACK = "${GuardRole.Arn}"
 
 #: Part → the policies and whether the role of the guard are made for it.
-_STACKS = {EVERYDAY: ((EVERYDAY, GUARD), True), GUARD: ((GUARD,), True), GUARD_ROLE: ((), True)}
+_STACKS = {
+    EVERYDAY: ((EVERYDAY, GUARD), True),
+    GUARD: ((GUARD,), True),
+    **dict.fromkeys((GUARD_ROLE, GUARD_TRUST), ((), True)),
+}
 
 
 def stack(part: str, grantee: Grantee) -> Document:
@@ -83,7 +92,7 @@ def stack(part: str, grantee: Grantee) -> Document:
     set.
 
     Raises:
-        BadInput: the types are more than a policy can hold.
+        BadInput: as ``document``.
     """
     caller = grantee.caller
     inside = replace(OF_THE_STACK, partition=caller.partition)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from tests import hostile
@@ -30,7 +30,6 @@ from spotkeeper.cli.context import Choices
 from spotkeeper.cli.machines import show_list, show_one
 from spotkeeper.cli.terminal import TerminalTalk, plain_text
 from spotkeeper.errors import SpotkeeperError, without_secrets
-from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.prices import PriceHistory
 from spotkeeper.keeper.results import MachineList, MachineReport
 from spotkeeper.lifecycle.launch_request import LaunchRequest
@@ -47,13 +46,6 @@ from spotkeeper.ssh.shell import Login
 PAYLOADS = hostile.payloads()
 Capsys = pytest.CaptureFixture[str]
 Show = Callable[[Choices, str], None]
-
-
-class NoMemory:
-    """A keeper that remembers no listing."""
-
-    def remember_listing(self, _: object) -> None:
-        pass
 
 
 def report(told: str) -> MachineReport:
@@ -96,7 +88,7 @@ def offers_and_more(choices: Choices, told: str) -> None:
 
 
 def a_listing(choices: Choices, told: str) -> None:
-    show_list(choices, cast("Keeper", NoMemory()), MachineList((report(told),), (told,)))
+    show_list(choices, MachineList((report(told),), (told,)))
 
 
 def a_plan(_: Choices, told: str) -> None:

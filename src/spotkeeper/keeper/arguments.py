@@ -1,0 +1,142 @@
+"""What a verb may be given, as its signature says; anything else is a ``BadInput``.
+
+A signature is read as text, so that a verb which is passed no class of ours imports none.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from datetime import timedelta
+from decimal import Decimal
+from difflib import get_close_matches
+from inspect import Parameter, Signature
+from pathlib import Path
+from typing import Any, TypeVar
+
+from spotkeeper.errors import BadInput
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: Where the default of an option is told by its verb.
+UNSAID = ...
+
+
+def checked(words: Any = None) -> Callable[[F], F]:
+    """Refuse what a verb cannot mean: an unknown keyword, text for a list, a wrong type.
+
+    Its keywords beyond those it names are ``words``, a ``TypedDict``, each as good as not said
+    when it is ``None``; ``help`` lists them.
+    """
+
+    def check_first(verb: F) -> F:
+        signature = _signature(verb, words)
+
+        @functools.wraps(verb)
+        def call(*args: Any, **named: Any) -> Any:
+            options = signature.parameters
+            for word, value in _bound(verb, signature, args, named).items():
+                _check(verb, options[word], value)
+            said = {word: it for word, it in named.items() if not _is_unsaid(options[word], it)}
+            return verb(*args, **said)
+
+        call.__signature__ = signature  # type: ignore[attr-defined]
+        return call  # type: ignore[return-value]
+
+    return check_first
+
+
+def _signature(verb: Callable[..., Any], words: Any) -> Signature:
+    """The signature with each of the words as a keyword of its own."""
+    signature = inspect.signature(verb)
+    named = [each for each in signature.parameters.values() if each.kind != Parameter.VAR_KEYWORD]
+    for word, kind in (words.__annotations__ if words else {}).items():
+        text = kind.__forward_arg__  # as it is written in the class
+        named.append(Parameter(word, Parameter.KEYWORD_ONLY, default=UNSAID, annotation=text))
+    return signature.replace(parameters=named)
+
+
+def _bound(
+    verb: Callable[..., Any], signature: Signature, args: Any, named: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    for word in named:
+        if word not in signature.parameters:
+            near = get_close_matches(word, signature.parameters, n=1)
+            raise BadInput(
+                f"{verb.__name__} takes no {word}",
+                next_step=f"Did you mean {near[0]}?" if near else _help(verb),
+            )
+    try:
+        return signature.bind(*args, **named).arguments
+    except TypeError as problem:
+        raise BadInput(f"{verb.__name__}: {problem}", next_step=_help(verb)) from None
+
+
+def _check(verb: Callable[..., Any], option: Parameter, value: object) -> None:
+    if option.annotation is Parameter.empty or _is_unsaid(option, value):
+        return
+    kinds = _kinds(option)
+    if any(_is(value, kind) for kind in kinds):
+        return
+    told = " or ".join(_TOLD.get(kind, kind) for kind in kinds if kind != "None")
+    raise BadInput(
+        f"{verb.__name__}: {option.name} must be {told}, not {value!r:.60}",
+        next_step=f'Write {option.name}=["..."].' if TEXTS in kinds else _help(verb),
+    )
+
+
+def _is_unsaid(option: Parameter, value: object) -> bool:
+    return value is None and option.default is UNSAID and "None" not in _kinds(option)
+
+
+def _help(verb: Callable[..., Any]) -> str:
+    return f"`help(spotkeeper.{verb.__qualname__})` lists what it takes."
+
+
+def _kinds(option: Parameter) -> list[str]:
+    return str(option.annotation).split(" | ")
+
+
+def _is(value: object, kind: str) -> bool:
+    """Whether a value is of a kind; a class of ours is known by its name."""
+    known = KINDS.get(kind)
+    return known(value) if known else kind in {each.__name__ for each in type(value).__mro__}
+
+
+def _is_number(value: object, *kinds: type) -> bool:
+    return isinstance(value, kinds) and not isinstance(value, bool)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _are_texts(value: object) -> bool:
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Collection):
+        return False
+    return all(map(_is_text, value))
+
+
+def _are_texts_by_text(value: object) -> bool:
+    return isinstance(value, Mapping) and all(map(_is_text, (*value, *value.values())))
+
+
+TEXTS = "Sequence[str]"
+
+#: What a value of a kind is, as signatures spell it; every other kind is a class of ours.
+KINDS: Mapping[str, Callable[[object], bool]] = {
+    "None": lambda value: value is None,
+    "bool": lambda value: isinstance(value, bool),
+    "int": lambda value: _is_number(value, int),
+    "float": lambda value: _is_number(value, int, float),
+    "Decimal": lambda value: isinstance(value, Decimal),
+    "str": _is_text,
+    "Path": lambda value: isinstance(value, Path),
+    "timedelta": lambda value: isinstance(value, timedelta),
+    TEXTS: _are_texts,
+    "Mapping[str, str]": _are_texts_by_text,
+    "Progress": callable,
+}
+
+_TOLD = {TEXTS: "a list of texts", "Mapping[str, str]": "a dict of texts", "Progress": "callable"}

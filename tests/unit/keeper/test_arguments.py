@@ -1,0 +1,210 @@
+"""Whatever a verb's signature does not allow is refused before anybody is asked."""
+
+import inspect
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from inspect import Parameter, Signature
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.fakes.cloud import FakeCloud
+from tests.fakes.edges import home_with_key, keeper
+from tests.fakes.journal import MemoryJournal
+
+import spotkeeper
+from spotkeeper.errors import BadInput
+from spotkeeper.keeper.arguments import KINDS, UNSAID
+
+#: What is passed where something else may be meant.
+SAMPLES: dict[str, object] = {
+    "text": "ab",
+    "bytes": b"ab",
+    "number": 7,
+    "fraction": 1.5,
+    "truth": True,
+    "numbers": [1],
+    "texts": ["ab"],
+    "dict of numbers": {"ab": 1},
+    "function": print,
+    "thing": object(),
+    "nothing": None,
+}
+
+#: Which samples are a value of a kind; of every other kind, which is a class, none is.
+FITTING: dict[str, set[str]] = {
+    "None": {"nothing"},
+    "bool": {"truth"},
+    "int": {"number"},
+    "float": {"number", "fraction"},
+    "Decimal": set(),
+    "str": {"text"},
+    "Path": set(),
+    "timedelta": set(),
+    "Sequence[str]": {"texts"},
+    "Mapping[str, str]": set(),
+    "Progress": {"function"},
+}
+
+#: What a verb cannot do without.
+NEEDED: dict[str, object] = {
+    "name": "dev",
+    "names": ["dev"],
+    "types": ["g5.xlarge"],
+    "by": "4h",
+    "plan": "see below",
+    "image": "ubuntu",
+}
+
+VERBS: dict[str, Callable[..., Any]] = {
+    name: verb
+    for name, verb in vars(spotkeeper.Keeper).items()
+    if inspect.isfunction(verb) and not name.startswith("_")
+}
+
+
+def options(verb: Callable[..., Any]) -> list[Parameter]:
+    found = inspect.signature(verb).parameters.values()
+    return [each for each in found if each.name != "self"]
+
+
+def kinds(option: Parameter) -> list[str]:
+    return str(option.annotation).split(" | ")
+
+
+def wrong(option: Parameter) -> set[str]:
+    """The samples that are no value of an option."""
+    fine = set().union(*(FITTING.get(kind, set()) for kind in kinds(option)))
+    return SAMPLES.keys() - fine - ({"nothing"} if option.default is UNSAID else set())
+
+
+@pytest.fixture
+def cloud() -> FakeCloud:
+    return FakeCloud()
+
+
+@pytest.fixture
+def desk(cloud: FakeCloud, tmp_path: Path) -> spotkeeper.Keeper:
+    return keeper(cloud, home=home_with_key(tmp_path), journal=MemoryJournal())
+
+
+def call(verb: Callable[..., Any], words: dict[str, Any]) -> object:
+    """The verb with some words, and all that it cannot do without."""
+    signature = inspect.signature(verb)
+    given = signature.bind_partial()
+    for option in signature.parameters.values():
+        if option.name in words:
+            given.arguments[option.name] = words[option.name]
+        elif option.default is Parameter.empty:
+            given.arguments[option.name] = NEEDED[option.name]
+        elif option.kind is Parameter.POSITIONAL_ONLY:
+            given.arguments[option.name] = option.default
+    return verb(*given.args, **given.kwargs)
+
+
+@pytest.mark.parametrize("name", [*VERBS, "connect"])
+def test_a_value_of_another_kind_is_refused(
+    desk: spotkeeper.Keeper, cloud: FakeCloud, name: str
+) -> None:
+    verb = getattr(desk, name, spotkeeper.connect)
+    for option in options(verb):
+        for sample in sorted(wrong(option)):
+            with pytest.raises(BadInput, match=f"^{name}: {option.name} must be "):
+                call(verb, {option.name: SAMPLES[sample]})
+    assert cloud.calls == []
+
+
+@pytest.mark.parametrize("name", [*VERBS, "connect"])
+def test_an_unknown_keyword_and_one_too_many_are_refused(
+    desk: spotkeeper.Keeper, cloud: FakeCloud, name: str
+) -> None:
+    verb: Any = getattr(desk, name, spotkeeper.connect)
+    with pytest.raises(BadInput, match=f"^{name} takes no colour"):
+        verb(colour="red")
+    with pytest.raises(BadInput, match=f"^{name}: too many positional"):
+        verb(*range(9))
+    assert cloud.calls == []
+
+
+def test_a_text_for_the_names_ends_no_machine(desk: spotkeeper.Keeper) -> None:
+    for name in ("a", "b"):
+        desk.up(desk.plan(name, types=["g5.xlarge"]))
+    with pytest.raises(BadInput) as caught:
+        desk.down("ab")
+    assert caught.value.next_step == 'Write names=["..."].'
+    assert [report.machine.state for report in desk.ls()] == ["running", "running"]
+
+
+def test_a_word_that_is_nearly_one_is_told(desk: spotkeeper.Keeper) -> None:
+    with pytest.raises(BadInput) as caught:
+        desk.find(gpu_memory_gib=24)  # type: ignore[call-arg]
+    assert caught.value.next_step == "Did you mean gpu_memory_gb?"
+
+
+def test_every_verb_is_checked_and_every_kind_is_known() -> None:
+    ours = {"FindOptions", "LaunchRequest", "Need", "Plan"}
+    for verb in (*VERBS.values(), spotkeeper.connect):
+        assert isinstance(vars(verb)["__signature__"], Signature)
+        for option in options(verb):
+            assert option.kind is not Parameter.VAR_KEYWORD
+            assert {*kinds(option)} <= {*KINDS} | ours, option
+    assert KINDS.keys() == FITTING.keys()
+
+
+def test_help_lists_every_word() -> None:
+    assert "gpu_memory_gb: 'float' = Ellipsis" in str(inspect.signature(spotkeeper.Keeper.find))
+
+
+def test_a_word_that_is_none_is_as_good_as_not_said(desk: spotkeeper.Keeper) -> None:
+    words = [each.name for each in options(desk.find) if each.kind is Parameter.KEYWORD_ONLY]
+    said: dict[str, Any] = {**dict.fromkeys(words), "types": ["g5.xlarge"]}
+    assert desk.find(**said).offers == desk.find(types=["g5.xlarge"]).offers
+    plan = desk.plan("dev", types=["g5.xlarge"], disk_gb=None, tags=None)  # type: ignore[arg-type]
+    assert plan.disk.size_gib == 100
+
+
+@pytest.mark.parametrize(
+    ("lasting", "meant"),
+    [("8h", timedelta(hours=8)), (timedelta(hours=8), timedelta(hours=8)), (None, None)],
+)
+def test_a_length_of_time_is_text_or_time_or_for_ever(
+    desk: spotkeeper.Keeper, lasting: Any, meant: timedelta | None
+) -> None:
+    assert desk.plan("dev", types=["g5.xlarge"], lasting=lasting).lasting == meant
+    assert desk.plan("dev", types=["g5.xlarge"]).lasting == timedelta(hours=24)
+
+
+@pytest.mark.parametrize(
+    ("verb", "words", "told"),
+    [
+        ("find", {"sort": "cheap"}, "sort cannot be 'cheap'"),
+        ("find", {"limit": 0}, "limit cannot be 0"),
+        ("find", {"gpus": -1}, "gpus cannot be -1"),
+        ("find", {"gpu_memory_gb": float("nan")}, "gpu-memory cannot be nan"),
+        ("find", {"arch": "arm"}, "arch cannot be 'arm'"),
+        ("find", {"max_spot_usd_per_hour": -1}, "not a dollar amount above zero"),
+        ("plan", {"lasting": "8"}, "not a duration"),
+        ("plan", {"lasting": timedelta(0)}, "no time at all"),
+        ("plan", {"lasting": timedelta.max}, "is over 3650 days"),
+        ("plan", {"budget_usd": float("nan")}, "not a dollar amount"),
+        ("plan", {"disk_gb": 0}, "A disk of 0 GB"),
+        ("plan", {"guard": "me"}, "guard cannot be 'me'"),
+        ("plan", {"on_interruption": "sleep"}, "on-interruption cannot be 'sleep'"),
+        ("plan", {"max_price": "spot+"}, "--max-price"),
+        ("plan", {"tags": {"aws:x": "y"}}, "cannot be a tag's key"),
+        ("plan", {"user_data": "/none/such"}, "Cannot read the user data"),
+        ("plan", {"types": []}, "what kind of machine"),
+        ("extend", {"by": timedelta(-1)}, "no time at all"),
+        ("extend", {"by": "9999999d"}, "is over 3650 days"),
+        ("price_history", {"days": 0}, "days cannot be 0"),
+        ("price_history", {"days": 91}, "days cannot be 91"),
+        ("policy", {"part": "stay"}, "no policy of 'stay'"),
+    ],
+)
+def test_a_value_of_the_kind_that_cannot_be_meant_is_refused(
+    desk: spotkeeper.Keeper, verb: str, words: dict[str, Any], told: str
+) -> None:
+    words = {"types": ["g5.xlarge"], **words} if verb == "plan" else words
+    with pytest.raises(BadInput, match=re.escape(told)):
+        call(getattr(desk, verb), words)
