@@ -2,7 +2,7 @@
 
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
-from email import message_from_string
+from email import message_from_bytes
 from typing import Any
 
 from tests.conftest import Sandbox
@@ -116,7 +116,7 @@ def user_data(sandbox: Sandbox, instance_id: str, region: str = REGION) -> list[
     answer = sandbox.client("ec2", region).describe_instance_attribute(
         InstanceId=instance_id, Attribute="userData"
     )
-    message = message_from_string(b64decode(answer["UserData"]["Value"]).decode())
+    message = message_from_bytes(b64decode(answer["UserData"]["Value"]))
     return [
         (part.get_content_type(), bytes(part.get_payload(decode=True)))
         for part in message.walk()

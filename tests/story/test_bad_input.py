@@ -1,5 +1,6 @@
 """What was typed or configured cannot be used: one paragraph, one next step, nothing made."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -138,24 +139,23 @@ def test_a_negative_or_absurd_disk_is_refused(spot: Spot, sandbox: Sandbox, size
     assert nothing_was_made(sandbox)
 
 
-def test_user_data_over_16_kb_is_refused(spot: Spot, sandbox: Sandbox, home: Path) -> None:
-    (home / "big.sh").write_text("#!/bin/sh\n" + "#" * 17_000)
-
-    told = paragraph(spot(*SMALL, "--user-data", "big.sh"), 2)
-
-    assert "big.sh is over 16,384 bytes" in told
-    assert "S3" in told
-    assert nothing_was_made(sandbox)
-
-
-def test_user_data_that_only_with_the_guard_is_too_long_is_refused(
-    spot: Spot, sandbox: Sandbox, home: Path
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("#" * 262_144, "big.sh is over 262,144 bytes"),
+        (hashlib.shake_128(b"seed").hexdigest(20_000), "Shorten it by"),  # half of it is left
+    ],
+)
+def test_user_data_that_is_too_long_even_compressed_is_refused(
+    spot: Spot, sandbox: Sandbox, home: Path, text: str, told: str
 ) -> None:
-    (home / "big.sh").write_text("#!/bin/sh\n" + "#" * 16_000)
+    (home / "big.sh").write_text("#!/bin/sh\n" + text)
 
-    told = paragraph(spot(*SMALL, "--user-data", "big.sh"), 2)
+    refused = paragraph(spot(*SMALL, "--user-data", "big.sh"), 2)
 
-    assert "16,384" in told
+    assert told in refused
+    assert "EC2 takes 16,384" in refused
+    assert "S3" in refused
     assert nothing_was_made(sandbox)
 
 

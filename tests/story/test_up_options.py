@@ -103,6 +103,22 @@ def test_a_cloud_config_is_user_data_too(spot: Spot, sandbox: Sandbox, home: Pat
     assert kinds == ["text/cloud-boothook", "text/cloud-config"]
 
 
+def test_what_can_fail_before_the_guard_is_armed_needs_a_guard_from_outside(
+    spot: Spot, sandbox: Sandbox, home: Path
+) -> None:
+    (home / "setup.txt").write_text("#include\nhttps://example.com/setup\n")
+    line = (*CPU, "--user-data", "setup.txt")
+
+    refused = spot(*line)
+    assert refused.code == 2
+    assert "--guard scheduler" in refused.err
+    assert account.left(sandbox) == []
+
+    machine = launched(sandbox, spot(*line, "--guard", "scheduler"))
+    kinds = [kind for kind, _ in account.user_data(sandbox, machine["InstanceId"])]
+    assert kinds == ["text/cloud-boothook", "text/x-include-url"]
+
+
 def test_tags_of_the_user_are_on_everything_that_costs(spot: Spot, sandbox: Sandbox) -> None:
     line = (*CPU, "--tag", "Project=demo", "--tag", "Formula=a=b+c", "--tag", "Name=My box")
     machine = launched(sandbox, spot(*line))

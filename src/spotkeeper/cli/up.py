@@ -150,7 +150,11 @@ BEHAVIOURS = ("stop", "hibernate", "terminate")
     help="deep-learning, ubuntu, amazon-linux or ami-...",
 )
 @click.option("--disk", type=int, metavar="GB", help="Root disk, 100 by default.")
-@click.option("--user-data", metavar="FILE", help="Script or cloud-config for the first boot.")
+@click.option(
+    "--user-data",
+    metavar="FILE",
+    help="For the first boot: a script, or whatever cloud-init takes.",
+)
 @click.option("--tag", "tags", metavar="K=V", multiple=True, help="Tag for all that is made.")
 @click.option("--key", metavar="FILE.pub", help="Public key; the usual one in ~/.ssh by default.")
 @click.option("--subnet", metavar="ID", help="Subnet, instead of the default VPC's.")

@@ -19,7 +19,7 @@ from spotkeeper.keeper.inputs import (
 from spotkeeper.lifecycle.guard import DEFAULT_ROLE, GUARDS
 from spotkeeper.lifecycle.launch_request import DEFAULT_LIFE, LaunchRequest
 from spotkeeper.lifecycle.ports import OnInterruption
-from spotkeeper.lifecycle.userdata import MAX_BYTES
+from spotkeeper.lifecycle.userdata import MAX_BYTES, MAX_PLAIN_BYTES
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.need import Need
 from spotkeeper.model.tags import NAME_PATTERN
@@ -162,23 +162,23 @@ def _lasting(by: timedelta | str | None, budget: object) -> timedelta | None:
 def _user_script(path: str | None, settings: Settings) -> bytes | None:
     text = settings.get("user-data-text")
     if path is None and isinstance(text, str):
-        if text.startswith("#"):
+        if text.startswith("#") or "\n" in text:
             return text.encode()
         path = text
     if path is None:
         return None
     try:
         with Path(path).expanduser().open("rb") as file:
-            script = file.read(MAX_BYTES + 1)
+            script = file.read(MAX_PLAIN_BYTES + 1)
     except (OSError, ValueError, RuntimeError) as problem:  # no file, no path, no such user
         told = getattr(problem, "strerror", None) or problem
         raise BadInput(
             f"Cannot read the user data {path}: {told}",
             next_step="Name a readable file with --user-data.",
         ) from problem
-    if len(script) > MAX_BYTES:
+    if len(script) > MAX_PLAIN_BYTES:
         raise BadInput(
-            f"The user data {path} is over {MAX_BYTES:,} bytes, EC2's limit",
+            f"The user data {path} is over {MAX_PLAIN_BYTES:,} bytes; EC2 takes {MAX_BYTES:,}",
             next_step="Let a short script fetch the rest from S3.",
         )
     return script

@@ -18,7 +18,7 @@ from spotkeeper.lifecycle.plan import Candidate, FirstPool, Plan, disk_gib, imag
 from spotkeeper.lifecycle.prerequisites import PrerequisiteMaker, Prerequisites, no_default_vpc
 from spotkeeper.lifecycle.presence import name_taken, refuse_taken
 from spotkeeper.lifecycle.refused_pools import TRY_NEXT
-from spotkeeper.lifecycle.userdata import compose, guard_values
+from spotkeeper.lifecycle.userdata import compose, guard_values, refuse_before_guard
 from spotkeeper.lifecycle.wait import Waiter
 from spotkeeper.model import lives
 from spotkeeper.model.disk import USUAL_TYPE, Disk
@@ -177,6 +177,8 @@ class Up:
             raise no_default_vpc(region)
         image = self._cloud.image(region, image_for(asked, offer), offer.hardware.arch)
         compose(self._edges.boot_script, guard_values(candidate.deadline), asked.user_script)
+        if not asked.guard:
+            refuse_before_guard(asked.user_script)
         disk = Disk(USUAL_TYPE, disk_gib(asked, image.root_gib))
         return FirstPool(disk, usd_per_gib_month(self._edges.storage, region))
 

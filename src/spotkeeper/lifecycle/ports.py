@@ -63,7 +63,7 @@ class LaunchOrder:
     group_ids: tuple[str, ...]  # empty only in a dry run
     key_name: str  # empty only in a dry run
     disk_gib: int
-    user_data: str
+    user_data: str | bytes
     token: LaunchToken
     tags: Mapping[str, str] = field(default_factory=dict)
     max_price_usd_per_hour: Decimal | None = None

@@ -139,7 +139,7 @@ class Room:
 
     def boot(self, deadline: str, instance: str = "i-1") -> subprocess.CompletedProcess[str]:
         """Run the first part of the user data as cloud-init would."""
-        message = message_from_string(compose(boot_script(), {"deadline": deadline}, None))
+        message = message_from_string(str(compose(boot_script(), {"deadline": deadline}, None)))
         body = next(part for part in message.walk() if not part.is_multipart())
         script = self.folder / "boothook"
         script.write_bytes(bytes(body.get_payload(decode=True)))

@@ -42,8 +42,8 @@ def test_no_payload_executes_anything(tmp_path: Path) -> None:
 def test_no_payload_stands_raw_in_the_user_data() -> None:
     script = "#!/bin/bash\n"
     for payload in TEXTS:
-        plain = compose(script, {"deadline": "x"}, b"#!/bin/sh\n")
-        message = compose(script, {"deadline": payload}, b"#!/bin/sh\n" + payload.encode())
+        plain = str(compose(script, {"deadline": "x"}, b"#!/bin/sh\n"))
+        message = str(compose(script, {"deadline": payload}, b"#!/bin/sh\n" + payload.encode()))
         assert message.count("--spotkeeper-part") == plain.count("--spotkeeper-part")
         assert message.isascii()
         assert not hostile.unsafe(message)

@@ -8,7 +8,7 @@ import pytest
 from tests.unit.keeper.test_launch_inputs import launch_request
 
 from spotkeeper.errors import BadInput
-from spotkeeper.lifecycle.userdata import MAX_BYTES
+from spotkeeper.lifecycle.userdata import MAX_PLAIN_BYTES
 from spotkeeper.store.settings import Settings, load
 
 
@@ -91,6 +91,6 @@ def test_user_data_that_cannot_be_read_is_refused(tmp_path: Path, name: str) -> 
 
 def test_user_data_over_the_limit_of_ec2_is_refused(tmp_path: Path) -> None:
     script = tmp_path / "boot.sh"
-    script.write_bytes(b"#" * (MAX_BYTES + 1))
-    with pytest.raises(BadInput, match="16,384 bytes"):
+    script.write_bytes(b"#" * (MAX_PLAIN_BYTES + 1))
+    with pytest.raises(BadInput, match="EC2 takes 16,384"):
         launch_request(gpus=1, user_data=str(script))
