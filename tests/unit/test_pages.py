@@ -57,3 +57,10 @@ def test_every_file_that_a_page_links_to_exists() -> None:
         if not (path.parent / target).exists()
     ]
     assert missing == []
+
+
+def test_every_file_that_the_architecture_names_is_there() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:\w+/)+\w+\.py)`", page)) - {"cli/NAME.py", "keeper/NAME.py"}
+    assert len(named) > 30
+    assert {each for each in named if not (ROOT / "src" / "spotkeeper" / each).exists()} == set()
