@@ -166,7 +166,7 @@ def test_a_whole_page_may_be_sent_in_an_odd_way(market: PriceServer, odd: str) -
 def test_a_region_that_trickles_is_not_waited_for_for_ever(
     market: PriceServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(price_scan, "SILENCE_SECONDS", 0.7)
+    monkeypatch.setattr(price_scan, "SCAN_SILENCE_SECONDS", 0.7)
 
     def trickle(handler: Handler) -> None:
         handler.send_response(200)

@@ -238,7 +238,7 @@ def test_empty_pages_for_ever_end(market: PriceServer) -> None:
 def test_a_region_that_hangs_is_named_and_the_others_are_answered(
     market: PriceServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(price_line, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(price_line, "SCAN_TIMEOUT_SECONDS", 0.5)
     market.tell(REGION, page([row()], "p2"))
     market.tell(REGION, market.hang, token="p2")
     market.tell("eu-west-1", page([row(zone="eu-west-1a")]))

@@ -12,10 +12,10 @@ from tests.fakes.schedules import FakeSchedules
 from tests.sandbox.launching import BOX, launch_one
 
 from spotkeeper.aws.schedules import EventBridgeSchedules
-from spotkeeper.lifecycle.guard import TERMINATE_AFTER
 from spotkeeper.lifecycle.ports import Schedules
 from spotkeeper.model.machine import ENDED
 from spotkeeper.model.schedule import GuardCall, Schedule
+from spotkeeper.timings import TERMINATE_AFTER
 
 HOUR = timedelta(hours=1)
 ROLE = "arn:aws:iam::123456789012:role/spotkeeper-guard"

@@ -8,13 +8,14 @@ from tests.fakes import geography
 from tests.fakes.clock import FIRST_DAY
 
 from spotkeeper.lifecycle.launch_request import LaunchRequest
-from spotkeeper.lifecycle.plan import KEEP_AFTER_DEADLINE, Plan, make_plan
+from spotkeeper.lifecycle.plan import Plan, make_plan
 from spotkeeper.lifecycle.ports import LaunchOrder, OnInterruption
 from spotkeeper.model.launch import LaunchToken
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.need import Need
 from spotkeeper.model.offer import Offer, Ranking, SpotPrice
 from spotkeeper.model.tags import TAG_KIND, machine_tags
+from spotkeeper.timings import KEEP_AFTER_DEADLINE
 
 UNTIL = FIRST_DAY + timedelta(days=8)
 

@@ -112,7 +112,7 @@ def test_a_redirect_is_followed_nowhere(spot: Spot, feed: FeedServer, place: str
 def test_a_server_that_sends_a_byte_at_a_time_is_not_waited_for(
     spot: Spot, feed: FeedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(public_feeds, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(public_feeds, "PUBLIC_FEED_TIMEOUT_SECONDS", 0.5)
 
     def drip(write: Callable[[bytes], object]) -> None:
         for _ in range(400):

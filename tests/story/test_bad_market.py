@@ -93,7 +93,7 @@ def test_a_region_that_fails_is_named_and_the_rest_is_ranked(
 def test_a_region_that_hangs_is_named_and_the_rest_is_ranked(
     spot: Spot, market: PriceServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(price_line, "PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr(price_line, "SCAN_TIMEOUT_SECONDS", 0.3)
     both_answer(market)
     market.tell("eu-west-1", market.hang)
     found = spot(*TWO)

@@ -12,7 +12,7 @@ from tests.conftest import Sandbox
 from tests.story import account
 from tests.story.conftest import Spot
 
-from spotkeeper.lifecycle.name_claim import YOUNG
+from spotkeeper.timings import CLAIM_YOUNG
 
 UP = ("up", "train", "--type", "g5.xlarge", "--yes")
 ABROAD = ("up", "train", "--type", "m5.large", "--region", "eu-west-1", "--yes")
@@ -96,7 +96,7 @@ def test_of_launches_on_two_computers_in_different_regions_one_wins(
     check_one_winner(ended, sandbox)
     for _ in range(3):  # the claim of a launch that this computer does not know is spared at first
         down = spot("down", "--all", "--yes")
-        sandbox.control.advance(YOUNG)
+        sandbox.control.advance(CLAIM_YOUNG)
         if down.code == 0:
             break
     assert account.left(sandbox, *REGIONS) == []
@@ -117,7 +117,7 @@ def test_launches_and_ends_on_two_computers_never_make_two(
     assert {each.code for each in ended} <= {0, 1, 7, 8, 9}, [each.err for each in ended]
     assert not any("Traceback" in each.err for each in ended)
     for _ in range(3):
-        sandbox.control.advance(YOUNG)
+        sandbox.control.advance(CLAIM_YOUNG)
         spot("down", "--all", "--yes")
     assert account.left(sandbox, *REGIONS) == []
 

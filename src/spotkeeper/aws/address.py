@@ -2,6 +2,7 @@
 
 from spotkeeper.aws import web
 from spotkeeper.errors import Unreachable
+from spotkeeper.timings import ADDRESS_TIMEOUT_SECONDS
 
 #: AWS's own echo service, named by the EC2 User Guide.
 CHECKIP_URL = "https://checkip.amazonaws.com"
@@ -9,7 +10,6 @@ CHECKIP_URL = "https://checkip.amazonaws.com"
 #: Overrides the service, for networks that have their own.
 CHECKIP_VARIABLE = "SPOT_CHECKIP_URL"
 
-_TIMEOUT_SECONDS = 5.0
 _MAX_BYTES = 64
 _OK = 200
 
@@ -27,7 +27,7 @@ def caller_cidr(url: str = CHECKIP_URL) -> str:
         Unreachable: no answer, or not an address that EC2 could see.
     """
     try:
-        page = web.get(url, most_bytes=_MAX_BYTES, timeout_seconds=_TIMEOUT_SECONDS)
+        page = web.get(url, most_bytes=_MAX_BYTES, timeout_seconds=ADDRESS_TIMEOUT_SECONDS)
         return f"{_public_address(page, url)}/32"
     except Unreachable as problem:
         raise Unreachable(

@@ -1,7 +1,6 @@
 """The lifecycle's ``Cloud`` over EC2. Every call that changes something is made here."""
 
 from collections.abc import Callable, Collection, Mapping
-from datetime import timedelta
 from typing import Any
 
 from spotkeeper.aws import shapes
@@ -24,11 +23,7 @@ from spotkeeper.model.place import Zone
 from spotkeeper.model.resource import ResourceId, ResourceKind, TaggedResource
 from spotkeeper.model.spot_request import SpotRequest
 from spotkeeper.model.tags import TAG_PREFIX, Caller
-
-#: An image never changes under its id; default subnets hardly ever do, and a launch that meets a
-#: vanished one forgets it.
-IMAGE_AGE = timedelta(days=7)
-SUBNET_AGE = timedelta(days=1)
+from spotkeeper.timings import IMAGE_AGE, SUBNET_AGE
 
 #: EC2's answer to a DryRun that would have been allowed.
 DRY_RUN_ALLOWED = "DryRunOperation"

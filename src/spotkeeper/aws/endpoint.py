@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from spotkeeper import __version__
 from spotkeeper.errors import BadInput
+from spotkeeper.timings import CALL_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
     import ssl
@@ -31,7 +32,6 @@ USER_AGENT = f"spotkeeper/{__version__}"
 
 #: For lines on which AWS takes long to answer, or never does.
 TIMEOUT_VARIABLE = "SPOT_TIMEOUT"
-USUAL_SECONDS = 20.0
 
 
 class Timeouts(NamedTuple):
@@ -53,7 +53,7 @@ def timeouts(environment: Mapping[str, str]) -> Timeouts:
     """
     named = environment.get(TIMEOUT_VARIABLE)
     try:
-        read = float(named) if named else USUAL_SECONDS
+        read = float(named) if named else CALL_TIMEOUT_SECONDS
     except ValueError:
         read = math.nan
     if not 0 < read < math.inf:

@@ -21,6 +21,7 @@ from spotkeeper.errors import (
 )
 from spotkeeper.lifecycle import refusals
 from spotkeeper.model.duration import words
+from spotkeeper.timings import CLOCK_SKEW_ALLOWED
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -41,7 +42,6 @@ CODES_OF_A_WRONG_CLOCK = frozenset(
         "SignatureDoesNotMatch",
     }
 )
-TOLERANCE = timedelta(minutes=4)
 
 CONFIGURED_VALUES = "Check --endpoint-url, AWS_ENDPOINT_URL and the keys for stray characters."
 CONFIG_FILES = "Check ~/.aws/config and ~/.aws/credentials."
@@ -193,7 +193,7 @@ def _wrong_clock(about: Mapping[str, Any]) -> str | None:
         ahead = datetime.now(UTC) - theirs
     except (TypeError, ValueError):
         return None
-    if abs(ahead) < TOLERANCE:
+    if abs(ahead) < CLOCK_SKEW_ALLOWED:
         return None
     minutes = words(timedelta(minutes=round(abs(ahead) / timedelta(minutes=1))))
     off = f"{minutes} {'ahead of' if ahead > timedelta(0) else 'behind'} AWS's"

@@ -22,9 +22,7 @@ from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.offer import Dated, SpotPrice
 from spotkeeper.model.pool import LINUX
 from spotkeeper.model.price_table import Latest, PriceTable, Row
-
-CATALOG_AGE = timedelta(days=7)
-ON_DEMAND_AGE = timedelta(days=1)
+from spotkeeper.timings import CATALOG_AGE, LAST_PRICES_AGE, ON_DEMAND_AGE, PRICES_KEPT_FOR
 
 #: EC2 takes this many values in one filter; more types are asked for by leaving the filter out.
 MAX_FILTER_VALUES = 200
@@ -36,9 +34,6 @@ ALL_TYPES = "all"
 #: Where the names of types are read; botocore's model is the same everywhere.
 REGION_OF_NAMES = "us-east-1"
 
-PRICES_AGE = timedelta(days=365)
-#: A whole market is megabytes: it is not written to the disk at every look.
-KEPT_FOR = timedelta(minutes=5)
 SEPARATOR = "|"  # of what is remembered of a price
 
 #: Up to this many types the Price List is asked type by type, beyond it for the whole region.
@@ -171,9 +166,11 @@ class Ec2Prices:
 
     def _remember(self, tables: Iterable[PriceTable]) -> None:
         """Keep whole regions for ``--offline``; prices are asked for anew whenever they can be."""
-        kept = self._memory.get("prices-kept", ALL_TYPES, younger_than=KEPT_FOR) or {}
+        kept = self._memory.get("prices-kept", ALL_TYPES, younger_than=PRICES_KEPT_FOR) or {}
         now = self._now()
-        fresh = {r: at for r, at in kept.items() if now - datetime.fromisoformat(at) < KEPT_FOR}
+        fresh = {
+            r: at for r, at in kept.items() if now - datetime.fromisoformat(at) < PRICES_KEPT_FOR
+        }
         due = [table for table in tables if table.region not in fresh and not table.problem]
         for table in due:
             texts = SEPARATOR.join(chain.from_iterable(table.rows))
@@ -184,7 +181,7 @@ class Ec2Prices:
             self._memory.put("prices-kept", ALL_TYPES, fresh)
 
     def _remembered(self, region: str, globs: Sequence[str]) -> PriceTable:
-        kept = self._memory.get("prices", region, younger_than=PRICES_AGE)
+        kept = self._memory.get("prices", region, younger_than=LAST_PRICES_AGE)
         if kept is None:
             whole = f"`spot find --region {region}` once: a look at all types is remembered"
             problem = self._aws.nothing_remembered("prices", region, after=whole)

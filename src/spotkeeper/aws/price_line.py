@@ -12,7 +12,6 @@ from typing import NamedTuple, Self
 
 from spotkeeper.aws.endpoint import (
     USER_AGENT,
-    USUAL_SECONDS,
     Endpoint,
     SigningScope,
     signed_headers,
@@ -21,9 +20,8 @@ from spotkeeper.aws.endpoint import (
 )
 from spotkeeper.aws.price_pages import BadPage
 from spotkeeper.errors import Unreachable
+from spotkeeper.timings import CALL_TIMEOUT_SECONDS, SCAN_TIMEOUT_SECONDS
 
-#: A region that sends nothing at all for so long is said not to answer.
-PATIENCE_SECONDS = 10.0
 #: EC2 lets an account ask 100 times at once and then 20 times a second in each region.
 BURST_CALLS = 100
 SECONDS_PER_CALL = 1 / 20
@@ -71,7 +69,9 @@ class RegionConnection:
     """A connection that is kept open from page to page."""
 
     def __init__(self, endpoint: Endpoint, region: str) -> None:
-        self.patience_seconds = PATIENCE_SECONDS * timeouts(os.environ).read / USUAL_SECONDS
+        self.patience_seconds = (
+            SCAN_TIMEOUT_SECONDS * timeouts(os.environ).read / CALL_TIMEOUT_SECONDS
+        )
         self._endpoint = endpoint
         self._scope = SigningScope(region, "ec2")
         self._calls = 0

@@ -24,14 +24,11 @@ from spotkeeper.errors import Interrupted, SpotkeeperError, Unreachable
 from spotkeeper.market.feeds import Progress
 from spotkeeper.model.pool import LINUX
 from spotkeeper.model.price_table import PriceTable, Row
+from spotkeeper.timings import SCAN_SILENCE_SECONDS, SCAN_TICK_SECONDS
 
 ROWS_PER_PAGE = 1_000
 API_VERSION = "2016-11-15"
 
-#: A region that gives no page for so long is not waited for, boto3's repeats included.
-SILENCE_SECONDS = 30.0
-#: Whoever watches is told at least this often.
-TICK_SECONDS = 1.0
 #: EC2 may send a few pages without rows; a chain of them is a fault.
 MAX_EMPTY_PAGES = 20
 
@@ -175,11 +172,11 @@ class _Collector:
     def wait(self, messages: "SimpleQueue[_Message]") -> None:
         """Take the next message; give up the regions that have been silent for too long."""
         try:
-            self._take(messages.get(timeout=min(TICK_SECONDS, SILENCE_SECONDS)))
+            self._take(messages.get(timeout=min(SCAN_TICK_SECONDS, SCAN_SILENCE_SECONDS)))
         except Empty:
-            latest = time.monotonic() - SILENCE_SECONDS
+            latest = time.monotonic() - SCAN_SILENCE_SECONDS
             silent = [region for region, at in self._heard_at.items() if at <= latest]
-            self.give_up(silent, lambda region: _too_slow(region, SILENCE_SECONDS))
+            self.give_up(silent, lambda region: _too_slow(region, SCAN_SILENCE_SECONDS))
 
     def give_up(self, regions: Sequence[str], why: Callable[[str], SpotkeeperError]) -> None:
         """No more waiting for these regions."""

@@ -19,6 +19,13 @@ from spotkeeper.market.advisor import Advisor, packed, read_advisor, read_sizes,
 from spotkeeper.market.public_prices import read_prices
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.offer import Dated
+from spotkeeper.timings import (
+    ADVISOR_AGE,
+    PUBLIC_FEED_KEPT_FOR,
+    PUBLIC_FEED_PAUSE,
+    PUBLIC_FEED_TIMEOUT_SECONDS,
+    PUBLIC_PRICES_AGE,
+)
 
 ADVISOR_URL = "https://spot-bid-advisor.s3.amazonaws.com/spot-advisor-data.json"
 PRICES_URL = "https://website.spot.ec2.aws.a2z.com/spot.json"
@@ -26,13 +33,7 @@ PRICES_URL = "https://website.spot.ec2.aws.a2z.com/spot.json"
 ADVISOR_VARIABLE = "SPOT_ADVISOR_URL"
 PRICES_VARIABLE = "SPOT_PRICES_URL"
 
-ADVISOR_AGE = timedelta(hours=12)
-PRICES_AGE = timedelta(minutes=30)
-KEPT = timedelta(days=365)
-#: A feed that failed is left alone for a while, so that not every command waits for it.
-PAUSE = timedelta(minutes=5)
 
-PATIENCE_SECONDS = 10.0
 MAX_BYTES = 16 * 1024 * 1024
 LONGEST_ETAG = 256
 OK, NOT_MODIFIED = 200, 304
@@ -72,7 +73,7 @@ class PublicPrices:
         self, url: str, memory: AnswerMemory, now: Callable[[], datetime], *, offline: bool = False
     ) -> None:
         shown = without_secrets(url)
-        kept = Remembered("public-prices", shown, PRICES_AGE, read_prices, offline=offline)
+        kept = Remembered("public-prices", shown, PUBLIC_PRICES_AGE, read_prices, offline=offline)
         self._feed = _Feed(kept, memory, now)
 
     def prices(self) -> Dated[Mapping[str, Mapping[str, str]]]:
@@ -115,7 +116,7 @@ class _Feed:
         """
         kept = self._copy(self._of.good_for)
         if kept is None:
-            kept = self._renewed(self._copy(KEPT))
+            kept = self._renewed(self._copy(PUBLIC_FEED_KEPT_FOR))
         return Dated(kept["feed"], datetime.fromisoformat(kept["at"]))
 
     def _copy(self, younger_than: timedelta) -> Any:
@@ -135,7 +136,7 @@ class _Feed:
         """Raise where nobody is to be asked, or the feed failed a moment ago."""
         if self._of.offline:
             raise Unreachable(f"Nothing is remembered of {self._of.url} (--offline)")
-        if told := self._memory.get(self._failure, self._of.url, younger_than=PAUSE):
+        if told := self._memory.get(self._failure, self._of.url, younger_than=PUBLIC_FEED_PAUSE):
             raise Unreachable(str(told))
 
     def _fetched(self, old: Any) -> Any:
@@ -185,9 +186,11 @@ def fetch(url: str, *, etag: str = "") -> Fetched:
     # A timeout of the socket alone would wait for ever for a server that sends a byte at a time.
     threading.Thread(target=lambda: answers.put(_answer(url, etag)), daemon=True).start()
     try:
-        answer = answers.get(timeout=PATIENCE_SECONDS)
+        answer = answers.get(timeout=PUBLIC_FEED_TIMEOUT_SECONDS)
     except Empty:
-        raise Unreachable(f"{url} did not answer within {PATIENCE_SECONDS:g} s") from None
+        raise Unreachable(
+            f"{url} did not answer within {PUBLIC_FEED_TIMEOUT_SECONDS:g} s"
+        ) from None
     if isinstance(answer, Unreachable):
         raise answer
     return answer
@@ -197,7 +200,10 @@ def _answer(url: str, etag: str) -> Fetched | Unreachable:
     headers = {"accept-encoding": "gzip", **({"if-none-match": etag} if etag else {})}
     try:
         page = web.get(
-            url, most_bytes=MAX_BYTES + 1, timeout_seconds=PATIENCE_SECONDS, headers=headers
+            url,
+            most_bytes=MAX_BYTES + 1,
+            timeout_seconds=PUBLIC_FEED_TIMEOUT_SECONDS,
+            headers=headers,
         )
         return _read(page, url, etag)
     except Unreachable as problem:

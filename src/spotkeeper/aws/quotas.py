@@ -1,18 +1,16 @@
 """Spot quotas of the account, and what is left of them."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from spotkeeper.aws.memory import AnswerMemory
 from spotkeeper.model.offer import Dated
 from spotkeeper.model.quota import QuotaFamily, SpotQuota
+from spotkeeper.timings import QUOTA_AGE
 
 if TYPE_CHECKING:
     from spotkeeper.lifecycle.ports import Account
-
-#: Machines come and go, so what they leave of a quota is soon wrong.
-QUOTA_AGE = timedelta(minutes=5)
 
 
 class SpotQuotas:

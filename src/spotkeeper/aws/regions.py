@@ -1,17 +1,13 @@
 """The names of regions: those that there are, and those that an account may use."""
 
-from datetime import timedelta
-
 from spotkeeper.aws.memory import AnswerMemory
 from spotkeeper.aws.session import AwsSession
-
-NAMES_AGE = timedelta(days=30)
-ENABLED_AGE = timedelta(days=1)
+from spotkeeper.timings import ENABLED_REGIONS_AGE, REGION_NAMES_AGE
 
 
 def known_regions(session: AwsSession, memory: AnswerMemory) -> tuple[str, ...]:
     """Every region that botocore knows; remembered, since to ask botocore is to import it."""
-    kept = memory.get("known-regions", "all", younger_than=NAMES_AGE)
+    kept = memory.get("known-regions", "all", younger_than=REGION_NAMES_AGE)
     if kept is None:
         kept = list(session.known_regions)
         memory.put("known-regions", "all", kept)
@@ -20,7 +16,7 @@ def known_regions(session: AwsSession, memory: AnswerMemory) -> tuple[str, ...]:
 
 def enabled_regions(session: AwsSession, memory: AnswerMemory) -> tuple[str, ...]:
     """The regions enabled for the account, remembered for a day."""
-    kept = memory.get("regions", session.login, younger_than=ENABLED_AGE)
+    kept = memory.get("regions", session.login, younger_than=ENABLED_REGIONS_AGE)
     if not kept:
         kept = list(session.enabled_regions())
         memory.put("regions", session.login, kept)

@@ -1,20 +1,18 @@
 """Spot placement scores: asked sparingly, since EC2 counts every new question of a day."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from spotkeeper.aws.memory import AnswerMemory
 from spotkeeper.aws.session import AwsSession
 from spotkeeper.errors import Refused
 from spotkeeper.market.risk import MOST_TYPES, Scored
 from spotkeeper.model.offer import Dated
-
-SCORES_AGE = timedelta(minutes=15)
+from spotkeeper.timings import SCORE_QUESTIONS_WITHIN, SCORES_AGE
 
 #: EC2 limits the new configurations of a day and does not say to how many; AWS's own sample
 #: tracker says about ten ("Placement scores" in docs/reference/aws.md).
 NEW_QUESTIONS = 10
-DAY = timedelta(hours=24)
 
 #: Types and regions of a question, both sorted.
 Question = tuple[tuple[str, ...], tuple[str, ...]]
@@ -84,7 +82,7 @@ class PlacementScores:
         """Note a question before it is asked: one that EC2 did not answer may count too."""
         asked = self._asked()
         if question not in asked and len(asked) >= NEW_QUESTIONS:
-            again = min(asked.values()) + DAY
+            again = min(asked.values()) + SCORE_QUESTIONS_WITHIN
             raise Refused(
                 f"{NEW_QUESTIONS} different questions for placement scores were asked in the last "
                 f"24 hours, about as many as EC2 allows; a new one is possible after "
@@ -96,7 +94,12 @@ class PlacementScores:
 
     def _asked(self) -> dict[Question, datetime]:
         """The questions of the last 24 hours, and when each was new."""
-        kept = self._ledger.get("score-questions", self._aws.login, younger_than=DAY) or []
+        kept = (
+            self._ledger.get(
+                "score-questions", self._aws.login, younger_than=SCORE_QUESTIONS_WITHIN
+            )
+            or []
+        )
         rows = ((types, places, datetime.fromisoformat(at)) for types, places, at in kept)
         now = self._now()
-        return {(tuple(t), tuple(p)): at for t, p, at in rows if now - at < DAY}
+        return {(tuple(t), tuple(p)): at for t, p, at in rows if now - at < SCORE_QUESTIONS_WITHIN}

@@ -2,15 +2,14 @@
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
 from spotkeeper.aws.feeds import charged_usd, products
 from spotkeeper.aws.memory import AnswerMemory
 from spotkeeper.aws.session import AwsSession
 from spotkeeper.model.offer import Dated
-
-STORAGE_AGE = timedelta(days=1)
+from spotkeeper.timings import STORAGE_PRICES_AGE
 
 #: Disks of a region itself, not those of its Local Zones and Outposts.
 PRODUCT = {"productFamily": "Storage", "locationType": "AWS Region"}
@@ -38,7 +37,7 @@ class StoragePrices:
 
     def storage_prices(self, region: str) -> Dated[Mapping[str, Decimal]]:
         """Dollars per GiB-month by volume type; a type without one clear price is left out."""
-        kept = self._memory.get("storage", region, younger_than=STORAGE_AGE)
+        kept = self._memory.get("storage", region, younger_than=STORAGE_PRICES_AGE)
         if kept is None:
             usd = {name: str(price) for name, price in self._ask(region).items()}
             kept = {"at": self._now().isoformat(), "usd": usd}

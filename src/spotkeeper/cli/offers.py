@@ -14,6 +14,7 @@ from spotkeeper.market.feeds import Progress
 from spotkeeper.model.duration import words
 from spotkeeper.model.offer import Offer, Ranking, SortBy
 from spotkeeper.model.record import Record
+from spotkeeper.timings import JUST_NOW
 
 
 def gpu(row: render.Row) -> str:
@@ -40,7 +41,6 @@ NAMES = {
     "spot-advisor": "Spot Advisor",
     "aws-public-spot-prices": "AWS's public file",
 }
-JUST_NOW = timedelta(minutes=1)
 
 #: What is said of a term stands beside its name, on every line.
 INDENT = " " * 13

@@ -7,6 +7,7 @@ from datetime import timedelta
 import click
 
 from spotkeeper.model.duration import words
+from spotkeeper.timings import QUIET_FOR
 
 #: Unicode categories that can move the cursor, hide text or turn it around; of what Python does
 #: not know yet (Cn), nobody can say.
@@ -37,9 +38,6 @@ def terminal_width() -> int:
 
     return shutil.get_terminal_size().columns
 
-
-#: Without a terminal a wait is mentioned this often.
-QUIET_FOR = timedelta(seconds=15)
 
 #: Back to the beginning of the line, and nothing on it.
 ERASE = "\r\x1b[2K"

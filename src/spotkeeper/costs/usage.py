@@ -12,9 +12,7 @@ from spotkeeper.model.money import saving_percent
 from spotkeeper.model.offer import SpotPrice
 from spotkeeper.model.record import Record, Result, number
 from spotkeeper.model.spot_request import INTERRUPTED_CODES, LIVING_CODES, TAKEN_AT_NOTICE
-
-#: From the notice to the end (UserGuide/spot-instance-termination-notices.html).
-NOTICE = timedelta(minutes=2)
+from spotkeeper.timings import FREE_WHEN_INTERRUPTED_WITHIN, NOTICE, SHORTEST_BILLED
 
 RUNNING, STOPPED, ENDED = "running", "stopped", "ended"
 BY_EC2, BY_USER = "ec2", "user"
@@ -150,11 +148,6 @@ def _stretch(seen: Seen, begin: datetime, end: datetime, *, interrupted: bool) -
     return Interval(*pool, begin, max(begin, end), interrupted=interrupted)
 
 
-#: Billing of Linux instances ("Costs" in docs/reference/aws.md): by the second, a minute at least
-#: at every start, and free where EC2 interrupts within the first hour.
-SHORTEST = timedelta(minutes=1)
-FREE_WHEN_INTERRUPTED_WITHIN = timedelta(hours=1)
-
 _SECONDS_PER_HOUR = 3600
 
 
@@ -196,7 +189,7 @@ def spot_usd(interval: Interval, history: Sequence[SpotPrice]) -> Decimal:
     ran = interval.end - interval.begin
     if interval.interrupted and ran < FREE_WHEN_INTERRUPTED_WITHIN:
         return Decimal(0)
-    end = max(interval.end, interval.begin + SHORTEST)
+    end = max(interval.end, interval.begin + SHORTEST_BILLED)
     total = Decimal(0)
     for price, following in zip(history, [*history[1:], None], strict=True):
         begin = interval.begin if price is history[0] else max(price.since, interval.begin)
@@ -207,7 +200,7 @@ def spot_usd(interval: Interval, history: Sequence[SpotPrice]) -> Decimal:
 
 def on_demand_usd(interval: Interval, usd_per_hour: Decimal) -> Decimal:
     """Cost of the same stretch at the On-Demand price."""
-    return _usd(usd_per_hour, interval.begin, max(interval.end, interval.begin + SHORTEST))
+    return _usd(usd_per_hour, interval.begin, max(interval.end, interval.begin + SHORTEST_BILLED))
 
 
 def _usd(usd_per_hour: Decimal, begin: datetime, end: datetime) -> Decimal:

@@ -14,16 +14,13 @@ from spotkeeper.keeper.spending import spent_usd
 from spotkeeper.lifecycle import guard
 from spotkeeper.lifecycle.guard import Budget
 from spotkeeper.lifecycle.guard_schedules import GuardSchedules
-from spotkeeper.lifecycle.launch_request import DEFAULT_LIFE, SHORTEST_LIFE
 from spotkeeper.lifecycle.plan import Candidate, Plan
 from spotkeeper.model import lives
 from spotkeeper.model.journal_entry import DeadlineMoved, Launched
 from spotkeeper.model.machine import Instance, InstanceState, Machine
 from spotkeeper.model.money import plain
 from spotkeeper.model.tags import TAG_BUDGET, TAG_DEADLINE, TAG_NOT_AFTER, tag_time
-
-#: An instance that came up so soon after its request was there from the beginning.
-AT_ONCE = timedelta(minutes=10)
+from spotkeeper.timings import DEFAULT_LIFE, SHORTEST_LIFE, THERE_FROM_THE_BEGINNING
 
 #: States in which an instance is paid for.
 PAID = frozenset({InstanceState.PENDING, InstanceState.RUNNING})
@@ -185,7 +182,7 @@ class Deadline:
             return seen
         instance, request = machine.instance, machine.request
         began = request.created_at if request else None
-        if instance is None or (began and instance.launched_at - began > AT_ONCE):
+        if instance is None or (began and instance.launched_at - began > THERE_FROM_THE_BEGINNING):
             raise Refused(f"this computer does not know when {name} ran")
         pool = (instance.region, instance.zone_name, instance.instance_type)
         return (Interval(*pool, instance.launched_at, now, interrupted=False),)

@@ -24,6 +24,7 @@ from spotkeeper.model.launch import Launches
 from spotkeeper.model.resource import Leftover, ResourceId
 from spotkeeper.model.tags import is_name
 from spotkeeper.ssh import keys
+from spotkeeper.timings import VISIBILITY_WINDOW
 
 
 class Down:
@@ -185,7 +186,7 @@ class Down:
         """What to do about a launch whose outcome nobody knows yet; empty when all is known."""
         entries = self._edges.journal.read(name)
         born = lives.last_intent_at(entries) if lives.unfinished(entries) else None
-        until = born + lives.VISIBILITY_WINDOW if born else None
+        until = born + VISIBILITY_WINDOW if born else None
         if until is None or until <= self._edges.clock.now():
             return ()
         return (

@@ -7,11 +7,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from spotkeeper.errors import BadInput
-from spotkeeper.model.duration import LONGEST, parse_duration
+from spotkeeper.model.duration import parse_duration
 from spotkeeper.model.instance_type import Arch
 from spotkeeper.model.max_price import MaxPrice
 from spotkeeper.model.money import parse_usd
 from spotkeeper.model.need import Need
+from spotkeeper.timings import FOR_EVER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -158,9 +159,11 @@ def given_length(by: timedelta | str, option: str, hint: str) -> timedelta:
     except ValueError as problem:
         told = str(problem)
     else:
-        if timedelta(0) < found <= LONGEST:
+        if timedelta(0) < found <= FOR_EVER:
             return found
-        told = f"{by} is " + (f"over {LONGEST.days} days" if found > LONGEST else "no time at all")
+        told = f"{by} is " + (
+            f"over {FOR_EVER.days} days" if found > FOR_EVER else "no time at all"
+        )
     raise BadInput(f"{option}: {told}" if option else told, next_step=hint)
 
 

@@ -17,13 +17,14 @@ from spotkeeper.keeper.inputs import (
     need_from,
 )
 from spotkeeper.lifecycle.guard import DEFAULT_ROLE, GUARDS
-from spotkeeper.lifecycle.launch_request import DEFAULT_LIFE, LaunchRequest
+from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.lifecycle.ports import OnInterruption
 from spotkeeper.lifecycle.userdata import MAX_BYTES, MAX_PLAIN_BYTES
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.need import Need
 from spotkeeper.model.tags import NAME_PATTERN
 from spotkeeper.store.settings import Settings
+from spotkeeper.timings import DEFAULT_LIFE
 
 #: Options whose parameter is not called like their key in the file.
 _KEY_OF_PARAMETER = {

@@ -1,7 +1,6 @@
 """Ending what nobody wants any more, in all regions."""
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 
 from spotkeeper.errors import Busy, Interrupted, Scope, SpotkeeperError
 from spotkeeper.keeper.account import AccountReader, AccountSnapshot
@@ -14,14 +13,12 @@ from spotkeeper.lifecycle.sweep import Classification, Records, Verdict
 from spotkeeper.lifecycle.sweep_order import SweepStep, plan_sweep, shared_in
 from spotkeeper.lifecycle.wait import poll
 from spotkeeper.model import lives
-from spotkeeper.model.lives import VISIBILITY_WINDOW
 from spotkeeper.model.resource import Leftover, ResourceId, ResourceKind
+from spotkeeper.timings import SWEEP_PATIENCE, VISIBILITY_WINDOW
 
 #: What is reported as left.
 UNSETTLED = frozenset({Verdict.UNWANTED, Verdict.YOUNG, Verdict.UNREAD})
 
-#: How long a single thing is waited for that something else still holds.
-PATIENCE = timedelta(minutes=2)
 
 AGAIN = "Run `spot sweep --apply` again: it is safe to repeat."
 
@@ -132,7 +129,7 @@ class Sweep:
     def _refusal(self, resource_id: ResourceId) -> SpotkeeperError | None:
         """End one thing; why it could not be ended, ``None`` if it is."""
         problem: SpotkeeperError | None = None
-        for elapsed in poll(self._edges.clock, PATIENCE):
+        for elapsed in poll(self._edges.clock, SWEEP_PATIENCE):
             try:
                 self._end_one(resource_id)
             except SpotkeeperError as refusal:

@@ -30,6 +30,7 @@ from spotkeeper.model.tags import (
     parse_tag_time,
     tag_time,
 )
+from spotkeeper.timings import DEADLINE_TOLERANCE, LONGEST_LIFE, SOONEST_SCHEDULE, TERMINATE_AFTER
 
 #: The guard that is outside of the machine: EventBridge Scheduler.
 SCHEDULER = "scheduler"
@@ -40,12 +41,6 @@ DEFAULT_ROLE = "spotkeeper-guard"
 ROLE_PATTERN = re.compile(r"[\w+=,.@/-]{1,512}", re.ASCII)
 ROLE_ARN_PATTERN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]{1,512}", re.ASCII)
 
-#: From the cancellation to the end of the instance; the Scheduler keeps its time to a minute
-#: ("Schedule types", EventBridge Scheduler User Guide).
-TERMINATE_AFTER = timedelta(minutes=2)
-
-#: A schedule must lie ahead when it is made.
-SOONEST = timedelta(minutes=1)
 
 #: How much of a launch's token stands in the names of its schedules; a name has 64 letters.
 TOKEN_PART = 12
@@ -54,11 +49,6 @@ _NAME = re.compile(rf"({NAME_PATTERN.pattern})-([0-9a-f]{{{TOKEN_PART}}})-(cance
 #: A request that is valid for longer than this has no end that a deadline could meet.
 NO_END = timedelta(days=365)
 
-#: A deadline that a budget sets is moved when it is off by more than this.
-TOLERANCE = timedelta(minutes=2)
-
-#: The end of what a budget can buy: a price of nearly nothing lasts for ever.
-LONGEST = timedelta(days=3650)
 
 #: The tag of a budget that no longer sets the deadline.
 NO_BUDGET = "none"
@@ -135,7 +125,7 @@ def parts_of(schedule: str) -> tuple[str, str, GuardCall] | None:
 
 def schedules(what: Guarded, deadline: datetime, now: datetime) -> tuple[Schedule, Schedule]:
     """The schedule that cancels at the deadline, and the one that terminates after it."""
-    at = max(deadline, now.replace(microsecond=0) + SOONEST)
+    at = max(deadline, now.replace(microsecond=0) + SOONEST_SCHEDULE)
 
     def schedule(call: GuardCall, at: datetime, target: str) -> Schedule:
         name = schedule_name(what.name, what.launch, call)
@@ -249,7 +239,7 @@ def budget_deadline(
 ) -> datetime:
     """When a budget is used up at a price, in whole seconds, never a second too late."""
     left = max(usd - spent, Decimal(0))
-    longest = Decimal(int(LONGEST.total_seconds()))
+    longest = Decimal(int(LONGEST_LIFE.total_seconds()))
     affordable = left * _SECONDS_PER_HOUR / usd_per_hour if usd_per_hour > 0 else longest
     seconds = min(affordable, longest).to_integral_value(ROUND_DOWN)
     return now.replace(microsecond=0) + timedelta(seconds=int(seconds))
@@ -259,4 +249,4 @@ def is_off(present: datetime | None, wanted: datetime | None) -> bool:
     """Whether a deadline is so wrong that it is to be moved."""
     if present is None or wanted is None:
         return present != wanted
-    return abs(present - wanted) > TOLERANCE
+    return abs(present - wanted) > DEADLINE_TOLERANCE

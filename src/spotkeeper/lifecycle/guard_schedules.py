@@ -16,10 +16,7 @@ from spotkeeper.model.machine import Instance, Machine
 from spotkeeper.model.resource import ResourceId
 from spotkeeper.model.schedule import GuardCall, Schedule
 from spotkeeper.model.tags import TAG_DEADLINE, parse_tag_time, tag_time
-
-#: Pauses before the Scheduler is asked again. A role that was made a moment ago is not known
-#: everywhere yet, and a schedule that was made a moment ago may not be found yet.
-PAUSES = tuple(timedelta(seconds=seconds) for seconds in (2, 5))
+from spotkeeper.timings import SCHEDULE_PAUSES
 
 ASK_FOR = "Ask for the permissions that `spot policy guard` prints, or leave --guard out."
 
@@ -106,7 +103,7 @@ class GuardSchedules:
             self._verify(schedule)
 
     def _armed(self, schedule: Schedule) -> None:
-        for pause in PAUSES:
+        for pause in SCHEDULE_PAUSES:
             try:
                 return self._schedules.arm(schedule)
             except GuardRoleMissing:
@@ -114,7 +111,7 @@ class GuardSchedules:
         return self._schedules.arm(schedule)
 
     def _verify(self, schedule: Schedule) -> None:
-        for pause in (*PAUSES, timedelta(0)):
+        for pause in (*SCHEDULE_PAUSES, timedelta(0)):
             if self._schedules.find(schedule.region, schedule.name) == schedule:
                 return
             self._clock.sleep(pause)

@@ -1,7 +1,6 @@
 """Try the pools of a plan in order, each at most once per token, the intent always first."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from types import MappingProxyType
 
 from spotkeeper.errors import (
@@ -27,14 +26,12 @@ from spotkeeper.lifecycle.userdata import compose, guard_values
 from spotkeeper.lifecycle.wait import poll
 from spotkeeper.model.journal_entry import Entry, Intent, Launched, LaunchRefused
 from spotkeeper.model.launch import Launches, LaunchToken, client_token
-from spotkeeper.model.lives import VISIBILITY_WINDOW, attempts
+from spotkeeper.model.lives import attempts
 from spotkeeper.model.machine import Instance
 from spotkeeper.model.pool import Pool
 from spotkeeper.model.resource import TaggedResource
 from spotkeeper.model.tags import TAG_CLAIM, TAG_USER, machine_tags
-
-#: Pauses between repeats of a launch call that got no answer; the token makes them harmless.
-PAUSES = tuple(timedelta(seconds=seconds) for seconds in (1, 3, 9))
+from spotkeeper.timings import LAUNCH_PAUSES, VISIBILITY_WINDOW
 
 #: EC2's code for a token whose instance was terminated.
 INSTANCE_ENDED = "IdempotentInstanceTerminated"
@@ -231,7 +228,7 @@ class Launcher:
         region = candidate.offer.pool.region
         self._intend(candidate.offer.pool, token)
         remade = False
-        for pause in PAUSES:
+        for pause in LAUNCH_PAUSES:
             try:
                 return self._asked(candidate, prerequisites, boot_script, token)
             except Unreachable as lost:

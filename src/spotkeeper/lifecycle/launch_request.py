@@ -9,7 +9,6 @@ from pathlib import Path
 from spotkeeper.errors import BadInput
 from spotkeeper.lifecycle.guard import DEFAULT_ROLE
 from spotkeeper.lifecycle.ports import OnInterruption
-from spotkeeper.model.duration import LONGEST
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.max_price import MaxPrice
 from spotkeeper.model.need import Need
@@ -20,15 +19,7 @@ from spotkeeper.model.tags import (
     TAG_PREFIX,
     is_name,
 )
-
-#: How long a machine lives unless told otherwise: a forgotten one costs a day at the most.
-DEFAULT_LIFE = timedelta(hours=24)
-
-#: ValidUntil of a box that is to live for ever; EC2's documents disagree on the default.
-FOR_EVER = LONGEST
-
-#: A machine needs minutes to start: less than this to its deadline is no life.
-SHORTEST_LIFE = timedelta(minutes=10)
+from spotkeeper.timings import DEFAULT_LIFE
 
 #: gp3 volumes end at 64 TiB.
 MAX_DISK_GIB = 65536

@@ -9,7 +9,7 @@ as long as anything of the name does.
 import secrets
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from spotkeeper.errors import (
     NameTaken,
@@ -24,7 +24,6 @@ from spotkeeper.lifecycle.wait import poll
 from spotkeeper.model.journal_entry import Entry, Intent, NameClaimed, NameReleased
 from spotkeeper.model.launch import ClaimNonce, short_hash
 from spotkeeper.model.lives import (
-    VISIBILITY_WINDOW,
     claim_regions,
     known_nonces,
     last_intent_at,
@@ -34,12 +33,7 @@ from spotkeeper.model.lives import (
 )
 from spotkeeper.model.resource import Leftover, ResourceId, ResourceKind
 from spotkeeper.model.tags import claim_tags
-
-#: How old a claim may be when a launch is asked for; the answer may take a minute to be given up.
-LAUNCH_WITHIN = VISIBILITY_WINDOW - timedelta(seconds=60)
-
-#: Until then nobody can tell whether a claim's launch is still to come, or not yet listed.
-YOUNG = 2 * VISIBILITY_WINDOW
+from spotkeeper.timings import CLAIM_YOUNG, LAUNCH_WITHIN, VISIBILITY_WINDOW
 
 
 def claim_title(owner: str, name: str) -> str:
@@ -261,13 +255,13 @@ class ClaimRelease:
 
     def _is_over(self, claim: Claim) -> bool:
         """Whether nothing can come of the claim any more that this look did not find."""
-        return claim.nonce in self.met or self.ports.clock.now() - claim.since >= YOUNG
+        return claim.nonce in self.met or self.ports.clock.now() - claim.since >= CLAIM_YOUNG
 
     def _told(self, claim: Claim) -> str:
         return (
-            f"another computer began to launch {self.name} at {claim.since:%H:%M:%S} UTC; run "
-            f"`spot down {self.name}` again after {claim.since + YOUNG:%H:%M:%S} UTC if it is not "
-            "wanted"
+            f"another computer began to launch {self.name} at {claim.since:%H:%M:%S} UTC; if it "
+            f"is not wanted, run `spot down {self.name}` again after "
+            f"{claim.since + CLAIM_YOUNG:%H:%M:%S} UTC"
         )
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from spotkeeper.errors import BadInput, Interrupted, NoOffers, PriceTooLow, SpotkeeperError
 from spotkeeper.lifecycle import guard
-from spotkeeper.lifecycle.launch_request import FOR_EVER, SHORTEST_LIFE, LaunchRequest
+from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.lifecycle.ports import OnInterruption
 from spotkeeper.model.disk import USUAL_TYPE, Disk, DiskCost, disk_cost_told
 from spotkeeper.model.duration import words
@@ -16,10 +16,7 @@ from spotkeeper.model.machine import Kind
 from spotkeeper.model.money import plain, usd_per_day
 from spotkeeper.model.offer import Offer, Ranking
 from spotkeeper.model.record import Record, Result, moment, number
-
-#: How long after the deadline a box's request, and so its stopped instance, is kept. The request's
-#: ValidUntil cannot be moved later, and EC2 ends a stopped instance whose request expires.
-KEEP_AFTER_DEADLINE = timedelta(days=7)
+from spotkeeper.timings import FOR_EVER, KEEP_AFTER_DEADLINE, SHORTEST_LIFE
 
 #: Disk of a machine whose user did not say, unless its image needs more.
 DEFAULT_DISK_GIB = 100

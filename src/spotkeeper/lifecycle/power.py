@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 from spotkeeper.errors import NotFound, Refused
-from spotkeeper.lifecycle.launch_request import SHORTEST_LIFE
 from spotkeeper.lifecycle.ports import Clock, Cloud
 from spotkeeper.lifecycle.wait import Waiter
 from spotkeeper.model.machine import Instance, InstanceState, Kind, Machine
 from spotkeeper.model.spot_request import INTERRUPTED_CODES, SpotRequest
+from spotkeeper.timings import SHORTEST_LIFE
 
 
 def stop(machine: Machine, *, cloud: Cloud, waiter: Waiter) -> None:

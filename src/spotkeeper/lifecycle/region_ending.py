@@ -14,11 +14,12 @@ from spotkeeper.lifecycle.guard import is_guarded
 from spotkeeper.lifecycle.ports import Observation, Ports
 from spotkeeper.lifecycle.target import Target
 from spotkeeper.model.launch import ClaimNonce
-from spotkeeper.model.lives import VISIBILITY_WINDOW, is_open
+from spotkeeper.model.lives import is_open
 from spotkeeper.model.machine import Instance, Kind, Volume
 from spotkeeper.model.resource import Leftover, ResourceId, ResourceKind
 from spotkeeper.model.spot_request import CANCELLED_AND_RUNNING, SpotRequest
 from spotkeeper.model.tags import TAG_CLAIM, TAG_KIND
+from spotkeeper.timings import VISIBILITY_WINDOW
 
 #: Volumes in these states are gone or on their way without us.
 VOLUME_LEAVING = frozenset({"deleting", "deleted"})

@@ -7,14 +7,8 @@ from spotkeeper.lifecycle.ports import Journal
 from spotkeeper.lifecycle.region_ending import Outcome
 from spotkeeper.lifecycle.teardown import Teardown
 from spotkeeper.model.journal_entry import Entry
-from spotkeeper.model.lives import (
-    VISIBILITY_WINDOW,
-    begun,
-    is_damaged,
-    is_settling,
-    last_intent_at,
-    regions,
-)
+from spotkeeper.model.lives import begun, is_damaged, is_settling, last_intent_at, regions
+from spotkeeper.timings import VISIBILITY_WINDOW
 
 
 def due(journal: Journal, now: datetime) -> tuple[str, ...]:

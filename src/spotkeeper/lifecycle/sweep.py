@@ -10,11 +10,9 @@ from decimal import Decimal
 from enum import StrEnum
 
 from spotkeeper.lifecycle.guard import parts_of, resource_id_of
-from spotkeeper.lifecycle.name_claim import YOUNG as CLAIM_YOUNG
 from spotkeeper.lifecycle.ports import UnmanagedRequest
 from spotkeeper.model import lives
 from spotkeeper.model.journal_entry import Entry
-from spotkeeper.model.lives import VISIBILITY_WINDOW
 from spotkeeper.model.resource import Resource, ResourceId, ResourceKind
 from spotkeeper.model.schedule import Schedule
 from spotkeeper.model.spot_request import (
@@ -32,9 +30,7 @@ from spotkeeper.model.tags import (
     TAG_OWNER,
     parse_tag_time,
 )
-
-#: An instance so much younger than its persistent request is not the request's first one.
-MUCH_YOUNGER = timedelta(minutes=30)
+from spotkeeper.timings import CLAIM_YOUNG, MUCH_YOUNGER, VISIBILITY_WINDOW
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from spotkeeper.lifecycle.sweep import MACHINES, SHARED, Classification, Records
 from spotkeeper.model import lives
 from spotkeeper.model.journal_entry import Entry
 from spotkeeper.model.launch import NO_LAUNCHES, Launches, launches_of
-from spotkeeper.model.lives import VISIBILITY_WINDOW
 from spotkeeper.model.resource import Resource, ResourceId, ResourceKind
+from spotkeeper.timings import VISIBILITY_WINDOW
 
 #: What ``Teardown`` ends, by name and launch.
 GIVEN_BACK = MACHINES | {ResourceKind.VOLUME}

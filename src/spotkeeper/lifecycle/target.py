@@ -7,15 +7,9 @@ from datetime import datetime
 from spotkeeper.lifecycle.ports import Observation
 from spotkeeper.model.journal_entry import Entry
 from spotkeeper.model.launch import ClaimNonce, Launches, LaunchToken
-from spotkeeper.model.lives import (
-    VISIBILITY_WINDOW,
-    granted,
-    intents,
-    last_intent_at,
-    this_life,
-    unfinished,
-)
+from spotkeeper.model.lives import granted, intents, last_intent_at, this_life, unfinished
 from spotkeeper.model.tags import TAG_CLAIM, TAG_LAUNCH
+from spotkeeper.timings import VISIBILITY_WINDOW
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,6 @@ from spotkeeper.market import market
 from spotkeeper.model.journal_entry import Ending, Settled, Settling
 from spotkeeper.model.launch import Launches, LaunchToken
 from spotkeeper.model.lives import (
-    VISIBILITY_WINDOW,
     given_back,
     is_open,
     is_settling,
@@ -31,6 +30,7 @@ from spotkeeper.model.lives import (
 from spotkeeper.model.machine import pair
 from spotkeeper.model.resource import Leftover, ResourceId, ResourceKind
 from spotkeeper.model.tags import TAG_OWNER
+from spotkeeper.timings import VISIBILITY_WINDOW
 
 
 @dataclass(slots=True)

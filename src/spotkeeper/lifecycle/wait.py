@@ -7,13 +7,11 @@ from spotkeeper.errors import NotFound, Unreachable
 from spotkeeper.lifecycle.ports import Clock, Cloud, Reach, Talk
 from spotkeeper.lifecycle.refusals import ended
 from spotkeeper.model.machine import Instance, InstanceState
+from spotkeeper.timings import FIRST_PAUSE, LONGEST_PAUSE
 
 #: EC2 needs about a minute to a running instance, GPU machines a few more to a login, and up to a
 #: few minutes to end one and free its network interface.
 PATIENCE = timedelta(minutes=10)
-
-FIRST_PAUSE = timedelta(seconds=0.5)
-LONGEST_PAUSE = timedelta(seconds=5)
 
 
 def poll(clock: Clock, patience: timedelta = PATIENCE) -> Iterator[timedelta]:

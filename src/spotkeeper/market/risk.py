@@ -10,7 +10,7 @@ age     young instances are taken first: the chance of an hour falls with age as
 score   a placement score of 5 changes nothing; each 2.5 points halve or double the hazard.
 own     what happened to us in the pool counts like observations of a rate (gamma-Poisson): the
         prior is the hazard above with the weight of ``PRIOR_HOURS``, each interruption counts
-        with its age, fading by half in ``HALF_LIFE``.
+        with its age, fading by half in ``EXPERIENCE_HALF_LIFE``.
 """
 
 import math
@@ -24,6 +24,7 @@ from typing import NamedTuple, Protocol
 from spotkeeper.market.advisor import Advisor, Derived
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.risk import Band, HazardSteps, RegionRisk, TypeInZone, Work
+from spotkeeper.timings import COOL_DOWN, EXPERIENCE_HALF_LIFE
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -34,10 +35,6 @@ AGE_CURVE = ((1, 1.0), (3, 0.3), (6, 0.17), (12, 0.1), (48, 0.05), (math.inf, 0.
 NEUTRAL_SCORE = 5
 POINTS_PER_DOUBLING = 2.5
 PRIOR_HOURS = 24.0
-HALF_LIFE = timedelta(days=7)
-
-#: A pool that had no room a moment ago rarely has it again at once.
-COOL_DOWN = timedelta(minutes=15)
 
 
 class Experience(NamedTuple):
@@ -102,12 +99,12 @@ def taken_in(seen: Experience, now: datetime) -> float:
 
 def faded(age: timedelta) -> float:
     """How much an observation still counts."""
-    return float(0.5 ** (max(age, timedelta(0)) / HALF_LIFE))
+    return float(0.5 ** (max(age, timedelta(0)) / EXPERIENCE_HALF_LIFE))
 
 
 def faded_hours(begin: datetime, end: datetime, now: datetime) -> float:
     """A stretch of time in hours, each moment of it faded with its age."""
-    half_life_hours = HALF_LIFE / HOUR
+    half_life_hours = EXPERIENCE_HALF_LIFE / HOUR
     return half_life_hours / math.log(2) * (faded(now - end) - faded(now - begin))
 
 

@@ -3,9 +3,6 @@
 import re
 from datetime import timedelta
 
-#: Nobody means a longer time; EC2 takes a ValidUntil that is so far away.
-LONGEST = timedelta(days=3650)
-
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _PATTERN = re.compile("".join(rf"(?:(\d{{1,15}}){unit})?" for unit in reversed(_UNITS)))
 

@@ -1,7 +1,7 @@
 """What the journal's entries say about a name and its lives. Pure."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from spotkeeper.model.journal_entry import (
     Damaged,
@@ -17,13 +17,7 @@ from spotkeeper.model.journal_entry import (
     Settling,
 )
 from spotkeeper.model.launch import ClaimNonce, Launches, LaunchToken
-
-#: EC2 is eventually consistent: a thing created a moment ago may not be listed yet. After this
-#: long an empty list is believed (docs/reference/aws.md).
-VISIBILITY_WINDOW = timedelta(seconds=300)
-
-#: How long a call to launch may be under way before its answer is given up.
-LONGEST_CALL = timedelta(seconds=60)
+from spotkeeper.timings import LONGEST_CALL, VISIBILITY_WINDOW
 
 
 def each_life(entries: Iterable[Entry]) -> Iterator[tuple[Entry, ...]]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spotkeeper.errors import NotFound
+from spotkeeper.timings import SSH_PORT_TIMEOUT_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,6 @@ def _visible(character: str) -> str:
 
 
 SSH_PORT = 22
-TIMEOUT_SECONDS = 3.0
 
 
 class SshPort:
@@ -96,7 +96,7 @@ class SshPort:
     def answers(self, address: str) -> bool:
         """Whether the port is open."""
         try:
-            with socket.create_connection((address, SSH_PORT), timeout=TIMEOUT_SECONDS):
+            with socket.create_connection((address, SSH_PORT), timeout=SSH_PORT_TIMEOUT_SECONDS):
                 return True
         except OSError:
             return False

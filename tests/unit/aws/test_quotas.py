@@ -9,11 +9,12 @@ import pytest
 from tests.unit.model.make import NOON
 
 from spotkeeper.aws.account import Ec2Account
-from spotkeeper.aws.quotas import QUOTA_AGE, SpotQuotas
+from spotkeeper.aws.quotas import SpotQuotas
 from spotkeeper.errors import PermissionDenied
 from spotkeeper.model.offer import Dated
 from spotkeeper.model.quota import QuotaFamily, SpotQuota, quota_family
 from spotkeeper.store.cache import Cache
+from spotkeeper.timings import QUOTA_AGE
 
 GPUS = cast("QuotaFamily", quota_family("g5.xlarge"))
 

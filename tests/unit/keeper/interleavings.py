@@ -18,9 +18,9 @@ from spotkeeper.errors import Busy, NotFound, SpotkeeperError
 from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.results import MachineReport
 from spotkeeper.lifecycle.launch_request import LaunchRequest
-from spotkeeper.lifecycle.name_claim import YOUNG
 from spotkeeper.model.machine import ENDED, Kind
 from spotkeeper.model.need import Need
+from spotkeeper.timings import CLAIM_YOUNG
 
 NAME = "dev"
 DELAYS_SECONDS = (0, 5, 120, 300)
@@ -173,7 +173,7 @@ class Stage:
         if self.play.before == "given back":
             self.work(Command("down", 0, 0))()
             return
-        self.clock.sleep(YOUNG)
+        self.clock.sleep(CLAIM_YOUNG)
         if self.play.before == "ended by hand":
             self.cloud.ec2.catch_up()
             for request in self.cloud.ec2.requests.values():
@@ -205,16 +205,16 @@ class Stage:
 
     def clean_up(self) -> list[str]:
         """What is left after a computer that knows nothing gave everything back."""
-        self.clock.sleep(YOUNG)
+        self.clock.sleep(CLAIM_YOUNG)
         for _ in range(MOST_DOWNS):
             try:
                 if not keeper(self.cloud, home=self.home).down_all().outcome.left:
                     break
             except NotFound:
                 break
-            self.clock.sleep(YOUNG)
+            self.clock.sleep(CLAIM_YOUNG)
         for journal in self.journals:  # an ordinary command closes what was left open
-            self.clock.sleep(YOUNG)
+            self.clock.sleep(CLAIM_YOUNG)
             keeper(self.cloud, home=self.home, journal=journal).ls()
         self.clock.sleep(timedelta(days=1))
         return self.cloud.ec2.leftovers()

@@ -16,14 +16,14 @@ from tests.fakes.schedules import FakeSchedules
 from spotkeeper.errors import BadInput, GuardRoleMissing, NotFound, Refused, SpotkeeperError
 from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.results import MachineReport
-from spotkeeper.lifecycle.guard import TERMINATE_AFTER
-from spotkeeper.lifecycle.launch_request import DEFAULT_LIFE, LaunchRequest
+from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.lifecycle.plan import Plan
 from spotkeeper.model.journal_entry import DeadlineMoved, Entry, Settling
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.need import Need
 from spotkeeper.model.schedule import GuardCall
 from spotkeeper.model.tags import TAG_BUDGET
+from spotkeeper.timings import DEFAULT_LIFE, TERMINATE_AFTER
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 A = geography.pool("g5.xlarge@us-east-1a")

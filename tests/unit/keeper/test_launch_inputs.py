@@ -12,12 +12,13 @@ from tests.unit.model.make import NOON, offer
 from spotkeeper.cli.up import command
 from spotkeeper.errors import BadInput
 from spotkeeper.keeper.launch_inputs import launch_request_from
-from spotkeeper.lifecycle.launch_request import DEFAULT_LIFE, LaunchRequest, check
+from spotkeeper.lifecycle.launch_request import LaunchRequest, check
 from spotkeeper.lifecycle.plan import make_plan
 from spotkeeper.lifecycle.ports import OnInterruption
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.offer import Ranking
 from spotkeeper.store.settings import Settings, load
+from spotkeeper.timings import DEFAULT_LIFE
 
 NOTHING: dict[str, Any] = {
     parameter.name: () if getattr(parameter, "multiple", False) else None

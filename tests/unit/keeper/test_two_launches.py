@@ -17,12 +17,13 @@ from tests.fakes.talk import FakeTalk
 from spotkeeper.errors import NameTaken, PermissionDenied, RegionNotEnabled, SpotkeeperError
 from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.lifecycle.launch_request import LaunchRequest
-from spotkeeper.lifecycle.name_claim import LAUNCH_WITHIN, YOUNG, claim_title
+from spotkeeper.lifecycle.name_claim import claim_title
 from spotkeeper.lifecycle.ports import Claim, Clock
-from spotkeeper.model.lives import VISIBILITY_WINDOW, is_open, is_settling
+from spotkeeper.model.lives import is_open, is_settling
 from spotkeeper.model.machine import ENDED, InstanceState
 from spotkeeper.model.need import Need
 from spotkeeper.model.tags import TAG_CLAIM, claim_tags
+from spotkeeper.timings import CLAIM_YOUNG, LAUNCH_WITHIN, VISIBILITY_WINDOW
 
 
 class Two:
@@ -132,9 +133,9 @@ def test_the_claim_of_a_launch_that_may_be_under_way_elsewhere_is_spared_and_tol
 
     [left] = keeper(cloud, home=home).down(("dev",)).outcome.left
     assert left.resource_id == claim.resource_id
-    assert f"{claim.since + YOUNG:%H:%M:%S}" in left.reason
+    assert f"{claim.since + CLAIM_YOUNG:%H:%M:%S}" in left.reason
 
-    cloud.clock.sleep(YOUNG)
+    cloud.clock.sleep(CLAIM_YOUNG)
     gone = keeper(cloud, home=home).down(("dev",)).outcome
     assert (gone.left, gone.ended) == ([], [claim.resource_id])
     assert cloud.ec2.leftovers() == []

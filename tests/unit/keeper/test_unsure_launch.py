@@ -14,9 +14,10 @@ from tests.unit.keeper.sweep_stage import Stage, killed
 from spotkeeper.errors import NameTaken, SpotkeeperError, StoreProblem, Throttled, Unreachable
 from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.lifecycle.ports import Clock
-from spotkeeper.model.lives import VISIBILITY_WINDOW, unfinished
+from spotkeeper.model.lives import unfinished
 from spotkeeper.model.machine import ENDED
 from spotkeeper.model.need import Need
+from spotkeeper.timings import VISIBILITY_WINDOW
 
 
 class Struck(Fate):

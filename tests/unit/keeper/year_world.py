@@ -16,12 +16,12 @@ from tests.fakes.resources import Group, KeyPair, Tagged
 from tests.fakes.threads import without_threads
 from tests.unit.keeper.year_weather import Weather
 
-from spotkeeper.costs.usage import FREE_WHEN_INTERRUPTED_WITHIN, SHORTEST
 from spotkeeper.lifecycle import name_claim
 from spotkeeper.model.machine import ENDED, InstanceState, Kind
 from spotkeeper.model.resource import ResourceKind
 from spotkeeper.model.spot_request import RequestState
 from spotkeeper.model.tags import TAG_DEADLINE, TAG_NAME, TAG_OWNER, parse_tag_time
+from spotkeeper.timings import FREE_WHEN_INTERRUPTED_WITHIN, SHORTEST_BILLED
 
 DELAYS_SECONDS = (0, 5, 120, 300)
 #: EC2 forgets what ended, and the client tokens with it.
@@ -167,7 +167,7 @@ class World:
             elif begin is not None:
                 taken = server.reason.startswith("Server.")
                 free = taken and at - begin < FREE_WHEN_INTERRUPTED_WITHIN
-                seconds = 0 if free else max(at - begin, SHORTEST).total_seconds()
+                seconds = 0 if free else max(at - begin, SHORTEST_BILLED).total_seconds()
                 total += usd_per_second * Decimal(seconds)
                 begin = None
         return total

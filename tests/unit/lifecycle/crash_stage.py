@@ -19,12 +19,12 @@ from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.results import SweepReport
 from spotkeeper.lifecycle.guard import SCHEDULER
 from spotkeeper.lifecycle.launch_request import LaunchRequest
-from spotkeeper.model.lives import VISIBILITY_WINDOW
 from spotkeeper.model.machine import ENDED, Kind
 from spotkeeper.model.need import Need
 from spotkeeper.model.resource import ResourceKind
 from spotkeeper.model.schedule import GuardCall, Schedule
 from spotkeeper.model.tags import TAG_NAME, TAG_OWNER
+from spotkeeper.timings import VISIBILITY_WINDOW
 
 NAME = "dev"
 A_LITTLE_LONGER = VISIBILITY_WINDOW + timedelta(seconds=1)

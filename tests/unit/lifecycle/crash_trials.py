@@ -22,8 +22,8 @@ from spotkeeper.keeper.results import DownReport, SweepReport
 from spotkeeper.lifecycle.guard import SCHEDULER
 from spotkeeper.lifecycle.sweep import Verdict
 from spotkeeper.model.journal_entry import Ending, Ready
-from spotkeeper.model.lives import LONGEST_CALL
 from spotkeeper.model.tags import TAG_GUARD
+from spotkeeper.timings import LONGEST_CALL
 
 DELAYS_SECONDS = (0, 5, 120, 300)
 MOST_DOWNS = 3

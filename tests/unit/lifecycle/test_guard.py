@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.model.make import NOON, instance, request
 
+from spotkeeper import timings
 from spotkeeper.errors import BadInput, Refused
 from spotkeeper.lifecycle import guard
 from spotkeeper.lifecycle.guard import Guarded
@@ -65,8 +66,8 @@ def test_the_request_is_cancelled_before_the_instance_is_ended(
     cancel, terminate = guard.schedules(WHAT, deadline, now)
     assert (cancel.call, cancel.target) == (GuardCall.CANCEL, "sir-1")
     assert (terminate.call, terminate.target) == (GuardCall.TERMINATE, "i-1")
-    assert terminate.at - cancel.at == guard.TERMINATE_AFTER
-    assert cancel.at == max(deadline, now + guard.SOONEST)
+    assert terminate.at - cancel.at == timings.TERMINATE_AFTER
+    assert cancel.at == max(deadline, now + timings.SOONEST_SCHEDULE)
 
 
 @given(moments, moments, moments, st.integers(0, 2))
@@ -78,7 +79,7 @@ def test_whoever_dies_between_two_writes_leaves_a_pair_in_the_right_order_and_ne
     for schedule in guard.in_safe_order(wanted, before)[:written]:
         kept[schedule.call] = schedule.at
     assert kept[GuardCall.CANCEL] < kept[GuardCall.TERMINATE]
-    latest = max(before, after, now + guard.SOONEST) + guard.TERMINATE_AFTER
+    latest = max(before, after, now + timings.SOONEST_SCHEDULE) + timings.TERMINATE_AFTER
     assert kept[GuardCall.TERMINATE] <= latest
 
 
@@ -121,7 +122,7 @@ def test_a_budget_is_never_passed_and_used_up_to_the_second(
     ends = guard.budget_deadline(budget, usd_per_hour, now=now)
     ran = Decimal((ends - now) // SECOND)
     assert usd_per_hour * ran / 3600 <= budget
-    if ends - now < guard.LONGEST:
+    if ends - now < timings.LONGEST_LIFE:
         assert usd_per_hour * (ran + 1) / 3600 > budget
 
 
@@ -135,7 +136,7 @@ def test_what_is_spent_brings_the_end_forward_but_not_before_now(
 
 
 def test_a_budget_of_something_free_lasts_for_ever() -> None:
-    assert guard.budget_deadline(Decimal(1), Decimal(0), now=NOON) == NOON + guard.LONGEST
+    assert guard.budget_deadline(Decimal(1), Decimal(0), now=NOON) == NOON + timings.LONGEST_LIFE
 
 
 @given(usd, st.none() | moments)

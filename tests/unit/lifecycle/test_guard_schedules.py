@@ -9,6 +9,7 @@ from tests.fakes.cloud import FakeCloud
 from tests.fakes.fate import Crash, Fate, Killed
 from tests.fakes.schedules import FakeSchedules
 
+from spotkeeper import timings
 from spotkeeper.errors import GuardRoleMissing, PermissionDenied, Refused
 from spotkeeper.lifecycle import guard
 from spotkeeper.lifecycle.guard_schedules import GuardSchedules, remove
@@ -108,12 +109,14 @@ def test_a_move_that_died_anywhere_leaves_the_earlier_time_and_is_repeated_to_th
         kept = watch.kept
         assert kept[GuardCall.CANCEL].at < kept[GuardCall.TERMINATE].at
         assert {each.at for each in kept.values()} <= {
-            moment + after for moment in (old, new) for after in (0 * HOUR, guard.TERMINATE_AFTER)
+            moment + after
+            for moment in (old, new)
+            for after in (0 * HOUR, timings.TERMINATE_AFTER)
         }
         told = watch.machine.deadline
         assert told in (old, new)
         if told == new:
-            assert kept[GuardCall.TERMINATE].at == new + guard.TERMINATE_AFTER
+            assert kept[GuardCall.TERMINATE].at == new + timings.TERMINATE_AFTER
         else:
             watch.guard_schedules.move(watch.machine, new)
         assert watch.machine.deadline == watch.kept[GuardCall.CANCEL].at == new

@@ -10,11 +10,10 @@ from tests.fakes.clock import FIRST_DAY
 from tests.fakes.orders import offer
 
 from spotkeeper.errors import BadInput, NoOffers, PriceTooLow
-from spotkeeper.lifecycle.launch_request import DEFAULT_LIFE, FOR_EVER, LaunchRequest, check
+from spotkeeper.lifecycle.launch_request import LaunchRequest, check
 from spotkeeper.lifecycle.plan import (
     DEEP_LEARNING,
     DEFAULT_DISK_GIB,
-    KEEP_AFTER_DEADLINE,
     MAX_POOLS,
     UBUNTU,
     disk_gib,
@@ -26,6 +25,7 @@ from spotkeeper.model.machine import Kind
 from spotkeeper.model.max_price import MaxPrice
 from spotkeeper.model.need import Need
 from spotkeeper.model.offer import Offer, Ranking
+from spotkeeper.timings import DEFAULT_LIFE, FOR_EVER, KEEP_AFTER_DEADLINE
 
 GPU = "g5.xlarge@us-east-1a"
 CPU = "m5.large@us-east-1a"

@@ -12,12 +12,12 @@ from tests.fakes.talk import FakeReach, FakeTalk
 from spotkeeper.errors import NoCapacity, NotFound, Refused
 from spotkeeper.lifecycle import power
 from spotkeeper.lifecycle.guard_schedules import GuardSchedules
-from spotkeeper.lifecycle.launch_request import DEFAULT_LIFE
 from spotkeeper.lifecycle.ports import LaunchOrder
 from spotkeeper.lifecycle.presence import machines
 from spotkeeper.lifecycle.wait import Waiter
 from spotkeeper.model.machine import InstanceState, Machine
 from spotkeeper.model.tags import TAG_DEADLINE
+from spotkeeper.timings import DEFAULT_LIFE
 
 REGION = geography.REGION
 MINUTE = timedelta(minutes=1)

@@ -20,11 +20,11 @@ from spotkeeper.lifecycle.region_ending import Outcome
 from spotkeeper.lifecycle.teardown import Teardown, left_behind
 from spotkeeper.model.journal_entry import Entry, Intent, Launched, Seen, Settled, Settling
 from spotkeeper.model.launch import LaunchToken
-from spotkeeper.model.lives import LONGEST_CALL, VISIBILITY_WINDOW
 from spotkeeper.model.machine import ENDED, Instance, InstanceState
 from spotkeeper.model.resource import Leftover, ResourceId, ResourceKind
 from spotkeeper.model.spot_request import RequestState
 from spotkeeper.model.tags import TAG_OWNER, TAG_VPC, shared_tags
+from spotkeeper.timings import LONGEST_CALL, VISIBILITY_WINDOW
 
 REGION = geography.REGION
 GROUP_TAGS = {**shared_tags(geography.OWNER), TAG_VPC: geography.HOME_VPC}

@@ -19,8 +19,9 @@ from spotkeeper.errors import (
     SpotkeeperError,
     Unreachable,
 )
-from spotkeeper.lifecycle.wait import LONGEST_PAUSE, PATIENCE, Waiter, poll
+from spotkeeper.lifecycle.wait import PATIENCE, Waiter, poll
 from spotkeeper.model.machine import Instance, InstanceState
+from spotkeeper.timings import LONGEST_PAUSE
 
 
 class Queue:

@@ -10,8 +10,6 @@ from tests.unit.model.make import NOON
 
 from spotkeeper.market.advisor import read_advisor
 from spotkeeper.market.risk import (
-    COOL_DOWN,
-    HALF_LIFE,
     Experience,
     Known,
     RiskEstimator,
@@ -25,6 +23,7 @@ from spotkeeper.market.risk import (
     of_score,
 )
 from spotkeeper.model.risk import Band, Work
+from spotkeeper.timings import COOL_DOWN, EXPERIENCE_HALF_LIFE
 
 BANDS = (Band("<5%", 5), Band("5-10%", 11), Band("10-15%", 16), Band(">20%", 100))
 DAY = timedelta(days=1)
@@ -76,7 +75,7 @@ def test_an_interruption_speaks_against_a_pool_and_fades(hazard: float, age: flo
 
 
 def test_an_observation_counts_half_after_its_half_life() -> None:
-    assert faded(HALF_LIFE) == 0.5
+    assert faded(EXPERIENCE_HALF_LIFE) == 0.5
     assert faded(timedelta(days=-1)) == 1
 
 

@@ -20,7 +20,6 @@ from spotkeeper.model.journal_entry import (
     Settling,
 )
 from spotkeeper.model.lives import (
-    LONGEST_CALL,
     attempts,
     cut_off,
     each_life,
@@ -36,6 +35,7 @@ from spotkeeper.model.lives import (
     this_life,
     unfinished,
 )
+from spotkeeper.timings import LONGEST_CALL
 
 SETTLED = Settled(NOON)
 DAMAGED = Damaged(NOON)
