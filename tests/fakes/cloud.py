@@ -192,8 +192,8 @@ class FakeCloud:
         )
 
     @answered
-    def volumes(self, region: str, owner: str, name: str) -> tuple[Volume, ...]:
-        wanted = {TAG_OWNER: owner, TAG_NAME: name}
+    def volumes(self, region: str, owner: str, name: str | None) -> tuple[Volume, ...]:
+        wanted = {TAG_OWNER: owner} | ({TAG_NAME: name} if name is not None else {})
         disks = self._in(region, self.ec2.disks.values())
         return tuple(volume(disk) for disk in disks if wanted.items() <= disk.tags.items())
 

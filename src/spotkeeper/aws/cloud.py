@@ -153,8 +153,8 @@ class Ec2Cloud:
             return (), refusal
         return tuple(shapes.spot_request(row, region) for row in rows), None
 
-    def volumes(self, region: str, owner: str, name: str) -> tuple[Volume, ...]:
-        """Volumes of one machine that exist."""
+    def volumes(self, region: str, owner: str, name: str | None) -> tuple[Volume, ...]:
+        """Volumes of the owner that exist, of one name or of all."""
         filters = shapes.tag_filters(owner, name)
         found = self._aws.pages("DescribeVolumes", region, key="Volumes", Filters=filters)
         return tuple(shapes.volume(row, region) for row in found)

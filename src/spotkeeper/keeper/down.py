@@ -21,6 +21,7 @@ from spotkeeper.lifecycle.teardown import Teardown, left_behind
 from spotkeeper.market import market
 from spotkeeper.model import lives
 from spotkeeper.model.launch import Launches
+from spotkeeper.model.machine import Machine
 from spotkeeper.model.resource import Leftover, ResourceId
 from spotkeeper.model.tags import is_name
 from spotkeeper.ssh import keys
@@ -120,8 +121,8 @@ class Down:
 
     def _end(self, places: Mapping[str, Sequence[str]]) -> tuple[Outcome, tuple[Cost, ...]]:
         read = self._edges.journal.read
-        market.answers(
-            lambda name: self._take_note(name, (*places[name], *lives.regions(read(name)))), places
+        self._take_note(
+            {name: (*found, *lives.regions(read(name))) for name, found in places.items()}
         )
         seen = {name: lives.this_life(read(name)) for name in places}
         whole = Outcome()
@@ -147,7 +148,7 @@ class Down:
         Raises:
             LeftBehind: something of it could not be ended.
         """
-        self._take_note(name, tuple(given))
+        self._take_note({name: tuple(given)})
         outcome = self.teardown().end(name, (), only=made, given=given)
         if outcome.left:
             raise left_behind(outcome, f"{problem}. ")
@@ -164,7 +165,7 @@ class Down:
         if lives.is_open(self._edges.journal.read(name)):
             self._talk.say("giving back what was begun")
             try:
-                self._take_note(name, tuple(given))
+                self._take_note({name: tuple(given)})
                 outcome = self.teardown().end(name, (), only=made, given=given)
             except KeyboardInterrupt:
                 return Interrupted(
@@ -236,13 +237,21 @@ class Down:
         keys.forget_made_key(name, self._edges.folders.keys)
         (self._edges.folders.known_hosts / name).unlink(missing_ok=True)
 
-    def _take_note(self, name: str, places: Sequence[str]) -> None:
-        for region in dict.fromkeys(places):
+    def _take_note(self, places: Mapping[str, Sequence[str]]) -> None:
+        """Note what is about to end, by one look at each region."""
+        name = next(iter(places)) if len(places) == 1 else None
+
+        def look(region: str) -> list[Machine]:
             try:
-                for machine in machines(self._edges.cloud, region, self._reader.owner, name):
-                    self._reader.note(machine)
+                return machines(self._edges.cloud, region, self._reader.owner, name)
             except SpotkeeperError:
-                continue  # the note is for the history only; ending comes first
+                return []  # the note is for the history only; ending comes first
+
+        everywhere = (region for found in places.values() for region in found)
+        for found in market.answers(look, everywhere).values():
+            for machine in found:
+                if machine.name in places:
+                    self._reader.note(machine)
 
     def _cost(self, name: str, stretches: Sequence[Interval]) -> Cost | None:
         if not stretches:

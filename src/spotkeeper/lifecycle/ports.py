@@ -118,8 +118,8 @@ class Cloud(Protocol):
     def observe(self, region: str, owner: str, name: str | None = None) -> Observation:
         """Instances and requests of the owner, of one name or of all."""
 
-    def volumes(self, region: str, owner: str, name: str) -> tuple[Volume, ...]:
-        """Volumes of one machine that exist."""
+    def volumes(self, region: str, owner: str, name: str | None) -> tuple[Volume, ...]:
+        """Volumes of the owner that exist, of one name or of all."""
 
     def create_group(self, region: str, name: str, *, vpc_id: str, tags: Mapping[str, str]) -> str:
         """Create a security group, or find the one of that name; its id."""

@@ -8,18 +8,21 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
+from typing import TypeVar
 
 from spotkeeper.errors import Scope, SpotkeeperError
 from spotkeeper.lifecycle.guard import is_guarded
-from spotkeeper.lifecycle.ports import Observation, Ports
+from spotkeeper.lifecycle.ports import Cloud, Observation, Ports
 from spotkeeper.lifecycle.target import Target
 from spotkeeper.model.launch import ClaimNonce
 from spotkeeper.model.lives import is_open
 from spotkeeper.model.machine import Instance, Kind, Volume
 from spotkeeper.model.resource import Leftover, ResourceId, ResourceKind
 from spotkeeper.model.spot_request import CANCELLED_AND_RUNNING, SpotRequest
-from spotkeeper.model.tags import TAG_CLAIM, TAG_KIND
+from spotkeeper.model.tags import TAG_CLAIM, TAG_KIND, tagged_name
 from spotkeeper.timings import VISIBILITY_WINDOW
+
+T = TypeVar("T")
 
 #: Volumes in these states are gone or on their way without us.
 VOLUME_LEAVING = frozenset({"deleting", "deleted"})
@@ -123,6 +126,42 @@ class Outcome:
         self.left += [leftover for leftover in other.left if leftover not in self.left]
 
 
+@dataclass(frozen=True, slots=True)
+class RegionLook:
+    """What EC2 lists in a region at one moment, or why it does not."""
+
+    seen: Observation | SpotkeeperError
+    volumes: tuple[Volume, ...] | SpotkeeperError = ()
+
+    @classmethod
+    def taken(cls, cloud: Cloud, region: str, owner: str, name: str | None) -> "RegionLook":
+        """Look for one name, or for all of them at once."""
+        seen = _answer(lambda: cloud.observe(region, owner, name))
+        if isinstance(seen, SpotkeeperError):
+            return cls(seen)
+        return cls(seen, _answer(lambda: cloud.volumes(region, owner, name)))
+
+    def of(self, name: str) -> Observation:
+        """The instances and requests of a name; a request's instance goes with it."""
+        if isinstance(self.seen, SpotkeeperError):
+            raise self.seen
+        requests = tuple(each for each in self.seen.requests if tagged_name(each.tags) == name)
+        ids = {each.id for each in requests}
+        instances = tuple(
+            each
+            for each in self.seen.instances
+            if tagged_name(each.tags) == name or each.request_id in ids
+        )
+        return replace(self.seen, instances=instances, requests=requests)
+
+
+def _answer(ask: Callable[[], T]) -> T | SpotkeeperError:
+    try:
+        return ask()
+    except SpotkeeperError as refusal:
+        return refusal
+
+
 @dataclass(eq=False, slots=True)
 class RegionEnding:
     """Ends a name in a region with one ``step`` after another, until it is ``done``.
@@ -159,10 +198,10 @@ class RegionEnding:
             return f"making sure that {self.target.name} is gone from {self.region}"
         return f"ending {self.target.name} in {self.region}"
 
-    def step(self) -> None:
-        """Look once, and do what that asks for; a refusal by EC2 is kept, not raised."""
+    def step(self, look: RegionLook) -> None:
+        """Do what a look asks for; a refusal by EC2 is kept, not raised."""
         try:
-            found = self._look()
+            found = self._found(look)
             self._keep_disks(found)
             todo = found.without(self._refused)
             self._act(todo)
@@ -183,9 +222,9 @@ class RegionEnding:
     def give_up(self) -> None:
         """Say what is left, by a last look where one is to be had."""
         try:
-            found = self._look()
+            found = self._found(self._look())
             if found.none:  # one empty look proves nothing
-                found = self._look()
+                found = self._found(self._look())
         except SpotkeeperError:
             self._end_unseen()
             return
@@ -222,10 +261,12 @@ class RegionEnding:
         """What EC2 gave us and does not list."""
         return tuple(ResourceId(_kind_of(id_), id_, self.region) for id_ in sorted(self._awaited))
 
-    def _look(self) -> Actions:
+    def _look(self) -> RegionLook:
+        return RegionLook.taken(self.ports.cloud, self.region, self.owner, self.target.name)
+
+    def _found(self, look: RegionLook) -> Actions:
         target = self.target
-        seen = self.ports.cloud.observe(self.region, self.owner, target.name)
-        seen = target.part_of(seen)
+        seen = target.part_of(look.of(target.name))
         seen = replace(seen, requests=tuple(self._believed(each) for each in seen.requests))
         self._unseen = {}
         if seen.problem:
@@ -235,19 +276,20 @@ class RegionEnding:
         self._awaited.difference_update(instance.id for instance in seen.instances)
         self._awaited.difference_update(request.id for request in seen.requests)
         target.note_relaunches(self.region, seen, self.ports.clock.now())
-        volumes = self._volumes()
+        volumes = self._volumes(look)
         if any(is_guarded(each) for each in (*tags, *(volume.tags for volume in volumes))):
             target.guarded.add(self.region)
         return next_actions(seen, [volume for volume in volumes if target.covers(volume.tags)])
 
-    def _volumes(self) -> tuple[Volume, ...]:
-        try:
-            return self.ports.cloud.volumes(self.region, self.owner, self.target.name)
-        except SpotkeeperError as refusal:
-            if refusal.scope is Scope.TRANSIENT:
-                raise
-            self._note_unseen(ResourceKind.VOLUME, refusal)
-            return ()
+    def _volumes(self, look: RegionLook) -> tuple[Volume, ...]:
+        refusal = look.volumes
+        if not isinstance(refusal, SpotkeeperError):
+            name = self.target.name
+            return tuple(each for each in refusal if tagged_name(each.tags) == name)
+        if refusal.scope is Scope.TRANSIENT:
+            raise refusal
+        self._note_unseen(ResourceKind.VOLUME, refusal)
+        return ()
 
     def _note_unseen(self, kind: ResourceKind, refusal: SpotkeeperError) -> None:
         unseen = ResourceId(f"{kind}s", self.target.name, self.region)

@@ -12,7 +12,7 @@ from spotkeeper.lifecycle.guard import armed_launches
 from spotkeeper.lifecycle.guard_schedules import remove
 from spotkeeper.lifecycle.name_claim import ClaimRelease
 from spotkeeper.lifecycle.ports import Ports
-from spotkeeper.lifecycle.region_ending import Outcome, RegionEnding
+from spotkeeper.lifecycle.region_ending import Outcome, RegionEnding, RegionLook
 from spotkeeper.lifecycle.target import Target
 from spotkeeper.lifecycle.wait import poll
 from spotkeeper.market import market
@@ -131,13 +131,26 @@ class Teardown:
         """All at once, and then one look at each after another."""
         pending = list(parts)
         for elapsed in poll(self._clock):
-            market.answers(RegionEnding.step, pending)
+            self._step(pending)
             pending = [part for part in pending if not part.done]
             if not pending:
                 return
             many = f"{len(pending)} of {len(parts)} machines are still ending"
             self._talk.waiting(many if len(pending) > 1 else pending[0].told, elapsed)
         market.answers(RegionEnding.give_up, pending)
+
+    def _step(self, parts: Sequence[RegionEnding]) -> None:
+        """One look at each region, for all names that end there, and what that asks for."""
+        names: dict[str, set[str]] = {}
+        for part in parts:
+            names.setdefault(part.region, set()).add(part.target.name)
+
+        def look(region: str) -> RegionLook:
+            name = next(iter(names[region])) if len(names[region]) == 1 else None
+            return RegionLook.taken(self._cloud, region, self._owner, name)
+
+        looks = market.answers(look, names)
+        market.answers(lambda part: part.step(looks[part.region]), parts)
 
     def _close(self, ending: NameEnding) -> None:
         """Remove guard and claim of a name of which nothing is left, and close its journal."""

@@ -9,6 +9,7 @@ from tests.fakes import geography, orders
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.edges import home_with_key, keeper
 from tests.fakes.journal import MemoryJournal
+from tests.fakes.threads import without_threads
 
 from spotkeeper.errors import (
     BadInput,
@@ -16,6 +17,7 @@ from spotkeeper.errors import (
     NoCapacity,
     NoOffers,
     NotFound,
+    PermissionDenied,
     QuotaReached,
     SpotkeeperError,
     Unreachable,
@@ -213,3 +215,44 @@ def test_two_commands_on_one_name_exclude_each_other(desk: Desk) -> None:
     with desk.journal.lock("dev"), pytest.raises(SpotkeeperError):
         desk.keeper.down(("dev",))
     assert desk.keeper.show("dev").machine.state == InstanceState.RUNNING
+
+
+def test_a_name_that_another_command_holds_is_left_and_the_others_end(desk: Desk) -> None:
+    desk.up("one")
+    desk.up("two")
+    with desk.journal.lock("one"):
+        [left] = desk.keeper.down(("one", "two")).outcome.left
+    assert (left.resource_id.id, left.resource_id.region) == ("one", REGION)
+    assert desk.keeper.show("one").machine.state == InstanceState.RUNNING
+    assert desk.keeper.down_all().outcome.left == []
+    assert desk.cloud.ec2.leftovers() == []
+
+
+def test_more_machines_need_no_more_looks(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_threads(monkeypatch)
+
+    def looks(*names: str) -> int:
+        for name in names:
+            desk.up(name, types=("m5.large",))
+        before = desk.cloud.calls.count("observe")
+        assert desk.keeper.down(names).outcome.left == []
+        return desk.cloud.calls.count("observe") - before
+
+    one = looks("one")
+    assert looks("two", "three", "four", "five") <= one + 2
+
+
+def test_a_region_that_is_closed_does_not_fail_the_end_of_everything(desk: Desk) -> None:
+    desk.up()
+    listed = desk.cloud.tagged_resources
+
+    def closed(region: str) -> object:
+        if region == "eu-west-1":
+            raise PermissionDenied("not here", region=region)
+        return listed(region)
+
+    desk.cloud.tagged_resources = closed  # type: ignore[method-assign,assignment]
+    report = desk.keeper.down_all()
+    assert report.outcome.left == []
+    assert any("eu-west-1" in told for told in report.warnings)
+    assert desk.cloud.ec2.leftovers() == []

@@ -20,7 +20,7 @@ from spotkeeper.keeper.up import Up
 from spotkeeper.lifecycle import guard, launch, region_ending, sweep, teardown
 from spotkeeper.lifecycle.launch import Launcher
 from spotkeeper.lifecycle.ports import Claim, RegionInventory
-from spotkeeper.lifecycle.region_ending import Actions, Outcome, RegionEnding
+from spotkeeper.lifecycle.region_ending import Actions, Outcome, RegionEnding, RegionLook
 from spotkeeper.lifecycle.sweep_order import SweepStep
 from spotkeeper.lifecycle.target import Target
 from spotkeeper.lifecycle.teardown import NameEnding, Teardown
@@ -135,8 +135,8 @@ def terminate_first(patch: Patch) -> World:
 
 
 def one_look_only(patch: Patch) -> World:
-    def once(self: RegionEnding) -> None:
-        self._act(self._look())
+    def once(self: RegionEnding, look: RegionLook) -> None:
+        self._act(self._found(look))
         self._close(())
 
     patch.setattr(RegionEnding, "step", once)
