@@ -20,9 +20,9 @@ from ec2_sandbox import catalogue
 from ec2_sandbox.market import advisor
 from ec2_sandbox.market.capacity import Capacity
 from ec2_sandbox.market.chance import uniform
-from ec2_sandbox.market.dips import mean_length
 from ec2_sandbox.market.placement_scores import score
 from ec2_sandbox.market.pools import Pool
+from ec2_sandbox.market.shortages import mean_length
 
 DATA = Path(__file__).parents[1] / "../shared/data"
 ADVISOR_FILE = "aws-spot-advisor-2025-06.json.gz"
@@ -70,12 +70,13 @@ def scarce_pools(capacity: Capacity) -> list[Pool]:
         pool
         for pool in catalogue.spot_pools(REGION)
         if capacity.hardware(pool.instance_type).accelerators
-        if 1 - exp(-rate(capacity, pool) * mean_length(capacity.regime(pool)) / HOUR) > 1 / 2
+        if 1 - exp(-rate(capacity, pool) * mean_length(capacity.shortage_model(pool)) / HOUR)
+        > 1 / 2
     ]
 
 
 def rate(capacity: Capacity, pool: Pool) -> float:
-    return capacity.regime(pool).dips_per_hour
+    return capacity.shortage_model(pool).per_hour
 
 
 def hazards(capacity: Capacity) -> Iterator[Check]:

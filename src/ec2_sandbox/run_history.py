@@ -12,7 +12,7 @@ ENDS = {"stopping", "stopped", "shutting-down", "terminated"}
 
 
 @dataclass
-class Life:
+class RunHistory:
     """One instance: the moments at which it began and ended to run, in turn.
 
     ``load_tag`` is what its tag said of its load when it last began or ended.
@@ -35,15 +35,17 @@ class Life:
         return list(pairwise(turns))[::2]
 
 
-def note(lives: dict[str, Life], happening: Happening) -> None:
+def note(run_histories: dict[str, RunHistory], happening: Happening) -> None:
     """Remember what a happening says about when an instance runs."""
     if happening.kind not in {HappeningKind.INSTANCE, HappeningKind.REBALANCE}:
         return
-    life = lives.setdefault(happening.subject, Life(happening.subject, happening.region))
+    runs = run_histories.setdefault(
+        happening.subject, RunHistory(happening.subject, happening.region)
+    )
     if happening.kind is HappeningKind.REBALANCE:
-        life.rebalance_at = happening.moment
+        runs.rebalance_at = happening.moment
         return
-    wanted = ENDS if life.is_running else RUNS
+    wanted = ENDS if runs.is_running else RUNS
     if happening.facts.get("state") in wanted:
-        life.turns.append(happening.moment)
-        life.rebalance_at = None
+        runs.turns.append(happening.moment)
+        runs.rebalance_at = None

@@ -21,10 +21,10 @@ from ec2_sandbox.market import replay
 from ec2_sandbox.market.capacity import Capacity, Forced
 from ec2_sandbox.market.pools import Pool
 from ec2_sandbox.market.prices import Change, Market
-from ec2_sandbox.market.replay import Cast
+from ec2_sandbox.market.replay import ReplayedMarket
 from ec2_sandbox.options import SandboxOptions
 from ec2_sandbox.protocol.client_tokens import Answered
-from ec2_sandbox.run_history import Life
+from ec2_sandbox.run_history import RunHistory
 from ec2_sandbox.services.service_quotas.quota_requests import QuotaRequest
 from ec2_sandbox.throttle import Throttle
 
@@ -54,7 +54,7 @@ class World:
     fleets: dict[str, Any] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     score_configurations: dict[str, datetime] = field(default_factory=dict)  # first asked
-    lives: dict[str, Life] = field(default_factory=dict)
+    run_histories: dict[str, RunHistory] = field(default_factory=dict)
     latencies: dict[str, float] = field(default_factory=dict)  # real seconds by action; "": any
     throttle: Throttle | None = None
 
@@ -72,15 +72,15 @@ class World:
     def market(self) -> Market:
         """The prices of this seed, with what is replayed and what was forced on them."""
         options = self.options
-        replays = self.cast.replays if options.replay else {}
+        series = self.replayed.series if options.replay else {}
         return Market(
-            options.seed, options.scenario, catalogue.on_demand, self.forced_prices, replays
+            options.seed, options.scenario, catalogue.on_demand, self.forced_prices, series
         )
 
     @property
-    def cast(self) -> Cast:
+    def replayed(self) -> ReplayedMarket:
         """The price history that is replayed; it is read again by every process, never saved."""
-        return _cast(self.options.replay or "", int(self.clock.begins.timestamp()))
+        return _replayed(self.options.replay or "", int(self.clock.begins.timestamp()))
 
     @property
     def capacity(self) -> Capacity:
@@ -136,15 +136,15 @@ def new_world(options: SandboxOptions) -> World:
     begins = options.first_moment or datetime.now(UTC)
     fresh = World(options=options, clock=Clock(begins, options.speed, step))
     if options.replay:
-        _cast.cache_clear()
-        facts = {"replay": options.replay, **fresh.cast.facts()}
+        _replayed.cache_clear()
+        facts = {"replay": options.replay, **fresh.replayed.facts()}
         fresh.tell(HappeningKind.CONTROL, "market", "", facts)
     return fresh
 
 
 @lru_cache(maxsize=1)
-def _cast(path: str, begins: int) -> Cast:
-    return replay.cast(
+def _replayed(path: str, begins: int) -> ReplayedMarket:
+    return replay.replayed_market(
         replay.load(path),
         begins=begins,
         is_pool=catalogue.is_spot_pool,

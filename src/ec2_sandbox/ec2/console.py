@@ -33,8 +33,8 @@ class ConsoleResponses(EC2Response):  # type: ignore[misc]
                 "This instance type does not support retrieving the latest console logs",
             )
         seen, now = _seen_at(instance, latest=is_latest), world().now
-        life = world().lives.get(instance.id)
-        spans = life.spans(now + MOMENT) if life else []
+        history = world().run_histories.get(instance.id)
+        spans = history.spans(now + MOMENT) if history else []
         runs = [run for run in spans if run[0] <= seen]
         text = console_text(_machine(instance), runs, seen, seed=world().options.seed)
         answer: dict[str, Any] = {
@@ -48,10 +48,10 @@ class ConsoleResponses(EC2Response):  # type: ignore[misc]
 
 def _seen_at(instance: Any, *, latest: bool) -> datetime:
     """The moment up to which the console is shown."""
-    life, now = world().lives.get(instance.id), world().now
-    if latest or life is None or not life.turns:
+    runs, now = world().run_histories.get(instance.id), world().now
+    if latest or runs is None or not runs.turns:
         return now
-    return min(now, life.turns[-1] + BUFFERED_AFTER)
+    return min(now, runs.turns[-1] + BUFFERED_AFTER)
 
 
 def _type_of(instance: Any) -> Mapping[str, Any]:

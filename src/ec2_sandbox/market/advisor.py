@@ -2,7 +2,7 @@
 
 The frequency of interruption of a type in a region is the share of its instances that are to be
 interrupted within their first day, at the rates of the trailing month, over all its zones alike.
-Scenarios without dips show the living market's: the month before was like that.
+Scenarios without shortages show the living market's: the month before was like that.
 """
 
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from ec2_sandbox.market import scenarios
 from ec2_sandbox.market.capacity import Capacity
-from ec2_sandbox.market.dips import mean_tide
 from ec2_sandbox.market.hazard import hazard_met
 from ec2_sandbox.market.pools import Pool
+from ec2_sandbox.market.shortages import mean_demand
 
 LIFETIME_HOURS = 24.0
 TRAILING_DAYS = 30
@@ -46,14 +46,14 @@ def interrupted_share(capacity: Capacity, pools: Sequence[Pool], day: int) -> fl
     """How many of a type's instances are interrupted within their first day."""
     if capacity.scenario == "reclaim-soon":
         return 1.0
-    tide = mean_tide(capacity.seed, pools[0], day - TRAILING_DAYS, day)
-    met = tide * hazard_met(LIFETIME_HOURS)
+    demand = mean_demand(capacity.seed, pools[0], day - TRAILING_DAYS, day)
+    met = demand * hazard_met(LIFETIME_HOURS)
     return sum(1 - exp(-_rate(capacity, pool) * met) for pool in pools) / len(pools)
 
 
 def _rate(capacity: Capacity, pool: Pool) -> float:
-    """The pool's dips per hour in the long term."""
-    regime = capacity.regime(pool)
-    if not regime.dips_per_hour:
-        regime = scenarios.living(capacity.seed, pool, capacity.hardware(pool.instance_type))
-    return regime.dips_per_hour + regime.gusts_per_hour
+    """The pool's shortages per hour in the long term."""
+    model = capacity.shortage_model(pool)
+    if not model.per_hour:
+        model = scenarios.living(capacity.seed, pool, capacity.hardware(pool.instance_type))
+    return model.per_hour + model.zone_wide_per_hour

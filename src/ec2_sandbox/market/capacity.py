@@ -15,14 +15,22 @@ from functools import partial
 from heapq import merge
 
 from ec2_sandbox.market import scenarios
-from ec2_sandbox.market.dips import DAY, HOUR, NEAR_MISS, Dip, Regime, dips_of_day, tide
 from ec2_sandbox.market.hazard import seniority
 from ec2_sandbox.market.on_demand import Hardware
 from ec2_sandbox.market.pools import Pool
 from ec2_sandbox.market.scarcity import pool_size
+from ec2_sandbox.market.shortages import (
+    DAY,
+    HOUR,
+    NEAR_MISS,
+    Shortage,
+    ShortageModel,
+    demand,
+    shortages_of_day,
+)
 from ec2_sandbox.options import Scenario
 
-# At this rate of dips per hour half of a pool is free between them.
+# At this rate of shortages per hour half of a pool is free between them.
 HALF_FULL_RATE = 0.25
 LEAST_PLENTY = timedelta(minutes=10)
 
@@ -72,10 +80,10 @@ class Capacity:
     # Now
 
     def headroom(self, pool: Pool, second: int) -> float:
-        """The hidden number: the free share of the pool, or how deep its dip is, negative."""
+        """The hidden number: the free share of the pool, or how deep its shortage is, negative."""
         if forced := self._forced_at(pool, second):
             return 1.0 if not forced.dry else -1.0 if forced.reclaims else 0.0
-        depths = [dip.depth for dip in self._dips_at(pool, second)]
+        depths = [shortage.depth for shortage in self._shortages_at(pool, second)]
         if depths:
             return -max(depths)
         return HALF_FULL_RATE / (HALF_FULL_RATE + self.pressure(pool, second))
@@ -92,7 +100,7 @@ class Capacity:
         """Whether EC2 refuses every launch and start in the pool."""
         if forced := self._forced_at(pool, second):
             return forced.dry
-        return bool(self._dips_at(pool, second))
+        return bool(self._shortages_at(pool, second))
 
     def reclaims(self, pool: Pool, *, started: int, lot: float, second: int) -> bool:
         """Whether EC2 takes an instance back; ``lot`` is its luck in the pool, from 0 to 1."""
@@ -101,8 +109,8 @@ class Capacity:
         if forced := self._forced_at(pool, second):
             return forced.reclaims
         return any(
-            second >= dip.notice_at(lot) and _takes(dip, started)
-            for dip in self._dips_at(pool, second)
+            second >= shortage.notice_at(lot) and _takes(shortage, started)
+            for shortage in self._shortages_at(pool, second)
         )
 
     def advises(self, pool: Pool, *, started: int, lot: float, second: int) -> bool:
@@ -111,13 +119,13 @@ class Capacity:
             return True
         if forced := self._forced_at(pool, second):
             return forced.reclaims
-        return any(_endangers(dip, started) for dip in self._dips_at(pool, second))
+        return any(_endangers(shortage, started) for shortage in self._shortages_at(pool, second))
 
     # Next
 
     def next_turn(self, pool: Pool, after: int, until: int) -> int | None:
         """The first second in (after, until] at which ``is_dry`` changes."""
-        edges = [edge for dip in self._dips_within(pool, after, until) for edge in dip[:2]]
+        edges = [edge for each in self._shortages_within(pool, after, until) for edge in each[:2]]
         edges = sorted([*edges, *self._forced_edges(pool)])
         return _first(edges, after, until, partial(self._turns, pool))
 
@@ -129,9 +137,9 @@ class Capacity:
     ) -> int | None:
         """The first second in (after, until] at which ``reclaims`` is true."""
         told = (
-            max(dip.notice_at(lot), started)
-            for dip in self._dips_within(pool, after, until)
-            if _takes(dip, started)
+            max(shortage.notice_at(lot), started)
+            for shortage in self._shortages_within(pool, after, until)
+            if _takes(shortage, started)
         )
         others = self._other_moments(pool, after, started + scenarios.NOTICE_AGE)
         holds = partial(self.reclaims, pool, started=started, lot=lot)
@@ -142,42 +150,42 @@ class Capacity:
     ) -> int | None:
         """The first second in (after, until] at which ``advises`` is true."""
         advised = (
-            max(dip.begins, started)
-            for dip in self._dips_within(pool, after, until)
-            if _endangers(dip, started)
+            max(shortage.begins, started)
+            for shortage in self._shortages_within(pool, after, until)
+            if _endangers(shortage, started)
         )
         others = self._other_moments(pool, after, started + scenarios.ADVICE_AGE)
         holds = partial(self.advises, pool, started=started, lot=lot)
         return _first(merge(advised, others), after, until, holds)
 
     def _other_moments(self, pool: Pool, after: int, old_enough: int) -> list[int]:
-        """When else an instance's fate may change than at a dip, in order."""
+        """When else an instance's fate may change than at a shortage, in order."""
         by_age = [old_enough] if self.scenario == "reclaim-soon" else []
         return sorted([after + 1, *by_age, *self._forced_edges(pool)])
 
     # Outlook
 
     def pressure(self, pool: Pool, second: int) -> float:
-        """The dips per hour to expect at that time, from the long term and the tide."""
-        regime = self.regime(pool)
-        if not regime.dips_per_hour:
+        """The shortages per hour to expect at that time, from the long term and demand."""
+        model = self.shortage_model(pool)
+        if not model.per_hour:
             return 0.0
-        return regime.dips_per_hour * tide(self.seed, pool, second) + regime.gusts_per_hour
+        return model.per_hour * demand(self.seed, pool, second) + model.zone_wide_per_hour
 
-    def regime(self, pool: Pool) -> Regime:
-        """How the pool's dips are in this scenario."""
-        return scenarios.regime(self.scenario, self.seed, pool, self.hardware)
+    def shortage_model(self, pool: Pool) -> ShortageModel:
+        """How the pool's shortages are in this scenario."""
+        return scenarios.shortage_model(self.scenario, self.seed, pool, self.hardware)
 
     # What is forced
 
     def refilled(self, pool: Pool, now: datetime) -> Plenty:
-        """What a refill forces: room until the dip under way is over, at least ten minutes."""
+        """What a refill forces: room until the shortage is over, at least ten minutes."""
         second = int(now.timestamp())
-        ends = max((dip.ends for dip in self._dips_at(pool, second)), default=second)
+        ends = max((each.ends for each in self._shortages_at(pool, second)), default=second)
         return Plenty(now, max(now + LEAST_PLENTY, datetime.fromtimestamp(ends, UTC)))
 
     def aftermath(self, now: datetime) -> Drought | None:
-        """What a notice does to its pool: "reclaim-soon" has no dip to keep it dry for a while."""
+        """What a notice does to its pool: "reclaim-soon" has no shortage that keeps it dry."""
         if self.scenario != "reclaim-soon":
             return None
         return Drought(now, now + timedelta(seconds=scenarios.AFTERMATH), reclaims=False)
@@ -193,19 +201,21 @@ class Capacity:
         edges = (forced.begins, forced.ends) if forced else ()
         return [int(edge.timestamp()) for edge in edges if edge]
 
-    def _dips_at(self, pool: Pool, second: int) -> list[Dip]:
-        """The dips under way."""
-        return [dip for dip in self._dips_within(pool, second, second) if second < dip.ends]
+    def _shortages_at(self, pool: Pool, second: int) -> list[Shortage]:
+        """The shortages under way."""
+        return [
+            each for each in self._shortages_within(pool, second, second) if second < each.ends
+        ]
 
-    def _dips_within(self, pool: Pool, after: int, until: int) -> Iterator[Dip]:
-        """Every natural dip that may be under way between the two seconds, in order."""
-        regime = self.regime(pool)
-        if not regime.dips_per_hour:
+    def _shortages_within(self, pool: Pool, after: int, until: int) -> Iterator[Shortage]:
+        """Every natural shortage that may be under way between the two seconds, in order."""
+        model = self.shortage_model(pool)
+        if not model.per_hour:
             return
-        earliest = after - regime.longest
+        earliest = after - model.longest
         for day in range(earliest // DAY, until // DAY + 1):
-            dips = dips_of_day(self.seed, pool, day, regime)
-            yield from dips[bisect(dips, (earliest,)) : bisect(dips, (until + 1,))]
+            shortages = shortages_of_day(self.seed, pool, day, model)
+            yield from shortages[bisect(shortages, (earliest,)) : bisect(shortages, (until + 1,))]
 
 
 def _first(
@@ -220,11 +230,11 @@ def _first(
     return None
 
 
-def _takes(dip: Dip, started: int) -> bool:
-    """Whether EC2 wants the instance back: who is young when the dip begins goes first."""
-    return dip.depth > seniority(max(0, dip.begins - started) / HOUR)
+def _takes(shortage: Shortage, started: int) -> bool:
+    """Whether EC2 wants the instance back: who is young when the shortage begins goes first."""
+    return shortage.depth > seniority(max(0, shortage.begins - started) / HOUR)
 
 
-def _endangers(dip: Dip, started: int) -> bool:
-    """Whether the dip takes the instance, or nearly."""
-    return dip.depth + NEAR_MISS > seniority(max(0, dip.begins - started) / HOUR)
+def _endangers(shortage: Shortage, started: int) -> bool:
+    """Whether the shortage takes the instance, or nearly."""
+    return shortage.depth + NEAR_MISS > seniority(max(0, shortage.begins - started) / HOUR)

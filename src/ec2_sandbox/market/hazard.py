@@ -18,12 +18,12 @@ def hazard_left(age_hours: float) -> float:
 
 
 def seniority(age_hours: float) -> float:
-    """How deep a dip must be to take an instance of this age: 0 at the start, towards 1 later."""
+    """How deep a shortage must be to take an instance of this age: from 0 at the start to 1."""
     return 1 - hazard_left(age_hours)
 
 
 def hazard_met(age_hours: float) -> float:
-    """``hazard_left`` integrated from the start to an age: dips per hour times this are the
+    """``hazard_left`` integrated from the start to an age: shortages per hour times this are the
     interruptions that an instance is to expect by then."""
     fading = HALF_AGE_HOURS * log1p(age_hours / HALF_AGE_HOURS)
     return (1 - FLOOR) * fading + FLOOR * age_hours

@@ -59,8 +59,8 @@ class Change(NamedTuple):
     micros: int
 
 
-class Course(Protocol):
-    """A pool's prices from elsewhere, without beginning or end."""
+class PriceSeries(Protocol):
+    """A pool's prices, without beginning or end."""
 
     def change_in_effect(self, second: int) -> Change:
         """The latest change at or before ``second``."""
@@ -81,7 +81,7 @@ class Market:
     scenario: Scenario
     on_demand: Callable[[str, str], int]
     forced: Mapping[Pool, tuple[Change, ...]] = field(default_factory=dict)
-    replayed: Mapping[Pool, Course] = field(default_factory=dict)
+    replayed: Mapping[Pool, PriceSeries] = field(default_factory=dict)
 
     def price(self, pool: Pool, second: int) -> int:
         """The price in effect at ``second``."""
@@ -93,21 +93,23 @@ class Market:
             for change in reversed(self.forced[pool]):
                 if change.second <= second:
                     return change
-        return self._course(pool).change_in_effect(second)
+        return self._series(pool).change_in_effect(second)
 
     def changes_within(self, pool: Pool, after: int, until: int) -> list[Change]:
         """Every change with ``after < second <= until``, oldest first."""
         forced = self.forced.get(pool, ())
         natural_until = min(until, forced[0].second - 1) if forced else until
-        natural = self._course(pool).changes_within(after, natural_until)
+        natural = self._series(pool).changes_within(after, natural_until)
         return natural + [change for change in forced if after < change.second <= until]
 
-    def _course(self, pool: Pool) -> Course:
-        return self.replayed.get(pool) or _habits(self.seed, self.scenario, self.on_demand, pool)
+    def _series(self, pool: Pool) -> PriceSeries:
+        return self.replayed.get(pool) or _price_model(
+            self.seed, self.scenario, self.on_demand, pool
+        )
 
 
-class Habits(NamedTuple):
-    """How one pool's price behaves; its methods make it a ``Course``.
+class PriceModel(NamedTuple):
+    """How one pool's price behaves; its methods make it a ``PriceSeries``.
 
     ``key``     the pool's own 64 random bits.
     ``lowest``  micro-dollars, never less.
@@ -154,7 +156,9 @@ class Habits(NamedTuple):
 
 
 @lru_cache(maxsize=16_384)
-def _habits(seed: int, scenario: str, on_demand: Callable[[str, str], int], pool: Pool) -> Habits:
+def _price_model(
+    seed: int, scenario: str, on_demand: Callable[[str, str], int], pool: Pool
+) -> PriceModel:
     """What a pool has of its type in the region, and of its own."""
     of_type = _words(f"{seed}|{pool.region}|{pool.instance_type}")
     of_pool = _words(f"{seed}|{pool}")
@@ -163,7 +167,7 @@ def _habits(seed: int, scenario: str, on_demand: Callable[[str, str], int], pool
     if scenario == "article" and pool.region == "eu-west-1":
         lowest, swing = _range_of_the_article(pool, lowest, swing)
     lowest = min(ceiling, max(LEAST, lowest // LEAST * LEAST))
-    return Habits(
+    return PriceModel(
         key=int.from_bytes(blake2b(f"{pool}|{seed}".encode(), digest_size=8).digest()),
         lowest=lowest,
         swing=(swing := min(swing, ceiling - lowest)),

@@ -41,7 +41,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 NEXT_STEP = "Give a CSV file, plain or .gz, with the columns " + ", ".join(COLUMNS) + "."
 
 
-class Track(NamedTuple):
+class RecordedSeries(NamedTuple):
     """The records of one pool, oldest first: seconds since 1970 and micro-dollars."""
 
     seconds: "array[int]"
@@ -52,7 +52,7 @@ class Track(NamedTuple):
 class Recording:
     """A file as it was read. ``first`` and ``last`` are its oldest and newest second."""
 
-    tracks: Mapping[Pool, Track]
+    series: Mapping[Pool, RecordedSeries]
     records: int
     first: int
     last: int
@@ -74,10 +74,10 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Replay:
-    """One pool's prices for ever: the track, shifted by ``shift`` and by any number of periods."""
+class ReplayedSeries:
+    """One pool's prices for ever: as recorded, ``shift`` and any number of periods later."""
 
-    track: Track
+    recorded: RecordedSeries
     shift: int
     period: int
     ceiling: int
@@ -93,29 +93,29 @@ class Replay:
 
     def _number(self, second: int) -> int:
         """Which record is in effect, counted on through all repetitions."""
-        first = self.track.seconds[0]
+        first = self.recorded.seconds[0]
         round_, since = divmod(second - self.shift - first, self.period)
-        found = bisect_right(self.track.seconds, first + since) - 1
-        return round_ * len(self.track.seconds) + found
+        found = bisect_right(self.recorded.seconds, first + since) - 1
+        return round_ * len(self.recorded.seconds) + found
 
     def _change(self, number: int) -> Change:
-        round_, index = divmod(number, len(self.track.seconds))
-        at = self.track.seconds[index] + self.shift + round_ * self.period
-        return Change(at, min(self.ceiling, self.track.micros[index]))
+        round_, index = divmod(number, len(self.recorded.seconds))
+        at = self.recorded.seconds[index] + self.shift + round_ * self.period
+        return Change(at, min(self.ceiling, self.recorded.micros[index]))
 
 
 @dataclass(frozen=True)
-class Cast:
+class ReplayedMarket:
     """A recording as the sandbox plays it; the numbers are of records."""
 
-    replays: Mapping[Pool, Replay]
+    series: Mapping[Pool, ReplayedSeries]
     left_out: int
     capped: int
 
     def facts(self) -> dict[str, str]:
         """The numbers, for the history."""
         return {
-            "pools": str(len(self.replays)),
+            "pools": str(len(self.series)),
             "records_left_out": str(self.left_out),
             "records_capped": str(self.capped),
         }
@@ -133,7 +133,7 @@ class Cast:
 def check(path: Path | str) -> Summary:
     """Read a file whole; ``BadInput`` says with its line what is wrong with it."""
     found = load(path)
-    return Summary(found.records, len(found.tracks), _moment(found.first), _moment(found.last))
+    return Summary(found.records, len(found.series), _moment(found.first), _moment(found.last))
 
 
 def load(path: Path | str) -> Recording:
@@ -146,24 +146,24 @@ def load(path: Path | str) -> Recording:
     return _loaded(path, found.st_mtime_ns, found.st_size)
 
 
-def cast(
+def replayed_market(
     recording: Recording,
     *,
     begins: int,
     is_pool: Callable[[Pool], bool],
     on_demand: Callable[[str, str], int],
-) -> Cast:
+) -> ReplayedMarket:
     """The recording for a sandbox whose first moment is the second ``begins``."""
-    replays: dict[Pool, Replay] = {}
+    series: dict[Pool, ReplayedSeries] = {}
     left_out = capped = 0
-    for pool, track in recording.tracks.items():
+    for pool, recorded in recording.series.items():
         if not is_pool(pool):
-            left_out += len(track.seconds)
+            left_out += len(recorded.seconds)
             continue
         ceiling = on_demand(pool.region, pool.instance_type)
-        capped += sum(price > ceiling for price in track.micros)
-        replays[pool] = Replay(track, begins - recording.last, recording.period, ceiling)
-    return Cast(replays, left_out, capped)
+        capped += sum(price > ceiling for price in recorded.micros)
+        series[pool] = ReplayedSeries(recorded, begins - recording.last, recording.period, ceiling)
+    return ReplayedMarket(series, left_out, capped)
 
 
 @lru_cache(maxsize=1)
@@ -186,27 +186,29 @@ def _opened(path: Path) -> IO[str]:
 
 
 def _read(path: Path, file: IO[str]) -> Recording:
-    tracks: dict[Pool, Track] = {}
+    series: dict[Pool, RecordedSeries] = {}
     for pool, second, price in _records(path, csv.reader(file)):
-        track = tracks.get(pool) or tracks.setdefault(pool, Track(array("q"), array("q")))
-        track.seconds.append(second)
-        track.micros.append(price)
-    if not tracks:
+        recorded = series.get(pool) or series.setdefault(
+            pool, RecordedSeries(array("q"), array("q"))
+        )
+        recorded.seconds.append(second)
+        recorded.micros.append(price)
+    if not series:
         raise BadInput(f"{path} holds no prices", next_step=NEXT_STEP)
-    ordered = {pool: _in_order(track) for pool, track in sorted(tracks.items())}
+    ordered = {pool: _in_order(recorded) for pool, recorded in sorted(series.items())}
     return Recording(
-        tracks=ordered,
-        records=sum(len(track.seconds) for track in ordered.values()),
-        first=min(track.seconds[0] for track in ordered.values()),
-        last=max(track.seconds[-1] for track in ordered.values()),
+        series=ordered,
+        records=sum(len(recorded.seconds) for recorded in ordered.values()),
+        first=min(recorded.seconds[0] for recorded in ordered.values()),
+        last=max(recorded.seconds[-1] for recorded in ordered.values()),
     )
 
 
-def _in_order(track: Track) -> Track:
+def _in_order(recorded: RecordedSeries) -> RecordedSeries:
     """Oldest first; of two records of one second the later in the file holds."""
-    latest = dict(zip(track.seconds, track.micros, strict=True))
+    latest = dict(zip(recorded.seconds, recorded.micros, strict=True))
     seconds = sorted(latest)
-    return Track(array("q", seconds), array("q", [latest[second] for second in seconds]))
+    return RecordedSeries(array("q", seconds), array("q", [latest[second] for second in seconds]))
 
 
 def _records(path: Path, lines: Iterator[list[str]]) -> Iterator[tuple[Pool, int, int]]:

@@ -1,7 +1,7 @@
-"""How scarce a pool is for ever: its dips per hour and its size. Pure.
+"""How scarce a pool is for ever: its shortages per hour and its size. Pure.
 
-A dip is a while in which EC2 wants a pool's capacity back. Its rate is that of the type in the
-region, which grows with the size and with GPUs, times a factor of the zone. The constants are
+In a shortage EC2 wants a pool's capacity back. Its rate is that of the type in the region, which
+grows with the size and with GPUs, times a factor of the zone. The constants are
 fitted to the shares of the Spot Advisor's buckets in us-east-1 (bench/calibration_capacity.py).
 """
 
@@ -12,7 +12,7 @@ from ec2_sandbox.market.chance import normal, uniform
 from ec2_sandbox.market.on_demand import Hardware
 from ec2_sandbox.market.pools import Pool
 
-# The natural logarithm of a type's dips per hour.
+# The natural logarithm of a type's shortages per hour.
 ORDINARY = -2.72  # eight vCPUs without a GPU
 PER_DOUBLING = 0.15  # of the vCPUs
 GPU = 1.5
@@ -26,15 +26,15 @@ FAMILY_SPREAD = 1.1
 TYPE_SPREAD = 0.9
 REGION_SPREAD = 0.8
 
-MOST_DIPS_PER_HOUR = 1.0  # of a type, on the way to which scarce types crowd
+MOST_SHORTAGES_PER_HOUR = 1.0  # of a type, on the way to which scarce types crowd
 ZONE_RATIO = 15.0  # between the worst and the best zone that a type can have
 
 POOL_VCPUS = 24_000  # of Spot capacity in an ordinary pool
 LEAST_SIZE = 2
 
 
-def dips_per_hour(seed: int, pool: Pool, hardware: Hardware) -> float:
-    """The long-term rate of dips of a pool, the same at all times."""
+def shortages_per_hour(seed: int, pool: Pool, hardware: Hardware) -> float:
+    """The long-term rate of shortages of a pool, the same at all times."""
     in_region = _type_rate(seed, pool.region, pool.instance_type, hardware)
     return in_region * exp(log(ZONE_RATIO) * (uniform(seed, "zone", pool) - 0.5))
 
@@ -48,7 +48,7 @@ def _type_rate(seed: int, region: str, instance_type: str, hardware: Hardware) -
         + TYPE_SPREAD * normal(seed, "type", instance_type)
         + REGION_SPREAD * normal(seed, "region", region, instance_type)
     )
-    return MOST_DIPS_PER_HOUR * rate / (MOST_DIPS_PER_HOUR + rate)
+    return MOST_SHORTAGES_PER_HOUR * rate / (MOST_SHORTAGES_PER_HOUR + rate)
 
 
 def _by_hardware(hardware: Hardware) -> float:
@@ -64,5 +64,5 @@ def _by_hardware(hardware: Hardware) -> float:
 
 def pool_size(seed: int, pool: Pool, hardware: Hardware) -> int:
     """Instances that the pool has when all its Spot capacity is free."""
-    share = uniform(seed, "size", pool) / (1 + 8 * dips_per_hour(seed, pool, hardware))
+    share = uniform(seed, "size", pool) / (1 + 8 * shortages_per_hour(seed, pool, hardware))
     return max(LEAST_SIZE, round(POOL_VCPUS / hardware.vcpus * share))

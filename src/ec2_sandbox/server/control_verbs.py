@@ -188,7 +188,7 @@ def reset(asked: Asked) -> Content:
 
 def market_note() -> str | None:
     """What must be said of the prices that are replayed, if any are."""
-    return world().cast.told() if world().options.replay else None
+    return world().replayed.told() if world().options.replay else None
 
 
 Verb = Callable[[Asked], Content]

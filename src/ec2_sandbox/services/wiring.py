@@ -26,10 +26,10 @@ def install() -> None:
 
 
 def _note_life(happening: Happening) -> None:
-    run_history.note(world().lives, happening)
+    run_history.note(world().run_histories, happening)
     if happening.kind is HappeningKind.INSTANCE:
         tags = region_backends()[happening.region].tags.get(happening.subject, {})
-        world().lives[happening.subject].load_tag = tags.get(LOAD_TAG)
+        world().run_histories[happening.subject].load_tag = tags.get(LOAD_TAG)
 
 
 def _events() -> None:

@@ -13,7 +13,7 @@ from moto.cloudwatch.metric_data_expression_parser import parse_expression
 from moto.cloudwatch.responses import CloudWatchResponse
 from moto.core.responses import ActionResult
 
-from ec2_sandbox.run_history import LOAD_TAG, Life
+from ec2_sandbox.run_history import LOAD_TAG, RunHistory
 from ec2_sandbox.services.cloudwatch.cpu_load import MINUTE, cpu_percent, minutes_run
 from ec2_sandbox.services.cloudwatch.statistics import Datapoint, datapoints, statistic
 from ec2_sandbox.services.imds.servers import instance_of
@@ -139,22 +139,22 @@ def _points(
     """The data of one instance; nothing for other dimensions than its id."""
     name = str(metric.get("MetricName"))
     dimensions = {one["Name"]: one["Value"] for one in metric.get("Dimensions") or []}
-    life = world().lives.get(dimensions.get("InstanceId", ""))
-    if life is None or life.region != region or len(dimensions) != 1 or name not in UNITS:
+    runs = world().run_histories.get(dimensions.get("InstanceId", ""))
+    if runs is None or runs.region != region or len(dimensions) != 1 or name not in UNITS:
         return
-    instance = instance_of(life.instance_id)
+    instance = instance_of(runs.instance_id)
     is_detailed = name != CPU or (instance is not None and instance.monitored)
     step = MINUTE if is_detailed else BASIC_PERIOD
-    yield from datapoints(_samples(life, name, begin, end), period=period, step=step)
+    yield from datapoints(_samples(runs, name, begin, end), period=period, step=step)
 
 
-def _samples(life: Life, name: str, begin: int, end: int) -> Iterator[tuple[int, float]]:
+def _samples(runs: RunHistory, name: str, begin: int, end: int) -> Iterator[tuple[int, float]]:
     """Second and value of every minute in which the instance ran."""
-    tags = region_backends()[life.region].tags.get(life.instance_id)
-    seed, forced = world().options.seed, life.load_tag if tags is None else tags.get(LOAD_TAG)
-    for second, started in minutes_run(life.spans(world().now), begin, end):
+    tags = region_backends()[runs.region].tags.get(runs.instance_id)
+    seed, forced = world().options.seed, runs.load_tag if tags is None else tags.get(LOAD_TAG)
+    for second, started in minutes_run(runs.spans(world().now), begin, end):
         if name == CPU:
-            load = cpu_percent(life.instance_id, second, seed=seed, started=started, forced=forced)
+            load = cpu_percent(runs.instance_id, second, seed=seed, started=started, forced=forced)
             yield second, load
         else:
             yield second, 0.0
@@ -184,10 +184,10 @@ def _calculated(query: Mapping[str, Any], results: list[dict[str, Any]]) -> dict
 
 def _listed(region: str, within: timedelta) -> Iterator[dict[str, Any]]:
     since = world().now - within
-    for life in world().lives.values():
-        spans = life.spans(world().now)
-        if life.region == region and spans and spans[-1][1] >= since:
-            dimension = {"Name": "InstanceId", "Value": life.instance_id}
+    for runs in world().run_histories.values():
+        spans = runs.spans(world().now)
+        if runs.region == region and spans and spans[-1][1] >= since:
+            dimension = {"Name": "InstanceId", "Value": runs.instance_id}
             for name in UNITS:
                 yield {"Namespace": NAMESPACE, "MetricName": name, "Dimensions": [dimension]}
 

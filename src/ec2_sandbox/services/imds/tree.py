@@ -164,9 +164,9 @@ def _spot(instance: Any) -> Tree:
 
 def _events(instance: Any) -> Tree:
     events: dict[str, Tree] = {"maintenance": {"history": "[]", "scheduled": "[]"}}
-    life = world().lives.get(instance.id)
-    if life and life.rebalance_at:
-        notice = json.dumps({"noticeTime": stamp(life.rebalance_at)})
+    runs = world().run_histories.get(instance.id)
+    if runs and runs.rebalance_at:
+        notice = json.dumps({"noticeTime": stamp(runs.rebalance_at)})
         events["recommendations"] = {"rebalance": notice}
     return events
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ec2_sandbox.market.capacity import Capacity, Drought, Forced
 from ec2_sandbox.market.on_demand import Accelerator, Hardware
 from ec2_sandbox.market.pools import Pool
-from ec2_sandbox.market.scarcity import ZONE_RATIO, dips_per_hour
+from ec2_sandbox.market.scarcity import ZONE_RATIO, shortages_per_hour
 from ec2_sandbox.options import SCENARIOS, Scenario
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
@@ -131,7 +131,8 @@ def test_zones_of_a_type_differ_but_not_more_than_15_times(instance_type: str) -
     ratios = []
     for seed in range(200):
         rates = [
-            dips_per_hour(seed, Pool(z, instance_type), hardware(instance_type)) for z in ZONES
+            shortages_per_hour(seed, Pool(z, instance_type), hardware(instance_type))
+            for z in ZONES
         ]
         ratios.append(max(rates) / min(rates))
     assert max(ratios) <= ZONE_RATIO
@@ -176,7 +177,7 @@ def dry_spells(capacity: Capacity, pool: Pool, days: int = 20) -> list[int]:
     return found
 
 
-def test_a_storm_brings_about_twenty_times_the_dips_and_to_a_zone_at_once() -> None:
+def test_a_storm_brings_about_twenty_times_the_shortages_and_to_a_zone_at_once() -> None:
     in_zone = [Pool(ZONES[0], f"m{n}g.large") for n in range(20)]
     living = sum(len(dry_spells(market(), pool)) for pool in in_zone)
     storm = {pool: dry_spells(market("storm"), pool) for pool in in_zone}

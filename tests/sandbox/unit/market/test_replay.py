@@ -40,8 +40,10 @@ def written(folder: Path, *lines: str, header: str = HEADER, name: str = "prices
     return path
 
 
-def cast(path: Path, *, ceiling: int = CEILING, known: tuple[Pool, ...] = (A, B)) -> replay.Cast:
-    return replay.cast(
+def replayed(
+    path: Path, *, ceiling: int = CEILING, known: tuple[Pool, ...] = (A, B)
+) -> replay.ReplayedMarket:
+    return replay.replayed_market(
         replay.load(path),
         begins=BEGINS,
         is_pool=lambda pool: pool in known,
@@ -59,7 +61,7 @@ def test_the_past_is_the_file_shifted(folder: Path, told: list[tuple[Pool, int, 
     path = written(folder, *(line(*record) for record in told))
     shift = BEGINS - FIRST - max(second for _, second, _ in told)
     span = max(second for _, second, _ in told) - min(second for _, second, _ in told)
-    for pool, played in cast(path).replays.items():
+    for pool, played in replayed(path).series.items():
         expected = sorted(
             Change(FIRST + second + shift, micros) for who, second, micros in told if who == pool
         )
@@ -75,7 +77,7 @@ def test_it_repeats_for_ever(
     told = [(A, 0, 500), (A, 90 * DAY, 700), *(one for one in told if one[1] % (90 * DAY))]
     period = 91 * DAY
     path = written(folder, *(line(*record) for record in told))
-    played, after = cast(path).replays[A], BEGINS + after
+    played, after = replayed(path).series[A], BEGINS + after
     found = played.changes_within(after, after + length)
     assert found == sorted(found)
     assert all(after < change.second <= after + length for change in found)
@@ -89,7 +91,7 @@ def test_the_newest_record_has_just_happened_and_the_oldest_comes_within_a_day(
     tmp_path: Path,
 ) -> None:
     path = written(tmp_path, line(A, 0, 200_000), line(A, 60, 300_000))
-    played = cast(path).replays[A]
+    played = replayed(path).series[A]
     assert played.change_in_effect(BEGINS) == Change(BEGINS, 300_000)
     assert played.change_in_effect(BEGINS + DAY - 61) == Change(BEGINS, 300_000)
     assert played.change_in_effect(BEGINS + DAY - 60) == Change(BEGINS + DAY - 60, 200_000)
@@ -111,20 +113,20 @@ def test_a_packed_file_and_other_columns_are_read_alike(tmp_path: Path) -> None:
 
 def test_unknown_pools_are_left_out_and_high_prices_lowered(tmp_path: Path) -> None:
     path = written(tmp_path, line(A, 0, 200_000), line(A, 9, 300_000), line(B, 5, 90_000))
-    found = cast(path, ceiling=250_000, known=(A,))
-    assert (list(found.replays), found.left_out, found.capped) == ([A], 1, 1)
-    assert found.replays[A].change_in_effect(BEGINS).micros == 250_000
+    found = replayed(path, ceiling=250_000, known=(A,))
+    assert (list(found.series), found.left_out, found.capped) == ([A], 1, 1)
+    assert found.series[A].change_in_effect(BEGINS).micros == 250_000
     assert found.told() == (
         "Of the replayed prices, 1 records are of pools that the sandbox does not have and 1 were "
         "lowered to the simulated On-Demand price."
     )
-    assert cast(path).told() is None
+    assert replayed(path).told() is None
 
 
 def test_the_market_plays_it_and_a_forced_price_wins(tmp_path: Path) -> None:
     path = written(tmp_path, line(A, 0, 200_000))
     forced = {A: (Change(BEGINS + 5, 900_000),)}
-    market = Market(1, "calm", lambda *_: CEILING, forced, cast(path).replays)
+    market = Market(1, "calm", lambda *_: CEILING, forced, replayed(path).series)
     assert market.price(A, BEGINS) == 200_000
     assert market.price(A, BEGINS + 5) == 900_000
     assert market.changes_within(A, BEGINS + 4, BEGINS + 9) == [Change(BEGINS + 5, 900_000)]
@@ -134,7 +136,7 @@ def test_the_market_plays_it_and_a_forced_price_wins(tmp_path: Path) -> None:
 
 def test_of_two_records_of_one_second_the_later_holds(tmp_path: Path) -> None:
     path = written(tmp_path, line(A, 0, 200_000), line(A, 0, 300_000))
-    assert cast(path).replays[A].change_in_effect(BEGINS).micros == 300_000
+    assert replayed(path).series[A].change_in_effect(BEGINS).micros == 300_000
     assert replay.check(path).records == 1
 
 
