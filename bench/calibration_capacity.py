@@ -1,17 +1,18 @@
 """How far the sandbox's capacity is from what is known of the real one.
 
 Prints each figure beside its target; ends with 1 when one is outside its tolerance. The real Spot
-Advisor's buckets are read from a folder of real data, by default ../shared/data; without it they
-are left out.
+Advisor's buckets are read from a folder of real data, by default the one that SPOT_TEST_DATA
+names; without it they are left out.
 """
 
 import argparse
 import gzip
 import json
+import os
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from math import exp
+from math import exp, log
 from pathlib import Path
 from statistics import correlation, fmean, median
 from typing import NamedTuple
@@ -22,9 +23,9 @@ from ec2_sandbox.market.capacity import Capacity
 from ec2_sandbox.market.chance import uniform
 from ec2_sandbox.market.placement_scores import score
 from ec2_sandbox.market.pools import Pool
-from ec2_sandbox.market.shortages import mean_length
+from ec2_sandbox.market.shortages import ShortageModel
 
-DATA = Path(__file__).parents[1] / "../shared/data"
+DATA = Path(os.environ.get("SPOT_TEST_DATA", "/nowhere"))
 ADVISOR_FILE = "aws-spot-advisor-2025-06.json.gz"
 REGION = "us-east-1"
 BEGINS = 1_767_571_200  # 2026-01-05
@@ -70,9 +71,13 @@ def scarce_pools(capacity: Capacity) -> list[Pool]:
         pool
         for pool in catalogue.spot_pools(REGION)
         if capacity.hardware(pool.instance_type).accelerators
-        if 1 - exp(-rate(capacity, pool) * mean_length(capacity.shortage_model(pool)) / HOUR)
-        > 1 / 2
+        if 1 - exp(-rate(capacity, pool) * mean_hours(capacity.shortage_model(pool))) > 1 / 2
     ]
+
+
+def mean_hours(model: ShortageModel) -> float:
+    """The expected length of a shortage, whose logarithm is anywhere between its bounds alike."""
+    return (model.longest - model.shortest) / log(model.longest / model.shortest) / HOUR
 
 
 def rate(capacity: Capacity, pool: Pool) -> float:

@@ -2,7 +2,7 @@
 
 Usage: python bench/calibration_prices.py [FOLDER]
 
-FOLDER holds public data that is no part of the repository (default: ../shared/data beside it): a
+FOLDER holds public data that is no part of the repository (default: what SPOT_TEST_DATA names): a
 Spot price history of us-east-1, a Spot Advisor feed and On-Demand list prices. Exits with 1 when a
 figure is further from the real one than allowed, with 2 when data is missing.
 
@@ -23,6 +23,7 @@ simulated ones all of today's us-east-1: a figure is about the kind of market, n
 import csv
 import gzip
 import json
+import os
 import re
 import statistics
 import sys
@@ -34,7 +35,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-DEFAULT = Path(__file__).resolve().parents[2] / "shared" / "data"
+DEFAULT = Path(os.environ.get("SPOT_TEST_DATA", "/nowhere"))
 HISTORY = "aws-spot-price-history-us-east-1-linux-2021-03_05.csv.gz"
 ADVISOR = "aws-spot-advisor-2025-06.json.gz"
 LIST_PRICES = "aws-on-demand-us-east-1-gov-cn-2026-07.csv.gz"

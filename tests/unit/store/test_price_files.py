@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +27,7 @@ ROWS = (
 CSV = "\n".join((HEADER, *ROWS, ""))
 FIRST = datetime(2021, 3, 2, 1, 39, 4, tzinfo=UTC).timestamp()
 LAST = datetime(2021, 3, 4, 12, tzinfo=UTC).timestamp()
-SHARED = Path(__file__).parents[3] / "../shared/data"
+REAL_DATA = Path(os.environ.get("SPOT_TEST_DATA", "/nowhere"))
 
 File = Callable[[str | bytes], Path]
 
@@ -402,9 +403,9 @@ def test_no_rows_are_a_surprise(tmp_path_factory: pytest.TempPathFactory, rows: 
 
 @pytest.mark.shared_data
 def test_three_real_months() -> None:
-    path = SHARED / "aws-spot-price-history-us-east-1-linux-2021-03_05.csv.gz"
+    path = REAL_DATA / "aws-spot-price-history-us-east-1-linux-2021-03_05.csv.gz"
     if not path.is_file():
-        pytest.skip(f"there is no {path}")
+        pytest.skip(f"SPOT_TEST_DATA names no folder with {path.name}")
 
     dump = read_dump(path)
 
@@ -415,9 +416,9 @@ def test_three_real_months() -> None:
 
 @pytest.mark.shared_data
 def test_a_real_day_of_all_regions() -> None:
-    path = SHARED / "aws-spot-price-all-regions-2022-05-31.tsv.gz"
+    path = REAL_DATA / "aws-spot-price-all-regions-2022-05-31.tsv.gz"
     if not path.is_file():
-        pytest.skip(f"there is no {path}")
+        pytest.skip(f"SPOT_TEST_DATA names no folder with {path.name}")
 
     dump = read_dump(path)
 
