@@ -16,7 +16,7 @@ PUBLIC = set(
     SweepReport __version__ connect""".split()  # noqa: SIM905 - a list of words reads best so
 )
 VERBS = set(
-    """doctor down down_all dry_run everything extend find history last_listing ls plan
+    """doctor down dry_run everything extend find history last_listing ls plan
     policy price_history prices show ssh start stop sweep up warnings""".split()  # noqa: SIM905
 )
 
@@ -64,7 +64,7 @@ def test_a_program_finds_launches_lists_and_gives_back(
     extended = keeper.extend("train", "4h")
     assert extended.usd_until_deadline is not None
 
-    assert keeper.down(["train"]).outcome.left == []
+    assert keeper.down(["train"]).left == ()
     assert account.left(sandbox) == []
     with pytest.raises(spotkeeper.NotFound) as caught:
         keeper.show("train")

@@ -42,10 +42,10 @@ def command(choices: Choices, names: tuple[str, ...], everything: bool, yes: boo
     if everything and not yes:
         found = ", ".join(keeper.everything(where))
         agreed(choices, f"Give everything back ({found or 'nothing'})?")
-    report = keeper.down_all(where) if everything else keeper.down(names, where)
+    report = keeper.down(names, where, everything=everything)
     _show(choices, report)
-    if report.outcome.left:
-        raise left_behind(report.outcome)
+    if report.left:
+        raise left_behind(report.left)
 
 
 def _show(choices: Choices, report: DownReport) -> None:

@@ -5,12 +5,11 @@ AWS says that a maximum price makes interruptions more frequent.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 from spotkeeper.cli.render import money
-from spotkeeper.market.series import Outbid, PoolHistory, outbid, summary
+from spotkeeper.market.series import Outbid, PoolHistory, Trial, summary
 from spotkeeper.model.duration import words
 from spotkeeper.model.max_price import MaxPrice
 
@@ -18,23 +17,6 @@ WITHOUT = "without one you pay the Spot price, and never more than On-Demand"
 AWS_SAYS = "AWS says that a maximum price makes interruptions more frequent"
 DAY = timedelta(days=1)
 LEAST_PERCENT = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """A maximum price tried on the past of one pool; both unknown where On-Demand is needed and
-    not known."""
-
-    history: PoolHistory
-    usd_per_hour: Decimal | None
-    outcome: Outbid | None
-
-
-def trial(history: PoolHistory, asked: MaxPrice) -> Trial:
-    """Set the price that is meant now, and see what it would have done."""
-    last = summary(history.series).last
-    usd = asked.resolve(last, history.on_demand_usd_per_hour)
-    return Trial(history, usd, None if usd is None else outbid(history.series, usd))
 
 
 def unasked(histories: Sequence[PoolHistory]) -> str:

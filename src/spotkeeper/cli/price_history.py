@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
 
 import click
 
 from spotkeeper.cli import price_advice, render
 from spotkeeper.cli.context import Choices
-from spotkeeper.cli.price_advice import Trial, name_of
+from spotkeeper.cli.price_advice import name_of
 from spotkeeper.cli.terminal import drawable, plain_text, terminal_width
 from spotkeeper.keeper.prices import PriceHistory
 from spotkeeper.market.series import PoolHistory, means, summary
 from spotkeeper.model.max_price import MaxPrice
 from spotkeeper.model.money import plain
+from spotkeeper.model.record import Record, moment
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 PLAIN = "_.:-=+*#"
@@ -86,8 +86,6 @@ SUMMARY = _columns(
 WITHOUT_HISTORY = tuple(column for column in COLUMNS if column.title != "History")
 NARROWEST, WIDEST = 8, 40
 
-Record = dict[str, Any]
-
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -106,59 +104,18 @@ def show(choices: Choices, history: PriceHistory, asked: Asked) -> None:
         return
     as_json = choices.output == "json"
     rows = (
-        [record(each, asked.max_price) for each in history.pools]
+        [each.to_dict(asked.max_price) for each in history.pools]
         if as_json
         else [row for each in history.pools for row in change_rows(each)]
     )
     render.emit(choices, "price-history", rows, columns=(), warnings=history.warnings)
 
 
-def record(history: PoolHistory, max_price: MaxPrice | None) -> Record:
-    """One pool: its figures, and its series as pairs of time and dollars per hour."""
-    figures, known = summary(history.series), history.series
-    listed = history.on_demand_usd_per_hour
-    tried = price_advice.trial(history, max_price) if max_price else None
-    outcome = tried.outcome if tried else None
-    first = outcome.first_after if outcome else None
-    return {
-        **_pool(history),
-        "from": _time(known.begin),
-        "until": _time(known.begin + known.span),
-        "rows": history.rows,
-        "changes": figures.changes,
-        "spot_usd_per_hour": float(figures.last),
-        "min_usd_per_hour": float(figures.least),
-        "median_usd_per_hour": float(figures.median),
-        "max_usd_per_hour": float(figures.greatest),
-        "on_demand_usd_per_hour": float(listed) if listed else None,
-        "percent_of_on_demand": _percent(figures.last, listed),
-        "highest_percent_of_on_demand": _percent(figures.greatest, listed),
-        "max_price_usd_per_hour": float(tried.usd_per_hour)
-        if tried and tried.usd_per_hour
-        else None,
-        "outbid_percent": round(outcome.share * 100, 4) if outcome else None,
-        "outbid_times": outcome.times if outcome else None,
-        "first_outbid_after_seconds": int(first.total_seconds()) if first is not None else None,
-        "series": [[_time(at), float(usd)] for at, usd in known.changes()],
-    }
-
-
 def change_rows(history: PoolHistory) -> Iterator[Record]:
     """One pool as rows of CSV, which ``--from`` reads again."""
-    pool = _pool(history)
+    pool = history.place()
     for at, usd in history.series.changes():
-        yield {**pool, "time": _time(at), "spot_usd_per_hour": plain(usd)}
-
-
-def _pool(history: PoolHistory) -> Record:
-    pool = history.pool
-    return {
-        "region": pool.region or None,
-        "zone": pool.zone.name or None,
-        "zone_id": pool.zone.id,
-        "instance_type": pool.instance_type,
-        "platform": pool.platform,
-    }
+        yield {**pool, "time": moment(at), "spot_usd_per_hour": plain(usd)}
 
 
 def _brief(history: PriceHistory) -> Iterator[str]:
@@ -214,7 +171,7 @@ def _advice(pools: Sequence[PoolHistory], max_price: MaxPrice | None) -> Iterato
     if max_price is None:
         told = [price_advice.unasked(pools)]
     else:
-        trials: list[Trial] = [price_advice.trial(each, max_price) for each in pools]
+        trials = [each.trial(max_price) for each in pools]
         told = list(price_advice.asked(max_price, trials))
     for line in told:
         yield from _wrapped(line)
@@ -232,11 +189,3 @@ def _span(history: PriceHistory) -> str:
 
 def _usd(amount: Decimal) -> str:
     return render.price(amount)
-
-
-def _percent(usd: Decimal, whole: Decimal | None) -> float | None:
-    return round(float(usd / whole * 100), 2) if whole else None
-
-
-def _time(at: Any) -> str:
-    return f"{at:%Y-%m-%dT%H:%M:%SZ}"

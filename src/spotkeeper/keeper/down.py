@@ -36,8 +36,11 @@ class Down:
         self.reader = self._reader = reader
         self.talk = self._talk = talk
 
-    def down(self, names: Sequence[str], in_regions: Sequence[str]) -> DownReport:
-        """End machines in some regions, and wherever this computer launched them.
+    def down(
+        self, names: Sequence[str], in_regions: Sequence[str], *, shared: bool = False
+    ) -> DownReport:
+        """End machines in some regions, and wherever this computer launched them; with what
+        machines ``shared``.
 
         Raises:
             NotFound: a name that neither AWS nor the journal knows.
@@ -45,7 +48,10 @@ class Down:
         places, unlooked = self.places(names, in_regions)
         outcome, costs = self.end(places)
         unsure = (told for name in places for told in self.unsure(name))
-        return DownReport(outcome, costs, (*unlooked, *unsure, *self.settle(in_regions)))
+        warnings = (*unlooked, *unsure, *self.settle(in_regions))
+        if shared:
+            self.end_shared(in_regions, outcome)
+        return DownReport(tuple(outcome.ended), tuple(outcome.left), costs, warnings)
 
     def everything(self, in_regions: Sequence[str], *, all_regions: bool) -> tuple[str, ...]:
         """Every name that may still own something in the regions: machines, disks, or open in the
@@ -151,7 +157,7 @@ class Down:
         self._take_note({name: tuple(given)})
         outcome = self.teardown().end(name, (), only=made, given=given)
         if outcome.left:
-            raise left_behind(outcome, f"{problem}. ")
+            raise left_behind(outcome.left, f"{problem}. ")
 
     def undo(
         self,
@@ -173,7 +179,7 @@ class Down:
                     next_step=f"Run `spot down {name}` to end it.",
                 )
             if outcome.left:
-                return left_behind(outcome, f"{str(problem) or 'Interrupted'}. ")
+                return left_behind(outcome.left, f"{str(problem) or 'Interrupted'}. ")
             if made:
                 self._forget_files(name)
         if isinstance(problem, SpotkeeperError):

@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Unpack
 
+from spotkeeper.errors import BadInput
 from spotkeeper.keeper.arguments import checked
 from spotkeeper.keeper.edges import Edges, Silence
 from spotkeeper.keeper.find import Find, FindOptions, options_of
@@ -316,14 +317,20 @@ class Keeper:
         return self._reader.report(name, (machine.region,)).machine
 
     @checked()
-    def down(self, names: Sequence[str], regions: Sequence[str] = ()) -> DownReport:
+    def down(
+        self, names: Sequence[str] = (), regions: Sequence[str] = (), *, everything: bool = False
+    ) -> DownReport:
         """Give machines back: cancel, terminate, verify, and remove what was made for them, in
-        some regions and wherever this computer launched them.
+        some regions and wherever this computer launched them; or ``everything`` of the caller's
+        there, groups and keys included.
 
         Raises:
             NotFound: a name that neither AWS nor the journal knows.
         """
-        report = self._down.down(names, listed(regions, self._edges))
+        if everything and names:
+            raise BadInput("down: names and everything exclude each other", next_step="Drop one.")
+        ending = self.everything(regions) if everything else names
+        report = self._down.down(ending, listed(regions, self._edges), shared=everything)
         return replace(report, warnings=tuple(dict.fromkeys((*self.warnings, *report.warnings))))
 
     @checked()
@@ -331,13 +338,6 @@ class Keeper:
         """Every name that may still own something in the regions: machines, disks, or open in the
         journal."""
         return self._down.everything(listed(regions, self._edges), all_regions=not regions)
-
-    @checked()
-    def down_all(self, regions: Sequence[str] = ()) -> DownReport:
-        """Give everything of the caller back in the regions, groups and keys included."""
-        report = self.down(self.everything(regions), regions)
-        self._down.end_shared(listed(regions, self._edges), report.outcome)
-        return report
 
     @checked()
     def sweep(self, regions: Sequence[str] = (), *, apply: bool = False) -> SweepReport:

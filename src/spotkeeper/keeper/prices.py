@@ -22,6 +22,7 @@ from spotkeeper.model.offer import Ranking, Refusal, SortBy
 from spotkeeper.model.place import Zone
 from spotkeeper.model.pool import LINUX, Pool
 from spotkeeper.model.price_table import MAX_DAYS, PriceTable
+from spotkeeper.model.record import ResultList
 from spotkeeper.store.price_files import read_dump
 from spotkeeper.store.price_rows import Dump, KeptRows, PoolName, Rows, columns
 
@@ -29,8 +30,8 @@ from spotkeeper.store.price_rows import Dump, KeptRows, PoolName, Rows, columns
 _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d+")
 
 
-@dataclass(frozen=True, slots=True)
-class PriceHistory:
+@dataclass(frozen=True, slots=True, repr=False)
+class PriceHistory(ResultList[PoolHistory]):
     """The histories of pools from ``begin`` to ``end``, by type, region and zone.
 
     ``rows``         how many were read, those of other pools included.
@@ -43,6 +44,9 @@ class PriceHistory:
     rows: int
     warnings: tuple[str, ...] = ()
     interrupted: bool = False
+
+    def _items(self) -> tuple[PoolHistory, ...]:
+        return self.pools
 
 
 def from_file(

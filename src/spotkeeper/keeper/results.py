@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING
 from spotkeeper.model.disk import disk_cost_told
 from spotkeeper.model.money import saving_percent
 from spotkeeper.model.offer import sources_told
-from spotkeeper.model.record import Record, Result, moment, number
+from spotkeeper.model.record import Record, Result, ResultList, moment, number
 from spotkeeper.model.tags import TAG_GUARD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from datetime import datetime, timedelta
     from decimal import Decimal
 
     from spotkeeper.costs.history import Chapter
     from spotkeeper.costs.usage import Cost
-    from spotkeeper.lifecycle.region_ending import Outcome
     from spotkeeper.lifecycle.sweep import Classification, ForgottenRequest
     from spotkeeper.model.disk import DiskCost
     from spotkeeper.model.machine import Machine
@@ -61,7 +60,7 @@ class PriceRow(Result):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class PriceComparison(Result):
+class PriceComparison(ResultList[PriceRow]):
     """Prices, and what is missing from them.
 
     ``made_at``      when; the ages of the facts are counted from then.
@@ -73,9 +72,8 @@ class PriceComparison(Result):
     made_at: datetime | None = None
     interrupted: bool = False
 
-    def to_dict(self) -> Record:
-        """The rows as items."""
-        return {"items": [row.to_dict() for row in self.rows], "warnings": list(self.warnings)}
+    def _items(self) -> tuple[PriceRow, ...]:
+        return self.rows
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -167,8 +165,8 @@ class LaunchedMachine(MachineReport):
         """Raises ``LeftBehind`` where something of it is left."""
         from spotkeeper.lifecycle.teardown import left_behind
 
-        if self.give_back is not None and (report := self.give_back()).outcome.left:
-            raise left_behind(report.outcome)
+        if self.give_back is not None and (report := self.give_back()).left:
+            raise left_behind(report.left)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -199,59 +197,60 @@ class ExtendReport(Result):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class MachineList(Result):
+class MachineList(ResultList[MachineReport]):
     """Machines, and what could not be looked at."""
 
     reports: tuple[MachineReport, ...]
     warnings: tuple[str, ...] = ()
 
-    def to_dict(self) -> Record:
-        """The machines as items."""
-        items = [report.to_dict() for report in self.reports]
-        return {"items": items, "warnings": list(self.warnings)}
-
-    def __len__(self) -> int:
-        return len(self.reports)
-
-    def __getitem__(self, place: int) -> MachineReport:
-        return self.reports[place]
-
-    def __iter__(self) -> Iterator[MachineReport]:
-        return iter(self.reports)
+    def _items(self) -> tuple[MachineReport, ...]:
+        return self.reports
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class MachineHistory(Result):
+class MachineHistory(ResultList["Chapter"]):
     """What happened to a name; ``lives`` is how many it has had, also where fewer are told."""
 
     name: str
     chapters: tuple[Chapter, ...]
     lives: int
 
-    def to_dict(self) -> Record:
-        """What happened as items."""
-        items = [chapter.to_dict() for chapter in self.chapters]
-        return {"items": items, "name": self.name, "lives": self.lives}
+    def _items(self) -> tuple[Chapter, ...]:
+        return self.chapters
+
+    def _beside(self) -> Record:
+        return {"name": self.name, "lives": self.lives}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class DownReport(Result):
     """What ``down`` ended, what is left, and what it all cost."""
 
-    outcome: Outcome
+    ended: tuple[ResourceId, ...] = ()
+    left: tuple[Leftover, ...] = ()
     costs: tuple[Cost, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> Record:
         """What was ended as items, with what is left and what it all cost."""
-        ended = [each.to_dict() for each in self.outcome.ended]
+        ended = [each.to_dict() for each in self.ended]
         return {
             "items": ended,
             "ended": ended,
-            "left": [each.to_dict() for each in self.outcome.left],
+            "left": [each.to_dict() for each in self.left],
             "costs": [cost.to_dict() for cost in self.costs],
             "warnings": list(self.warnings),
         }
+
+    def _items(self) -> tuple[ResourceId, ...]:
+        return self.ended
+
+    def _notes(self) -> tuple[str, ...]:
+        return (*self.warnings, *map(_told_of, self.left))
+
+
+def _told_of(each: Leftover) -> str:
+    return f"left: {each.resource_id}: {each.reason}"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -283,6 +282,12 @@ class SweepReport(Result):
             "others": [self._other(each) for each in self.others],
             "warnings": list(self.warnings),
         }
+
+    def _items(self) -> tuple[ResourceId, ...]:
+        return self.ended
+
+    def _notes(self) -> tuple[str, ...]:
+        return (*self.warnings, *map(_told_of, self.left))
 
     def _told(
         self, told: Leftover | Classification, classification: Classification | None

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import NamedTuple
 
 from spotkeeper.errors import BadInput, Interrupted, NoOffers, PriceTooLow, SpotkeeperError
@@ -28,6 +28,12 @@ MAX_POOLS = 25
 NOTHING_FITS = "No pool fits"
 NOTHING_YET = "Interrupted before a pool that fits had arrived"
 LOOK_AGAIN = "Run the command again for the regions that are missing."
+
+CENT = Decimal("0.01")
+
+#: A disk's price is for a month and is charged by the second, so that an hour of February costs
+#: most (https://aws.amazon.com/ebs/pricing/).
+HOURS_PER_SHORTEST_MONTH = 28 * 24
 
 DEEP_LEARNING = "deep-learning"
 UBUNTU = "ubuntu"
@@ -55,6 +61,14 @@ class Plan(Result):
     ``disk`` is that of the pool that is tried first, ``usd_per_gib_month`` the prices there.
     ``guard_role_arn`` is the role in whose name the guard outside of the machine ends it.
     """
+
+    _headline = (
+        "name",
+        "offer.instance_type",
+        "offer.zone",
+        "offer.spot_usd_per_hour",
+        "deadline",
+    )
 
     launch_request: LaunchRequest
     candidates: tuple[Candidate, ...]
@@ -106,6 +120,24 @@ class Plan(Result):
         return usd_per_day(self.first.spot_usd_per_hour)
 
     @property
+    def at_most_usd(self) -> Decimal | None:
+        """What machine and disk cost until the deadline at the most, in the dearest of the pools:
+        at the maximum price, or at On-Demand, which EC2 does not go beyond; rounded up to the
+        cent. ``None`` without a deadline, or where a price is not known, as that of disks is in
+        another region than the first pool's."""
+        sums = [self._at_most_usd(each) for each in self.candidates]
+        known = [usd for usd in sums if usd is not None]
+        return max(known).quantize(CENT, ROUND_CEILING) if len(known) == len(sums) else None
+
+    def _at_most_usd(self, candidate: Candidate) -> Decimal | None:
+        usd = candidate.max_price_usd_per_hour or candidate.offer.on_demand_usd_per_hour
+        elsewhere = candidate.offer.pool.region != self.first.pool.region
+        if not (usd and self.disk_cost and candidate.deadline and self.made_at) or elsewhere:
+            return None
+        hours = Decimal((candidate.deadline - self.made_at) // timedelta(seconds=1)) / 3600
+        return hours * (usd + self.disk_cost.usd_per_month / HOURS_PER_SHORTEST_MONTH)
+
+    @property
     def image(self) -> str:
         """The image asked for, or the one that suits the hardware."""
         return self.image_for(self.first)
@@ -126,6 +158,7 @@ class Plan(Result):
             "budget_usd": number(self.launch_request.budget_usd),
             "valid_until": moment(self.valid_until),
             "usd_per_day": number(self.usd_per_day),
+            "at_most_usd": number(self.at_most_usd),
             "disk_gib": self.disk.size_gib,
             **disk_cost_told(self.disk_cost),
             "max_price_usd_per_hour": number(self.candidates[0].max_price_usd_per_hour),

@@ -267,7 +267,7 @@ class Teardown:
         return born is None or self._clock.now() - born >= VISIBILITY_WINDOW
 
 
-def left_behind(outcome: Outcome, told: str = "") -> LeftBehind:
+def left_behind(left: Sequence[Leftover], told: str = "") -> LeftBehind:
     """The error for what could not be ended, each thing with its region and reason."""
-    names = "; ".join(f"{each.resource_id}: {each.reason}" for each in outcome.left)
-    return LeftBehind(f"{told}Left behind: {names}", region=outcome.left[0].resource_id.region)
+    names = "; ".join(f"{each.resource_id}: {each.reason}" for each in left)
+    return LeftBehind(f"{told}Left behind: {names}", region=left[0].resource_id.region)

@@ -16,7 +16,10 @@ from decimal import Decimal
 from itertools import pairwise
 from operator import ge, ne, sub
 
+from spotkeeper.model.max_price import MaxPrice
 from spotkeeper.model.pool import Pool
+from spotkeeper.model.record import Record, Result, number
+from spotkeeper.model.record import moment as json_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +84,73 @@ class Outbid:
 
 
 @dataclass(frozen=True, slots=True)
-class PoolHistory:
+class Trial:
+    """A maximum price tried on the past of one pool; both unknown where On-Demand is needed and
+    not known."""
+
+    history: "PoolHistory"
+    usd_per_hour: Decimal | None
+    outcome: Outbid | None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PoolHistory(Result):
     """A pool, its prices, from how many rows they are, and its list price where that is known."""
 
     pool: Pool
     series: Series
     rows: int
     on_demand_usd_per_hour: Decimal | None = None
+
+    def trial(self, asked: MaxPrice) -> Trial:
+        """Set the price that is meant now, and see what it would have done."""
+        usd = asked.resolve(summary(self.series).last, self.on_demand_usd_per_hour)
+        return Trial(self, usd, None if usd is None else outbid(self.series, usd))
+
+    def place(self) -> Record:
+        """Whose prices they are."""
+        zone = self.pool.zone
+        return {
+            "region": zone.region or None,
+            "zone": zone.name or None,
+            "zone_id": zone.id,
+            "instance_type": self.pool.instance_type,
+            "platform": self.pool.platform,
+        }
+
+    def to_dict(self, max_price: MaxPrice | None = None) -> Record:
+        """As an item of ``--output json``: the figures, what a maximum price would have done, and
+        the series as pairs of time and dollars per hour."""
+        figures, known = summary(self.series), self.series
+        listed = self.on_demand_usd_per_hour
+        tried = self.trial(max_price) if max_price else None
+        outcome = tried.outcome if tried else None
+        first = outcome.first_after if outcome else None
+        return {
+            **self.place(),
+            "from": json_time(known.begin),
+            "until": json_time(known.begin + known.span),
+            "rows": self.rows,
+            "changes": figures.changes,
+            "spot_usd_per_hour": number(figures.last),
+            "min_usd_per_hour": number(figures.least),
+            "median_usd_per_hour": number(figures.median),
+            "max_usd_per_hour": number(figures.greatest),
+            "on_demand_usd_per_hour": number(listed or None),
+            "percent_of_on_demand": _percent(figures.last, listed),
+            "highest_percent_of_on_demand": _percent(figures.greatest, listed),
+            "max_price_usd_per_hour": number(tried.usd_per_hour or None) if tried else None,
+            "outbid_percent": round(outcome.share * 100, 4) if outcome else None,
+            "outbid_times": outcome.times if outcome else None,
+            "first_outbid_after_seconds": int(first.total_seconds())
+            if first is not None
+            else None,
+            "series": [[json_time(at), float(usd)] for at, usd in known.changes()],
+        }
+
+
+def _percent(usd: Decimal, whole: Decimal | None) -> float | None:
+    return round(float(usd / whole * 100), 2) if whole else None
 
 
 def series(
@@ -160,12 +223,12 @@ def means(of: Series, begin: datetime, end: datetime, count: int) -> list[float 
     for since, until, usd in zip(of.times, [*of.times[1:], of.end], of.usd_per_hour, strict=True):
         while part < count and edges[part + 1] <= since:
             part += 1
-        for number in range(part, count):
-            length = min(until, edges[number + 1]) - max(since, edges[number])
+        for place in range(part, count):
+            length = min(until, edges[place + 1]) - max(since, edges[place])
             if length <= 0:
                 break
-            totals[number] += usd * length
-            known[number] += length
+            totals[place] += usd * length
+            known[place] += length
     parts = zip(totals, known, strict=True)
     return [total / length if length else None for total, length in parts]
 

@@ -1,6 +1,6 @@
 """A pool with what is known about it, and the ranking of many."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -10,7 +10,7 @@ from typing import Generic, NamedTuple, TypeVar
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.money import saving_percent
 from spotkeeper.model.pool import Pool
-from spotkeeper.model.record import Record, Result, moment, number
+from spotkeeper.model.record import Record, Result, ResultList, moment, number
 from spotkeeper.model.risk import HazardSteps, Work
 
 
@@ -62,6 +62,8 @@ class Offer(Result):
     ``advised_saving_percent``  the Spot Advisor's saving over last month, for where the On-Demand
                                 price is not known.
     """
+
+    _headline = ("instance_type", "region", "zone", "spot_usd_per_hour", "saving_percent")
 
     hardware: InstanceType
     price: SpotPrice
@@ -209,7 +211,7 @@ class SortBy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Ranking(Result):
+class Ranking(ResultList[Offer]):
     """The best offers of a market, best first.
 
     ``found``              how many pools fit the need; ``offers`` are the best of them.
@@ -229,23 +231,12 @@ class Ranking(Result):
     made_at: datetime | None = None
     interrupted: bool = False
 
-    def to_dict(self) -> Record:
-        """The offers as items, with what was refused and why the first is the first."""
-        return {
-            "items": [offer.to_dict() for offer in self.offers],
-            "refused": [refusal.to_dict() for refusal in self.refused],
-            "why": self.why.to_dict() if self.why else None,
-            "warnings": list(self.warnings),
-        }
+    def _items(self) -> tuple[Offer, ...]:
+        return self.offers
 
-    def __len__(self) -> int:
-        return len(self.offers)
-
-    def __getitem__(self, place: int) -> Offer:
-        return self.offers[place]
-
-    def __iter__(self) -> Iterator[Offer]:
-        return iter(self.offers)
+    def _beside(self) -> Record:
+        refused = [refusal.to_dict() for refusal in self.refused]
+        return {"refused": refused, "why": self.why.to_dict() if self.why else None}
 
 
 def _ratio(after: float, before: float) -> float | None:

@@ -1,9 +1,9 @@
 """How a result is told: to a program as plain values, to a person as one line or as a table."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar, TypeVar, overload
 
 from spotkeeper.model.tags import tag_time
 
@@ -19,50 +19,108 @@ class Result:
 
     __slots__ = ()
 
+    #: The facts of the one line; all where none is named.
+    _headline: ClassVar[tuple[str, ...]] = ()
+
     def to_dict(self) -> Record:
         """The facts as ``--output json`` prints them: an item, or ``items`` and what goes with
         them. Amounts are numbers, times are text in UTC."""
         raise NotImplementedError
 
+    def _items(self) -> "Sequence[Result] | None":
+        """What ``to_dict`` has as ``items``, if it has any."""
+        return None
+
+    def _notes(self) -> tuple[str, ...]:
+        return getattr(self, "warnings", ())
+
     def __repr__(self) -> str:
-        facts = self.to_dict()
-        if "items" in facts:
-            facts = {"items": len(facts["items"]), "warnings": len(facts.get("warnings", ()))}
-        told = " ".join(f"{name}={value!r}" for name, value in _plain(facts) if value is not None)
-        line = f"<{type(self).__name__} {told}>"
-        line = "".join(
-            each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in line
-        )
+        items = self._items()
+        facts: Iterable[tuple[str, Any]] = _plain(self.to_dict()) if items is None else ()
+        if items is not None:
+            facts = (("items", len(items)), ("warnings", len(self._notes())))
+        elif self._headline:
+            known = dict(facts)
+            facts = ((name.rpartition(".")[2], known.get(name)) for name in self._headline)
+        told = " ".join(f"{name}={value!r}" for name, value in facts if value is not None)
+        line = _printable(f"<{type(self).__name__} {told}>")
         return line if len(line) <= MAX_REPR_LETTERS else f"{line[: MAX_REPR_LETTERS - 2]}…>"
 
     def _repr_html_(self) -> str:
-        """A table, as notebooks show it."""
-        facts = self.to_dict()
-        items = facts.get("items")
+        """A table, as notebooks show it, with what must be said of it."""
+        items = self._items()
         if items is None:
-            return _html_table(("", ""), _plain(facts))
-        shown = items[:MAX_HTML_ROWS]
-        names = [name for name, _ in _plain(shown[0])] if shown else []
-        rows = ([item.get(name) for name in names] for item in shown)
-        return _html_table(names, rows)
+            return _html_table((), _plain(self.to_dict()), self._notes())
+        notes = self._notes()
+        if len(items) > MAX_HTML_ROWS:
+            notes = (f"{MAX_HTML_ROWS} of {len(items)} are shown", *notes)
+        rows = [dict(_plain(item.to_dict())) for item in items[:MAX_HTML_ROWS]]
+        names = tuple(dict.fromkeys(name for row in rows for name in row))
+        return _html_table(names, ([row.get(name) for name in names] for row in rows), notes)
 
 
-def _plain(facts: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
-    """The facts that are one value each."""
-    kept = (str, int, float, type(None))
-    return [(name, value) for name, value in facts.items() if isinstance(value, kept)]
+R_co = TypeVar("R_co", bound=Result, covariant=True)
 
 
-def _html_table(names: Sequence[str], rows: Iterable[Iterable[Any]]) -> str:
+class ResultList(Result, Sequence[R_co]):
+    """Results in their order, and what goes with them."""
+
+    __slots__ = ()
+
+    def _items(self) -> tuple[R_co, ...]:
+        raise NotImplementedError
+
+    def to_dict(self) -> Record:
+        """The results as items, and what goes with them."""
+        items = [each.to_dict() for each in self]
+        return {"items": items, "warnings": list(self._notes()), **self._beside()}
+
+    def _beside(self) -> Record:
+        """What else there is to tell of them."""
+        return {}
+
+    def __len__(self) -> int:
+        return len(self._items())
+
+    @overload
+    def __getitem__(self, place: int) -> R_co: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[R_co, ...]: ...
+    def __getitem__(self, place: int | slice) -> R_co | tuple[R_co, ...]:
+        return self._items()[place]
+
+    def __iter__(self) -> Iterator[R_co]:
+        return iter(self._items())
+
+
+def _plain(facts: Mapping[str, Any], of: str = "") -> Iterator[tuple[str, Any]]:
+    """The facts that are one value each, also those inside of another."""
+    for name, value in facts.items():
+        if isinstance(value, Mapping):
+            yield from _plain(value, f"{of}{name}.")
+        elif isinstance(value, list):
+            if value and all(isinstance(each, str) for each in value):
+                yield f"{of}{name}", ", ".join(value)
+        else:
+            yield f"{of}{name}", value
+
+
+def _printable(text: str) -> str:
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
+
+
+def _html_table(names: Sequence[str], rows: Iterable[Iterable[Any]], notes: Iterable[str]) -> str:
     from html import escape
 
-    def line(tag: str, values: Iterable[Any]) -> str:
-        told = ("-" if value is None else escape(str(value)) for value in values)
-        return "<tr>" + "".join(f"<{tag}>{each}</{tag}>" for each in told) + "</tr>"
+    def told(value: object) -> str:
+        return "-" if value is None else escape(_printable(str(value)))
 
-    body = "".join(line("td", row) for row in rows)
-    head = line("th", names) if any(names) else ""
-    return f"<table>{head}{body}</table>"
+    def line(tag: str, values: Iterable[Any]) -> str:
+        return f"<tr>{''.join(f'<{tag}>{told(each)}</{tag}>' for each in values)}</tr>"
+
+    head = line("th", names) if names else ""
+    said = "".join(f"<p>note: {told(note)}</p>" for note in notes)
+    return f"<table>{head}{''.join(line('td', row) for row in rows)}</table>{said}"
 
 
 def number(amount: Decimal | None) -> float | None:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spotkeeper.errors import NotFound
+from spotkeeper.model.record import Record, Result
 from spotkeeper.timings import SSH_PORT_TIMEOUT_SECONDS
 
 
-@dataclass(frozen=True, slots=True)
-class Login:
+@dataclass(frozen=True, slots=True, repr=False)
+class Login(Result):
     """How to reach a machine. The host key is learnt once and pinned to the instance's id, since
     an address is somebody else's tomorrow."""
 
@@ -23,6 +24,15 @@ class Login:
     instance_id: str
     known_hosts: Path
     identity: Path | None = None
+
+    def to_dict(self) -> Record:
+        """Where and as whom, and the line to paste into a shell."""
+        return {
+            "address": self.address,
+            "user": self.user,
+            "instance_id": self.instance_id,
+            "ssh": self.line(),
+        }
 
     def command(self, remote: Sequence[str] = ()) -> list[str]:
         """The argument list of ssh, with a command for the machine if one is given."""

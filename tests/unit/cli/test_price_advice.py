@@ -31,7 +31,7 @@ BUSY = pool((0, 0.40), (12.125, 0.50), (12.395, 0.40))
 
 def told(max_price: str, *pools: PoolHistory) -> list[str]:
     asked = MaxPrice.parse(max_price)
-    return list(price_advice.asked(asked, [price_advice.trial(each, asked) for each in pools]))
+    return list(price_advice.asked(asked, [each.trial(asked) for each in pools]))
 
 
 def test_without_a_maximum_price_none_is_recommended() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spotkeeper.cli.price_history import change_rows, record
+from spotkeeper.cli.price_history import change_rows
 from spotkeeper.keeper.prices import from_file
 from spotkeeper.market.series import PoolHistory, series, summary
 from spotkeeper.model.max_price import MaxPrice
@@ -62,7 +62,7 @@ def test_the_fields_that_programs_read() -> None:
     known = series([START, START + 3600.0], [0.4, 0.5], end=START + 36_000.0)
     pool = Pool("g5.xlarge", Zone("us-east-1", "us-east-1a", "use1-az1"))
 
-    found = record(PoolHistory(pool, known, 2, Decimal("1.0")), MaxPrice.parse("0.45"))
+    found = PoolHistory(pool, known, 2, Decimal("1.0")).to_dict(MaxPrice.parse("0.45"))
 
     assert found == {
         "region": "us-east-1",
@@ -93,7 +93,7 @@ def test_unknown_is_null() -> None:
     known = series([float(START)], [0.4], end=START + 60.0)
     pool = Pool("g5.xlarge", Zone("", "", "use1-az1"))
 
-    found = record(PoolHistory(pool, known, 1), None)
+    found = PoolHistory(pool, known, 1).to_dict()
 
     unknown = ("region", "zone", "on_demand_usd_per_hour", "percent_of_on_demand")
     unasked = ("max_price_usd_per_hour", "outbid_percent", "first_outbid_after_seconds")

@@ -131,7 +131,7 @@ class Life:
         """What is left, or born, within a month after ``down``."""
         for _ in range(MOST_DOWNS):
             try:
-                if not self.keeper().down((NAME,)).outcome.left:
+                if not self.keeper().down((NAME,)).left:
                     break
             except NotFound:
                 break

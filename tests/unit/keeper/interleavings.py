@@ -208,7 +208,7 @@ class Stage:
         self.clock.sleep(CLAIM_YOUNG)
         for _ in range(MOST_DOWNS):
             try:
-                if not keeper(self.cloud, home=self.home).down_all().outcome.left:
+                if not keeper(self.cloud, home=self.home).down(everything=True).left:
                     break
             except NotFound:
                 break

@@ -136,7 +136,7 @@ def test_a_launch_whose_guard_cannot_be_armed_is_undone(desk: Desk, kind: Kind) 
 def test_down_removes_the_schedules_once_the_machine_is_gone(desk: Desk) -> None:
     desk.up()
     report = desk.keeper.down(["dev"])
-    assert {t.id.rpartition("-")[2] for t in report.outcome.ended if t.kind == "schedule"} == {
+    assert {t.id.rpartition("-")[2] for t in report.ended if t.kind == "schedule"} == {
         "cancel",
         "terminate",
     }
@@ -149,7 +149,7 @@ def test_schedules_that_cannot_be_removed_are_left_and_the_name_stays_open(desk:
     desk.up()
     desk.cloud.denied = {"disarm schedule"}
     report = desk.keeper.down(["dev"])
-    [left] = report.outcome.left
+    [left] = report.left
     assert (left.resource_id.kind, left.resource_id.id) == ("schedule", "dev-*")
     assert Settling not in desk.whats()
 

@@ -75,7 +75,7 @@ def test_a_full_disk_stops_no_end(tmp_path: Path, visibility_seconds: int) -> No
         laptop.cloud.clock.sleep(DAY)
         laptop.journal.fate = Full(room)
         report = laptop.keeper().down(["dev"])
-        assert report.outcome.left == []
+        assert report.left == ()
         assert laptop.cloud.ec2.leftovers() == []
         assert room > 1 or any("No space left" in told for told in report.warnings)
 

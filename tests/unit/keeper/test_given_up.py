@@ -44,5 +44,5 @@ def test_what_is_not_listed_yet_keeps_its_guard_and_its_claim(stage: Stage) -> N
 
 def test_the_next_down_ends_it(stage: Stage) -> None:
     stage.clock.sleep(WINDOW)
-    assert stage.keeper().down(("dev",)).outcome.left == []
+    assert stage.keeper().down(("dev",)).left == ()
     assert stage.ec2.leftovers() == []

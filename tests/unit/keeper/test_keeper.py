@@ -165,7 +165,7 @@ def test_down_ends_everything_and_says_what_it_cost(desk: Desk) -> None:
     desk.up()
     desk.cloud.clock.sleep(timedelta(hours=2))
     report = desk.keeper.down(("dev",))
-    assert report.outcome.left == []
+    assert report.left == ()
     assert desk.cloud.ec2.leftovers() == []
     [cost] = report.costs
     assert timedelta(hours=2) <= cost.ran <= timedelta(hours=2, minutes=10)
@@ -183,9 +183,9 @@ def test_a_region_that_does_not_answer_is_left_when_a_name_may_be_there(desk: De
     desk.up()
     desk.cloud.silent.add("eu-west-1")
     report = desk.keeper.down(("dev",))
-    assert {left.resource_id.region for left in report.outcome.left} == {"eu-west-1"}
+    assert {left.resource_id.region for left in report.left} == {"eu-west-1"}
     desk.cloud.silent.clear()
-    assert desk.keeper.down(("dev",)).outcome.left == []
+    assert desk.keeper.down(("dev",)).left == ()
     assert desk.cloud.ec2.leftovers() == []
 
 
@@ -197,7 +197,7 @@ def test_a_new_computer_with_the_same_login_finds_everything(desk: Desk) -> None
         "one",
         "two",
     }
-    assert elsewhere.keeper.down_all().outcome.left == []
+    assert elsewhere.keeper.down(everything=True).left == ()
     assert desk.cloud.ec2.leftovers() == []
 
 
@@ -221,10 +221,10 @@ def test_a_name_that_another_command_holds_is_left_and_the_others_end(desk: Desk
     desk.up("one")
     desk.up("two")
     with desk.journal.lock("one"):
-        [left] = desk.keeper.down(("one", "two")).outcome.left
+        [left] = desk.keeper.down(("one", "two")).left
     assert (left.resource_id.id, left.resource_id.region) == ("one", REGION)
     assert desk.keeper.show("one").machine.state == InstanceState.RUNNING
-    assert desk.keeper.down_all().outcome.left == []
+    assert desk.keeper.down(everything=True).left == ()
     assert desk.cloud.ec2.leftovers() == []
 
 
@@ -235,7 +235,7 @@ def test_more_machines_need_no_more_looks(desk: Desk, monkeypatch: pytest.Monkey
         for name in names:
             desk.up(name, types=("m5.large",))
         before = desk.cloud.calls.count("observe")
-        assert desk.keeper.down(names).outcome.left == []
+        assert desk.keeper.down(names).left == ()
         return desk.cloud.calls.count("observe") - before
 
     one = looks("one")
@@ -252,7 +252,7 @@ def test_a_region_that_is_closed_does_not_fail_the_end_of_everything(desk: Desk)
         return listed(region)
 
     desk.cloud.tagged_resources = closed  # type: ignore[method-assign,assignment]
-    report = desk.keeper.down_all()
-    assert report.outcome.left == []
+    report = desk.keeper.down(everything=True)
+    assert report.left == ()
     assert any("eu-west-1" in told for told in report.warnings)
     assert desk.cloud.ec2.leftovers() == []

@@ -69,7 +69,7 @@ def test_skypilot_4431_a_launch_killed_right_after_the_create_call_is_not_forgot
 
     [listed] = keeper(cloud, home=home, journal=journal).ls().reports
     assert listed.machine.name == NAME
-    assert keeper(cloud, home=home, journal=journal).down((NAME,)).outcome.left == []
+    assert keeper(cloud, home=home, journal=journal).down((NAME,)).left == ()
     assert cloud.ec2.leftovers() == []
 
 

@@ -11,7 +11,6 @@ from tests.unit.model.make import NOON, hardware, instance, offer, pool, request
 from spotkeeper.costs.usage import Cost
 from spotkeeper.keeper.results import DownReport, MachineReport, PriceRow
 from spotkeeper.lifecycle.doctor import Check, CheckStatus
-from spotkeeper.lifecycle.region_ending import Outcome
 from spotkeeper.model.machine import Machine
 from spotkeeper.model.offer import Refusal
 from spotkeeper.model.record import Record, moment, number
@@ -134,7 +133,7 @@ def test_a_refusal_is_pool_and_reason() -> None:
 def test_an_outcome_is_what_ended_and_what_is_left_with_its_reason() -> None:
     gone = ResourceId(ResourceKind.INSTANCE, "i-1", "us-east-1")
     held = ResourceId(ResourceKind.GROUP, "sg-1", "us-east-1")
-    found = DownReport(Outcome(ended=[gone], left=[Leftover(held, "still in use")])).to_dict()
+    found = DownReport((gone,), (Leftover(held, "still in use"),)).to_dict()
     assert {key: found[key] for key in ("ended", "left")} == {
         "ended": [{"kind": "instance", "id": "i-1", "region": "us-east-1"}],
         "left": [

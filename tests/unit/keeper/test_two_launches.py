@@ -131,21 +131,21 @@ def test_the_claim_of_a_launch_that_may_be_under_way_elsewhere_is_spared_and_tol
     cloud, home = FakeCloud(), home_with_key(tmp_path)
     claim = claimed_elsewhere(cloud)
 
-    [left] = keeper(cloud, home=home).down(("dev",)).outcome.left
+    [left] = keeper(cloud, home=home).down(("dev",)).left
     assert left.resource_id == claim.resource_id
     assert f"{claim.since + CLAIM_YOUNG:%H:%M:%S}" in left.reason
 
     cloud.clock.sleep(CLAIM_YOUNG)
-    gone = keeper(cloud, home=home).down(("dev",)).outcome
-    assert (gone.left, gone.ended) == ([], [claim.resource_id])
+    gone = keeper(cloud, home=home).down(("dev",))
+    assert (gone.left, gone.ended) == ((), (claim.resource_id,))
     assert cloud.ec2.leftovers() == []
 
 
 def test_a_claim_whose_machine_was_seen_goes_with_it_however_young_it_is(tmp_path: Path) -> None:
     two = Two(home_with_key(tmp_path), visibility_seconds=0, one_computer=False)
     two.win()
-    gone = keeper(two.cloud, home=two.home, journal=two.second).down(("dev",)).outcome
-    assert gone.left == []
+    gone = keeper(two.cloud, home=two.home, journal=two.second).down(("dev",))
+    assert gone.left == ()
     assert two.cloud.ec2.leftovers() == []
 
 
@@ -203,7 +203,7 @@ def test_where_the_common_region_is_closed_the_name_is_claimed_where_it_is_launc
     [claim] = cloud.ec2.resource_ids.values()
     assert claim.region == "eu-west-1"
     assert any("eu-west-1 instead" in said for said in talk.said)
-    assert process.down(("dev",)).outcome.left == []
+    assert process.down(("dev",)).left == ()
     assert cloud.ec2.leftovers() == []
 
 
@@ -229,7 +229,7 @@ def test_a_claim_that_cannot_be_released_is_left_and_told(tmp_path: Path) -> Non
     two = Two(home_with_key(tmp_path), visibility_seconds=0, one_computer=True)
     two.win()
     two.cloud.denied.add("release")
-    outcome = keeper(two.cloud, home=two.home, journal=two.first).down(("dev",)).outcome
-    assert [left.resource_id.kind for left in outcome.left] == ["launch-template"]
-    assert "not authorized" in outcome.left[0].reason
+    [left] = keeper(two.cloud, home=two.home, journal=two.first).down(("dev",)).left
+    assert left.resource_id.kind == "launch-template"
+    assert "not authorized" in left.reason
     assert is_open(two.first.read("dev"))

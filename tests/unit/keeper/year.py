@@ -153,7 +153,7 @@ class Year:
         life = this_life(self.computers[computer].journal.read(name))
         shown = _is_alone(life) and self.world.shows_all(name, life[0].at)
         answer = self.command(f"down {name}", lambda keeper: keeper.down((name,)), computer)
-        if not isinstance(answer, DownReport) or answer.outcome.left:
+        if not isinstance(answer, DownReport) or answer.left:
             return
         if machine and machine.plain and shown and not self.world.weather.faults:
             self._compare(name, life[0].at, answer)

@@ -264,7 +264,7 @@ def _down(stage: Stage) -> list[str]:
 
 
 def _down_all(stage: Stage) -> list[str]:
-    _repeat(stage, lambda: stage.keeper().down_all())
+    _repeat(stage, lambda: stage.keeper().down(everything=True))
     return []
 
 
@@ -311,7 +311,7 @@ RECOVERIES: Mapping[str, Recovery] = {
 def _repeat(stage: Stage, down: Callable[[], DownReport]) -> None:
     for _ in range(MOST_DOWNS):
         try:
-            if not down().outcome.left:
+            if not down().left:
                 return
         except NotFound:
             return

@@ -1,5 +1,6 @@
 """From a ranking to a plan, without asking anybody."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -16,11 +17,13 @@ from spotkeeper.lifecycle.plan import (
     DEFAULT_DISK_GIB,
     MAX_POOLS,
     UBUNTU,
+    FirstPool,
     disk_gib,
     make_plan,
     no_offers,
 )
 from spotkeeper.lifecycle.ports import OnInterruption
+from spotkeeper.model.disk import Disk
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.max_price import MaxPrice
 from spotkeeper.model.need import Need
@@ -265,3 +268,32 @@ def test_every_time_that_is_sent_is_in_whole_seconds() -> None:
     assert plan.deadline == FIRST_DAY + DEFAULT_LIFE
     assert plan.valid_until is not None
     assert plan.valid_until.microsecond == 0
+
+
+def at_most(*pools: tuple[str, str | None], **changes: object) -> Decimal | None:
+    """Of pools that are tried in order, with what On-Demand costs there."""
+    offers = [offer(pool, "0.4", on_demand=usd) for pool, usd in pools]
+    disks = FirstPool(Disk("gp3", 100), {"gp3": Decimal("0.0672")})  # a cent of 100 GB an hour
+    asked = replace(launch_request(lasting=timedelta(hours=10)), **changes)  # type: ignore[arg-type]
+    return make_plan(asked, ranked(*offers), now=FIRST_DAY, ask=lambda _: disks).at_most_usd
+
+
+@pytest.mark.parametrize(
+    ("changes", "usd"),
+    [
+        ({}, "10.10"),  # On-Demand is EC2's own limit
+        ({"max_price": MaxPrice.parse("0.50")}, "5.10"),
+        ({"max_price": MaxPrice.parse("0.50001")}, "5.11"),  # rounded up
+        ({"lasting": None}, None),  # for ever
+        ({"budget_usd": Decimal(2)}, "5.05"),  # its five hours, at the limit
+    ],
+)
+def test_what_a_machine_costs_at_most_is_told(changes: dict[str, object], usd: str | None) -> None:
+    assert at_most((GPU, "1.00"), **changes) == (Decimal(usd) if usd else None)
+
+
+def test_the_most_is_that_of_the_dearest_pool_and_unknown_where_one_is() -> None:
+    elsewhere = "g5.xlarge@eu-west-1a"
+    assert at_most((GPU, "1.00"), ("g6.xlarge@us-east-1a", "2.00")) == Decimal("20.10")
+    assert at_most((GPU, "1.00"), ("g6.xlarge@us-east-1a", None)) is None
+    assert at_most((GPU, "1.00"), (elsewhere, "1.00")) is None  # its disks have another price

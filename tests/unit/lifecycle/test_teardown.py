@@ -327,8 +327,8 @@ def test_an_interrupted_box_is_ended_too() -> None:
 
 
 def test_left_behind_names_every_thing_with_region_and_reason() -> None:
-    outcome = Outcome(left=[Leftover(ResourceId(ResourceKind.VOLUME, "vol-1", REGION), "in use")])
-    error = left_behind(outcome, "Quota. ")
+    held = Leftover(ResourceId(ResourceKind.VOLUME, "vol-1", REGION), "in use")
+    error = left_behind((held,), "Quota. ")
     assert isinstance(error, LeftBehind)
     assert error.exit_code == 8
     assert error.region == REGION
