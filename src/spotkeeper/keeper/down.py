@@ -16,7 +16,7 @@ from spotkeeper.lifecycle import settle
 from spotkeeper.lifecycle.name_claim import claim_title
 from spotkeeper.lifecycle.ports import Talk
 from spotkeeper.lifecycle.presence import machines
-from spotkeeper.lifecycle.region_ending import Outcome
+from spotkeeper.lifecycle.region_ending import TeardownOutcome
 from spotkeeper.lifecycle.teardown import Teardown, left_behind
 from spotkeeper.market import market
 from spotkeeper.model import lives
@@ -102,7 +102,7 @@ class Down:
         except SpotkeeperError:
             return False  # where nobody may look, nothing is claimed or ended either
 
-    def end(self, places: Mapping[str, Sequence[str]]) -> tuple[Outcome, tuple[Cost, ...]]:
+    def end(self, places: Mapping[str, Sequence[str]]) -> tuple[TeardownOutcome, tuple[Cost, ...]]:
         """End all of several names, each in the given regions and in those that the journal
         remembers. A name that another command works on is left, and said.
 
@@ -125,13 +125,15 @@ class Down:
         ]
         return outcome, costs
 
-    def _end(self, places: Mapping[str, Sequence[str]]) -> tuple[Outcome, tuple[Cost, ...]]:
+    def _end(
+        self, places: Mapping[str, Sequence[str]]
+    ) -> tuple[TeardownOutcome, tuple[Cost, ...]]:
         read = self._edges.journal.read
         self._take_note(
             {name: (*found, *lives.regions(read(name))) for name, found in places.items()}
         )
         seen = {name: lives.this_life(read(name)) for name in places}
-        whole = Outcome()
+        whole = TeardownOutcome()
         for name, outcome in self.teardown().end_all(places).items():
             whole.add(outcome)
             if not outcome.left:
@@ -219,7 +221,7 @@ class Down:
             for each in outcome.left
         )
 
-    def end_shared(self, in_regions: Sequence[str], outcome: Outcome) -> None:
+    def end_shared(self, in_regions: Sequence[str], outcome: TeardownOutcome) -> None:
         """End groups and keys that nothing needs any more, in regions with anything of ours."""
 
         def look(region: str) -> str:

@@ -8,7 +8,7 @@ from spotkeeper.keeper.down import Down
 from spotkeeper.keeper.edges import Edges
 from spotkeeper.keeper.results import SweepReport
 from spotkeeper.lifecycle.ports import Talk
-from spotkeeper.lifecycle.region_ending import Outcome
+from spotkeeper.lifecycle.region_ending import TeardownOutcome
 from spotkeeper.lifecycle.sweep import Classification, Records, Verdict
 from spotkeeper.lifecycle.sweep_order import SweepStep, plan_sweep, shared_in
 from spotkeeper.lifecycle.wait import poll
@@ -39,7 +39,7 @@ class Sweep:
         self._account = account
         self._down = ending
         self._talk = talk
-        self._outcome = Outcome()
+        self._outcome = TeardownOutcome()
 
     def listing(self, in_regions: Sequence[str]) -> SweepReport:
         """What is there, and what becomes of it; nothing is changed."""
@@ -109,7 +109,7 @@ class Sweep:
             if resource_id.kind == ResourceKind.FLEET
         ]
         self._end_things(fleets)
-        ended = Outcome()
+        ended = TeardownOutcome()
         if step.regions or lives.is_open(self._journal.read(step.name)):
             teardown = self._down.teardown()
             ended = teardown.end(step.name, step.regions, only=step.launches)
@@ -122,9 +122,9 @@ class Sweep:
         for resource_id in resource_ids:
             problem = self._refusal(resource_id)
             if problem is None:
-                self._outcome.add(Outcome([resource_id]))
+                self._outcome.add(TeardownOutcome([resource_id]))
             else:
-                self._outcome.add(Outcome(left=[Leftover(resource_id, problem.message)]))
+                self._outcome.add(TeardownOutcome(left=[Leftover(resource_id, problem.message)]))
 
     def _refusal(self, resource_id: ResourceId) -> SpotkeeperError | None:
         """End one thing; why it could not be ended, ``None`` if it is."""

@@ -114,13 +114,13 @@ def _is_final(instance: Instance) -> bool:
 
 
 @dataclass(slots=True)
-class Outcome:
+class TeardownOutcome:
     """What was ended, and what is left and why."""
 
     ended: list[ResourceId] = field(default_factory=list)
     left: list[Leftover] = field(default_factory=list)
 
-    def add(self, other: "Outcome") -> None:
+    def add(self, other: "TeardownOutcome") -> None:
         """Take in the outcome of another name or region."""
         self.ended += [resource_id for resource_id in other.ended if resource_id not in self.ended]
         self.left += [leftover for leftover in other.left if leftover not in self.left]
@@ -173,7 +173,7 @@ class RegionEnding:
     target: Target
     owner: str
     ports: Ports
-    outcome: Outcome = field(default_factory=Outcome)
+    outcome: TeardownOutcome = field(default_factory=TeardownOutcome)
     done: bool = False
     #: Whether no machine is left, as far as EC2 may be asked.
     gone: bool = False

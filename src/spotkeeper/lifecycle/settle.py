@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from spotkeeper.lifecycle.ports import Journal
-from spotkeeper.lifecycle.region_ending import Outcome
+from spotkeeper.lifecycle.region_ending import TeardownOutcome
 from spotkeeper.lifecycle.teardown import Teardown
 from spotkeeper.model.journal_entry import Entry
 from spotkeeper.model.lives import begun, is_damaged, is_settling, last_intent_at, regions
@@ -16,7 +16,9 @@ def due(journal: Journal, now: datetime) -> tuple[str, ...]:
     return tuple(name for name in journal.names() if _is_due(journal.read(name), now))
 
 
-def settle(names: Iterable[str], *, journal: Journal, teardown: Teardown) -> Mapping[str, Outcome]:
+def settle(
+    names: Iterable[str], *, journal: Journal, teardown: Teardown
+) -> Mapping[str, TeardownOutcome]:
     """Look at each name again; whatever of its launches was born late is ended.
 
     Another computer may have launched the name since, so that only what this one began is touched.

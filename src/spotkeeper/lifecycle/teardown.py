@@ -12,7 +12,7 @@ from spotkeeper.lifecycle.guard import armed_launches
 from spotkeeper.lifecycle.guard_schedules import remove
 from spotkeeper.lifecycle.name_claim import ClaimRelease
 from spotkeeper.lifecycle.ports import Ports
-from spotkeeper.lifecycle.region_ending import Outcome, RegionEnding, RegionLook
+from spotkeeper.lifecycle.region_ending import RegionEnding, RegionLook, TeardownOutcome
 from spotkeeper.lifecycle.target import Target
 from spotkeeper.lifecycle.wait import poll
 from spotkeeper.market import market
@@ -41,7 +41,7 @@ class NameEnding:
     in_regions: Sequence[str]
     began: datetime
     parts: Sequence[RegionEnding]
-    outcome: Outcome = field(default_factory=Outcome)
+    outcome: TeardownOutcome = field(default_factory=TeardownOutcome)
 
     @property
     def gone(self) -> bool:
@@ -67,7 +67,7 @@ class Teardown:
         *,
         only: Launches | None = None,
         given: Mapping[str, frozenset[str]] | None = None,
-    ) -> Outcome:
+    ) -> TeardownOutcome:
         """End everything of a name in the given regions, and what it shared if it was the last.
 
         ``only`` limits it to what these launches made; ``given`` are
@@ -81,7 +81,7 @@ class Teardown:
 
     def end_all(
         self, places: Mapping[str, Sequence[str]], only: Mapping[str, Launches] | None = None
-    ) -> Mapping[str, Outcome]:
+    ) -> Mapping[str, TeardownOutcome]:
         """End everything of several names, or what some launches made, each in its regions."""
         launches = only or {}
         begun = [self._begun(name, at, launches.get(name), {}) for name, at in places.items()]
@@ -167,9 +167,9 @@ class Teardown:
             settled = Settled(now) if over else Settling(now, target.born)
             self._journal.append(target.name, settled)
 
-    def _disarm(self, target: Target, in_regions: Sequence[str]) -> Outcome:
+    def _disarm(self, target: Target, in_regions: Sequence[str]) -> TeardownOutcome:
         """Remove the schedules that would end what is gone; nobody is asked who has none."""
-        outcome = Outcome()
+        outcome = TeardownOutcome()
         for region in dict.fromkeys(in_regions):
             known = armed_launches(target.entries, region)
             if not known and region not in target.guarded:
@@ -188,15 +188,15 @@ class Teardown:
                 outcome.left.append(Leftover(resource_id, refusal.message))
         return outcome
 
-    def _release(self, target: Target, in_regions: Sequence[str]) -> Outcome:
+    def _release(self, target: Target, in_regions: Sequence[str]) -> TeardownOutcome:
         releasing = ClaimRelease(target.name, self._owner, self._ports, target.spent, target.met)
         releasing.release(in_regions)
-        return Outcome(releasing.ended, releasing.left)
+        return TeardownOutcome(releasing.ended, releasing.left)
 
-    def end_shared(self, region: str, *, ending: Collection[str] = ()) -> Outcome:
+    def end_shared(self, region: str, *, ending: Collection[str] = ()) -> TeardownOutcome:
         """End the group and keys of the owner in a region, unless a machine still needs them that
         has none of the names that are ``ending``."""
-        outcome = Outcome()
+        outcome = TeardownOutcome()
         refused: dict[ResourceId, str] = {}
         problem = ""
         for elapsed in poll(self._clock):
@@ -214,7 +214,7 @@ class Teardown:
         return self._shared_left(region, problem, outcome)
 
     def _end_shared_once(
-        self, region: str, outcome: Outcome, refused: dict[ResourceId, str]
+        self, region: str, outcome: TeardownOutcome, refused: dict[ResourceId, str]
     ) -> None:
         """Raises ``InUse`` where something still holds the group: look for it again."""
         for each in self._shared(region):
@@ -232,7 +232,7 @@ class Teardown:
             else:
                 outcome.ended.append(each)
 
-    def _shared_left(self, region: str, problem: str, outcome: Outcome) -> Outcome:
+    def _shared_left(self, region: str, problem: str, outcome: TeardownOutcome) -> TeardownOutcome:
         try:
             resource_ids = self._shared(region)
         except SpotkeeperError:

@@ -20,7 +20,7 @@ from spotkeeper.keeper.up import Up
 from spotkeeper.lifecycle import guard, launch, region_ending, sweep, teardown
 from spotkeeper.lifecycle.launch import Launcher
 from spotkeeper.lifecycle.ports import Claim, RegionInventory
-from spotkeeper.lifecycle.region_ending import Actions, Outcome, RegionEnding, RegionLook
+from spotkeeper.lifecycle.region_ending import Actions, RegionEnding, RegionLook, TeardownOutcome
 from spotkeeper.lifecycle.sweep_order import SweepStep
 from spotkeeper.lifecycle.target import Target
 from spotkeeper.lifecycle.teardown import NameEnding, Teardown
@@ -186,7 +186,7 @@ def claim_is_released_first(patch: Patch) -> World:
 
 
 def schedules_stay(patch: Patch) -> World:
-    patch.setattr(Teardown, "_disarm", lambda *_: Outcome())
+    patch.setattr(Teardown, "_disarm", lambda *_: TeardownOutcome())
     return World()
 
 

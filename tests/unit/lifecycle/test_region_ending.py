@@ -7,7 +7,7 @@ from tests.fakes import cloud
 from tests.fakes.threads import without_threads
 from tests.unit.lifecycle.test_teardown import REGION, Bench, kinds
 
-from spotkeeper.lifecycle.region_ending import Outcome
+from spotkeeper.lifecycle.region_ending import TeardownOutcome
 from spotkeeper.lifecycle.wait import PATIENCE
 from spotkeeper.model.journal_entry import Settled
 from spotkeeper.model.machine import ENDED, Instance, InstanceState
@@ -20,7 +20,7 @@ QUOTA = "L-3819A6DF"  # of the type that is launched here
 NAMED = {"requests": f"{REQUEST}s", "volumes": f"{VOLUME}s"}
 
 
-def ended(denied: set[str], *, once: bool = False) -> tuple[Bench, Instance, Outcome]:
+def ended(denied: set[str], *, once: bool = False) -> tuple[Bench, Instance, TeardownOutcome]:
     bench = Bench()
     instance = bench.launched(once=once)
     bench.cloud.denied |= denied

@@ -16,7 +16,7 @@ from tests.unit.model.make import entry_of
 
 from spotkeeper.errors import LeftBehind
 from spotkeeper.lifecycle import settle
-from spotkeeper.lifecycle.region_ending import Outcome
+from spotkeeper.lifecycle.region_ending import TeardownOutcome
 from spotkeeper.lifecycle.teardown import Teardown, left_behind
 from spotkeeper.model.journal_entry import Entry, Intent, Launched, Seen, Settled, Settling
 from spotkeeper.model.launch import LaunchToken
@@ -71,7 +71,7 @@ class Bench:
     def teardown(self) -> Teardown:
         return Teardown(geography.OWNER, ports(self.cloud, self.journal, self.talk))
 
-    def end(self, name: str = "dev") -> Outcome:
+    def end(self, name: str = "dev") -> TeardownOutcome:
         return self.teardown().end(name, [REGION])
 
 
@@ -338,8 +338,8 @@ def test_left_behind_names_every_thing_with_region_and_reason() -> None:
 
 def test_outcomes_add_up_without_repeating() -> None:
     resource_id = ResourceId(ResourceKind.KEY, "key-1", REGION)
-    one = Outcome(ended=[resource_id], left=[Leftover(resource_id, "x")])
-    one.add(Outcome(ended=[resource_id], left=[Leftover(resource_id, "x")]))
+    one = TeardownOutcome(ended=[resource_id], left=[Leftover(resource_id, "x")])
+    one.add(TeardownOutcome(ended=[resource_id], left=[Leftover(resource_id, "x")]))
     assert (len(one.ended), len(one.left)) == (1, 1)
 
 
