@@ -7,6 +7,7 @@ best = keeper.find(gpus=1, gpu_memory_gb=24)[0]
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from spotkeeper.costs.history import Chapter
     from spotkeeper.costs.usage import Cost
     from spotkeeper.errors import (
         BadInput,
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
         QuotaReached,
         SpotkeeperError,
     )
-    from spotkeeper.keeper.keeper import Keeper, connect
+    from spotkeeper.keeper.keeper import Keeper
     from spotkeeper.keeper.prices import PriceHistory
     from spotkeeper.keeper.results import (
         DownReport,
@@ -30,11 +31,17 @@ if TYPE_CHECKING:
         MachineList,
         MachineReport,
         PriceComparison,
+        PriceRow,
+        RememberedList,
         SweepReport,
     )
+    from spotkeeper.keeper.wiring import connect
     from spotkeeper.lifecycle.doctor import Check
     from spotkeeper.lifecycle.plan import Plan
+    from spotkeeper.market.series import PoolHistory
     from spotkeeper.model.offer import Offer, Ranking
+    from spotkeeper.model.resource import Leftover, ResourceId
+    from spotkeeper.ssh.shell import Login
 
 __version__ = "0.1.0"
 
@@ -42,6 +49,7 @@ __version__ = "0.1.0"
 #: help and version need none of it. Of the errors there is one for each exit code.
 _HOMES = {
     "BadInput": "spotkeeper.errors",
+    "Chapter": "spotkeeper.costs.history",
     "Check": "spotkeeper.lifecycle.doctor",
     "Cost": "spotkeeper.costs.usage",
     "CredentialsProblem": "spotkeeper.errors",
@@ -52,6 +60,8 @@ _HOMES = {
     "Keeper": "spotkeeper.keeper.keeper",
     "LaunchedMachine": "spotkeeper.keeper.results",
     "LeftBehind": "spotkeeper.errors",
+    "Leftover": "spotkeeper.model.resource",
+    "Login": "spotkeeper.ssh.shell",
     "MachineHistory": "spotkeeper.keeper.results",
     "MachineList": "spotkeeper.keeper.results",
     "MachineReport": "spotkeeper.keeper.results",
@@ -60,17 +70,22 @@ _HOMES = {
     "NotFound": "spotkeeper.errors",
     "Offer": "spotkeeper.model.offer",
     "Plan": "spotkeeper.lifecycle.plan",
+    "PoolHistory": "spotkeeper.market.series",
     "PriceComparison": "spotkeeper.keeper.results",
     "PriceHistory": "spotkeeper.keeper.prices",
+    "PriceRow": "spotkeeper.keeper.results",
     "QuotaReached": "spotkeeper.errors",
     "Ranking": "spotkeeper.model.offer",
+    "RememberedList": "spotkeeper.keeper.results",
+    "ResourceId": "spotkeeper.model.resource",
     "SpotkeeperError": "spotkeeper.errors",
     "SweepReport": "spotkeeper.keeper.results",
-    "connect": "spotkeeper.keeper.keeper",
+    "connect": "spotkeeper.keeper.wiring",
 }
 
 __all__ = [
     "BadInput",
+    "Chapter",
     "Check",
     "Cost",
     "CredentialsProblem",
@@ -81,6 +96,8 @@ __all__ = [
     "Keeper",
     "LaunchedMachine",
     "LeftBehind",
+    "Leftover",
+    "Login",
     "MachineHistory",
     "MachineList",
     "MachineReport",
@@ -89,10 +106,14 @@ __all__ = [
     "NotFound",
     "Offer",
     "Plan",
+    "PoolHistory",
     "PriceComparison",
     "PriceHistory",
+    "PriceRow",
     "QuotaReached",
     "Ranking",
+    "RememberedList",
+    "ResourceId",
     "SpotkeeperError",
     "SweepReport",
     "__version__",

@@ -1,6 +1,9 @@
 """`import spotkeeper`: the same verbs, for programs."""
 
 import inspect
+import re
+import subprocess
+import sys
 from decimal import Decimal
 
 import pytest
@@ -9,16 +12,22 @@ from tests.story import account
 
 import spotkeeper
 
-PUBLIC = set(
-    """BadInput Check Cost CredentialsProblem Declined DownReport ExtendReport Interrupted Keeper
-    LaunchedMachine LeftBehind MachineHistory MachineList MachineReport NameTaken NoCapacity
-    NotFound Offer Plan PriceComparison PriceHistory QuotaReached Ranking SpotkeeperError
-    SweepReport __version__ connect""".split()  # noqa: SIM905 - a list of words reads best so
-)
-VERBS = set(
-    """doctor down dry_run everything extend find history last_listing ls plan
-    policy price_history prices show ssh start stop sweep up warnings""".split()  # noqa: SIM905
-)
+PUBLIC = {
+    *("connect", "Keeper", "__version__"),
+    # what the verbs answer with
+    *("Ranking", "Offer", "PriceComparison", "PriceRow", "PriceHistory", "PoolHistory", "Plan"),
+    *("LaunchedMachine", "MachineList", "MachineReport", "RememberedList", "MachineHistory"),
+    *("Chapter", "Login", "ExtendReport", "DownReport", "SweepReport", "ResourceId", "Leftover"),
+    *("Cost", "Check"),
+    # what they raise: one for each exit code
+    *("SpotkeeperError", "BadInput", "Declined", "CredentialsProblem", "NoCapacity"),
+    *("QuotaReached", "NotFound", "LeftBehind", "NameTaken", "Interrupted"),
+}
+VERBS = {
+    *("find", "prices", "price_history", "plan", "dry_run", "up", "ls", "last_listing", "show"),
+    *("history", "ssh", "stop", "start", "extend", "down", "everything", "sweep", "doctor"),
+    *("policy", "warnings"),
+}
 
 
 @pytest.fixture
@@ -32,6 +41,26 @@ def test_these_names_are_public_and_no_others() -> None:
     assert not hasattr(spotkeeper, "launch")
     public = [name for name in dir(spotkeeper.Keeper) if not name.startswith("_")]
     assert set(public) == VERBS
+
+
+def test_importing_it_imports_nothing_else() -> None:
+    def imported(program: str) -> set[str]:
+        line = [sys.executable, "-X", "importtime", "-c", program]
+        done = subprocess.run(line, capture_output=True, text=True, check=True)
+        return {row.rpartition("|")[2].strip() for row in done.stderr.splitlines()}
+
+    assert imported("import spotkeeper") - imported("import typing") == {"spotkeeper"}
+
+
+def test_all_that_a_verb_answers_with_is_public() -> None:
+    plain = {"str", "None", "Any", "Mapping", "tuple"}
+    for verb in VERBS - {"warnings"}:
+        told = inspect.signature(getattr(spotkeeper.Keeper, verb)).return_annotation
+        assert set(re.findall(r"\w+", told)) <= PUBLIC | plain, verb
+    for name in PUBLIC - {"connect", "__version__"}:
+        for base in getattr(getattr(spotkeeper, name), "__orig_bases__", ()):
+            [of] = base.__args__  # a list of results
+            assert getattr(of, "__name__", of) in PUBLIC
 
 
 def test_each_exit_code_has_one_error() -> None:

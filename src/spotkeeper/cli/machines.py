@@ -1,14 +1,11 @@
 """How machines are shown; shared by the commands that show some."""
 
-from collections.abc import Sequence
-
 import click
 
 from spotkeeper.cli import render
 from spotkeeper.cli.context import Choices
 from spotkeeper.cli.terminal import plain_text
-from spotkeeper.keeper.results import MachineList, MachineReport
-from spotkeeper.model.offer import Dated
+from spotkeeper.keeper.results import MachineList, MachineReport, RememberedList
 
 COLUMNS = (
     render.field("Name", "name"),
@@ -45,10 +42,9 @@ def show_list(choices: Choices, listing: MachineList) -> None:
         click.echo("No machines. Launch one with `spot up NAME --gpus 1`.", err=True)
 
 
-def show_remembered(choices: Choices, listing: Dated[Sequence[render.Row]]) -> None:
+def show_remembered(choices: Choices, listing: RememberedList) -> None:
     """The list of last time, with its age."""
-    told = f"as AWS listed them at {listing.as_of:%Y-%m-%d %H:%M} UTC; nobody was asked now"
-    render.emit(choices, "machines", listing.value, columns=COLUMNS, warnings=(told,))
+    render.emit(choices, "machines", listing.items, columns=COLUMNS, warnings=listing.warnings)
 
 
 def show_one(choices: Choices, report: MachineReport, warnings: tuple[str, ...]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations  # most of these classes are imported by one verb only
 
-import os
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property, partial
@@ -14,8 +13,6 @@ from spotkeeper.keeper.edges import Edges, Silence
 from spotkeeper.keeper.find import Find, FindOptions, options_of
 from spotkeeper.keeper.inputs import FindWords, LaunchWords, NeedWords, length, need_of
 from spotkeeper.keeper.regions import EnabledRegions, listed
-from spotkeeper.keeper.wiring import Connection, wired
-from spotkeeper.model.offer import Dated
 from spotkeeper.model.price_table import MAX_DAYS
 
 if TYPE_CHECKING:
@@ -33,6 +30,7 @@ if TYPE_CHECKING:
         MachineList,
         MachineReport,
         PriceComparison,
+        RememberedList,
         SweepReport,
     )
     from spotkeeper.keeper.up import Up
@@ -45,28 +43,6 @@ if TYPE_CHECKING:
     from spotkeeper.model.need import Need
     from spotkeeper.model.offer import Ranking
     from spotkeeper.ssh.shell import Login
-
-
-@checked()
-def connect(
-    *,
-    profile: str | None = None,
-    region: str | None = None,
-    endpoint_url: str | None = None,
-    sandbox: bool = False,
-    refresh: bool = False,
-    offline: bool = False,
-) -> Keeper:
-    """Connect with the credentials that the AWS CLI uses, or to the sandbox.
-
-    ``refresh`` asks anew for what is remembered (types, On-Demand prices, images); ``offline``
-    asks nobody.
-
-    Raises:
-        SpotkeeperError: no such profile, or the sandbox cannot be started.
-    """
-    chosen = Connection(profile, region, endpoint_url, sandbox, refresh, offline)
-    return Keeper(wired(chosen, environment=os.environ))
 
 
 class Keeper:
@@ -225,8 +201,8 @@ class Keeper:
         return whole
 
     @checked()
-    def last_listing(self) -> Dated[Sequence[Mapping[str, Any]]]:
-        """The machines as they were shown last time, without asking anybody.
+    def last_listing(self) -> RememberedList:
+        """The machines as they were listed last time, without asking anybody.
 
         Raises:
             NotFound: there is no list from earlier.

@@ -5,20 +5,18 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from spotkeeper.costs.usage import sighting
 from spotkeeper.errors import NotFound, SpotkeeperError
 from spotkeeper.keeper import regions
 from spotkeeper.keeper.edges import Edges
-from spotkeeper.keeper.results import MachineList, MachineReport
+from spotkeeper.keeper.results import MachineList, MachineReport, RememberedList
 from spotkeeper.lifecycle.prerequisites import key_name
 from spotkeeper.lifecycle.presence import BILLED, is_held, machines
 from spotkeeper.market.feeds import StorageFeed
 from spotkeeper.model import lives
 from spotkeeper.model.disk import Disk, DiskCost
 from spotkeeper.model.machine import InstanceState, Machine
-from spotkeeper.model.offer import Dated
 from spotkeeper.model.resource import ResourceKind, TaggedResource
 from spotkeeper.model.tags import TAG_NAME, TAG_OWNER, is_name
 from spotkeeper.ssh import keys
@@ -101,7 +99,7 @@ class MachineReader:
         now = self._edges.clock.now().isoformat()
         self._edges.memory.put("machines", ALL_MACHINES, [now, listing.to_dict()["items"]])
 
-    def last_listing(self) -> Dated[Sequence[Mapping[str, Any]]]:
+    def last_listing(self) -> RememberedList:
         """The machines as they were listed last time, without asking anybody.
 
         Raises:
@@ -112,7 +110,7 @@ class MachineReader:
             raise NotFound(
                 "No list of machines is remembered", next_step="Run `spot ls` once online."
             )
-        return Dated(kept[1], datetime.fromisoformat(kept[0]))
+        return RememberedList(tuple(kept[1]), datetime.fromisoformat(kept[0]))
 
     def present(self, name: str, in_regions: Sequence[str]) -> list[Machine]:
         """Machines of a name that are there, those that are alive first; usually one.

@@ -208,6 +208,23 @@ class MachineList(ResultList[MachineReport]):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class RememberedList(Result):
+    """Machines as they were listed at ``as_of``: items of ``--output json``."""
+
+    items: tuple[Record, ...]
+    as_of: datetime
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """How old it is."""
+        return (f"as AWS listed them at {self.as_of:%Y-%m-%d %H:%M} UTC; nobody was asked now",)
+
+    def to_dict(self) -> Record:
+        """The machines as items."""
+        return {"items": list(self.items), "warnings": list(self.warnings)}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class MachineHistory(ResultList["Chapter"]):
     """What happened to a name; ``lives`` is how many it has had, also where fewer are told."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations  # a command imports only the edges that it uses
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,8 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
+from spotkeeper.keeper.arguments import checked
 from spotkeeper.keeper.clocks import PracticeClock, SystemClock
 from spotkeeper.keeper.edges import Edges
+from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.late import late
 from spotkeeper.keeper.sandbox import sandbox_problems
 from spotkeeper.lifecycle.journal_fallback import BestEffortJournal
@@ -70,6 +73,28 @@ class Connection:
     offline: bool = False
     work: Work = field(default_factory=Work)
     command: str = ""
+
+
+@checked()
+def connect(
+    *,
+    profile: str | None = None,
+    region: str | None = None,
+    endpoint_url: str | None = None,
+    sandbox: bool = False,
+    refresh: bool = False,
+    offline: bool = False,
+) -> Keeper:
+    """Connect with the credentials that the AWS CLI uses, or to the sandbox.
+
+    ``refresh`` asks anew for what is remembered (types, On-Demand prices, images); ``offline``
+    asks nobody.
+
+    Raises:
+        SpotkeeperError: no such profile, or the sandbox cannot be started.
+    """
+    chosen = Connection(profile, region, endpoint_url, sandbox, refresh, offline)
+    return Keeper(wired(chosen, environment=os.environ))
 
 
 def is_practice(environment: Mapping[str, str], *, asked: bool) -> bool:
