@@ -19,6 +19,7 @@ from ec2_sandbox.faults import Fault
 from ec2_sandbox.history import Happening, HappeningKind, History
 from ec2_sandbox.market import replay
 from ec2_sandbox.market.capacity import Capacity, Forced
+from ec2_sandbox.market.chance import uniform
 from ec2_sandbox.market.pools import Pool
 from ec2_sandbox.market.prices import Change, Market
 from ec2_sandbox.market.replay import ReplayedMarket
@@ -106,6 +107,26 @@ class World:
     def catch_up(self) -> None:
         """Let everything happen that is due by now."""
         self.agenda.catch_up(self.now, self.clock.at)
+
+    def fraction(self, *facts: object) -> float:
+        """Between 0 and 1; always the same for the same facts and seed."""
+        return uniform(self.options.seed, *facts)
+
+    def dwell(self, shortest: float, longest: float, *facts: object) -> timedelta:
+        """How long a passing state lasts: from so many seconds to so many, at ``dwell`` 1."""
+        seconds = shortest + (longest - shortest) * self.fraction(*facts)
+        return timedelta(seconds=self.options.dwell * seconds)
+
+    def finds(self, resource_id: str, created_at: datetime) -> bool:
+        """Whether EC2 finds an id by now: eventually, some delay of its own after it was made.
+
+        APIReference/query-api-troubleshooting.html#eventual-consistency. Only listings and calls
+        by id are blind; the thing itself is there, runs and costs.
+        """
+        if not (longest := self.options.visibility):
+            return True
+        delay = timedelta(seconds=longest * self.fraction("visible", resource_id))
+        return self.now >= created_at + delay
 
     def tell(
         self, kind: HappeningKind, subject: str, region: str, facts: Mapping[str, str]

@@ -1,12 +1,14 @@
 """EC2 calls about what exists: instance types, where they are offered, regions, images."""
 
+from functools import cache
 from typing import Any
+from xml.sax.saxutils import escape
 
+from moto.core.utils import get_service_model
 from moto.ec2.responses import EC2Response
 
 from ec2_sandbox import catalogue, images
 from ec2_sandbox.ec2 import listings
-from ec2_sandbox.ec2.type_xml import type_item
 from ec2_sandbox.ec2.xml import listing
 from ec2_sandbox.protocol.filters import Filters, at_path, matches, passes
 from ec2_sandbox.protocol.paging import page
@@ -35,7 +37,7 @@ class CatalogueResponses(EC2Response):  # type: ignore[misc]
             name for name in offered if not asked or name in asked if _type_fits(name, filters)
         ]
         found, token = page(names, self.params, default=TYPES_PER_PAGE)
-        items = "".join(type_item(name) for name in found)
+        items = "".join(_type_item(name) for name in found)
         return listing(TYPES, items, set_name="instanceTypeSet", token=token)
 
     def describe_instance_type_offerings(self) -> Any:
@@ -121,3 +123,33 @@ def _region(name: str) -> dict[str, str]:
         "Endpoint": f"ec2.{name}.amazonaws.com",
         "OptInStatus": "opt-in-not-required" if enabled else "not-opted-in",
     }
+
+
+@cache
+def _type_item(name: str) -> str:
+    """One ``<item>`` of DescribeInstanceTypes, written once: moto's serializer needs two seconds
+    for the list. The element names are those of EC2's model."""
+    return _written(catalogue.instance_types()[name], _type_shape(), "item")
+
+
+@cache
+def _type_shape() -> Any:
+    operation = get_service_model("ec2").operation_model("DescribeInstanceTypes")
+    return operation.output_shape.members["InstanceTypes"].member
+
+
+def _written(value: Any, shape: Any, tag: str) -> str:
+    if shape.type_name == "structure":
+        inner = "".join(
+            _written(value[name], member, member.serialization.get("name", name))
+            for name, member in shape.members.items()
+            if value.get(name) is not None
+        )
+    elif shape.type_name == "list":
+        item = shape.member.serialization.get("name", "member")
+        inner = "".join(_written(one, shape.member, item) for one in value)
+    elif shape.type_name == "boolean":
+        inner = "true" if value else "false"
+    else:
+        inner = escape(str(value))
+    return f"<{tag}>{inner}</{tag}>"

@@ -9,10 +9,19 @@ from moto.core.responses import ActionResult
 from moto.core.utils import camelcase_to_underscores, get_service_model
 from moto.ec2.responses import EC2Response
 
-from ec2_sandbox.ec2 import dry_run, idempotency, listings, unknown_ids
+from ec2_sandbox.ec2 import listings, unknown_ids
+from ec2_sandbox.protocol.client_tokens import REMEMBERED, Answered, fingerprint, mismatch
 from ec2_sandbox.protocol.refusal import DryRunWouldSucceed, EC2Error, refuse
+from ec2_sandbox.world import world
 
 Method = Callable[[], Any]
+
+# DryRun: operations that only read, and how a method of moto asks for it.
+LOOKS = ("Describe", "Get", "List", "Search")
+ASKS = "error_on_dryrun"
+
+# A launch's token also stands for what became of its instances; they look after their own.
+KEEP_THEIR_TOKENS = {"RunInstances", "CreateFleet"}
 
 SET_IN_TEXT = re.compile(r"\{('[^{}]*')\}")
 
@@ -33,7 +42,7 @@ class EveryCall(EC2Response):  # type: ignore[misc]
             _check_required(operation, self.params)
             if self.params.get("DryRun"):
                 return self._rehearsed(operation, method)
-            if token := idempotency.token_of(operation, self.params):
+            if token := _token_of(operation, self.params):
                 return self._once(token, partial(self._answered, operation, method))
             return self._answered(operation, method)
         except EC2Error as error:
@@ -46,24 +55,65 @@ class EveryCall(EC2Response):  # type: ignore[misc]
 
     def _answered(self, operation: str, method: Method) -> Any:
         unknown_ids.check(operation, self.params, self.ec2_backend)
-        listing = listings.listing_of(operation) if dry_run.is_motos(method) else None
+        listing = listings.listing_of(operation) if _is_motos(method) else None
         return listings.answered(self, listing, method) if listing else method()
 
     def _rehearsed(self, operation: str, method: Method) -> Any:
-        if dry_run.may_run(operation, method):
+        if _may_run_dry(operation, method):
             self._answered(operation, method)
         raise DryRunWouldSucceed
 
     def _once(self, token: str, method: Method) -> Any:
         region, operation = self.region, self._get_action()
-        before = idempotency.answered_before(region, operation, token, self.params)
+        before = _answered_before(region, operation, token, self.params)
         if before is not None:
             return before
-        asked = idempotency.fingerprint(self.params)
+        asked = fingerprint(self.params)
         result = method()
         body = self.serialized(result)[2] if isinstance(result, ActionResult) else str(result)
-        idempotency.remember(region, operation, token, asked, body)
+        _remember(region, operation, token, asked, body)
         return body
+
+
+def _is_motos(method: Method) -> bool:
+    """Whether moto itself answers, not a method of ours."""
+    return method.__module__.startswith("moto.")
+
+
+def _may_run_dry(operation: str, method: Method) -> bool:
+    """Whether a dry run may call the method: it reads, is ours, or asks for DryRun itself.
+
+    EC2 checks permissions and parameters of a dry run (UserGuide, "Dry run" of each operation).
+    moto forgets DryRun in some hundred operations. The answer of a look may simply be thrown away;
+    a change that does not ask for itself is answered before it begins.
+    """
+    if operation.startswith(LOOKS) or not _is_motos(method):
+        return True
+    return ASKS in method.__code__.co_names
+
+
+def _token_of(operation: str, params: Mapping[str, Any]) -> str | None:
+    """The client token that is to be kept for the operation, if it came with one."""
+    return None if operation in KEEP_THEIR_TOKENS else params.get("ClientToken")
+
+
+def _answered_before(
+    region: str, operation: str, token: str, params: Mapping[str, Any]
+) -> str | None:
+    """The body that the token's first call was answered with; None for a new token."""
+    before = world().answers.get((region, operation, token))
+    if before is None or world().now - before.moment > REMEMBERED:
+        return None
+    if before.fingerprint != fingerprint(params):
+        raise mismatch()
+    return before.body
+
+
+def _remember(region: str, operation: str, token: str, asked: str, body: str) -> None:
+    """Keep the answer for a day; older ones are forgotten on the way."""
+    now = world().now
+    fresh = {key: one for key, one in world().answers.items() if now - one.moment <= REMEMBERED}
+    world().answers = {**fresh, (region, operation, token): Answered(asked, body, now)}
 
 
 @cache

@@ -12,7 +12,6 @@ from ec2_sandbox.ec2.xml import listing
 from ec2_sandbox.protocol.filters import Filters
 from ec2_sandbox.protocol.paging import page
 from ec2_sandbox.protocol.refusal import invalid_combination, invalid_value, refuse
-from ec2_sandbox.spot_requests.visibility import is_visible
 from ec2_sandbox.world import world
 
 # How many instances a page may have (DescribeInstances, MaxResults).
@@ -65,11 +64,10 @@ def _found(backend: Any, asked: frozenset[str], filters: Filters) -> Iterator[tu
 
 def listed(backend: Any) -> Iterator[tuple[Any, Any]]:
     """Reservation and instance, for every instance that EC2 finds by now."""
-    now = world().now
     for reservation in backend.reservations.values():
         for instance in reservation.instances:
             made = getattr(instance, "created_at", None)  # moto's own have none
-            if made is None or is_visible(made, instance.id, now):
+            if made is None or world().finds(instance.id, made):
                 yield reservation, instance
 
 

@@ -13,7 +13,6 @@ from ec2_sandbox.protocol.refusal import EC2Error, refuse
 from ec2_sandbox.spot_requests.request_states import RequestEvent
 from ec2_sandbox.spot_requests.spot_orders import open_requests, read_spot_order
 from ec2_sandbox.spot_requests.spot_requests import SpotRequest
-from ec2_sandbox.spot_requests.visibility import is_visible
 from ec2_sandbox.world import world
 
 FILTERS: Mapping[str, Callable[[SpotRequest], Any]] = {
@@ -128,8 +127,8 @@ class RequestResponses(EC2Response):  # type: ignore[misc]
 
 def listed(backend: Any) -> list[SpotRequest]:
     """Every request of the region that EC2 finds by now, oldest first."""
-    requests, now = backend.spot_instance_requests.values(), world().now
-    return [one for one in requests if is_visible(one.create_time, one.id, now)]
+    requests = backend.spot_instance_requests.values()
+    return [one for one in requests if world().finds(one.id, one.create_time)]
 
 
 def _not_modelled(operation: str) -> EC2Error:

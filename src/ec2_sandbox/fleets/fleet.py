@@ -19,7 +19,6 @@ from ec2_sandbox.fleets.fleet_events import FleetEvent, FleetHistory
 from ec2_sandbox.fleets.fleet_requests import FleetRequest, FleetType
 from ec2_sandbox.history import Happening, HappeningKind
 from ec2_sandbox.protocol.refusal import EC2Error
-from ec2_sandbox.spot_requests.chance import dwell
 from ec2_sandbox.world import world
 
 # Seconds, shortest and longest. From CreateFleet to the first instance of a maintain fleet it took
@@ -169,7 +168,7 @@ class Fleet(TaggedEC2Resource):  # type: ignore[misc]
             self._look(soon)
 
     def _after(self, length: tuple[float, float]) -> datetime:
-        return world().now + dwell(*length, self.id, world().second)
+        return world().now + world().dwell(*length, self.id, world().second)
 
     def _look(self, moment: datetime) -> None:
         self.look_at = moment

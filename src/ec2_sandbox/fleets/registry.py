@@ -8,7 +8,6 @@ from ec2_sandbox.fleets.fleet import DELETED, Fleet
 from ec2_sandbox.fleets.fleet_requests import FleetRequest, FleetType
 from ec2_sandbox.protocol.client_tokens import mismatch
 from ec2_sandbox.protocol.refusal import invalid_value, refuse
-from ec2_sandbox.spot_requests.visibility import is_visible
 from ec2_sandbox.world import world
 
 # UserGuide/fleet-quotas.html; for fleets of type request and maintain.
@@ -128,7 +127,7 @@ def _failed(fleet_id: str, code: str, message: str) -> Deletion:
 
 def _is_found(fleet: Fleet) -> bool:
     """Not at once, where EC2 is to be eventually consistent."""
-    return is_visible(fleet.created_at, fleet.id, world().now)
+    return world().finds(fleet.id, fleet.created_at)
 
 
 def _made_before(request: FleetRequest, region: str) -> Fleet | None:

@@ -10,7 +10,6 @@ from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateVersi
 from ec2_sandbox.protocol.refusal import EC2Error, invalid_combination, refuse
 from ec2_sandbox.protocol.tag_specifications import read_tags
 from ec2_sandbox.spot_requests.launch_orders import TAGGED_AT_LAUNCH, check_user_data
-from ec2_sandbox.spot_requests.visibility import is_visible
 from ec2_sandbox.world import world
 
 NAME = re.compile(r"[A-Za-z0-9().\-/_]{3,128}")
@@ -106,7 +105,7 @@ def all_templates(backend: Any) -> list[Any]:
 def _is_found(template: Any) -> bool:
     """Not at once, where EC2 is to be eventually consistent."""
     created_at = template.create_time.replace(tzinfo=UTC)
-    return is_visible(created_at, template.id, world().now)
+    return world().finds(template.id, created_at)
 
 
 def check_name(name: str | None, backend: Any) -> str:

@@ -12,7 +12,7 @@ from ec2_sandbox.protocol.client_tokens import fingerprint, mismatch
 from ec2_sandbox.protocol.refusal import EC2Error, refuse
 from ec2_sandbox.services.service_quotas import quotas
 from ec2_sandbox.services.service_quotas.quotas import Quota
-from ec2_sandbox.spot_requests import machines, vcpu_count
+from ec2_sandbox.spot_requests import machines
 from ec2_sandbox.spot_requests.launch_orders import FLEET_TAG, REQUESTS, LaunchOrder
 from ec2_sandbox.spot_requests.launchers import OrderLauncher
 from ec2_sandbox.spot_requests.made_instances import make_instances
@@ -152,7 +152,7 @@ def _no_capacity(instance_type: str, zones: tuple[str, ...]) -> EC2Error:
 
 def _is_above(quota: Quota, instance_type: str, region: str, count: int) -> bool:
     wanted = catalogue.vcpus(instance_type) * count
-    used = vcpu_count.in_use(quota, region)
+    used = quotas.in_use(world(), quota, region)
     return used + wanted > quotas.limit(world(), quota, region)
 
 

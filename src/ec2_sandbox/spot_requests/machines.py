@@ -16,8 +16,7 @@ from ec2_sandbox.faults import BOOT, take
 from ec2_sandbox.history import HappeningKind
 from ec2_sandbox.market.pools import Pool
 from ec2_sandbox.services.service_quotas import quotas
-from ec2_sandbox.spot_requests import addresses, vcpu_count
-from ec2_sandbox.spot_requests.chance import dwell
+from ec2_sandbox.spot_requests import addresses
 from ec2_sandbox.spot_requests.request_states import Effect, RequestEvent
 from ec2_sandbox.world import world
 
@@ -149,7 +148,7 @@ def _boot(instance: Any, cause: str, failure: RequestEvent) -> None:
         _after(PENDING, instance, partial(_enter, instance, "running", cause))
         return
     reason = Reason(fault.code, fault.text, fault.code, "ec2")
-    lasts = dwell(*PENDING, instance.id, instance.state, world().second)
+    lasts = world().dwell(*PENDING, instance.id, instance.state, world().second)
     # Never within the call that launches it, which has answered with a pending instance.
     act = partial(_fail, instance, failure, reason)
     world().plan(Alarm(instance.id, world().now + (lasts or MOMENT), act))
@@ -201,7 +200,7 @@ def _forget(instance: Any) -> None:
 
 def _after(length: tuple[int, int], instance: Any, act: partial[None]) -> None:
     """Do it when the passing state is over; at once when such states last no time."""
-    lasts = dwell(*length, instance.id, instance.state, world().second)
+    lasts = world().dwell(*length, instance.id, instance.state, world().second)
     if lasts:
         world().plan(Alarm(instance.id, world().now + lasts, act))
     else:
@@ -232,9 +231,8 @@ def _count(instance: Any, change: int) -> None:
     """On-Demand instances count against a quota while they run; Spot is counted by request."""
     if change and instance.lifecycle != "spot":
         quota = quotas.on_demand_quota_of(instance.instance_type)
-        vcpu_count.add(
-            quota, instance.region_name, change * catalogue.vcpus(instance.instance_type)
-        )
+        vcpus = change * catalogue.vcpus(instance.instance_type)
+        quotas.count(world(), quota, instance.region_name, vcpus)
 
 
 def _volumes(instance: Any) -> Iterable[Any]:

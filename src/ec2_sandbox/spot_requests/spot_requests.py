@@ -14,8 +14,7 @@ from ec2_sandbox.market.money import short_usd, usd
 from ec2_sandbox.market.pools import Pool
 from ec2_sandbox.protocol.refusal import EC2Error, price_too_low, refuse
 from ec2_sandbox.services.service_quotas import quotas
-from ec2_sandbox.spot_requests import machines, vcpu_count
-from ec2_sandbox.spot_requests.chance import dwell, fraction
+from ec2_sandbox.spot_requests import machines
 from ec2_sandbox.spot_requests.due_events import due_event, is_advised, next_look, view_of
 from ec2_sandbox.spot_requests.machines import EC2, USER, Reason
 from ec2_sandbox.spot_requests.placing import launch_group_of
@@ -157,10 +156,13 @@ class SpotRequest(TaggedEC2Resource):  # type: ignore[misc]
         change = (situation not in HOLDS_NOTHING) - (self.situation not in HOLDS_NOTHING)
         if change:
             vcpus = change * catalogue.vcpus(self.pool.instance_type)
-            vcpu_count.add(quotas.quota_of(self.pool.instance_type), self.pool.region, vcpus)
+            quota = quotas.quota_of(self.pool.instance_type)
+            quotas.count(world(), quota, self.pool.region, vcpus)
         self.situation, self.entered_at = situation, world().now
         lasts = PASSES.get(situation)
-        self.pass_ends = world().now + dwell(*lasts, self.id, world().second) if lasts else None
+        self.pass_ends = (
+            world().now + world().dwell(*lasts, self.id, world().second) if lasts else None
+        )
 
     def _show(self, state: str, code: str, message: str | None = None) -> None:
         """Set what the user sees, and since when; what it says already is not told again."""
@@ -272,7 +274,7 @@ class SpotRequest(TaggedEC2Resource):  # type: ignore[misc]
     @property
     def lot(self) -> float:
         """Its luck against others in its pool, from 0 to 1: drawn anew for every start."""
-        return fraction(self.instance_id, self.started)
+        return world().fraction(self.instance_id, self.started)
 
     # What EC2 shows
 

@@ -3,8 +3,13 @@
 Imports moto's CloudWatch, so it is imported only when somebody calls that.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from math import ceil
+from statistics import fmean
 from typing import Any
 
 import moto.cloudwatch.urls
@@ -15,7 +20,6 @@ from moto.core.responses import ActionResult
 
 from ec2_sandbox.run_history import LOAD_TAG, RunHistory
 from ec2_sandbox.services.cloudwatch.cpu_load import MINUTE, cpu_percent, minutes_run
-from ec2_sandbox.services.cloudwatch.statistics import Datapoint, datapoints, statistic
 from ec2_sandbox.services.imds.servers import instance_of
 from ec2_sandbox.world import region_backends, world
 
@@ -31,6 +35,22 @@ MOST_DATAPOINTS = 1_440  # of one GetMetricStatistics
 BASIC_PERIOD = 300  # seconds between data points without detailed monitoring
 LISTED_FOR = timedelta(days=14)  # since the last data point (ListMetrics)
 RECENT = timedelta(hours=3)
+PLAIN: Mapping[str, Callable[[Sequence[float]], float]] = {
+    "Average": fmean,
+    "Sum": sum,
+    "Minimum": min,
+    "Maximum": max,
+    "SampleCount": lambda values: float(len(values)),
+}
+PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?|100)")
+
+
+@dataclass(frozen=True)
+class Datapoint:
+    """One period and the samples in it."""
+
+    moment: datetime
+    values: tuple[float, ...]
 
 
 class SandboxCloudWatchResponse(CloudWatchResponse):  # type: ignore[misc]
@@ -207,3 +227,27 @@ def install() -> None:
     """Make moto's CloudWatch answer with this class."""
     for path in moto.cloudwatch.urls.url_paths:
         moto.cloudwatch.urls.url_paths[path] = SandboxCloudWatchResponse.dispatch
+
+
+def datapoints(
+    samples: Iterable[tuple[int, float]], *, period: int, step: int
+) -> Iterator[Datapoint]:
+    """The samples by period; ``step`` is how far apart the metric's own data points are.
+
+    A period shorter than the step shows the point of the step it begins with, as an instance
+    without detailed monitoring has a data point every five minutes only.
+    """
+    width = max(period, step)
+    for second, group in groupby(samples, key=lambda sample: sample[0] // width * width):
+        values = tuple(value for _, value in group)
+        yield Datapoint(datetime.fromtimestamp(second, UTC), values)
+
+
+def statistic(name: str, values: Sequence[float]) -> float:
+    """Average, Sum, Minimum, Maximum, SampleCount, or a percentile such as p90."""
+    if plain := PLAIN.get(name):
+        return plain(values)
+    if found := PERCENTILE.fullmatch(name):
+        ordered = sorted(values)
+        return ordered[max(0, ceil(float(found[1]) / 100 * len(ordered)) - 1)]
+    raise InvalidParameterValue(f"The value {name} for parameter Stat is not supported.")

@@ -101,3 +101,15 @@ def limit(world: World, quota: Quota, region: str) -> float:
     """The applied value, in vCPUs."""
     before = quota.fresh if world.options.is_fresh else quota.default
     return world.quotas.get((region, quota.code), before)
+
+
+def count(world: World, quota: Quota | None, region: str, vcpus: int) -> None:
+    """So many more in use, or fewer: kept up to date rather than added up anew."""
+    if quota is not None:  # types without one are not counted
+        key = (region, quota.code)
+        world.vcpus[key] = world.vcpus.get(key, 0) + vcpus
+
+
+def in_use(world: World, quota: Quota, region: str) -> int:
+    """vCPUs of running On-Demand instances, or of Spot instances and open requests."""
+    return world.vcpus.get((region, quota.code), 0)

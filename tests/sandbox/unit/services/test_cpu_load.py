@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2_sandbox.services.cloudwatch.cpu_load import cpu_percent, minutes_run
-from ec2_sandbox.services.cloudwatch.statistics import datapoints, statistic
+from ec2_sandbox.services.cloudwatch.metrics import datapoints, statistic
 
 BEGIN = datetime(2026, 1, 5, tzinfo=UTC)
 SECOND = int(BEGIN.timestamp())
