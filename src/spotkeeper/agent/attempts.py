@@ -60,14 +60,18 @@ class Attempts:
 
     def is_alive(self, folder: str) -> bool:
         """Whether the holder is there, or somebody that it left behind."""
+        return not self.is_let_go(folder) or bool(self.processes(folder).alive())
+
+    def is_let_go(self, folder: str) -> bool:
+        """Whether no holder has the attempt in its hands, nor will have."""
         if folder in self._holders:
             self._holders[folder].poll()
-        return is_locked(_lock(folder)) or bool(self.processes(folder).alive())
+        return not is_locked(_lock(folder))
 
     def end_of_command(self, folder: str) -> CommandEnd | None:
         """How the command itself ended; None while it runs, or where nobody saw its end."""
         text = read_text(end_file(folder))
-        if not text:
+        if not text.strip():
             return None
         found = json.loads(text)
         del found["schema"]
@@ -85,7 +89,7 @@ class Attempts:
         """Kill everybody, and wait for the holder, which keeps what was said last."""
         gone = self.processes(folder).kill()
         until = time.monotonic() + _LAST_OUTPUT_S
-        while gone and is_locked(_lock(folder)) and time.monotonic() < until:
+        while gone and not self.is_let_go(folder) and time.monotonic() < until:
             time.sleep(0.02)
 
     def forget(self, folder: str) -> None:

@@ -118,7 +118,7 @@ def status(home: Home) -> str:
         **seen,
         record=read_text(folder.record).splitlines(),
         log_bytes=LogReader(f"{attempt}/log").end,
-        command_has_ended=os.path.exists(end_file(attempt)),
+        command_has_ended=bool(read_text(end_file(attempt)).strip()),
         progress=read_text(folder.paths.progress)[:32].strip(),
     )
 

@@ -29,6 +29,9 @@ from spotkeeper.work.contract import NO_SUCH_COMMAND, NOT_EXECUTABLE, SCHEMA
 PIECE_BYTES = 1 << 20
 _SET_PIPE_SIZE = 1031
 
+#: Kept from the start for the note of the end; the name of a command is cut to fit.
+END_BYTES = 1024
+
 #: Signals that are meant for others, such as those to a whole session.
 _DEAF_TO = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
@@ -70,15 +73,16 @@ def hold(attempt_folder: str) -> None:
     sees_all = become_subreaper()
     disk, itself = Disk(), read_one(os.getpid())
     noted = {"schema": SCHEMA, "pid": os.getpid(), "started": itself.started if itself else ""}
+    disk.replace(end_file(attempt_folder), b" " * END_BYTES)
     disk.replace(holder_file(attempt_folder), json.dumps(noted).encode())
     found = json.loads(read_text(order_file(attempt_folder)))
     del found["schema"]
-    _Holder(Order(**found), attempt_folder, disk, sees_all=sees_all).run()
+    _Holder(Order(**found), attempt_folder, sees_all=sees_all).run()
 
 
 class _Holder:
-    def __init__(self, order: Order, folder: str, disk: Disk, *, sees_all: bool) -> None:
-        self._order, self._folder, self._disk, self._sees_all = order, folder, disk, sees_all
+    def __init__(self, order: Order, folder: str, *, sees_all: bool) -> None:
+        self._order, self._folder, self._sees_all = order, folder, sees_all
         self._log = LogWriter(f"{folder}/log")
         self._leader = 0
         self._woken, self._wake = os.pipe()
@@ -135,11 +139,15 @@ class _Holder:
             if shutil.which(name, path=self._order.environment.get("PATH")):
                 why = "its first line names a program that is not there"
         self._log.write(f"spot: {name}: {why}\n".encode("utf-8", "surrogateescape"))
-        self._note(code=code, why=f"{name}: {why}")
+        self._note(code=code, why=f"{name[:200]}: {why}")
 
     def _note(self, **how: Any) -> None:
-        text = json.dumps({"schema": SCHEMA, "at": time.time(), **how})
-        self._disk.replace(end_file(self._folder), text.encode())
+        """In the room that was kept for it, since the command may have filled the disk."""
+        text = json.dumps({"schema": SCHEMA, "at": time.time(), **how}).encode()
+        file = os.open(end_file(self._folder), os.O_WRONLY)
+        os.pwrite(file, text[:END_BYTES].ljust(END_BYTES), 0)
+        os.fsync(file)
+        os.close(file)
 
     def _keep_output(self, output: int) -> None:
         """Until it is closed, and nobody is left who could write any."""

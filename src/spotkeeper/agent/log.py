@@ -20,6 +20,9 @@ KEPT_PIECES = 32
 NOTED_EVERY_S = 1.0
 _NOTE = struct.Struct("<dQ")
 
+#: Laid down beforehand, for the last words of a command that filled the disk.
+SPARE_BYTES = 64 << 10
+
 #: Read at once to find where the last lines begin.
 _STRIDE = 64 << 10
 
@@ -31,12 +34,23 @@ class LogWriter:
         self._folder = make_folder(folder)
         self._place = self._left = self._lost = 0
         self._piece, self._noted_at = -1, 0.0
+        self._spare = f"{folder}/spare"
+        with contextlib.suppress(OSError), open(self._spare, "wb") as spare:
+            spare.write(b" " * SPARE_BYTES)
         self._notes = os.open(f"{folder}/times", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
     def write(self, data: bytes) -> None:
         """Add to the output; what has no room is counted, and told when there is room again."""
         if data and self._lost:
             data = f"\n[spot: {self._lost} bytes of output had no room]\n".encode() + data
+        lost = self._written(data)
+        if lost and os.path.exists(self._spare):
+            os.unlink(self._spare)
+            lost = self._written(data[-lost:])
+        self._lost = self._lost + lost if lost else 0
+
+    def _written(self, data: bytes) -> int:
+        """How many bytes of the data had no room."""
         rest = memoryview(data)
         try:
             self._note_time()
@@ -47,9 +61,9 @@ class LogWriter:
                 rest = rest[written:]
                 self._left -= written
                 self._place += written
-            self._lost = 0
         except OSError:
-            self._lost += len(rest)
+            pass
+        return len(rest)
 
     def _note_time(self) -> None:
         now = time.time()

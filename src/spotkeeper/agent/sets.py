@@ -44,8 +44,8 @@ class Sets(Duty):
     def __init__(self, agent: Agent) -> None:
         super().__init__(agent)
         self._before: Look | None = None
-        self._last_at = self._looked_at = 0.0
-        self._recommended_at = 0.0
+        self._looked_at = self._recommended_at = 0.0
+        self._is_urgent, self._put_off_at = False, 0.0
         self._is_last_due = False
         self._copying: _Copying | None = None
         self._manifests: dict[str, _Manifest] = {}
@@ -62,7 +62,7 @@ class Sets(Duty):
             self._copying.go_on = False
         is_advice = isinstance(line, Remark) and line.about.startswith("rebalance")
         if is_advice and line.at - self._recommended_at > RECOMMENDED_EVERY_S:
-            self._recommended_at, self._last_at = line.at, 0.0
+            self._recommended_at, self._is_urgent = line.at, True
 
     def look(self) -> None:
         """Collect the set that was copied, or begin the next one."""
@@ -92,7 +92,6 @@ class Sets(Duty):
             self._bring_back(chosen)
             state = self._state()
         self.agent.begin = Begin(bool(state), folders.digest(state), chosen)
-        self._last_at = self.agent.clock()
         self._before = None
         return ""
 
@@ -118,21 +117,29 @@ class Sets(Duty):
         before, now = self._before, Look(self.agent.clock(), folders.digest(state))
         self._before = now
         digests = {digest for _, digest in self._digests()}
-        if not state or not is_due(now, kept=digests, last_at=self._last_at, every_s=every_s):
+        last_at = 0.0 if self._is_urgent else self._last_at()
+        if not state or not is_due(now, kept=digests, last_at=last_at, every_s=every_s):
             return
         if every_s:
             processes = self.agent.attempts.processes(self.agent.attempt_folder)
             writing = next(processes.written_files(self.agent.folder.paths.checkpoint), "")
             if not holds_still(before, replace(now, writing=writing)):
-                self._say_if_restless(now.at - self._last_at > 3 * every_s, writing)
+                self._say_if_restless(now, every_s, os.path.basename(writing))
                 return
+        self._is_urgent = False
         self._take(state, kept)
 
-    def _say_if_restless(self, is_long: bool, writing: str) -> None:  # noqa: FBT001 - a fact
-        name = os.path.basename(writing) or "something in it"
-        if is_long:
-            words = f"the checkpoint folder never holds still ({name}), so no set of it is kept"
-            self.agent.remark("restless", words, once_since=self._last_at)
+    def _last_at(self) -> float:
+        """When the last set was taken, or could not be."""
+        sets = self.agent.run.sets
+        return max(self._put_off_at, sets[-1].at if sets else 0.0)
+
+    def _say_if_restless(self, now: Look, every_s: float, writing: str) -> None:
+        since = max(self._last_at(), self.agent.run.attempts[-1].start.at)
+        if now.at - since > 3 * every_s:
+            what = writing or "something in it"
+            words = f"the checkpoint folder never holds still ({what}), so no set of it is kept"
+            self.agent.remark("restless", words, once_since=since)
 
     def _take(self, state: State, kept: Mapping[int, _Manifest]) -> None:
         number = max(kept, default=0) + 1
@@ -146,8 +153,8 @@ class Sets(Duty):
             self._copying.start()
             return
         words = f"no room for a set of {needed >> 20} MB beside the checkpoint folder"
-        self.agent.remark("no room", words, once_since=self._last_at)
-        self._last_at = self.agent.clock()
+        self.agent.remark("no room", words, once_since=self._put_off_at)
+        self._put_off_at = self.agent.clock()
         os.sync()
 
     def _has_room(self, needed: int, kept: Mapping[int, _Manifest]) -> bool:
@@ -169,10 +176,8 @@ class Sets(Duty):
             return
         self.agent.disk.rename(done.partial, self._path(done.number))
         sizes = [entry.size for entry in done.state.values() if entry.is_file]
-        self._last_at, digest = self.agent.clock(), folders.digest(done.state)
-        self.agent.write(
-            SetTaken(self._last_at, done.number, digest, len(sizes), sum(sizes), done.took_s)
-        )
+        digest, now = folders.digest(done.state), self.agent.clock()
+        self.agent.write(SetTaken(now, done.number, digest, len(sizes), sum(sizes), done.took_s))
         for number in sorted(self._kept())[:-KEPT_SETS]:
             folders.remove_all(self._path(number))
 

@@ -26,6 +26,8 @@ from spotkeeper.agent.notices import NOTICE
 #: How often this machine's agent looks for a notice and at the checkpoint folder.
 LOOK_S = 0.5
 
+_PAUSE_S = 0.02
+
 
 class _MetadataService(ThreadingHTTPServer):
     """What EC2 would answer inside of this machine."""
@@ -81,6 +83,9 @@ class StandInMachine:
         """The machine boots: its agent begins to serve."""
         self._life += 1
         self._service.answers.clear()
+        self._serve()
+
+    def _serve(self) -> None:
         endpoint = f"http://127.0.0.1:{self._service.server_port}"
         own = ["--home", self.home.folder, "serve", "--stand-in", "--until-parent-ends"]
         life = ["--boot", f"life-{self._life}", "--power-off", "", "--look-s", str(LOOK_S)]
@@ -105,6 +110,20 @@ class StandInMachine:
         """Whether its agent serves."""
         return self._agent is not None and self._agent.poll() is None
 
+    def restart_agent(self) -> None:
+        """The agent is killed, and another one serves; nothing else changes."""
+        if self._agent is not None:
+            self._agent.kill()
+            self._agent.wait()
+        self._serve()
+
+    def stop(self) -> None:
+        """The operating system shuts down: the agent is told, and everything ends with it."""
+        if self._agent is not None:
+            self._agent.terminate()
+            self._agent.wait()
+        self.end()
+
     def end(self) -> None:
         """The machine is off: no process of it is left, and nobody was asked."""
         if self._agent is not None:
@@ -128,10 +147,13 @@ def _end_processes(folder: RunFolder, run_id: str) -> None:
     if attempt is None:
         return
     path, attempts = folder.attempt(attempt.number), Attempts(Disk(), run_id)
-    processes = attempts.processes(path)
-    processes.alive()  # who is known now stays known when the holder is gone
-    if processes.holder:
-        with suppress(ProcessLookupError):
-            os.kill(processes.holder, signal.SIGKILL)
-    processes.kill()
+    while attempts.is_alive(path):
+        processes = attempts.processes(path)
+        processes.alive()  # who is known now stays known when the holder is gone
+        if processes.holder:
+            with suppress(ProcessLookupError):
+                os.kill(processes.holder, signal.SIGKILL)
+        elif attempts.is_let_go(path):  # before that, a holder has only begun
+            processes.kill()
+        time.sleep(_PAUSE_S)
     attempts.forget(path)

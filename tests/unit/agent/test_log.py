@@ -44,7 +44,7 @@ def test_the_oldest_pieces_make_room_and_places_stay_valid(
     output = b"".join(b"line %05d\n" % number for number in range(1000))
     reader = written(tmp_path, output[:777], output[777:])
     assert reader.end == len(output)
-    assert len(list(tmp_path.iterdir())) == 4 + 1
+    assert len(list(tmp_path.iterdir())) == 4 + 2
     assert reader.read(0, 50) == (0, output[:50])
     place, data = reader.read(5000, 50)
     assert place > 5000
