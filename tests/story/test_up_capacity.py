@@ -206,3 +206,45 @@ def test_a_name_can_be_used_again_at_once(spot: Spot, sandbox: Sandbox) -> None:
 
     assert second.code == 0, second.err
     assert second.items[0]["instance_id"] != first.items[0]["instance_id"]
+
+
+def _without_subnets(sandbox: Sandbox, region: str, *zones: str) -> None:
+    client = sandbox.client("ec2", region)
+    for subnet in client.describe_subnets()["Subnets"]:
+        if not zones or subnet["AvailabilityZone"] in zones:
+            client.delete_subnet(SubnetId=subnet["SubnetId"])
+
+
+def test_a_zone_without_a_subnet_is_never_promised_remembered_or_not(
+    spot: Spot, sandbox: Sandbox
+) -> None:
+    need = ("up", "train", "--type", "g5.xlarge", "--yes", "--output", "json")
+    assert spot(*need, "--dry-run").code == 0  # from now on its subnet is remembered
+    _without_subnets(sandbox, HERE, "us-east-1c")
+
+    dry, up = spot(*need, "--dry-run"), spot(*need)
+
+    assert (dry.code, up.code) == (0, 0), (dry.err, up.err)
+    assert up.items[0]["zone"] == "us-east-1d"
+    planned = spot("up", "other", *need[2:], "--dry-run")
+    assert planned.items[0]["offer"]["zone"] == "us-east-1d"
+    assert "no subnet to use in us-east-1c" in planned.err
+
+
+def test_a_region_that_lacks_what_a_launch_needs_leaves_the_others(
+    spot: Spot, sandbox: Sandbox
+) -> None:
+    need = ("--type", "g5.xlarge", "--region", HERE, "--region", THERE, "--yes")
+    first = spot("find", *need[:-1], "--limit", "1", "--output", "json").items[0]["region"]
+    other = THERE if first == HERE else HERE
+    _without_subnets(sandbox, first)
+
+    up = spot("up", "train", *need, "--output", "json")
+
+    assert up.code == 0, up.err
+    assert up.items[0]["region"] == other
+    assert f"no default VPC with subnets in {first}" in up.err
+    _without_subnets(sandbox, other)
+    nowhere = spot("up", "else", *need, "--output", "json")
+    assert nowhere.code == 1
+    assert "no default VPC" in nowhere.error["message"]

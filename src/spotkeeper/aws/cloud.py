@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from spotkeeper.aws import shapes
-from spotkeeper.aws.images import ALIASES, TRUSTED_OWNERS, login_for
+from spotkeeper.aws.images import ALIASES, FACTS, TRUSTED_OWNERS, image_of
 from spotkeeper.aws.memory import AnswerMemory
 from spotkeeper.aws.regions import enabled_regions
 from spotkeeper.aws.session import AwsSession
@@ -94,23 +94,14 @@ class Ec2Cloud:
                 f"{image!r} is neither an image id nor an alias",
                 next_step=f"Use ami-..., {', '.join(ALIASES)}.",
             )
-        if described["Architecture"] != arch:
+        found = image_of(described, region, alias.login if alias else None)
+        if found.arch != arch:
             raise BadInput(
-                f"Image {described['ImageId']} is made for {described['Architecture']}, the "
-                f"machine is {arch}",
-                next_step=f"Add --arch {described['Architecture']}, or take another image.",
+                f"Image {found.id} is made for {found.arch}, the machine is {arch}",
+                next_step=f"Add --arch {found.arch}, or take another image.",
                 region=region,
             )
-        name = described.get("Name") or ""
-        return Image(
-            id=described["ImageId"],
-            region=region,
-            arch=arch,
-            root_device=described["RootDeviceName"],
-            root_gib=described["RootGiB"],
-            login=alias.login if alias else login_for(name),
-            name=name,
-        )
+        return found
 
     def tagged_resources(self, region: str) -> tuple[TaggedResource, ...]:
         """Everything that carries a tag of ours: one call for all kinds of things."""
@@ -221,18 +212,22 @@ class Ec2Cloud:
         region = order.pool.region
         try:
             answer = self._aws.call("RunInstances", region, **shapes.run_instances(order))
-        except ResourceGone:
-            self._memory.drop("subnets", f"{self.caller().account} {region}")
+        except SpotkeeperError as refusal:
+            self._forget_what_is_gone(order, refusal)
             raise
         return shapes.instance(answer["Instances"][0], region)
 
     def ask(self, order: LaunchOrder) -> None:
         """Ask EC2 whether the order would be allowed; changes nothing."""
         body = shapes.run_instances(order)
-        _unless(
-            DRY_RUN_ALLOWED,
-            lambda: self._aws.call("RunInstances", order.pool.region, **body, DryRun=True),
-        )
+        try:
+            _unless(
+                DRY_RUN_ALLOWED,
+                lambda: self._aws.call("RunInstances", order.pool.region, **body, DryRun=True),
+            )
+        except SpotkeeperError as refusal:
+            self._forget_what_is_gone(order, refusal)
+            raise
 
     def checks_passed(self, region: str, instance_id: str) -> bool:
         """Whether both of EC2's status checks passed; not yet for an id too young to be listed."""
@@ -298,6 +293,14 @@ class Ec2Cloud:
         except ResourceGone:
             return
 
+    def _forget_what_is_gone(self, order: LaunchOrder, refusal: SpotkeeperError) -> None:
+        """Drop what was remembered of a subnet, or an image, that EC2 does not know any more."""
+        region, account = order.pool.region, self.caller().account
+        if isinstance(refusal, ResourceGone):
+            self._memory.drop("subnets", f"{account} {region}")
+        if (refusal.aws_code or "").startswith("InvalidAMIID."):
+            self._memory.drop("image", f"{account} {region} {order.image.id}")
+
     def _instances(self, region: str, filters: list[shapes.Body]) -> tuple[Instance, ...]:
         reservations = self._aws.pages(
             "DescribeInstances", region, key="Reservations", Filters=filters
@@ -317,7 +320,7 @@ class Ec2Cloud:
     def _described_image(self, region: str, image_id: str, *, trusted: bool) -> dict[str, Any]:
         key = f"{self.caller().account} {region} {image_id}"
         known = self._memory.get("image", key, younger_than=IMAGE_AGE)
-        if known is not None:
+        if known is not None and set(FACTS) <= known.keys():
             return dict(known)
         owners: shapes.Body = {} if trusted else {"Owners": list(TRUSTED_OWNERS)}
         try:
@@ -327,12 +330,9 @@ class Ec2Cloud:
         found = answer["Images"]
         if not found:
             raise _no_image(region, image_id)
-        described = {
-            field: found[0].get(field)
-            for field in ("ImageId", "Architecture", "RootDeviceName", "Name")
-        }
-        described["RootGiB"] = _root_gib(found[0])
-        self._memory.put("image", key, described)
+        described = {field: found[0].get(field) for field in FACTS}
+        if described["State"] == "available":  # what is pending is another one in a minute
+            self._memory.put("image", key, described)
         return described
 
     def _each(self, operation: str, region: str, key: str, ids: Collection[str]) -> frozenset[str]:
@@ -364,10 +364,3 @@ def _no_image(region: str, image_id: str, aws_code: str | None = None) -> NotFou
         region=region,
         aws_code=aws_code,
     )
-
-
-def _root_gib(described: Mapping[str, Any]) -> int:
-    for mapping in described.get("BlockDeviceMappings", ()):
-        if mapping.get("DeviceName") == described["RootDeviceName"] and "Ebs" in mapping:
-            return int(mapping["Ebs"].get("VolumeSize", 1))
-    return 1

@@ -1,7 +1,13 @@
-"""Image aliases: where AWS and Canonical publish the id of their newest image."""
+"""Images: where AWS and Canonical publish their newest ones, and which facts of one decide."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from spotkeeper.aws.shapes import PAID_FOR_SPEED
+from spotkeeper.errors import BadInput
+from spotkeeper.lifecycle.ports import Image
+from spotkeeper.model.disk import Disk
 
 #: Owners whose images are used without asking; an image of anybody else must be the caller's own.
 TRUSTED_OWNERS = ("amazon", "self")
@@ -51,3 +57,77 @@ def login_for(name: str) -> str:
         if word in lowered:
             return login
     return "ec2-user"
+
+
+#: What is kept of DescribeImages' answer: all that decides whether, and at what cost, a machine
+#: can be launched from it.
+FACTS = (
+    "ImageId",
+    "Architecture",
+    "RootDeviceName",
+    "RootDeviceType",
+    "Name",
+    "State",
+    "Platform",
+    "VirtualizationType",
+    "BlockDeviceMappings",
+)
+
+
+def image_of(described: Mapping[str, Any], region: str, login: str | None = None) -> Image:
+    """An image as DescribeImages tells it.
+
+    Raises:
+        BadInput: no machine of ours can be launched from it, and why.
+    """
+    image_id = described["ImageId"]
+    if told := _unfit(described):
+        raise BadInput(
+            f"Image {image_id} cannot be used: {told}",
+            next_step=f"Take another --image, such as {', '.join(ALIASES)}.",
+            region=region,
+        )
+    disks = {
+        mapping["DeviceName"]: mapping["Ebs"]
+        for mapping in described.get("BlockDeviceMappings") or ()
+        if "Ebs" in mapping and "DeviceName" in mapping
+    }
+    # A root name that no mapping has is that of the first disk, as the kernel calls it otherwise.
+    named = described.get("RootDeviceName") or ""
+    root = named if named in disks or not disks else next(iter(disks))
+    further = tuple(_disk(ebs) for device, ebs in disks.items() if device != root)
+    name = described.get("Name") or ""
+    return Image(
+        id=image_id,
+        region=region,
+        arch=described.get("Architecture") or "",
+        root_device=root,
+        root_gib=int(disks.get(root, {}).get("VolumeSize") or 1),
+        login=login or login_for(name),
+        name=name,
+        further_disks=further,
+    )
+
+
+def _unfit(described: Mapping[str, Any]) -> str:
+    """Why no machine can be launched from an image; empty where one can."""
+    state = described.get("State") or "available"
+    virtualization = described.get("VirtualizationType") or "hvm"
+    reasons = (
+        (state != "available", f"its state is {state}"),
+        (described.get("RootDeviceType") == "instance-store", "its root is no EBS volume"),
+        (described.get("Platform") == "windows", "it is for Windows, and the guard needs Linux"),
+        (
+            virtualization != "hvm",
+            f"its virtualization is {virtualization}, which old types only have",
+        ),
+        (not described.get("RootDeviceName"), "it names no root device"),
+        (not described.get("Architecture"), "it does not say its architecture"),
+    )
+    return next((told for unfit, told in reasons if unfit), "")
+
+
+def _disk(ebs: Mapping[str, Any]) -> Disk:
+    """A disk of the image's mapping, which is also paid for its speed where that is named."""
+    kind = ebs.get("VolumeType") or "gp2"
+    return Disk(kind, int(ebs.get("VolumeSize") or 1), kind not in PAID_FOR_SPEED)

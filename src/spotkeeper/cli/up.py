@@ -91,6 +91,8 @@ def _price(plan: Plan) -> str:
 
 def _disk(plan: Plan) -> str:
     told, cost = f"{plan.disk.size_gib} GB {plan.disk.volume_type}, encrypted", plan.disk_cost
+    for disk in plan.further_disks:
+        told += f"; {disk.size_gib} GB {disk.volume_type} of the image"
     if cost is None:
         return f"{told}; costs while it exists (price unknown)"
     rates = f"${render.money(cost.usd_per_hour)}/h, ${render.money(cost.usd_per_month, 2)}/month"

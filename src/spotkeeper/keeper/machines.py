@@ -15,7 +15,7 @@ from spotkeeper.lifecycle.prerequisites import key_name
 from spotkeeper.lifecycle.presence import BILLED, is_held, machines
 from spotkeeper.market.feeds import StorageFeed
 from spotkeeper.model import lives
-from spotkeeper.model.disk import Disk, DiskCost
+from spotkeeper.model.disk import cost_of_disks
 from spotkeeper.model.machine import InstanceState, Machine
 from spotkeeper.model.resource import ResourceKind, TaggedResource
 from spotkeeper.model.tags import TAG_NAME, TAG_OWNER, is_name
@@ -29,13 +29,6 @@ def usd_per_gib_month(storage: StorageFeed, region: str) -> Mapping[str, Decimal
         return storage.storage_prices(region).value
     except SpotkeeperError:
         return {}
-
-
-def together(disks: Sequence[Disk], prices: Mapping[str, Decimal]) -> DiskCost | None:
-    """What some disks of one region cost; ``None`` where one is unknown, or there is none."""
-    costs = [disk.cost(prices) for disk in disks]
-    known = [cost.usd_per_month for cost in costs if cost is not None]
-    return DiskCost(sum(known, Decimal(0))) if known and len(known) == len(costs) else None
 
 
 ALL_MACHINES = "all"
@@ -187,7 +180,7 @@ class MachineReader:
         except SpotkeeperError:
             return report
         prices = usd_per_gib_month(self._edges.storage, machine.region)
-        return replace(report, disks=together([each.disk for each in volumes], prices))
+        return replace(report, disks=cost_of_disks([each.disk for each in volumes], prices))
 
     def login(self, machine: Machine) -> Login | None:
         """How to reach a machine; ``None`` while it has no address, or not for long any more."""

@@ -1,9 +1,10 @@
 """``up``: from a launch request to a machine that answers."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from spotkeeper.errors import NameTaken, SpotkeeperError
+from spotkeeper.errors import NameTaken, ResourceGone, Scope, SpotkeeperError
 from spotkeeper.keeper import regions
 from spotkeeper.keeper.deadline import Deadline
 from spotkeeper.keeper.down import Down
@@ -14,12 +15,19 @@ from spotkeeper.keeper.results import MachineReport
 from spotkeeper.lifecycle.guard import role_arn
 from spotkeeper.lifecycle.launch import Launcher
 from spotkeeper.lifecycle.launch_request import LaunchRequest, check
-from spotkeeper.lifecycle.plan import Candidate, FirstPool, Plan, disk_gib, image_for, make_plan
-from spotkeeper.lifecycle.prerequisites import PrerequisiteMaker, Prerequisites, no_default_vpc
+from spotkeeper.lifecycle.plan import Candidate, Launchable, Plan, disk_gib, image_for, make_plan
+from spotkeeper.lifecycle.ports import Image
+from spotkeeper.lifecycle.prerequisites import (
+    PrerequisiteMaker,
+    Prerequisites,
+    no_default_vpc,
+    no_subnet,
+)
 from spotkeeper.lifecycle.presence import name_taken, refuse_taken
 from spotkeeper.lifecycle.refused_pools import TRY_NEXT
 from spotkeeper.lifecycle.userdata import compose, guard_values, refuse_before_guard
 from spotkeeper.lifecycle.wait import Waiter
+from spotkeeper.market import market
 from spotkeeper.model import lives
 from spotkeeper.model.disk import USUAL_TYPE, Disk
 from spotkeeper.model.journal_entry import Ready, Settled
@@ -64,7 +72,7 @@ class Up:
             replace(ranking, warnings=(*self._edges.warnings, *ranking.warnings)),
             now=self._edges.clock.now(),
             guard_role_arn=role,
-            ask=partial(self._first_pool, launch_request),
+            look=partial(self._launchable, launch_request),
         )
 
     def up(self, plan: Plan) -> MachineReport:
@@ -157,30 +165,76 @@ class Up:
     def dry_run(self, plan: Plan) -> None:
         """Ask EC2 whether it would allow the launch, with what exists: a group or key that would
         be made is left out."""
-        launch_request = plan.launch_request
-        subnets = self._cloud.subnets(plan.first.pool.region, launch_request.subnet_id)
-        prerequisites = Prerequisites(
-            {each.zone.name: each for each in subnets},
-            launch_request.group_ids,
-            launch_request.key_name,
-        )
+        try:
+            self._ask(plan)
+        except ResourceGone:
+            self._ask(self.plan(plan.launch_request))  # what was remembered is forgotten now
+
+    def _ask(self, plan: Plan) -> None:
+        asked = plan.launch_request
+        subnets = self._cloud.subnets(plan.first.pool.region, asked.subnet_id)
+        by_zone = {each.zone.name: each for each in subnets}
+        prerequisites = Prerequisites(by_zone, asked.group_ids, asked.key_name)
         order = self._launcher(plan).order(
             plan.candidates[0], prerequisites, self._edges.boot_script, LaunchToken("dry-run")
         )
         self._cloud.ask(order)
 
-    def _first_pool(self, asked: LaunchRequest, candidate: Candidate) -> FirstPool:
-        """Meet, before the question, what would stop the first candidate for certain."""
-        offer, region = candidate.offer, candidate.offer.pool.region
-        self._refuse_taken(asked.name, region)
-        if not self._cloud.subnets(region, asked.subnet_id):
-            raise no_default_vpc(region)
-        image = self._cloud.image(region, image_for(asked, offer), offer.hardware.arch)
-        compose(self._edges.boot_script, guard_values(candidate.deadline), asked.user_script)
+    def _launchable(self, asked: LaunchRequest, candidates: tuple[Candidate, ...]) -> Launchable:
+        """Meet, before the question, what would stop a launch for certain. Every region is looked
+        at, side by side; what one lacks leaves the others."""
+        compose(self._edges.boot_script, guard_values(candidates[0].deadline), asked.user_script)
         if not asked.guard:
             refuse_before_guard(asked.user_script)
-        disk = Disk(USUAL_TYPE, disk_gib(asked, image.root_gib))
-        return FirstPool(disk, usd_per_gib_month(self._edges.storage, region))
+        by_region: dict[str, list[Candidate]] = {}
+        for each in candidates:
+            by_region.setdefault(each.offer.pool.region, []).append(each)
+        look = partial(self._in_region, asked, by_region)
+        found = market.answers(look, by_region)
+        lacking = [each for each in found.values() if isinstance(each, SpotkeeperError)]
+        images: dict[Candidate, Image] = {}
+        for one in found.values():
+            images |= one if isinstance(one, dict) else {}
+        able = tuple(each for each in candidates if each in images)
+        silent = {each.region for each in lacking}
+        lacking += [
+            no_subnet(each.offer.pool.zone.name)
+            for each in candidates
+            if each not in images and each.offer.pool.region not in silent
+        ]
+        if not able:
+            raise lacking[0]
+        region = able[0].offer.pool.region
+        self._refuse_taken(asked.name, region)
+        image = images[able[0]]
+        return Launchable(
+            able,
+            Disk(USUAL_TYPE, disk_gib(asked, image.root_gib)),
+            image.further_disks,
+            usd_per_gib_month(self._edges.storage, region),
+            tuple(dict.fromkeys(f"passed over: {each.message}" for each in lacking)),
+        )
+
+    def _in_region(
+        self, asked: LaunchRequest, by_region: Mapping[str, Sequence[Candidate]], region: str
+    ) -> dict[Candidate, Image] | SpotkeeperError:
+        """The candidates of a region that have a subnet, with the image that each would have."""
+        try:
+            zones = {subnet.zone.name for subnet in self._cloud.subnets(region, asked.subnet_id)}
+            if not zones:
+                return no_default_vpc(region)
+            within = [each for each in by_region[region] if each.offer.pool.zone.name in zones]
+            if not within:
+                return no_subnet(by_region[region][0].offer.pool.zone.name)
+            return {each: self._image(asked, each) for each in within}
+        except SpotkeeperError as problem:
+            if problem.scope is Scope.CREDENTIALS:
+                raise
+            return problem
+
+    def _image(self, asked: LaunchRequest, candidate: Candidate) -> Image:
+        offer = candidate.offer
+        return self._cloud.image(offer.pool.region, image_for(asked, offer), offer.hardware.arch)
 
     def _refuse_taken(self, name: str, region: str) -> None:
         """Refuse a name that is in use in a region, or in one that the journal remembers.

@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
+from types import MappingProxyType
 from typing import NamedTuple
 
 from spotkeeper.errors import BadInput, Interrupted, NoOffers, PriceTooLow, SpotkeeperError
 from spotkeeper.lifecycle import guard
 from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.lifecycle.ports import OnInterruption
-from spotkeeper.model.disk import USUAL_TYPE, Disk, DiskCost, disk_cost_told
+from spotkeeper.model.disk import USUAL_TYPE, Disk, DiskCost, cost_of_disks, disk_cost_told
 from spotkeeper.model.duration import words
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.money import plain, usd_per_day
@@ -58,7 +59,8 @@ class Plan(Result):
     """What will be asked of EC2: the candidates are tried in order until one is granted.
 
     ``not_after`` is the deadline that was typed; a budget may bring that of a pool forward.
-    ``disk`` is that of the pool that is tried first, ``usd_per_gib_month`` the prices there.
+    ``disk`` is the root, ``further_disks`` are the image's own, of the pool that is tried first;
+    ``usd_per_gib_month`` are the prices there.
     ``guard_role_arn`` is the role in whose name the guard outside of the machine ends it.
     """
 
@@ -76,13 +78,14 @@ class Plan(Result):
     made_at: datetime | None = None
     warnings: tuple[str, ...] = ()
     disk: Disk = DEFAULT_DISK
+    further_disks: tuple[Disk, ...] = ()
     usd_per_gib_month: Mapping[str, Decimal] = field(default_factory=dict)
     guard_role_arn: str = ""
 
     @property
     def disk_cost(self) -> DiskCost | None:
-        """What its disk costs while it exists, when that is known."""
-        return self.disk.cost(self.usd_per_gib_month)
+        """What its disks cost while they exist, when that is known of all."""
+        return cost_of_disks((self.disk, *self.further_disks), self.usd_per_gib_month)
 
     @property
     def first(self) -> Offer:
@@ -160,6 +163,7 @@ class Plan(Result):
             "usd_per_day": number(self.usd_per_day),
             "at_most_usd": number(self.at_most_usd),
             "disk_gib": self.disk.size_gib,
+            "further_disks_gib": [disk.size_gib for disk in self.further_disks],
             **disk_cost_told(self.disk_cost),
             "max_price_usd_per_hour": number(self.candidates[0].max_price_usd_per_hour),
             "offer": self.first.to_dict(),
@@ -175,16 +179,15 @@ def image_for(launch_request: LaunchRequest, offer: Offer) -> str:
     return DEEP_LEARNING if gpus and gpus.manufacturer == "NVIDIA" else UBUNTU
 
 
-class FirstPool(NamedTuple):
-    """What must be asked about the pool that is tried first: the disk that the machine would have
-    there, and what disks cost."""
+class Launchable(NamedTuple):
+    """The candidates that have what a launch needs, and of the first what it would have: the disks
+    and what they cost there. ``warnings`` tell what the others lack."""
 
-    disk: Disk
-    usd_per_gib_month: Mapping[str, Decimal]
-
-
-def _unasked(_: Candidate) -> FirstPool:
-    return FirstPool(DEFAULT_DISK, {})
+    candidates: tuple[Candidate, ...]
+    disk: Disk = DEFAULT_DISK
+    further_disks: tuple[Disk, ...] = ()
+    usd_per_gib_month: Mapping[str, Decimal] = MappingProxyType({})
+    warnings: tuple[str, ...] = ()
 
 
 def make_plan(
@@ -193,10 +196,10 @@ def make_plan(
     *,
     now: datetime,
     guard_role_arn: str = "",
-    ask: Callable[[Candidate], FirstPool] = _unasked,
+    look: Callable[[tuple[Candidate, ...]], Launchable] = Launchable,
 ) -> Plan:
-    """Decide which pools are tried, and until when the machine lives; ``ask`` tells about the
-    first of them.
+    """Decide which pools are tried, and until when the machine lives; ``look`` tells which of them
+    have what a launch needs.
 
     Raises:
         NoOffers: no pool passes; the message counts the refusals by rule.
@@ -221,17 +224,18 @@ def make_plan(
         raise _price_too_low(launch_request, offers)
     now = now.replace(microsecond=0)  # tags and ValidUntil are in whole seconds
     dated = tuple(_dated(launch_request, candidate, now) for candidate in candidates)
-    tried = _affordable(launch_request, dated, now)[:MAX_POOLS]
-    first = ask(tried[0])
+    found = look(_affordable(launch_request, dated, now)[:MAX_POOLS])
+    first = found.candidates[0].offer
     return Plan(
         launch_request,
-        tried,
+        found.candidates,
         not_after=_not_after(launch_request, now),
         made_at=now,
-        disk=first.disk,
-        usd_per_gib_month=first.usd_per_gib_month,
+        disk=found.disk,
+        further_disks=found.further_disks,
+        usd_per_gib_month=found.usd_per_gib_month,
         guard_role_arn=guard_role_arn,
-        warnings=(*ranking.warnings, *_warnings(launch_request, candidates[0].offer)),
+        warnings=(*ranking.warnings, *found.warnings, *_warnings(launch_request, first)),
     )
 
 

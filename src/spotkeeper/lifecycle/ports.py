@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from spotkeeper.errors import SpotkeeperError
+from spotkeeper.model.disk import Disk
 from spotkeeper.model.journal_entry import Entry
 from spotkeeper.model.launch import ClaimNonce, LaunchToken
 from spotkeeper.model.machine import Instance, Kind, Volume
@@ -40,7 +41,8 @@ class Subnet:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A machine image; ``login`` is the user its makers created."""
+    """A machine image; ``login`` is the user its makers created, ``further_disks`` are those that
+    a launch makes besides the root."""
 
     id: str
     region: str
@@ -49,6 +51,7 @@ class Image:
     root_gib: int
     login: str
     name: str = ""
+    further_disks: tuple[Disk, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

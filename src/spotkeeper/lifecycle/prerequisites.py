@@ -28,7 +28,7 @@ class Prerequisites:
             NoSubnet: there is none.
         """
         if zone_name not in self.subnets:
-            raise NoSubnet(f"There is no subnet to use in {zone_name}")
+            raise no_subnet(zone_name)
         return self.subnets[zone_name]
 
 
@@ -118,6 +118,11 @@ def key_name(owner: str, public_key: str) -> str:
     """The name under which EC2 knows a public key of an owner; another key is another name."""
     material = " ".join(public_key.split()[:2])  # the comment is not part of the key
     return f"spotkeeper-{short_hash(owner)}-{short_hash(material)}"
+
+
+def no_subnet(zone_name: str) -> NoSubnet:
+    """The error for a zone without a subnet."""
+    return NoSubnet(f"There is no subnet to use in {zone_name}")
 
 
 def no_default_vpc(region: str) -> Refused:

@@ -1,6 +1,6 @@
 """A disk, and what it costs for as long as it exists, whether its machine runs or not."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -46,6 +46,13 @@ class Disk:
         tell, or the price is not known."""
         usd = usd_per_gib_month.get(self.volume_type)
         return DiskCost(self.size_gib * usd) if usd is not None and self.by_size_alone else None
+
+
+def cost_of_disks(disks: Sequence[Disk], prices: Mapping[str, Decimal]) -> DiskCost | None:
+    """What some disks of one region cost; ``None`` where one is unknown, or there is none."""
+    costs = [disk.cost(prices) for disk in disks]
+    known = [cost.usd_per_month for cost in costs if cost is not None]
+    return DiskCost(sum(known, Decimal(0))) if known and len(known) == len(costs) else None
 
 
 def disk_cost_told(cost: DiskCost | None) -> Record:

@@ -15,10 +15,9 @@ from tests.fakes.threads import without_threads
 
 from spotkeeper.errors import PermissionDenied
 from spotkeeper.keeper.keeper import Keeper
-from spotkeeper.keeper.machines import together
 from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.lifecycle.plan import Plan
-from spotkeeper.model.disk import Disk, DiskCost
+from spotkeeper.model.disk import Disk, DiskCost, cost_of_disks
 from spotkeeper.model.need import Need
 from spotkeeper.model.offer import Dated
 from spotkeeper.model.resource import ResourceKind
@@ -122,6 +121,6 @@ def test_where_nobody_tells_prices_they_are_unknown_and_all_goes_on(tmp_path: Pa
 
 def test_disks_are_unknown_together_if_one_of_them_is() -> None:
     known, unknown = Disk("gp3", 50), Disk("gp9", 1)
-    assert together([known, known], PRICES) == DiskCost(Decimal(8))
-    assert together([known, unknown], PRICES) is None
-    assert together([], PRICES) is None
+    assert cost_of_disks([known, known], PRICES) == DiskCost(Decimal(8))
+    assert cost_of_disks([known, unknown], PRICES) is None
+    assert cost_of_disks([], PRICES) is None

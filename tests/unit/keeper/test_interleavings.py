@@ -124,7 +124,7 @@ MUTATIONS = (
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda each: each.rule_removed.__name__)
 def test_the_plays_notice_every_rule_that_is_taken_away(home: Path, mutation: Mutation) -> None:
-    plays = [Play.drawn(seed, mutation.verbs, mutation.delay_seconds) for seed in range(100)]
+    plays = [Play.drawn(seed, mutation.verbs, mutation.delay_seconds) for seed in range(400)]
     with pytest.MonkeyPatch.context() as patch:
         mutation.rule_removed(patch)
         caught = next((play for play in plays if makes_two(play, home)), None)

@@ -78,7 +78,7 @@ def test_where_no_region_answers_the_first_problem_is_raised() -> None:
         answered(a=PermissionDenied("no"), b=Unreachable("silence"))
 
 
-def test_regions_with_the_same_reason_are_told_together() -> None:
+def test_regions_with_the_same_reason_are_told_cost_of_disks() -> None:
     problems = [
         PermissionDenied("DescribeTags in eu-west-1: not authorized", region="eu-west-1"),
         Unreachable("DescribeTags in sa-east-1: no answer", region="sa-east-1"),

@@ -17,7 +17,8 @@ from spotkeeper.lifecycle.plan import (
     DEFAULT_DISK_GIB,
     MAX_POOLS,
     UBUNTU,
-    FirstPool,
+    Candidate,
+    Launchable,
     disk_gib,
     make_plan,
     no_offers,
@@ -273,9 +274,13 @@ def test_every_time_that_is_sent_is_in_whole_seconds() -> None:
 def at_most(*pools: tuple[str, str | None], **changes: object) -> Decimal | None:
     """Of pools that are tried in order, with what On-Demand costs there."""
     offers = [offer(pool, "0.4", on_demand=usd) for pool, usd in pools]
-    disks = FirstPool(Disk("gp3", 100), {"gp3": Decimal("0.0672")})  # a cent of 100 GB an hour
+    usd_per_gib_month = {"gp3": Decimal("0.0672")}  # a cent of 100 GB an hour
     asked = replace(launch_request(lasting=timedelta(hours=10)), **changes)  # type: ignore[arg-type]
-    return make_plan(asked, ranked(*offers), now=FIRST_DAY, ask=lambda _: disks).at_most_usd
+
+    def look(candidates: tuple[Candidate, ...]) -> Launchable:
+        return Launchable(candidates, Disk("gp3", 100), (), usd_per_gib_month)
+
+    return make_plan(asked, ranked(*offers), now=FIRST_DAY, look=look).at_most_usd
 
 
 @pytest.mark.parametrize(
