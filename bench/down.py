@@ -8,13 +8,11 @@ import os
 import sys
 import tempfile
 import time
-from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
+import spotkeeper
 from ec2_sandbox.client import Control, SandboxOptions, daemon
-from spotkeeper.keeper.keeper import Keeper
-from spotkeeper.keeper.wiring import Connection
 
 BOXES = 50
 #: At most so many times the EC2 time of one.
@@ -35,19 +33,14 @@ class Cost(NamedTuple):
 
 def down_all(control: Control, boxes: int) -> Cost:
     """Launch boxes and end them all."""
-    calls: Counter[str] = Counter()
-    keeper = Keeper.connect(
-        Connection(region=REGION, sandbox=True),
-        on_call=lambda _service, operation, _region: calls.update([operation]),
-    )
+    keeper = spotkeeper.connect(region=REGION, sandbox=True)
     for number in range(boxes):
         keeper.up(keeper.plan(f"box{number}", types=[TYPE], regions=[REGION]))
-    calls.clear()
-    began, began_here = control.now(), time.monotonic()
-    if left := keeper.down_all().outcome.left:
+    calls, began, began_here = len(control.calls()), control.now(), time.monotonic()
+    if left := keeper.down(everything=True).left:
         raise SystemExit(f"left behind: {left}")
     took = (control.now() - began).total_seconds()
-    return Cost(boxes, took, time.monotonic() - began_here, calls.total())
+    return Cost(boxes, took, time.monotonic() - began_here, len(control.calls()) - calls)
 
 
 def main() -> int:
