@@ -110,14 +110,23 @@ class SpotkeeperError(Exception):
 
 
 def by_reason(problems: Iterable[tuple[str, SpotkeeperError]]) -> tuple[str, ...]:
-    """The problems of regions: one line for each reason, with all the regions that gave it."""
-    regions: dict[str, list[str]] = {}
-    messages: dict[str, str] = {}
+    """The problems of regions: one line for each reason, with all the regions that gave it.
+
+    A reason that several gave names none of them: "the region did not answer within 5 s".
+    """
+    messages: dict[str, dict[str, str]] = {}
     for region, problem in problems:
-        reason = problem.message.replace(region, "")
-        regions.setdefault(reason, []).append(region)
-        messages.setdefault(reason, problem.message)
-    return tuple(f"{', '.join(found)}: {messages[reason]}" for reason, found in regions.items())
+        messages.setdefault(_of_any_region(problem.message, region), {})[region] = problem.message
+    return tuple(
+        f"{', '.join(told)}: {reason if len(told) > 1 else next(iter(told.values()))}"
+        for reason, told in messages.items()
+    )
+
+
+def _of_any_region(message: str, region: str) -> str:
+    """A message without its region's name, which may stand inside the name of a host."""
+    alone = re.sub(rf"(?<![\w.-]){re.escape(region)}(?![\w.-])", "the region", message)
+    return alone.replace(region, "<region>")
 
 
 class BadInput(SpotkeeperError):

@@ -66,7 +66,7 @@ class Steps:
         """See every step of this process from now on."""
         self._watch(BaseClient, "_make_api_call", lambda client, operation, *_: operation)
         self._watch(RegionConnection, "ask", lambda *_: "DescribeSpotPriceHistory")
-        self._watch(FileJournal, "append", lambda journal, name, event: f"journal-{event.what}")
+        self._watch(FileJournal, "append", lambda journal, name, entry: f"journal-{entry.kind}")
 
     def _watch(self, owner: type, name: str, what: Callable[..., str]) -> None:
         step = getattr(owner, name)

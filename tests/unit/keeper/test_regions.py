@@ -78,13 +78,16 @@ def test_where_no_region_answers_the_first_problem_is_raised() -> None:
         answered(a=PermissionDenied("no"), b=Unreachable("silence"))
 
 
-def test_regions_with_the_same_reason_are_told_cost_of_disks() -> None:
+def test_regions_with_the_same_reason_are_told_together_and_the_reason_names_none() -> None:
     problems = [
+        Unreachable("https://ec2.eu-south-1.x hung up", region="eu-south-1"),
+        Unreachable("https://ec2.eu-south-2.x hung up", region="eu-south-2"),
         PermissionDenied("DescribeTags in eu-west-1: not authorized", region="eu-west-1"),
         Unreachable("DescribeTags in sa-east-1: no answer", region="sa-east-1"),
         PermissionDenied("DescribeTags in us-east-1: not authorized", region="us-east-1"),
     ]
     assert by_reason(problems) == (
-        "eu-west-1, us-east-1: DescribeTags in eu-west-1: not authorized",
+        "eu-south-1, eu-south-2: https://ec2.<region>.x hung up",
+        "eu-west-1, us-east-1: DescribeTags in the region: not authorized",
         "sa-east-1: DescribeTags in sa-east-1: no answer",
     )
