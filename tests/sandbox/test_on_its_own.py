@@ -2,16 +2,18 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import boto3
 import pytest
 
-from ec2_sandbox import Sandbox
-from ec2_sandbox.client import SandboxProblem, SandboxStatus, daemon
+from ec2_sandbox.client import Control, SandboxProblem, daemon
+from ec2_sandbox.client.home import WORLD, Home
 
 #: Stands in for an installation that has the sandbox only.
 ALONE = """
@@ -20,28 +22,19 @@ sys.modules["spotkeeper"] = None
 sys.argv = ["ec2_sandbox", *sys.argv[1:]]
 runpy.run_module("ec2_sandbox", run_name="__main__")
 """
-READY_WITHIN_SECONDS = 60
-
-
-def record_of(home: Path) -> dict[str, object]:
-    deadline = time.monotonic() + READY_WITHIN_SECONDS
-    while time.monotonic() < deadline:
-        if (home / "process.json").exists():
-            found: dict[str, object] = json.loads((home / "process.json").read_text())["content"]
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it did not come up")
 
 
 def test_it_is_served_where_spotkeeper_cannot_be_imported(tmp_path: Path) -> None:
+    """And says where, to whoever started it by hand."""
     command = [sys.executable, "-c", ALONE, str(tmp_path / "home"), "--tied"]
-    with subprocess.Popen(command) as server:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
-            port = record_of(tmp_path / "home")["port"]
+            assert server.stdout is not None
+            [url] = re.findall(r"http://127.0.0.1:\d+", server.stdout.readline())
             client = boto3.client(
                 "ec2",
                 region_name="us-east-1",
-                endpoint_url=f"http://127.0.0.1:{port}",
+                endpoint_url=url,
                 aws_access_key_id="any",
                 aws_secret_access_key="any",
             )
@@ -77,38 +70,54 @@ def test_the_fixture_comes_by_its_entry_point_and_costs_nothing_until_it_is_used
         assert done.returncode == 0, done.stdout
 
 
-def test_a_world_of_another_version_is_refused_by_name_until_it_is_reset(tmp_path: Path) -> None:
-    home = tmp_path / "home"
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "home"
+    daemon.stop(tmp_path / "home")
+
+
+def age(home: Path) -> None:
+    """Make the saved world one of another version."""
+    saved = home / WORLD
+    header, _, rest = saved.read_bytes().partition(b"\n")
+    saved.write_bytes(json.dumps({**json.loads(header), "schema": 4}).encode() + b"\n" + rest)
+
+
+def test_a_world_of_another_version_is_refused_by_name_until_it_is_reset(home: Path) -> None:
     daemon.start(home)
     daemon.stop(home)
-    saved = home / "state.snapshot"
-    header, _, rest = saved.read_bytes().partition(b"\n")
-    older = json.dumps({**json.loads(header), "schema": 4}).encode()
-    saved.write_bytes(older + b"\n" + rest)
+    age(home)
     with pytest.raises(SandboxProblem, match="schema 4") as refused:
         daemon.start(home)
     assert "reset" in str(refused.value.next_step)
-    try:
-        assert daemon.reset(home).running
-    finally:
-        assert not daemon.stop(home).running
+    assert daemon.reset(home).running
 
 
-def test_every_file_that_is_kept_says_its_version(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    status: SandboxStatus = daemon.start(home)
-    assert status.running
+def test_a_reset_ends_what_still_runs_the_version_before_an_upgrade(home: Path) -> None:
+    before, folder = daemon.start(home), Home(home)
+    running = folder.process()
+    assert running is not None
+    folder.remember_process(replace(running, version="0.0.1"))
+    age(home)
+    after = daemon.reset(home)
+    assert after.running
+    assert after.pid != before.pid
+    assert after.port == before.port
+
+
+def test_a_file_of_the_folder_that_bears_the_name_of_a_module_is_not_imported(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home.parent / "queue.py").write_text("raise AssertionError('imported')")
+    monkeypatch.chdir(home.parent)
+    assert daemon.start(home).running
+
+
+def test_every_file_that_is_kept_says_its_version(home: Path) -> None:
+    Control(daemon.start(home)).drain("g5.xlarge@us-east-1a")
     daemon.stop(home)
-    for path in home.iterdir():
-        first = path.read_bytes().split(b"\n")[0].decode(errors="replace")
-        if not first:
-            continue  # a history of nothing
-        if path.suffix == ".json":
-            assert json.loads(first)["version"] == 1
-        elif path.name not in ("lock", "sandbox.log"):
-            assert any(word in first for word in ('"schema"', '"v":', "# version")), path.name
-
-
-def test_options_that_are_none_are_refused() -> None:
-    with pytest.raises(Exception, match="speed"):
-        Sandbox(speed=-1)
+    kept = {path for path in home.iterdir() if path.name not in ("lock", "sandbox.log")}
+    assert {path.suffix for path in kept} == {".json", ".jsonl", ".ini", ".snapshot"}
+    for path in kept:
+        first = path.read_bytes().partition(b"\n")[0].decode()
+        assert re.search(r'"(version|schema|v)": ?\d|# version \d', first), path.name

@@ -30,7 +30,8 @@ from ec2_sandbox.market import replay
 from ec2_sandbox.options import SandboxOptions, SandboxStatus, checked
 
 SOURCE = Path(__file__).parents[2]
-PROGRAM = (sys.executable, "-m", "ec2_sandbox")
+#: `-P`: a file of the folder where it is started, say a queue.py, is none of its modules.
+PROGRAM = (sys.executable, "-P", "-m", "ec2_sandbox")
 REPRODUCIBLE = {"PYTHONHASHSEED": "0"}  # sets of texts are iterated in the same order every time
 NEEDED = ("moto", "flask", "flask_cors")
 OTHER_OPTIONS = (
@@ -54,13 +55,10 @@ def start(
     folder = Home(home)
     folder.create()
     with folder.locked():
-        running = _running(folder)
-        if running and running.version == own_version():
+        if running := _of_this_version(folder):
             if options and without_port(options) != folder.options():
                 folder.add_note(OTHER_OPTIONS)
             return _status(folder, running)
-        if running:  # it runs the code of before an upgrade
-            _end(running)
         if writer := folder.foreign_world():
             raise SandboxProblem(
                 f"The world saved in {home} was written by another version ({writer}), which this "
@@ -113,8 +111,10 @@ def status(home: Path) -> SandboxStatus:
 def reset(home: Path, *, options: SandboxOptions | None = None) -> SandboxStatus:
     """A fresh account and market on the same port; starts the sandbox when it is not running."""
     before, folder = status(home), Home(home)
-    if not before.running and folder.foreign_world():
-        folder.forget_world()
+    if home.exists():
+        with folder.locked():
+            if not _of_this_version(folder) and folder.foreign_world():
+                folder.forget_world()
     chosen = _prepared(without_port(options or before.options))
     found = start(home) if before.running else start(home, options=chosen)
     control.Control(found).reset(chosen)
@@ -172,6 +172,15 @@ def _running(folder: Home) -> Process | None:
     process = folder.process()
     if process and control.instance_at(_url(process)) == process.instance:
         return process
+    return None
+
+
+def _of_this_version(folder: Home) -> Process | None:
+    """The daemon, unless it runs the code of before an upgrade: then it is ended."""
+    running = _running(folder)
+    if running is None or running.version == own_version():
+        return running
+    _end(running)
     return None
 
 

@@ -5,6 +5,7 @@ import logging
 import os
 import secrets
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -70,6 +71,8 @@ def serve(home: Path, port: int, *, tied: bool = False) -> None:
         version=own_version(),
     )
     folder.remember_process(process)
+    sys.stdout.write(f"EC2 is at http://127.0.0.1:{server.server_port} for any access key\n")
+    sys.stdout.flush()
     server.serve_forever(poll_interval=POLL)
     folder.forget_process()
 

@@ -88,7 +88,7 @@ def _step(told: str, line: str, environment: dict[str, str]) -> None:
         click.secho(f"\n# {told}", bold=True)
     click.secho(f"$ spot {line}", fg="cyan")
     sys.stdout.flush()
-    command_line = [sys.executable, "-m", "spotkeeper", *shlex.split(line)]
+    command_line = [sys.executable, "-P", "-m", "spotkeeper", *shlex.split(line)]
     done = subprocess.run(command_line, env=environment, check=False)  # noqa: S603
     if done.returncode:
         raise SandboxProblem(
