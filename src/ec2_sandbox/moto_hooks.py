@@ -1,8 +1,8 @@
 """Where moto is bent to the sandbox's will. Import this before anything else of moto.
 
-Every private name that the package touches is in ``TOUCHED``. A test holds that list against the
-syntax tree of the package, and against moto: one that renames a name fails loudly. The rest of the
-package subclasses or calls moto.
+Every private name of moto that the package asks for is in ``PRIVATE``. A test holds that list, and
+all that is imported or replaced, against the syntax tree of the package and against moto: one that
+renames a name fails loudly.
 """
 
 import os
@@ -17,86 +17,16 @@ from moto.moto_api._internal import mock_random
 # RFC 5737: addresses that belong to nobody, so that nothing is ever contacted there.
 DOCUMENTATION_NETWORKS = ("203.0.113", "198.51.100")
 
-TOUCHED = (
-    "moto.backends:list_of_moto_modules",
-    "moto.cloudwatch.metric_data_expression_parser:parse_expression",
-    "moto.cloudwatch.responses:CloudWatchResponse.get_metric_data",
-    "moto.cloudwatch.responses:CloudWatchResponse.get_metric_statistics",
-    "moto.cloudwatch.responses:CloudWatchResponse.list_metrics",
-    "moto.cloudwatch.urls:url_paths",
-    "moto.core.exceptions:ServiceException",
-    "moto.core.loaders:create_loader",
-    "moto.core.responses:ActionResult",
-    "moto.core.responses:BaseResponse._get_action",
-    "moto.core.responses:BaseResponse._get_param",
-    "moto.core.responses:BaseResponse.call_action",
-    "moto.core.responses:BaseResponse.serialized",
-    "moto.core.responses:EmptyResult",
-    "moto.core.responses:method_names_from_class",
-    "moto.core.serialize:AttributePickerContext",
-    "moto.core.serialize:XFormedAttributePicker",
-    "moto.core.types:Base64EncodedString",
-    "moto.core.utils:camelcase_to_underscores",
-    "moto.core.utils:get_service_model",
-    "moto.core.utils:method_names_from_class",
-    "moto.core.utils:utcnow",
-    "moto.ec2.exceptions:DryRunClientError",
-    "moto.ec2.exceptions:EC2ClientError",
-    "moto.ec2.exceptions:InvalidInstanceIdError",
-    "moto.ec2.models.availability_zones_and_regions:RegionsAndZonesBackend.zones",
-    "moto.ec2.models.core:TaggedEC2Resource.add_tags",
-    "moto.ec2.models.core:TaggedEC2Resource.get_tags",
-    "moto.ec2.models.elastic_block_store:Snapshot.progress",
-    "moto.ec2.models.elastic_ip_addresses:random_ip",
-    "moto.ec2.models.elastic_network_interfaces:NetworkInterface._group_set",
-    "moto.ec2.models.elastic_network_interfaces:NetworkInterface.group_set",
-    "moto.ec2.models.elastic_network_interfaces:random_public_ip",
-    "moto.ec2.models.instance_types:INSTANCE_TYPE_OFFERINGS",
-    "moto.ec2.models.instance_types:INSTANCE_TYPES",
-    "moto.ec2.models.instances:Instance.__del__",
-    "moto.ec2.models.instances:Instance._private_ips",
-    "moto.ec2.models.instances:Instance._reason",
-    "moto.ec2.models.instances:Instance._state",
-    "moto.ec2.models.instances:Instance.start",
-    "moto.ec2.models.instances:Instance.stop",
-    "moto.ec2.models.instances:Instance.terminate",
-    "moto.ec2.models.instances:INSTANCE_TYPE_OFFERINGS",
-    "moto.ec2.models.instances:InstanceBackend.get_instance",
-    "moto.ec2.models.instances:StateReason",
-    "moto.ec2.models:ec2_backends",
-    "moto.ec2.models:EC2Backend.run_instances",
-    "moto.ec2.models.launch_templates:LaunchTemplate",
-    "moto.ec2.models.launch_templates:LaunchTemplateVersion",
-    "moto.ec2.models.subnets:Subnet._subnet_ips",
-    "moto.ec2.models.subnets:Subnet._unused_ips",
-    "moto.ec2.responses:EC2Response",
-    "moto.ec2.responses:EC2Response._filters_from_querystring",
-    "moto.ec2.responses:EC2Response.error_on_dryrun",
-    "moto.ec2.urls:url_paths",
-    "moto.ec2.utils:parse_user_data",
-    "moto.ec2.utils:random_fleet_id",
-    "moto.events.models:EventPattern.matches_event",
-    "moto.events.models:events_backends",
-    "moto.events.models:Rule.send_to_targets",
-    "moto.iam.exceptions:InvalidInput",
-    "moto.iam.models:iam_backends",
-    "moto.iam.models:IAMBackend.create_service_linked_role",
-    "moto.iam.models:SERVICE_NAME_CONVERSION",
-    "moto.kms.models:kms_backends",
-    "moto.logs.models:logs_backends",
-    "moto.moto_api._internal:mock_random",
-    "moto.moto_server.werkzeug_app:create_backend_app",
-    "moto.moto_server.werkzeug_app:DomainDispatcherApplication",
-    "moto.scheduler.exceptions:ScheduleGroupNotFound",
-    "moto.scheduler.exceptions:ValidationException",
-    "moto.scheduler.models:scheduler_backends",
-    "moto.scheduler.responses:EventBridgeSchedulerResponse",
-    "moto.scheduler.urls:url_paths",
-    "moto.sqs.models:sqs_backends",
-    "moto.sqs.responses:SQSResponse.receive_message",
-    "moto.ssm.models:Parameter",
-    "moto.ssm.models:SimpleSystemManagerBackend._parameters",
-    "moto.ssm.models:ssm_backends",
+#: Of moto's classes: what the package asks of their instances.
+PRIVATE = (
+    "moto.ec2.models.elastic_network_interfaces.NetworkInterface._group_set",
+    "moto.ec2.models.instances.Instance._private_ips",
+    "moto.ec2.models.instances.Instance._reason",
+    "moto.ec2.models.instances.Instance._state",
+    "moto.ec2.models.subnets.Subnet._subnet_ips",
+    "moto.ec2.models.subnets.Subnet._unused_ips",
+    "moto.ec2.responses.EC2Response._filters_from_querystring",
+    "moto.ssm.models.SimpleSystemManagerBackend._parameters",
 )
 
 

@@ -38,7 +38,7 @@ def install() -> None:
     backends.list_of_moto_modules = lambda: modules
     instances.InstanceBackend.get_instance = _instance_by_id
     # moto's RunInstances goes through them for a check that is switched off; ours is in
-    # requests/launch_orders.py.
+    # spot_requests/launch_orders.py.
     instances.INSTANCE_TYPE_OFFERINGS = {"region": {}, "availability-zone": {}}
 
 

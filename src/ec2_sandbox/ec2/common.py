@@ -34,10 +34,11 @@ class EveryCall(EC2Response):  # type: ignore[misc]
         operation = self._get_action()
         name = camelcase_to_underscores(operation)
         if method := getattr(self, name, None):
-            setattr(self, name, partial(self._answer, operation, method))
+            setattr(self, name, partial(self.answer, operation, method))
         return super().call_action()
 
-    def _answer(self, operation: str, method: Method) -> Any:
+    def answer(self, operation: str, method: Method) -> Any:
+        """What the operation answers through its method; what is refused is raised."""
         try:
             _check_required(operation, self.params)
             if self.params.get("DryRun"):

@@ -103,7 +103,7 @@ def _typed(given: Any, shape: Any) -> Any:
 def _said(response: SandboxEC2Response, operation: str) -> str:
     method = getattr(response, camelcase_to_underscores(operation))
     try:
-        response._answer(operation, method)  # noqa: SLF001 - what dispatch does after HTTP
+        response.answer(operation, method)  # what dispatch does after HTTP
     except ServiceException as refused:
         return str(refused.code)
     except Exception:
