@@ -23,11 +23,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from spotkeeper.work import deadline
 from spotkeeper.work.backtest import Backtest
-from spotkeeper.work.deadline import Terms, work_left_h
+from spotkeeper.work.deadline import PurchasingOption, Terms, Tick, decide, work_left_h
 from spotkeeper.work.optimum import least_usd
 from spotkeeper.work.policies import POLICIES
-from spotkeeper.work.simulation import Job, SimulatedRun, simulate
+from spotkeeper.work.simulation import DeadlinePolicy, Job, SimulatedRun, simulate
 from spotkeeper.work.trace import Quote, Window
 
 FILE = Path(os.environ.get("SPOT_TEST_DATA", "/nowhere")) / (
@@ -47,6 +48,15 @@ LEAST_TICKS_PER_S = 300_000
 MOST_OPTIMA_S = 60.0
 
 #: How wrong an estimate is tried, and what our own is called there.
+OTHER_VALUES = {
+    "KEPT_SLACK": (0.06, 0.08, 0.15, 0.20),
+    "KEPT_SLACK_PER_RESTART_H": (0.0, 0.5, 1.0),
+    "PAYABLE_RESTARTS": (0.0, 0.15, 0.35, 0.6),
+    "PRIOR_LOSSES": (1.2, 2.2, 3.0),
+    "PRIOR_H": (0.35, 0.5, 1.0, 1.4),
+    "EARNED_LIFE": (0.0, 0.6, 1.0),
+}
+BELIEVED_TIMES = (0.5, 0.8, 1.0, 1.25, 2.0)
 TIMES = (0.7, 0.85, 1.0, 1.15, 1.3)
 OURS = "30 % more until it is told"
 BARELY_H = 1e-6
@@ -252,6 +262,40 @@ def estimated(
     return found
 
 
+def print_restarts(known: Sequence[Case]) -> None:
+    """The policy where restarts are believed to be so many times as long as they are."""
+    print(
+        "\nMean dollars where a restart is believed to take so many times what it takes (late)\n"
+    )
+    print(f"{'':<36}" + "".join(f"{f'{times:g} x':>14}" for times in BELIEVED_TIMES))
+    tried = [[simulate(believing(times), *case) for case in known] for times in BELIEVED_TIMES]
+    print(f"{'':<36}" + "".join(f"{cell(runs):>14}" for runs in tried))
+
+
+def believing(times: float) -> DeadlinePolicy:
+    """Our policy with another length of a restart than the true one."""
+
+    def decides(job: Job, tick: Tick) -> PurchasingOption:
+        restart_h = times * job.terms.restart_h
+        return decide(job.terms._replace(restart_h=restart_h), tick)
+
+    return DeadlinePolicy(decides)
+
+
+def print_constants(known: Sequence[Case]) -> None:
+    """The policy with other constants, one at a time."""
+    print("\nMean dollars with another value of one constant\n")
+    for name, values in OTHER_VALUES.items():
+        usual = getattr(deadline, name)
+        cells = []
+        for value in values:
+            setattr(deadline, name, value)
+            mean = statistics.fmean(simulate(POLICIES["ours"], *case).usd for case in known)
+            cells.append(f"{value:g}: {mean:.2f}")
+        setattr(deadline, name, usual)
+        print(f"{name:<26} {usual:g}".ljust(36) + "".join(f"{cell:>14}" for cell in cells))
+
+
 def main() -> int:
     """0 when every limit was held."""
     if not FILE.is_file():
@@ -262,6 +306,8 @@ def main() -> int:
     print_policies(known, found.result)
     hold_policies(known, found, limits)
     print_estimates(known, limits)
+    print_restarts(known)
+    print_constants(known)
     return int(limits.missed > 0)
 
 

@@ -36,7 +36,7 @@ def test_a_table_that_fits_with_what_was_tried_over_it(
 
     assert answer.code == 0, answer.err
     lines = answer.out.splitlines()
-    assert lines[0].startswith("past.csv: 2h of work within 3h, 15m for a restart, begun at")
+    assert lines[0].startswith("past.csv: 2h of work within 3h, 15m for a restart; starts")
     assert max(map(len, lines)) <= columns
     rows = {line.split()[0]: line.split()[1:] for line in lines[-7:]}
     assert rows["optimum"][-1] == "100.0"

@@ -180,8 +180,8 @@ def show(choices: Choices, report: "BacktestReport") -> None:
 def _told(report: "BacktestReport") -> Iterator[str]:
     asked, trace = report.request, report.trace
     yield (
-        f"{report.title}, {words(asked.restart)} for a restart, begun at "
-        f"{len(report.first_ticks):,} moments"
+        f"{report.title}, {words(asked.restart)} for a restart; starts tried: "
+        f"{len(report.first_ticks):,}"
     )
     yield (
         f"{', '.join(pool.name for pool in trace.pools)}, {trace.ticks:,} ticks of "

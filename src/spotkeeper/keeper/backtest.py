@@ -8,12 +8,14 @@ from math import floor, inf
 from pathlib import Path
 
 from spotkeeper.errors import BadInput
-from spotkeeper.keeper.prices import PriceHistory, from_dump
-from spotkeeper.market.series import summary
+from spotkeeper.keeper import prices
+from spotkeeper.market.series import decimal, moment
 from spotkeeper.model.duration import words
 from spotkeeper.model.max_price import MaxPrice
-from spotkeeper.model.record import Record, Result, moment, number
+from spotkeeper.model.record import Record, Result, number
+from spotkeeper.model.record import moment as told_moment
 from spotkeeper.store.availability_files import Availability, read_past
+from spotkeeper.store.price_rows import Dump
 from spotkeeper.work.backtest import Backtest
 from spotkeeper.work.deadline import Terms, ticks_needed
 from spotkeeper.work.optimum import least_usd
@@ -120,7 +122,7 @@ class BacktestReport(Result):
                 *(found.result(name).to_dict() for name in shown),
             ],
             "file": str(asked.path),
-            "begin": moment(trace.begin),
+            "begin": told_moment(trace.begin),
             "tick_seconds": trace.tick.total_seconds(),
             "ticks": trace.ticks,
             "zones": [pool.name for pool in trace.pools],
@@ -133,7 +135,7 @@ class BacktestReport(Result):
             "egress_usd_per_move": found.job.egress_usd,
             "starts": [
                 {
-                    "time": moment(trace.moment(first)),
+                    "time": told_moment(trace.moment(first)),
                     "optimum_usd": round(least, 4),
                     "usd": {name: round(found.runs[name][place].usd, 4) for name in shown},
                     "late": [name for name in shown if found.runs[name][place].is_late],
@@ -195,7 +197,7 @@ def _past(asked: BacktestRequest, list_price: ListPrice, confirm: Confirm) -> _P
     found = read_past(asked.path)
     if isinstance(found, Availability):
         return _of_availability(asked, found, confirm)
-    return _of_history(asked, from_dump(asked.path, found, (), asked.regions), list_price)
+    return _of_history(asked, found, list_price)
 
 
 def _of_availability(asked: BacktestRequest, found: Availability, confirm: Confirm) -> _Past:
@@ -238,34 +240,50 @@ def _check_prices(asked: BacktestRequest, found: Availability, listed: float) ->
         )
 
 
-def _of_history(asked: BacktestRequest, history: PriceHistory, list_price: ListPrice) -> _Past:
+def _of_history(asked: BacktestRequest, dump: Dump, list_price: ListPrice) -> _Past:
     if asked.max_price is None:
         raise BadInput(
             f"{asked.path} is a price history, which does not say when Spot was to be had",
             next_step="Say up to which price it counts as that, with --max-price, such as od-60%.",
         )
-    types = sorted({each.pool.instance_type for each in history.pools})
-    if len(types) > 1:
-        raise BadInput(
-            f"{asked.path} has {len(types)} types, {types[0]} to {types[-1]}; a job runs on one",
-            next_step=f"Cut it: spot prices --from {asked.path} {types[0]} --output csv > one.csv",
-        )
-    regions = {each.pool.region for each in history.pools}
+    rows = {
+        name: some
+        for name, some in dump.pools.items()
+        if not asked.regions or prices.region_of(name) in asked.regions
+    }
+    types = sorted({name.instance_type for name in rows})
+    if len(types) != 1:
+        raise _not_one_type(asked, types)
+    regions = {prices.region_of(name) for name in rows}
     listed = asked.on_demand_usd_per_hour
     if listed is None and len(regions) == 1:
         listed = list_price(types[0], *regions)
     if listed is None:
         raise _no_list_price(asked)
-    ticks = floor((history.end - history.begin) / HISTORY_TICK)
-    pools, notes = [], list(history.warnings)
-    for each in history.pools:
-        name = each.pool.zone.name or each.pool.zone.id or ""
-        pool = PoolTrace.of_series(name, each.series, history.begin, HISTORY_TICK)
-        limit = _limit(asked, summary(each.series).last, listed)
+    begin = moment(min(min(some.times) for some in rows.values()))
+    pools, notes = [], list(prices.left_out(dump))
+    for each in prices.histories(rows, end=dump.end):
+        zone = each.pool.zone
+        pool = PoolTrace.of_series(zone.name or zone.id or "", each.series, begin, HISTORY_TICK)
+        limit = _limit(asked, decimal(each.series.usd_per_hour[-1]), listed)
         pools.append(_priced(asked, _limited(pool, limit)))
-        if each.series.begin > history.begin:
-            notes.append(f"{name} has no price before {each.series.begin:%Y-%m-%d %H:%M} UTC")
-    return _Past(Trace(history.begin, HISTORY_TICK, ticks, tuple(pools)), listed, tuple(notes))
+        if each.series.begin - begin >= HISTORY_TICK:
+            notes.append(f"{pool.name} has no price before {each.series.begin:%Y-%m-%d %H:%M} UTC")
+    pools.sort(key=lambda pool: pool.name)
+    ticks = floor((moment(dump.end) - begin) / HISTORY_TICK)
+    return _Past(Trace(begin, HISTORY_TICK, ticks, tuple(pools)), listed, tuple(notes))
+
+
+def _not_one_type(asked: BacktestRequest, types: Sequence[str]) -> BadInput:
+    if not types:
+        return BadInput(
+            f"{asked.path} has no prices of Linux in these regions",
+            next_step="Leave --region out, or get the prices of Linux/UNIX.",
+        )
+    return BadInput(
+        f"{asked.path} has {len(types)} types, {types[0]} to {types[-1]}; a job runs on one",
+        next_step=f"Cut it: spot prices --from {asked.path} {types[0]} --output csv > one.csv",
+    )
 
 
 def _hours(length: timedelta) -> str:

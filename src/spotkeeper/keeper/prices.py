@@ -61,21 +61,7 @@ def from_file(
         NotFound: there is no such file.
         BadInput: it is no price history, not whole, or says nothing of what was asked for.
     """
-    return from_dump(path, read_dump(path, types), types, in_regions, days)
-
-
-def from_dump(
-    path: Path,
-    dump: Dump,
-    types: Sequence[str] = (),
-    in_regions: Sequence[str] = (),
-    days: int | None = None,
-) -> PriceHistory:
-    """The same of a file that has been read.
-
-    Raises:
-        BadInput: it says nothing of what was asked for.
-    """
+    dump = read_dump(path, types)
     _refuse_unknown(path, dump, types)
     begin = dump.end - timedelta(days=days).total_seconds() if days else None
     pools = sorted(histories(dump.pools, end=dump.end, begin=begin), key=by_name)
@@ -83,7 +69,7 @@ def from_dump(
     if not chosen:
         raise _nothing(path, dump, pools)
     first = min(each.series.begin for each in chosen)
-    return PriceHistory(chosen, first, moment(dump.end), dump.rows, tuple(_told(dump)))
+    return PriceHistory(chosen, first, moment(dump.end), dump.rows, left_out(dump))
 
 
 def histories(
@@ -92,11 +78,15 @@ def histories(
     """The rows of each pool as a series; a zone's name says its region where nobody else does."""
     for name, some in rows.items():
         times, usd = some.times.tolist(), some.usd_per_hour.tolist()
-        found = _REGION.match(name.zone)
-        named = region or (found[0] if found else "")
-        zone = Zone(named, name.zone, name.zone_id or None)
+        zone = Zone(region or region_of(name), name.zone, name.zone_id or None)
         known = series(times, usd, end=end, begin=begin)
         yield PoolHistory(Pool(name.instance_type, zone, name.product or LINUX), known, len(times))
+
+
+def region_of(pool: PoolName) -> str:
+    """The region that a zone's name begins with; "" where a pool has its zone's id only."""
+    found = _REGION.match(pool.zone)
+    return found[0] if found else ""
 
 
 def by_name(history: PoolHistory) -> tuple[str, str, str, str]:
@@ -132,10 +122,10 @@ def _nothing(path: Path, dump: Dump, pools: Sequence[PoolHistory]) -> BadInput:
     )
 
 
-def _told(dump: Dump) -> Iterator[str]:
-    if dump.others:
-        count = sum(dump.others.values())
-        yield f"{count:,} rows are left out: they are of {', '.join(sorted(dump.others))}"
+def left_out(dump: Dump) -> tuple[str, ...]:
+    """What must be said of the rows that are not of Linux."""
+    count, names = sum(dump.others.values()), ", ".join(sorted(dump.others))
+    return (f"{count:,} rows are left out: they are of {names}",) if count else ()
 
 
 #: A comparison shows every type and region: all pools are looked at.

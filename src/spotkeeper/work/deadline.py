@@ -27,7 +27,7 @@ KEPT_SLACK = 0.10
 KEPT_SLACK_PER_RESTART_H = 0.25
 
 #: Part of the restarts to expect on Spot that the slack must be able to pay before On-Demand is
-#: left for it. From 0.15 to 0.35 it hardly matters; 0 takes whatever comes and loses much.
+#: left for it. About this value it hardly matters; 0 would take whatever comes.
 PAYABLE_RESTARTS = 0.25
 
 #: What is believed of a pool before anything is known of it: so many losses in so many hours.
