@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CONSTRAINED := --constraint constraints.txt
 
-.PHONY: help setup demo test soak matrix check bench decide figures clean
+.PHONY: help setup demo test soak machine matrix check bench decide figures clean
 
 help:
 	@echo "make demo   see the whole life of a machine, in a simulated EC2"
 	@echo "make test   run the tests"
 	@echo "make soak   run the tests that take long"
+	@echo "make machine boot Debian with the guard, and see when it powers off (needs root)"
 	@echo "make matrix let every call of AWS go wrong in every way, and print what comes of it"
 	@echo "make setup  install the tools for development"
 	@echo "make check  format, lint, types and import rules"
@@ -46,6 +47,9 @@ test: setup
 
 soak: setup
 	$(BIN)/python -m pytest -n 3 --dist worksteal -m soak
+
+machine: setup
+	$(BIN)/python -m pytest -n 0 -m machine tests/machine
 
 matrix: setup
 	$(BIN)/python -m tests.story.fault_matrix
