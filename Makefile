@@ -69,6 +69,7 @@ bench: setup decide
 	$(BIN)/python bench/ranking.py
 	$(BIN)/python bench/price_files.py
 	$(BIN)/python bench/down.py
+	$(BIN)/python bench/agent.py
 	$(BIN)/python bench/sandbox.py
 
 # Their source is read, not run: they need neither what they depend on nor a place among the tools.

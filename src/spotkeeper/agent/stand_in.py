@@ -69,7 +69,8 @@ class Notice:
 class StandInMachine:
     """One machine and its lives: started, interrupted, ended, started again on the same disk."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, look_s: float = LOOK_S) -> None:
+        self._look_s = look_s
         self.home = Home(str(folder / "home"))
         self._file = folder / "agent.pyz"
         self._file.write_bytes(packed_agent()[0])
@@ -88,7 +89,7 @@ class StandInMachine:
     def _serve(self) -> None:
         endpoint = f"http://127.0.0.1:{self._service.server_port}"
         own = ["--home", self.home.folder, "serve", "--stand-in", "--until-parent-ends"]
-        life = ["--boot", f"life-{self._life}", "--power-off", "", "--look-s", str(LOOK_S)]
+        life = ["--boot", f"life-{self._life}", "--power-off", "", "--look-s", str(self._look_s)]
         self._agent = subprocess.Popen(
             [sys.executable, str(self._file), *own, *life],
             env={**os.environ, ENDPOINT_VARIABLE: endpoint},
@@ -104,6 +105,11 @@ class StandInMachine:
         text = json.dumps({"action": "stop", "time": ends.strftime("%Y-%m-%dT%H:%M:%SZ")})
         self._service.answers[NOTICE] = text
         return Notice(now, ends.timestamp())
+
+    @property
+    def agent_pid(self) -> int:
+        """The process number of its agent; 0 while it is off."""
+        return self._agent.pid if self._agent is not None else 0
 
     @property
     def is_alive(self) -> bool:
