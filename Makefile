@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CONSTRAINED := --constraint constraints.txt
 
-.PHONY: help setup demo test soak machine matrix check bench decide figures clean
+.PHONY: help setup demo test soak machine matrix check bench decide figures mutants clean
 
 help:
 	@echo "make demo   see the whole life of a machine, in a simulated EC2"
@@ -18,6 +18,7 @@ help:
 	@echo "make bench  compare speed with the AWS command line, boto3, polars, pandas, moto"
 	@echo "make decide run the deadline policy on public cases, which SPOT_TEST_DATA names"
 	@echo "make figures print the shape of the source, beside two libraries that read well"
+	@echo "make mutants take one rule of the safety core out at a time, and see whether a test fails"
 	@echo "make clean  remove everything that was built"
 
 $(VENV)/.python:
@@ -79,6 +80,9 @@ $(VENV)/libraries: $(VENV)/.dev
 
 figures: $(VENV)/libraries
 	$(BIN)/python bench/figures.py $(VENV)/libraries
+
+mutants: setup
+	$(BIN)/python bench/mutants.py
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

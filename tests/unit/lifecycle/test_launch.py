@@ -31,6 +31,7 @@ from spotkeeper.errors import (
 )
 from spotkeeper.lifecycle.launch import Launcher
 from spotkeeper.lifecycle.launch_request import LaunchRequest
+from spotkeeper.lifecycle.ports import Image, LaunchOrder
 from spotkeeper.lifecycle.prerequisites import PrerequisiteMaker
 from spotkeeper.model.journal_entry import (
     Entry,
@@ -42,7 +43,16 @@ from spotkeeper.model.launch import client_token
 from spotkeeper.model.machine import Instance, Kind
 from spotkeeper.model.max_price import MaxPrice
 from spotkeeper.model.need import Need
-from spotkeeper.model.tags import TAG_DEADLINE, TAG_LAUNCH, TAG_MANAGED, TAG_NAME, TAG_OWNER
+from spotkeeper.model.resource import ResourceKind
+from spotkeeper.model.tags import (
+    TAG_CLAIM,
+    TAG_DEADLINE,
+    TAG_LAUNCH,
+    TAG_MANAGED,
+    TAG_NAME,
+    TAG_OWNER,
+)
+from spotkeeper.timings import LAUNCH_WITHIN
 
 A, B, C = (f"g5.xlarge@us-east-1{letter}" for letter in "abc")
 OTHER_TYPE = "g6.xlarge@us-east-1a"
@@ -249,6 +259,27 @@ def test_a_refusal_after_a_lost_answer_proves_nothing_and_tries_no_other_pool() 
         attempt.go(A, B)
     assert len(attempt.cloud.ec2.servers) == 1
     assert attempt.told == [Intent]
+
+
+class Slow(FakeCloud):
+    """What comes before the launch takes as long as a claim is good for."""
+
+    def image(self, region: str, image: str, arch: str) -> Image:
+        self.clock.sleep(LAUNCH_WITHIN)
+        return super().image(region, image, arch)
+
+    def run(self, order: LaunchOrder) -> Instance:
+        claims = [t for t in self.ec2.resource_ids.values() if t.kind is ResourceKind.TEMPLATE]
+        self.claimed = [(each.tags[TAG_CLAIM], self.clock.now() - each.born) for each in claims]
+        return super().run(order)
+
+
+def test_a_launch_is_asked_for_only_with_a_claim_that_is_fresh() -> None:
+    cloud = Slow()
+    instance = Attempt(cloud).go(A)
+    [(nonce, age)] = cloud.claimed
+    assert age < timedelta(seconds=5)
+    assert instance.tags[TAG_CLAIM] == nonce
 
 
 class GroupVanishes(FakeCloud):

@@ -81,17 +81,20 @@ def remembering(*entries: Entry, held: Sequence[str] = ()) -> Records:
 
 
 def classified(
-    *resources: Resource, records: Records | None = None, now: datetime = NOW
+    *resources: Resource, records: Records | None = None, unseen: Sequence[str] = ()
 ) -> list[Classification]:
-    return list(classify(resources, records or Records(), owner=ME, now=now))
+    silent = frozenset(unseen)
+    return list(classify(resources, records or Records(), owner=ME, now=NOW, unseen=silent))
 
 
 def verdicts(*resources: Resource, records: Records | None = None) -> list[Verdict]:
     return [each.verdict for each in classified(*resources, records=records)]
 
 
-def only(resource: Resource, records: Records | None = None) -> tuple[Verdict, str]:
-    [found] = classified(resource, records=records)
+def only(
+    resource: Resource, records: Records | None = None, *, unseen: Sequence[str] = ()
+) -> tuple[Verdict, str]:
+    [found] = classified(resource, records=records, unseen=unseen)
     return found.verdict, found.reason
 
 
@@ -199,7 +202,14 @@ def test_a_disk_on_a_machine_that_stays_stays_with_it() -> None:
         holder=machine.resource_id.id,
     )
     assert verdicts(machine, data, records=remembering(*READY)) == [Verdict.KEPT] * 2
-    assert verdicts(machine, data) == [Verdict.UNWANTED] * 2
+    ended, loose = classified(machine, data)
+    assert ended.verdict is loose.verdict is Verdict.UNWANTED
+    assert "attached" not in loose.reason
+
+
+def test_what_tells_of_no_launch_is_as_old_as_it_is_itself() -> None:
+    young, old = resource_id(launch="", born=NOW), resource_id(ResourceKind.VOLUME, launch="")
+    assert verdicts(young, old) == [Verdict.YOUNG, Verdict.UNWANTED]
 
 
 # What is shared, and what holds a name
@@ -215,7 +225,8 @@ def test_a_group_that_no_machine_of_its_region_needs_is_unwanted() -> None:
 def test_a_group_waits_for_young_machines_and_for_launches_that_are_about_to_begin() -> None:
     assert verdicts(resource_id(born=NOW), shared())[1] is Verdict.YOUNG
     assert verdicts(claim("theirs", born=NOW), shared())[1] is Verdict.YOUNG
-    assert only(shared(ResourceKind.KEY, born=NOW))[0] is Verdict.YOUNG
+    young = (Verdict.YOUNG, "made a moment ago; look again after 09:05:00 UTC")
+    assert only(shared(ResourceKind.KEY, born=NOW)) == young
     held = remembering(READY[0], held=["dev"])
     assert only(shared(), held)[0] is Verdict.SPARED
 
@@ -226,11 +237,64 @@ def test_a_claim_lives_as_long_as_anything_of_its_name() -> None:
     assert only(claim("theirs"))[0] is Verdict.UNWANTED
 
 
-@pytest.mark.parametrize(("age", "verdict"), [(9, Verdict.YOUNG), (10, Verdict.UNWANTED)])
+@pytest.mark.parametrize(
+    ("age", "verdict"),
+    [
+        (9, (Verdict.YOUNG, "a launch of dev may use it; look again after 09:01:00 UTC")),
+        (10, (Verdict.UNWANTED, "no machine needs it")),
+    ],
+)
 def test_a_claim_that_is_unknown_here_is_left_alone_for_ten_minutes(
-    age: int, verdict: Verdict
+    age: int, verdict: tuple[Verdict, str]
 ) -> None:
-    assert only(claim("theirs", born=NOW - age * MINUTE))[0] is verdict
+    assert only(claim("theirs", born=NOW - age * MINUTE)) == verdict
+
+
+@pytest.mark.parametrize(
+    ("age", "verdict"),
+    [
+        (4, (Verdict.YOUNG, "a launch of dev may use it; look again after 09:01:00 UTC")),
+        (5, (Verdict.UNWANTED, "no machine needs it")),
+    ],
+)
+def test_the_claim_of_a_ready_machine_waits_until_the_machine_would_be_listed(
+    age: int, verdict: tuple[Verdict, str]
+) -> None:
+    at = NOW - age * MINUTE
+    ready = [entry(Intent, at, claim="mine"), entry(Launched, at), entry(Ready, at)]
+    assert only(claim("mine"), remembering(*ready)) == verdict
+
+
+MINE = entry(Intent, claim="mine")
+HERE, ABROAD = [REGION], ["eu-west-1"]
+
+
+@pytest.mark.parametrize(
+    ("nonce", "entries", "unseen", "verdict"),
+    [
+        ("theirs", [], ABROAD, Verdict.UNREAD),
+        ("theirs", [MINE], ABROAD, Verdict.UNREAD),
+        ("mine", [MINE], ABROAD, Verdict.UNWANTED),
+        ("mine", [MINE], HERE, Verdict.UNREAD),
+        ("mine", [MINE, Damaged(LONG_AGO)], ABROAD, Verdict.UNREAD),
+    ],
+)
+def test_a_claim_stays_while_a_region_is_silent_that_may_have_its_machine(
+    nonce: str, entries: Sequence[Entry], unseen: Sequence[str], verdict: Verdict
+) -> None:
+    found, reason = only(claim(nonce), remembering(*entries), unseen=unseen)
+    assert found is verdict
+    assert (unseen[0] in reason) is (verdict is Verdict.UNREAD)
+
+
+def test_only_its_own_machine_tells_where_a_claim_belongs() -> None:
+    for kind, nonce, verdict in (
+        (ResourceKind.INSTANCE, "theirs", Verdict.UNWANTED),
+        (ResourceKind.INSTANCE, "another", Verdict.UNREAD),
+        (ResourceKind.VOLUME, "theirs", Verdict.UNREAD),
+    ):
+        held = classified(resource_id(kind, claim=nonce), claim("theirs"), unseen=ABROAD)
+        assert held[1].verdict is verdict
 
 
 def test_a_claim_of_a_dead_launch_of_this_computer_is_unwanted_at_once() -> None:
@@ -253,6 +317,7 @@ def test_a_schedule_goes_with_the_launch_that_it_guards() -> None:
     guard = as_resource(schedule(f"dev-{LAUNCH[:12]}-cancel"), [machine])
     assert guard is not None
     assert (guard.launch, guard.claim) == (LAUNCH, "mine")
+    assert guard.usd_per_hour == 0
     mine = remembering(entry(Intent, claim="mine"), *READY[1:])
     assert verdicts(machine, guard, records=mine) == [Verdict.KEPT] * 2
     assert verdicts(machine, guard) == [Verdict.UNWANTED] * 2
@@ -263,6 +328,13 @@ def test_a_schedule_of_a_launch_that_is_not_listed_yet_is_too_young_to_tell() ->
     assert guard is not None
     assert only(guard)[0] is Verdict.YOUNG
     assert as_resource(schedule("backup-every-night"), []) is None
+
+
+def test_a_schedule_is_no_part_of_what_has_its_name_or_its_launch_alone() -> None:
+    others = [resource_id(name="other", claim="a"), resource_id(launch="another", claim="b")]
+    guard = as_resource(schedule(f"dev-{LAUNCH[:12]}-cancel"), others)
+    assert guard is not None
+    assert (guard.launch, guard.claim) == (LAUNCH[:12], "")
 
 
 # What is never touched, and that time only takes away

@@ -72,8 +72,16 @@ def test_a_launch_that_was_cut_off_is_looked_after_though_nothing_is_listed() ->
 
 
 def test_a_ready_machine_that_is_not_listed_is_given_up_only_when_the_window_is_over() -> None:
-    assert steps(records=remembering(*READY))
-    assert steps(records=remembering(*(entry(type(each), NOW) for each in READY))) == ()
+    for seconds, given_up in ((300, True), (299, False), (0, False)):
+        born = NOW - timedelta(seconds=seconds)
+        ready = [entry(type(each), born) for each in READY]
+        assert bool(steps(records=remembering(*ready))) is given_up
+
+
+def test_a_silent_region_that_no_journal_tells_of_hides_nothing() -> None:
+    abroad = Coverage(NOW, (REGION,), frozenset({"eu-west-1"}))
+    assert plan_sweep((), remembering(*READY), abroad)
+    assert plan_sweep((), remembering(Damaged(NOW - timedelta(hours=1))), abroad) == ()
 
 
 def test_a_name_is_not_given_up_while_a_region_that_may_have_it_is_silent() -> None:

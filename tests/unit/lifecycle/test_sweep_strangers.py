@@ -10,6 +10,7 @@ from spotkeeper.lifecycle.ports import UnmanagedRequest
 from spotkeeper.lifecycle.sweep import forgotten
 from spotkeeper.model.resource import Resource, ResourceId, ResourceKind
 from spotkeeper.model.spot_request import RequestState, SpotRequest
+from spotkeeper.timings import MUCH_YOUNGER
 
 HOUR = timedelta(hours=1)
 REQUEST = SpotRequest(
@@ -25,12 +26,14 @@ REQUEST = SpotRequest(
 )
 FIRST = Resource(ResourceId(ResourceKind.INSTANCE, "i-1", "eu-west-1"), {}, NOW - 3 * HOUR)
 LATER = replace(FIRST, born=NOW)
+MUCH_LATER = replace(FIRST, born=REQUEST.created_at + MUCH_YOUNGER)
 
 
 @pytest.mark.parametrize(
     ("request_", "instance", "told"),
     [
         (REQUEST, LATER, "launched its instance anew"),
+        (REQUEST, MUCH_LATER, "launched its instance anew"),
         (
             replace(REQUEST, state=RequestState.OPEN, status_code="instance-terminated-by-user"),
             None,
@@ -58,6 +61,8 @@ def test_what_looks_forgotten_is_told_with_the_command_that_ends_it(
 ) -> None:
     found = forgotten(UnmanagedRequest(request_, instance))
     assert found is not None
+    assert found.resource_id == ResourceId(ResourceKind.REQUEST, "sir-1", "eu-west-1")
+    assert (found.born, found.instance) == (request_.created_at, instance)
     assert told in found.reason
     assert found.command.startswith("aws ec2 cancel-spot-instance-requests --region eu-west-1")
     assert ("terminate-instances --region eu-west-1 --instance-ids i-1" in found.command) is (

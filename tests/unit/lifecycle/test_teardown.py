@@ -1,29 +1,49 @@
 """Giving back: the order, the two looks, the window, and what is left with its reason."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from tests.fakes import geography, orders
-from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.ec2 import Request
 from tests.fakes.edges import ports
 from tests.fakes.fate import Fate
 from tests.fakes.journal import MemoryJournal
+from tests.fakes.name_claims import FakeNameClaims
+from tests.fakes.schedules import FakeSchedules
 from tests.fakes.talk import FakeTalk
 from tests.unit.model.make import entry_of
 
 from spotkeeper.errors import LeftBehind
-from spotkeeper.lifecycle import settle
+from spotkeeper.lifecycle.guard import schedule_name
+from spotkeeper.lifecycle.name_claim import claim_title
+from spotkeeper.lifecycle.ports import Claim, LaunchOrder
 from spotkeeper.lifecycle.region_ending import TeardownOutcome
 from spotkeeper.lifecycle.teardown import Teardown, left_behind
-from spotkeeper.model.journal_entry import Entry, Intent, Launched, Seen, Settled, Settling
-from spotkeeper.model.launch import LaunchToken
+from spotkeeper.model.journal_entry import (
+    Ending,
+    Entry,
+    Intent,
+    Launched,
+    Ready,
+    Settled,
+    Settling,
+)
+from spotkeeper.model.launch import ClaimNonce, Launches, LaunchToken
 from spotkeeper.model.machine import ENDED, Instance, InstanceState
 from spotkeeper.model.resource import Leftover, ResourceId, ResourceKind
+from spotkeeper.model.schedule import GuardCall, Schedule
 from spotkeeper.model.spot_request import RequestState
-from spotkeeper.model.tags import TAG_OWNER, TAG_VPC, shared_tags
+from spotkeeper.model.tags import (
+    TAG_CLAIM,
+    TAG_LAUNCH,
+    TAG_OWNER,
+    TAG_VPC,
+    claim_tags,
+    shared_tags,
+)
 from spotkeeper.timings import LONGEST_CALL, VISIBILITY_WINDOW
 
 REGION = geography.REGION
@@ -45,22 +65,25 @@ class Bench:
     def told(self) -> list[type[Entry]]:
         return [type(entry) for entry in self.journal.read("dev")]
 
-    def launched(self, name: str = "dev", *, once: bool = False) -> Instance:
+    def launched(self, name: str = "dev", *, once: bool = False, token: str = "") -> Instance:
         """A running machine that this computer launched, long ago."""
-        instance = self.just_launched(name, once=once)
+        instance = self.just_launched(name, once=once, token=token)
         self.wait_for_the_window()
         return instance
 
-    def just_launched(self, name: str = "dev", *, once: bool = False) -> Instance:
+    def just_launched(
+        self, name: str = "dev", *, once: bool = False, token: str = "", claim: str = ""
+    ) -> Instance:
         """A machine that this computer launched a moment ago."""
         fate, self.cloud.fate = self.cloud.fate, Fate()
-        order = orders.order(name=name)
+        order = ordered(name, token or f"token-{name}", claim)
         order = replace(order, group_ids=(self.group.id,), key_name="k")
-        token = {"region": REGION, "token": order.token}
-        self.journal.append(name, entry_of(Intent, self.cloud.clock.now(), token))
+        told = {"region": REGION, "token": order.token}
+        meant = {**told, "claim": claim, "claim_region": REGION}
+        self.journal.append(name, entry_of(Intent, self.cloud.clock.now(), meant))
         instance = self.cloud.run(orders.once(order) if once else order)
         ids = {"instance": instance.id, "request": instance.request_id or ""}
-        launched = entry_of(Launched, self.cloud.clock.now(), {**token, **ids})
+        launched = entry_of(Launched, self.cloud.clock.now(), {**told, **ids})
         self.journal.append(name, launched)
         self.cloud.fate = fate
         return instance
@@ -68,11 +91,32 @@ class Bench:
     def wait_for_the_window(self) -> None:
         self.cloud.clock.sleep(VISIBILITY_WINDOW)
 
+    def claimed(self, nonce: str) -> Claim:
+        """A claim of the name, made now by whoever has the nonce."""
+        tags = claim_tags(name="dev", owner=geography.OWNER, nonce=ClaimNonce(nonce))
+        names, title = FakeNameClaims(self.cloud), claim_title(geography.OWNER, "dev")
+        return names.claim(REGION, title, token=nonce, tags=tags)
+
+    def guarded(self, name: str, token: str, region: str = REGION) -> str:
+        """The name of a schedule that guards a launch."""
+        at = self.cloud.clock.now() + timedelta(days=9)
+        title = schedule_name(name, token, GuardCall.CANCEL)
+        made = Schedule(region, title, at, GuardCall.CANCEL, "sir", "role", geography.OWNER)
+        FakeSchedules(self.cloud).arm(made)
+        return title
+
     def teardown(self) -> Teardown:
         return Teardown(geography.OWNER, ports(self.cloud, self.journal, self.talk))
 
     def end(self, name: str = "dev") -> TeardownOutcome:
         return self.teardown().end(name, [REGION])
+
+
+def ordered(name: str, token: str, claim: str = "") -> LaunchOrder:
+    """An order of one launch of a name."""
+    order = orders.order(name=name)
+    tags = {**order.tags, TAG_LAUNCH: token, **({TAG_CLAIM: claim} if claim else {})}
+    return replace(order, token=LaunchToken(token), tags=tags)
 
 
 def kinds(resource_ids: list[ResourceId]) -> list[str]:
@@ -119,69 +163,6 @@ def test_before_the_window_is_over_the_journal_only_settles() -> None:
     )
     assert bench.end().left == []
     assert bench.told[-1] is Settling
-
-
-def test_settling_is_closed_once_the_window_is_over() -> None:
-    bench = Bench()
-    bench.journal.append(
-        "dev", Intent(bench.cloud.clock.now(), region=REGION, token=LaunchToken("t"))
-    )
-    bench.end()
-    assert settle.due(bench.journal, bench.cloud.clock.now()) == ()
-    bench.wait_for_the_window()
-    assert settle.due(bench.journal, bench.cloud.clock.now()) == ("dev",)
-    settle.settle(("dev",), journal=bench.journal, teardown=bench.teardown())
-    assert bench.told[-1] is Settled
-    assert settle.due(bench.journal, bench.cloud.clock.now()) == ()
-
-
-def test_an_instance_that_is_listed_late_is_ended_when_the_journal_settles() -> None:
-    clock = FakeClock()
-    bench = Bench(FakeCloud(clock=clock, visibility=timedelta(seconds=120)))
-    at = Intent(clock.now(), region=REGION, token=LaunchToken("token-dev"))
-    bench.journal.append("dev", at)
-    bench.cloud.run(orders.order())
-    bench.end()
-    assert bench.ec2.leftovers() != []
-    clock.sleep(VISIBILITY_WINDOW)
-    settle.settle(("dev",), journal=bench.journal, teardown=bench.teardown())
-    clock.sleep(timedelta(minutes=5))
-    assert [each for each in bench.ec2.leftovers() if each.startswith(("i-", "sir", "vol"))] == []
-
-
-def test_the_window_begins_when_ec2_gave_the_instance_not_when_it_was_meant() -> None:
-    clock = FakeClock()
-    bench = Bench(FakeCloud(clock=clock, visibility=VISIBILITY_WINDOW))
-    token = {"region": REGION, "token": "token-dev"}
-    bench.journal.append("dev", entry_of(Intent, clock.now(), token))
-    clock.advance(seconds=60)
-    instance = bench.cloud.run(orders.order())
-    launched = {**token, "instance": instance.id, "request": str(instance.request_id)}
-    bench.journal.append("dev", entry_of(Launched, clock.now(), launched))
-    clock.advance(seconds=240)
-    bench.end()
-    clock.sleep(VISIBILITY_WINDOW)
-    settle.settle(
-        settle.due(bench.journal, clock.now()), journal=bench.journal, teardown=bench.teardown()
-    )
-    clock.sleep(timedelta(minutes=5))
-    assert [each for each in bench.ec2.leftovers() if each.startswith(("i-", "sir", "vol"))] == []
-
-
-def test_a_sighting_after_settling_is_still_due() -> None:
-    bench = Bench()
-    at = bench.cloud.clock.now()
-    for what in (Intent, Settling, Seen):
-        bench.journal.append("dev", entry_of(what, at, {"region": REGION, "token": "t"}))
-    assert settle.due(bench.journal, at + VISIBILITY_WINDOW) == ("dev",)
-
-
-def test_a_launch_after_settling_is_not_due() -> None:
-    bench = Bench()
-    at = bench.cloud.clock.now()
-    for what in (Intent, Settling, Intent, Launched):
-        bench.journal.append("dev", entry_of(what, at, {"region": REGION, "token": "t"}))
-    assert settle.due(bench.journal, at + VISIBILITY_WINDOW) == ()
 
 
 def test_a_request_that_cannot_be_cancelled_keeps_its_instance_unterminated() -> None:
@@ -257,6 +238,20 @@ def test_an_answer_that_is_lost_once_changes_nothing(call: str) -> None:
     assert outcome.left == []
     assert bench.ec2.leftovers() == []
     assert bench.told[-1] is Settled
+
+
+class NeverEnds(FakeCloud):
+    """EC2 takes the call, and the machine runs on."""
+
+    def terminate(self, region: str, instance_ids: Collection[str]) -> None:
+        self.arrives("terminate", (region,))
+
+
+def test_a_machine_that_does_not_end_is_left_by_a_last_look() -> None:
+    bench = Bench(NeverEnds())
+    instance = bench.launched()
+    left = {each.resource_id for each in bench.end().left}
+    assert ResourceId(ResourceKind.INSTANCE, instance.id, REGION) in left
 
 
 def test_what_machines_share_goes_with_the_last_of_them() -> None:
@@ -377,3 +372,98 @@ def test_a_request_that_ec2_forgot_long_ago_keeps_no_instance_running() -> None:
     bench.ec2.late = {Request: timedelta.max}
     assert bench.end().left == []
     assert bench.ec2.servers[instance.id].state in ENDED
+
+
+# What is written down, and what is meant
+
+
+def test_the_ending_is_written_once_and_before_anything_is_told_to_end() -> None:
+    fate = Fate()
+    bench = Bench(FakeCloud(denied=["cancel"], fate=fate))
+    bench.journal.fate = fate
+    bench.launched()
+    began = bench.cloud.clock.now()
+    bench.end()
+    [ending] = (e for e in bench.journal.read("dev") if isinstance(e, Ending))
+    assert ending == Ending(began)
+    assert fate.seen.index("journal ending") < fate.seen.index("observe")
+    bench.end()
+    assert bench.told.count(Ending) == 1
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_only_the_launches_that_are_meant_are_ended(*, together: bool) -> None:
+    bench = Bench()
+    kept, stray = bench.launched(), bench.launched(token="stray")
+    only, teardown = Launches(frozenset({LaunchToken("stray")})), bench.teardown()
+    if together:
+        outcome = teardown.end_all({"dev": [REGION]}, {"dev": only})["dev"]
+    else:
+        outcome = teardown.end("dev", [REGION], only=only)
+    ended = {each.id for each in outcome.ended}
+    assert stray.id in ended
+    assert kept.id not in ended
+    assert outcome.left == []
+    assert bench.ec2.servers[kept.id].state is InstanceState.RUNNING
+    [ending] = (e for e in bench.journal.read("dev") if isinstance(e, Ending))
+    assert ending.only == only.tokens
+    assert bench.told[-1] is Ending
+
+
+def test_what_ec2_gave_is_waited_for_though_the_journal_had_no_room_for_it() -> None:
+    bench = Bench(FakeCloud(visibility=timedelta(seconds=120)))
+    at = bench.cloud.clock.now()
+    bench.journal.append("dev", Intent(at, region=REGION, token=LaunchToken("t")))
+    instance = bench.cloud.run(ordered("dev", "t"))
+    given = {REGION: frozenset({instance.id, str(instance.request_id)})}
+    outcome = bench.teardown().end("dev", [REGION], given=given)
+    assert instance.id in {each.id for each in outcome.ended}
+    assert bench.ec2.servers[instance.id].state in ENDED
+
+
+@pytest.mark.parametrize("born", [True, False])
+def test_the_journal_tells_when_it_was_closed_and_what_it_waits_for(*, born: bool) -> None:
+    bench = Bench()
+    at = bench.cloud.clock.now()
+    if born:
+        bench.journal.append("dev", Intent(at, region=REGION, token=LaunchToken("t")))
+    else:
+        bench.journal.append("dev", Ready(at))
+    bench.end()
+    last, now = bench.journal.read("dev")[-1], bench.cloud.clock.now()
+    assert last.at == now
+    assert (last == Settling(now, last.born)) if isinstance(last, Settling) else not born
+    assert not isinstance(last, Settling) or (last.born and last.born >= at)
+
+
+@pytest.mark.parametrize(("names", "asked"), [(("dev",), {"dev"}), (("dev", "other"), {None})])
+def test_a_region_is_looked_at_once_for_all_names_that_end_there(
+    names: tuple[str, ...], asked: set[str | None]
+) -> None:
+    bench = Bench(Recording())
+    for name in names:
+        bench.just_launched(name)
+    cloud = bench.cloud
+    assert isinstance(cloud, Recording)
+    cloud.heard.clear()
+    outcomes = bench.teardown().end_all({name: [REGION] for name in names})
+    looks = [args for call, args in cloud.heard if call == "volumes"]
+    assert {args[2] for args in looks} == asked
+    assert {args[0] for call, args in cloud.heard if call not in ("holder", "home")} == {REGION}
+    for outcome in outcomes.values():
+        assert outcome.left == []
+        assert {ResourceKind.GROUP, ResourceKind.KEY} <= set(kinds(outcome.ended))
+    many = any(told == "2 of 2 machines are still ending" for told, _ in bench.talk.waited)
+    assert many is (len(names) > 1)
+
+
+class Recording(FakeCloud):
+    """Remembers what each call was about."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[tuple[str, tuple[object, ...]]] = []
+
+    def arrives(self, call: str, args: tuple[object, ...]) -> None:
+        self.heard.append((call, args))
+        super().arrives(call, args)
