@@ -45,7 +45,7 @@ OWN_TESTS: Mapping[str, Sequence[str]] = {
         "test_teardown_shared.py",
     ),
     "name_claim": ("test_name_claim.py",),
-    "launch": ("test_launch.py",),
+    "launch": ("test_launch.py", "test_launch_again.py", "test_launch_records.py"),
 }
 
 #: Of one process, in one order, with the same examples every time.

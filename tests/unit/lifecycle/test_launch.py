@@ -1,7 +1,7 @@
 """Trying pools: what walks on, what stops, and what makes a repeat harmless."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -52,7 +52,7 @@ from spotkeeper.model.tags import (
     TAG_NAME,
     TAG_OWNER,
 )
-from spotkeeper.timings import LAUNCH_WITHIN
+from spotkeeper.timings import LAUNCH_PAUSES, LAUNCH_WITHIN
 
 A, B, C = (f"g5.xlarge@us-east-1{letter}" for letter in "abc")
 OTHER_TYPE = "g6.xlarge@us-east-1a"
@@ -77,20 +77,26 @@ class Attempt:
         launch_request = launch_request or LaunchRequest(
             "dev", Need(), lasting=None if for_ever else timedelta(hours=8)
         )
-        launcher = Launcher(
-            orders.plan(*pools, launch_request=launch_request),
+        self.prepare(*pools, launch_request=launch_request)
+        return self.launch()
+
+    def prepare(self, *pools: str, launch_request: LaunchRequest | None = None) -> None:
+        self.plan = orders.plan(*pools, launch_request=launch_request)
+        self.launcher = Launcher(
+            self.plan,
             owner=geography.OWNER,
             ports=ports(self.cloud, self.journal, self.talk),
         )
-        launch_request = LaunchRequest("dev", Need(), group_ids=self.brought)
-        prerequisites = PrerequisiteMaker(
+        self.prerequisites = PrerequisiteMaker(
             self.cloud,
             owner=geography.OWNER,
-            launch_request=launch_request,
+            launch_request=LaunchRequest("dev", Need(), group_ids=self.brought),
             caller_cidr=CIDR,
             public_key=PUBLIC_KEY,
         )
-        return launcher.launch(prerequisites, BOOT_SCRIPT)
+
+    def launch(self) -> Instance:
+        return self.launcher.launch(self.prerequisites, BOOT_SCRIPT)
 
     @property
     def runs(self) -> int:
@@ -313,7 +319,10 @@ def test_ground_that_keeps_going_ends_the_launch() -> None:
 class GroupIsNew(FakeCloud):
     """The group was made a moment ago, and a part of EC2 does not know it yet."""
 
+    asked_at: tuple[datetime, ...] = ()
+
     def run(self, order: object) -> Instance:
+        self.asked_at += (self.clock.now(),)
         if self.calls.count("run") < 3:
             self.fate.before("run")
             raise ResourceGone("The security group does not exist")
@@ -321,8 +330,10 @@ class GroupIsNew(FakeCloud):
 
 
 def test_ground_that_is_new_is_waited_for() -> None:
-    attempt = Attempt(GroupIsNew())
+    cloud = GroupIsNew()
+    attempt = Attempt(cloud)
     instance = attempt.go(A)
+    assert cloud.asked_at[-1] - cloud.asked_at[-2] >= LAUNCH_PAUSES[1]
     assert instance.id in attempt.cloud.ec2.servers
     assert len(attempt.cloud.ec2.groups) == 1
     assert any("as it is new" in told for told in attempt.talk.said)
@@ -385,6 +396,7 @@ def test_tokens_that_are_always_stale_end_the_launch() -> None:
     with pytest.raises(Refused) as caught:
         attempt.go(A)
     assert "name" in caught.value.next_step
+    assert caught.value.region == geography.REGION
     assert attempt.runs <= 6
 
 
@@ -394,6 +406,7 @@ def test_an_on_demand_instance_is_refused_and_remembered() -> None:
     with pytest.raises(Refused) as caught:
         attempt.go(A, B)
     assert "On-Demand" in caught.value.message
+    assert caught.value.region == geography.REGION
     assert attempt.runs == 1
     assert attempt.told == [Intent, Launched]
 

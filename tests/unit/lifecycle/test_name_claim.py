@@ -572,7 +572,7 @@ def test_the_last_claim_of_a_region_counts_unless_it_was_released(
 ) -> None:
     desk = Desk()
     now, nonce = desk.clock.now(), ClaimNonce("mine")
-    made = {
+    made: Mapping[str, Callable[[str], Entry]] = {
         "released": lambda id_: NameReleased(now, id_),
         "claimed abroad": lambda id_: NameClaimed(now, id_, nonce, ABROAD),
         "settled": lambda _: Settled(now),
