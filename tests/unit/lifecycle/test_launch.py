@@ -396,6 +396,7 @@ def test_tokens_that_are_always_stale_end_the_launch() -> None:
     with pytest.raises(Refused) as caught:
         attempt.go(A)
     assert "name" in caught.value.next_step
+    assert attempt.cloud.clock.now() - attempt.first.at < timedelta(minutes=1)
     assert caught.value.region == geography.REGION
     assert attempt.runs <= 6
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from tests.fakes import geography, orders
 from tests.fakes.cloud import FakeCloud
+from tests.fakes.ec2 import TERMINATED_LISTED
 from tests.unit.lifecycle.test_launch import A, Attempt, B, ended_earlier
 
 from spotkeeper.errors import NameTaken, NoCapacity, StaleToken
@@ -39,6 +40,7 @@ def elsewhere(cloud: FakeCloud, name: str = "dev", token: LaunchToken = FIRST_TO
 def test_a_token_whose_instance_ended_gives_way_at_once() -> None:
     attempt = Attempt()
     ended_earlier(attempt)
+    attempt.cloud.clock.sleep(TERMINATED_LISTED)
     again = Attempt(attempt.cloud)
     began = again.cloud.clock.now()
     again.go(A)

@@ -102,7 +102,10 @@ def test_ec2_is_told_all_that_was_asked_for() -> None:
 def test_the_name_is_claimed_before_anything_is_made() -> None:
     fate = Fate()
     attempt = Attempt(FakeCloud(fate=fate))
-    instance = attempt.go(A)
+    attempt.prepare(A)
+    assert not attempt.launcher.holds_name
+    instance = attempt.launch()
+    assert attempt.launcher.holds_name
     [claim] = attempt.cloud.ec2.resource_ids.values()
     nonce = instance.tags[TAG_CLAIM]
     assert claim.tags == claim_tags(name="dev", owner=geography.OWNER, nonce=nonce)

@@ -152,6 +152,11 @@ def test_a_disk_whose_machine_is_gone_is_unwanted() -> None:
     assert only(disk, remembering(*READY)) == (Verdict.UNWANTED, "its machine is gone")
 
 
+def test_a_disk_whose_request_may_launch_another_machine_is_kept_with_the_group() -> None:
+    found = [resource_id(ResourceKind.REQUEST), resource_id(ResourceKind.VOLUME), shared()]
+    assert verdicts(*found, records=remembering(*READY)) == [Verdict.KEPT] * 3
+
+
 def test_a_machine_that_was_launched_a_moment_ago_may_not_be_listed_yet() -> None:
     young = [entry(type(each), NOW - MINUTE) for each in READY]
     assert only(resource_id(ResourceKind.VOLUME), remembering(*young))[0] is Verdict.KEPT

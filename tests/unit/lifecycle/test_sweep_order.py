@@ -58,6 +58,11 @@ def test_another_machine_of_the_same_name_that_is_wanted_is_not_meant() -> None:
     assert step.launches == launches("stray")
 
 
+def test_a_forgotten_disk_is_ended_by_its_launch_and_not_by_its_id() -> None:
+    [step] = steps(resource_id(ResourceKind.VOLUME))
+    assert (step.regions, step.launches, step.resource_ids) == ((REGION,), launches(LAUNCH), ())
+
+
 def test_nothing_is_meant_of_a_name_that_is_kept_spared_or_too_young() -> None:
     assert steps(resource_id(), records=remembering(*READY)) == ()
     assert steps(resource_id(), records=remembering(READY[0], held=["dev"])) == ()

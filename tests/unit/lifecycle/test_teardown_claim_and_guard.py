@@ -139,7 +139,7 @@ def test_the_schedules_of_what_still_runs_stay() -> None:
     bench.launched(token=MINE)
     with_guard(bench, MINE)
     kept = bench.guarded("dev", MINE)
-    bench.end()
+    bench.teardown().end("dev", [REGION, "eu-west-1"])
     assert set(bench.ec2.schedules) == {(REGION, kept)}
 
 
