@@ -40,15 +40,22 @@ def call(self, operation, parameters):
 
 BaseClient._make_api_call = call
 sys.argv[1:] = sys.argv[4:]
-from spotkeeper.cli.app import main
-main()
+"""
+COMMAND = "from spotkeeper.cli.app import main; main()"
+
+#: What a program does; its block ends, or it is killed in there.
+PROGRAM = """
+import spotkeeper
+keeper = spotkeeper.connect(region="us-east-1", sandbox=True)
+with keeper.up(keeper.plan("train", types=["g5.xlarge"], lasting="8h")):
+    BaseClient._make_api_call(None, "TheBody", {})
 """
 
 
-def killed(home: Path, point: str, *line: str) -> None:
-    """Run a command that dies at a point such as ``after RunInstances 1``."""
+def killed(home: Path, point: str, *line: str, program: str = COMMAND) -> None:
+    """Run a command, or a program, that dies at a point such as ``after RunInstances 1``."""
     script = home / "killer.py"
-    script.write_text(KILLER)
+    script.write_text(KILLER + program)
     done = subprocess.run(
         [sys.executable, str(script), *point.split(), *line],
         capture_output=True,
@@ -131,6 +138,24 @@ def test_a_down_that_was_killed_can_be_repeated(
 ) -> None:
     assert spot(*UP).code == 0
     killed(home, point, "down", "train")
+    ended_by_down(spot, sandbox)
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        pytest.param("after RunInstances 1", marks=SOAK),
+        "before TheBody 1",
+        "after CancelSpotInstanceRequests 1",
+        pytest.param("after TerminateInstances 1", marks=SOAK),
+        pytest.param("before DeleteVolume 1", marks=SOAK),
+    ],
+)
+def test_a_program_that_was_killed_in_its_block_leaves_nothing_that_down_does_not_end(
+    spot: Spot, sandbox: Sandbox, home: Path, point: str
+) -> None:
+    killed(home, point, program=PROGRAM)
+    assert account.left(sandbox) != []
     ended_by_down(spot, sandbox)
 
 

@@ -178,13 +178,15 @@ class Keeper:
         machine is given back at its end.
 
         Raises:
+            BadInput: the plan is another account's, or its deadline has passed.
             SpotkeeperError: after what was begun has been given back; ``LeftBehind`` where that
                 failed.
         """
         from spotkeeper.keeper.results import LaunchedMachine
 
-        name = plan.launch_request.name
-        return LaunchedMachine.of(self._up.up(plan), partial(self.down, (name,)))
+        report = self._up.up(plan)
+        machine = report.machine
+        return LaunchedMachine.of(report, partial(self.down, (machine.name,), (machine.region,)))
 
     @checked()
     def ls(self, regions: Sequence[str] = (), *, ended: bool = False) -> MachineList:

@@ -162,10 +162,22 @@ class LaunchedMachine(MachineReport):
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Raises ``LeftBehind`` where something of it is left."""
+        """Raises ``LeftBehind`` where something of it is left, and ``Interrupted`` where somebody
+        does not want to wait for its end."""
+        from spotkeeper.errors import Interrupted
         from spotkeeper.lifecycle.teardown import left_behind
 
-        if self.give_back is not None and (report := self.give_back()).left:
+        if self.give_back is None:
+            return
+        try:
+            report = self.give_back()
+        except KeyboardInterrupt:
+            name = self.machine.name
+            raise Interrupted(
+                f"Interrupted while {name} was given back: it may still exist",
+                next_step=f"Run `spot down {name}` to end it.",
+            ) from None
+        if report.left:
             raise left_behind(report.left)
 
 

@@ -73,14 +73,17 @@ class Up:
             now=self._edges.clock.now(),
             guard_role_arn=role,
             look=partial(self._launchable, launch_request),
+            owner=self._reader.owner,
         )
 
     def up(self, plan: Plan) -> MachineReport:
         """Launch what was planned.
 
         Raises:
+            BadInput: the plan is somebody else's, or its time is over.
             SpotkeeperError: after what was begun has been given back.
         """
+        plan.check(self._reader.owner, self._edges.clock.now())
         with self._journal.lock(plan.launch_request.name):
             # The question took time: another terminal may have used the name. Another computer may
             # have, too: the claim that the launcher makes tells.
@@ -96,13 +99,16 @@ class Up:
         prerequisites = self._prerequisite_maker(plan.launch_request)
         try:
             granted, running = self._until_up(plan, launcher, prerequisites)
+            report = self._report(plan, granted, Machine(running, None))
             self._note_ready(plan.launch_request.name)
         except (SpotkeeperError, KeyboardInterrupt) as problem:
             if isinstance(problem, NameTaken) and not launcher.holds_name:
                 raise self._lost(launcher, problem) from problem
             made, given = launcher.made, launcher.given
             raise self._down.undo(plan.launch_request.name, problem, made, given) from problem
-        machine = Machine(running, None)
+        return report
+
+    def _report(self, plan: Plan, granted: Candidate, machine: Machine) -> MachineReport:
         self._reader.note(machine)
         return MachineReport(
             machine,

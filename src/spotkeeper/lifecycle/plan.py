@@ -62,6 +62,7 @@ class Plan(Result):
     ``disk`` is the root, ``further_disks`` are the image's own, of the pool that is tried first;
     ``usd_per_gib_month`` are the prices there.
     ``guard_role_arn`` is the role in whose name the guard outside of the machine ends it.
+    ``owner`` is whoever it was made for.
     """
 
     _headline = (
@@ -81,6 +82,25 @@ class Plan(Result):
     further_disks: tuple[Disk, ...] = ()
     usd_per_gib_month: Mapping[str, Decimal] = field(default_factory=dict)
     guard_role_arn: str = ""
+    owner: str = ""
+
+    def check(self, owner: str, now: datetime) -> None:
+        """Refuse a plan that a program has kept for too long, or from the sandbox.
+
+        Raises:
+            BadInput: it is another account's, or the machine's time would be over.
+        """
+        name = self.launch_request.name
+        if owner != self.owner:
+            raise BadInput(
+                f"The plan of {name} was made for {self.owner}, not for {owner}",
+                next_step="Make it anew with the keeper that is to launch it.",
+            )
+        ends = [each.deadline for each in self.candidates if each.deadline]
+        if ends and min(ends) <= now:
+            raise BadInput(
+                f"The deadline of the plan of {name} has passed", next_step="Make it anew."
+            )
 
     @property
     def disk_cost(self) -> DiskCost | None:
@@ -197,6 +217,7 @@ def make_plan(
     now: datetime,
     guard_role_arn: str = "",
     look: Callable[[tuple[Candidate, ...]], Launchable] = Launchable,
+    owner: str = "",
 ) -> Plan:
     """Decide which pools are tried, and until when the machine lives; ``look`` tells which of them
     have what a launch needs.
@@ -235,6 +256,7 @@ def make_plan(
         further_disks=found.further_disks,
         usd_per_gib_month=found.usd_per_gib_month,
         guard_role_arn=guard_role_arn,
+        owner=owner,
         warnings=(*ranking.warnings, *found.warnings, *_warnings(launch_request, first)),
     )
 
