@@ -25,9 +25,7 @@ EXCUSED_NOWHERE = sorted({*BANNED} - {"S301", "S102"})
 
 
 @pytest.mark.skipif(not RUFF.exists(), reason="ruff is not installed")
-@pytest.mark.parametrize(
-    "folder", ["src/spotkeeper/cli", "src/spotkeeper/sandbox", "tests", "bench"]
-)
+@pytest.mark.parametrize("folder", ["src/spotkeeper/cli", "src/ec2_sandbox", "tests", "bench"])
 def test_the_lint_refuses_to_run_a_text(folder: str) -> None:
     head = "import os\nimport pickle\nimport subprocess\n\n\ndef f(text, run):\n"
     code = head + "".join(f"    {line}\n" for line in BANNED.values())
