@@ -12,7 +12,7 @@ from spotkeeper.errors import (
     StaleToken,
 )
 from spotkeeper.lifecycle.ports import LaunchOrder
-from spotkeeper.lifecycle.refusals import Said, refusal
+from spotkeeper.lifecycle.refusals import RefusedCall, refusal
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.quota import quota_family
 
@@ -55,7 +55,9 @@ def check_room(ec2: Ec2, order: LaunchOrder) -> None:
     wanted = geography.HARDWARE[pool.instance_type].vcpus
     if ec2.vcpus_in_use(pool.region, family.code) + wanted > ec2.quota(family.code):
         code = "MaxSpotInstanceCountExceeded"
-        raise refusal(Said("RunInstances", pool.region, code, "Max spot instance count exceeded"))
+        raise refusal(
+            RefusedCall("RunInstances", pool.region, code, "Max spot instance count exceeded")
+        )
 
 
 def _check_terms(order: LaunchOrder) -> None:

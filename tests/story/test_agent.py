@@ -206,7 +206,7 @@ def test_one_run_at_a_time_and_the_next_one_after_it(stage: Stage) -> None:
     stage.machine.start()
     stage.until(stage.noted)
     words = f"the run {stage.run_id} is on this machine and not over"
-    with pytest.raises(control.Refused, match=words):
+    with pytest.raises(control.RequestRefused, match=words):
         control.prepare(stage.machine.home, "run-2", None)
     stage.ask("cancel")
     stage.over()

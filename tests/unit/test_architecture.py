@@ -3,6 +3,7 @@
 import ast
 import importlib
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,6 +82,17 @@ def test_half_of_the_functions_have_at_most_8_lines() -> None:
 def test_no_file_is_longer_than_400_lines() -> None:
     long = [path for path in FILES if len(path.read_text(encoding="utf-8").splitlines()) > 400]
     assert [named(path) for path in long] == []
+
+
+@pytest.mark.parametrize("package", [SOURCE, SANDBOX], ids=lambda package: package.name)
+def test_no_two_public_classes_of_a_package_share_a_name(package: Path) -> None:
+    names = Counter(
+        node.name
+        for path, node in nodes()
+        if isinstance(node, ast.ClassDef) and path.is_relative_to(package)
+        if not node.name.startswith("_")
+    )
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_no_function_takes_more_than_6_parameters() -> None:

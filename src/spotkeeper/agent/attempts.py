@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from spotkeeper.agent.disk import Disk, read_text
+from spotkeeper.agent.disk import Storage, read_text
 from spotkeeper.agent.holder import Order, end_file, holder_file, order_file
 from spotkeeper.agent.machine import is_locked, own_file, take_lock
 from spotkeeper.agent.processes import Processes, remove_group
@@ -35,7 +35,7 @@ class CommandEnd:
 class Attempts:
     """The attempts of one run, by their folders. A test has a world of its own in its place."""
 
-    def __init__(self, disk: Disk, run_id: str) -> None:
+    def __init__(self, disk: Storage, run_id: str) -> None:
         self._disk, self._run_id = disk, run_id
         self._known: dict[str, Processes] = {}
         self._holders: dict[str, subprocess.Popen[bytes]] = {}

@@ -12,7 +12,7 @@ import sys
 import time
 
 from spotkeeper.agent import folders
-from spotkeeper.agent.disk import Disk, make_folder, read_text
+from spotkeeper.agent.disk import Storage, make_folder, read_text
 from spotkeeper.agent.holder import end_file
 from spotkeeper.agent.log import LogReader
 from spotkeeper.agent.machine import Home, RunFolder, boot_id, is_locked, take_lock
@@ -23,7 +23,7 @@ from spotkeeper.work.run import Accepted, Run, read
 LOG_BYTES = 1 << 20
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """What was asked cannot be done; the message says why."""
 
 
@@ -31,7 +31,7 @@ def prepare(home: Home, run_id: str, user: str | None) -> str:
     """Make the folders of a run, for the code to be pushed into.
 
     Raises:
-        Refused: a run is on the machine that is not over, or there is no such user.
+        RequestRefused: a run is on the machine that is not over, or there is no such user.
     """
     _refuse_second(home)
     folder, owner = home.run(run_id), _owner(user)
@@ -47,7 +47,7 @@ def start(home: Home, spec: RunSpec) -> str:
     """Accept a run whose folders were prepared; the serving agent finds it.
 
     Raises:
-        Refused: a run is on the machine that is not over, or its folders were not prepared.
+        RequestRefused: a run is on the machine that is not over, or its folders were not prepared.
     """
     lock = take_lock(f"{home.folder}/start.lock", waits=True)
     assert lock is not None  # noqa: S101 - it waited for it
@@ -60,10 +60,10 @@ def start(home: Home, spec: RunSpec) -> str:
 
 
 def _accept(home: Home, spec: RunSpec) -> None:
-    disk, folder = Disk(home.ballast), home.run(spec.run_id)
+    disk, folder = Storage(home.ballast), home.run(spec.run_id)
     _refuse_second(home)
     if not os.path.isdir(folder.paths.code):
-        raise Refused(f"the folders of {spec.run_id} were not prepared")
+        raise RequestRefused(f"the folders of {spec.run_id} were not prepared")
     former = home.run(home.current_run() or spec.run_id)
     for needless in (former.sets, former.paths.work, former.spec):  # results and output stay
         folders.remove_all(needless)
@@ -76,14 +76,14 @@ def _accept(home: Home, spec: RunSpec) -> None:
 def _refuse_second(home: Home) -> None:
     current = home.current_run()
     if current and not read_run(home.run(current)).is_over:
-        raise Refused(f"the run {current} is on this machine and not over")
+        raise RequestRefused(f"the run {current} is on this machine and not over")
 
 
 def _owner(user: str | None) -> tuple[int, int] | None:
     try:
         entry = pwd.getpwnam(user) if user is not None else None
     except KeyError:
-        raise Refused(f"this machine has no user {user}") from None
+        raise RequestRefused(f"this machine has no user {user}") from None
     return (entry.pw_uid, entry.pw_gid) if entry else None
 
 
@@ -91,16 +91,16 @@ def cancel(home: Home) -> str:
     """Ask for the end of the run; one that is over stays as it ended.
 
     Raises:
-        Refused: there is no run.
+        RequestRefused: there is no run.
     """
-    Disk(home.ballast).replace(_current(home).cancel, b"")
+    Storage(home.ballast).replace(_current(home).cancel, b"")
     return status(home)
 
 
 def configure(home: Home, settings: bytes) -> str:
     """Keep what was said of the machine: ``name``, ``idle_s``, ``notify_url``."""
     make_folder(home.folder)
-    Disk().replace(home.settings, settings)
+    Storage().replace(home.settings, settings)
     return answer()
 
 
@@ -138,7 +138,7 @@ def logs(
     Values that the user named are shown as ``***`` unless the output is wanted ``raw``.
 
     Raises:
-        Refused: there is no run.
+        RequestRefused: there is no run.
     """
     folder = _current(home)
     run = read_run(folder)
@@ -170,5 +170,5 @@ def _masked(log: LogReader, folder: RunFolder, begin: int, data: bytes) -> tuple
 def _current(home: Home) -> RunFolder:
     current = home.current_run()
     if not current:
-        raise Refused("no run was ever started on this machine")
+        raise RequestRefused("no run was ever started on this machine")
     return home.run(current)

@@ -12,7 +12,7 @@ PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
 
 
-class Disk:
+class Storage:
     """Every write that decides something goes through here, so that a test can stop at each."""
 
     def __init__(self, ballast: str = "") -> None:

@@ -25,7 +25,7 @@ SYNCED_ONE_BY_ONE = 200
 _UNABLE = frozenset({errno.EINVAL, errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP})
 
 
-class Entry(NamedTuple):
+class FileState(NamedTuple):
     """What is known of a name below a folder; ``target`` is where a link leads."""
 
     mode: int
@@ -54,20 +54,20 @@ class Entry(NamedTuple):
         return (self.mode, self.target, *((self.size, self.mtime_ns) if self.is_file else ()))
 
 
-State = Mapping[bytes, Entry]
+State = Mapping[bytes, FileState]
 
 #: By name: an entry as it once was, and a file that holds the same and never changes.
-Known = Mapping[bytes, tuple[Entry, bytes]]
+Known = Mapping[bytes, tuple[FileState, bytes]]
 
 
 class Moved(Exception):
     """What was being copied changed meanwhile, or there is no time for it; the message is why."""
 
 
-def look(folder: str, *, but: tuple[str, ...] = ()) -> dict[bytes, Entry]:
+def look(folder: str, *, but: tuple[str, ...] = ()) -> dict[bytes, FileState]:
     """Everything below the folder, by name relative to it, but what ends like one of ``but``."""
     root = os.fsencode(folder)
-    found: dict[bytes, Entry] = {}
+    found: dict[bytes, FileState] = {}
     for path in _below(root, tuple(os.fsencode(each) for each in but)):
         with contextlib.suppress(OSError):
             found[path[len(root) + 1 :]] = _entry(path)
@@ -84,12 +84,12 @@ def _below(folder: bytes, but: tuple[bytes, ...]) -> Iterator[bytes]:
                     yield from _below(path, but)
 
 
-def _entry(path: bytes) -> Entry:
+def _entry(path: bytes) -> FileState:
     found = os.lstat(path)
     target = os.readlink(path) if stat.S_ISLNK(found.st_mode) else b""
     times = (found.st_mtime_ns, found.st_ctime_ns)
     owners = (found.st_uid, found.st_gid)
-    return Entry(found.st_mode, found.st_size, *times, found.st_ino, *owners, target)
+    return FileState(found.st_mode, found.st_size, *times, found.st_ino, *owners, target)
 
 
 def digest(state: State) -> str:
@@ -133,14 +133,14 @@ def copy_state(
     _sync_all((origin, root), state)
 
 
-def twin_of(name: bytes, entry: Entry, known: Known) -> bytes:
+def twin_of(name: bytes, entry: FileState, known: Known) -> bytes:
     """A file that holds the same as the unchanged entry; b"" if there is none."""
     before, twin = known.get(name, (None, b""))
     return twin if entry.is_file and before is not None and entry[:5] == before[:5] else b""
 
 
 def _copy(
-    source: bytes, target: bytes, entry: Entry, go_on: Callable[[], bool] = lambda: True
+    source: bytes, target: bytes, entry: FileState, go_on: Callable[[], bool] = lambda: True
 ) -> None:
     """One entry; folders are dressed later, when nothing in them changes any more."""
     if entry.is_folder:
@@ -175,7 +175,7 @@ def _copy_piece(old: int, new: int) -> int:
     return len(piece)
 
 
-def _dress(path: bytes, entry: Entry) -> None:
+def _dress(path: bytes, entry: FileState) -> None:
     """Owner, mode and times of the original."""
     with contextlib.suppress(PermissionError):
         os.chown(path, entry.owner, entry.group, follow_symlinks=False)
@@ -227,7 +227,7 @@ def bring_to(source: str, target: str) -> None:
     dress_like(source, target)
 
 
-def _may_stay(entry: Entry, wanted: Entry | None) -> bool:
+def _may_stay(entry: FileState, wanted: FileState | None) -> bool:
     if wanted is not None and entry.is_folder and wanted.is_folder:
         return True
     return wanted is not None and entry.content == wanted.content

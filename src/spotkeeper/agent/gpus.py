@@ -16,7 +16,7 @@ import time
 from dataclasses import replace
 
 from spotkeeper.agent.serve import Agent, Duty
-from spotkeeper.work.outcome import Ending
+from spotkeeper.work.outcome import AttemptEnd
 from spotkeeper.work.run import Attempt, Declared, Line, RunState, Starting
 
 FATAL_XIDS = frozenset({48, 64, 74, 79, 95, 119})
@@ -30,7 +30,7 @@ TIMEOUT_S = 60.0
 _XID = re.compile(rb"^\d+,\d+,(\d+),.*?;NVRM: Xid \([^)]*\): (\d+)", re.MULTILINE)
 
 
-class Gpus(Duty):
+class GpuWatch(Duty):
     """Counts the cards before an attempt, and after one that failed."""
 
     def __init__(self, agent: Agent) -> None:
@@ -57,7 +57,7 @@ class Gpus(Duty):
                 self.agent.write(Declared(now, RunState.UNFIT, fault))
         return fault
 
-    def after_attempt(self, attempt: Attempt, ending: Ending) -> Ending:
+    def after_attempt(self, attempt: Attempt, ending: AttemptEnd) -> AttemptEnd:
         """A failure on a machine that is broken is the machine's."""
         expected = self.agent.spec.gpus if self.agent.spec else 0
         if not expected or ending.code == 0 or attempt.asked:
@@ -95,4 +95,4 @@ def xids_since(since_s: float, path: str = "/dev/kmsg") -> set[int]:
     return {int(number) for at, number in _XID.findall(told) if int(at) / 1e6 >= since_s}
 
 
-DUTY = Gpus
+DUTY = GpuWatch

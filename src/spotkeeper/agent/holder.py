@@ -20,7 +20,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from spotkeeper.agent.disk import Disk, read_text
+from spotkeeper.agent.disk import Storage, read_text
 from spotkeeper.agent.log import LogWriter
 from spotkeeper.agent.processes import become_subreaper, read_one
 from spotkeeper.work.contract import NO_SUCH_COMMAND, NOT_EXECUTABLE, SCHEMA
@@ -71,7 +71,7 @@ def hold(attempt_folder: str) -> None:
     for number in _DEAF_TO:
         signal.signal(number, signal.SIG_IGN)
     sees_all = become_subreaper()
-    disk, itself = Disk(), read_one(os.getpid())
+    disk, itself = Storage(), read_one(os.getpid())
     noted = {"schema": SCHEMA, "pid": os.getpid(), "started": itself.started if itself else ""}
     disk.replace(end_file(attempt_folder), b" " * END_BYTES)
     disk.replace(holder_file(attempt_folder), json.dumps(noted).encode())

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 
-from spotkeeper.agent.disk import Disk, make_folder
+from spotkeeper.agent.disk import Storage, make_folder
 from spotkeeper.agent.machine import Home, own_file
 from spotkeeper.work.contract import answer
 
@@ -42,7 +42,7 @@ NEEDRESTART_TEXT = "$nrconf{override_rc}{qr(^spotkeeper-agent)} = 0;\n"
 
 def install(home: Home, sha256: str) -> str:
     """Have this very file serve, now and after every boot; an older one is replaced."""
-    disk = Disk()
+    disk = Storage()
     path = f"{make_folder(f'{home.folder}/agent')}/{sha256}.pyz"
     if not os.path.exists(path):
         with open(own_file(), "rb") as file:

@@ -50,7 +50,7 @@ class Home:
         return read_text(self.current).strip()
 
 
-class Machine:
+class Host:
     """The machine. ``power_off`` is the command that ends it; "" leaves it on. A stand-in of a
     machine ends its agent for one reason only: because it ends."""
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from spotkeeper.agent import control
 from spotkeeper.agent.attempts import Attempts
-from spotkeeper.agent.control import Refused
-from spotkeeper.agent.disk import Disk, make_folder
+from spotkeeper.agent.control import RequestRefused
+from spotkeeper.agent.disk import Storage, make_folder
 from spotkeeper.agent.holder import hold
 from spotkeeper.agent.install import install
-from spotkeeper.agent.machine import HOME, Home, Machine, own_file, take_lock
+from spotkeeper.agent.machine import HOME, Home, Host, own_file, take_lock
 from spotkeeper.agent.serve import LOOK_S, Agent, Duty
 from spotkeeper.work.contract import RunSpec, UnreadableSpec, answer
 
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str], *, duties: Sequence[type[Duty]]) -> int:
             control.logs(home, raw=asked.raw, **wanted)
         else:
             _say(ANSWERS[asked.verb](home, asked))
-    except (Refused, UnreadableSpec) as problem:
+    except (RequestRefused, UnreadableSpec) as problem:
         _say(answer(refused=str(problem)))
         return REFUSED
     return 0
@@ -59,8 +59,8 @@ def serve(home: Home, asked: Asked, duties: Sequence[type[Duty]]) -> None:
     make_folder(home.folder)
     if take_lock(home.lock) is None:
         return
-    disk = Disk(home.ballast)
-    machine = Machine(boot=asked.boot, power_off=asked.power_off, is_stand_in=asked.stand_in)
+    disk = Storage(home.ballast)
+    machine = Host(boot=asked.boot, power_off=asked.power_off, is_stand_in=asked.stand_in)
     agent = Agent(home, machine, lambda run_id: Attempts(disk, run_id), disk=disk, duties=duties)
     agent.look_s = asked.look_s
     signal.signal(signal.SIGTERM, lambda *_: agent.end())

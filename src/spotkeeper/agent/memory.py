@@ -7,7 +7,7 @@ from dataclasses import replace
 from spotkeeper.agent.disk import read_text
 from spotkeeper.agent.log import LogReader
 from spotkeeper.agent.serve import Agent, Duty
-from spotkeeper.work.outcome import Ending
+from spotkeeper.work.outcome import AttemptEnd
 from spotkeeper.work.run import Attempt, Line, Starting
 
 #: In the last words of a program that was refused memory, and what it means.
@@ -34,7 +34,7 @@ class Memory(Duty):
         if isinstance(line, Starting):
             self._killed = _number("/proc/vmstat", "oom_kill")
 
-    def after_attempt(self, attempt: Attempt, ending: Ending) -> Ending:
+    def after_attempt(self, attempt: Attempt, ending: AttemptEnd) -> AttemptEnd:
         """Name it where the attempt did not end well."""
         if ending.code == 0 or ending.is_unseen:
             return ending

@@ -29,7 +29,7 @@ class NoAnswer(Exception):
 
 
 @dataclass(frozen=True)
-class Said:
+class MetadataAnswer:
     """An answer; ``text`` is "" where there is nothing of that name. ``at`` is the service's own
     clock, seconds since 1970: times in its answers are to be compared with it and no other."""
 
@@ -44,7 +44,7 @@ class Metadata:
         self._url = urllib.parse.urlsplit(os.environ.get(ENDPOINT_VARIABLE) or ENDPOINT)
         self._token, self._token_ends = "", 0.0
 
-    def get(self, path: str) -> Said:
+    def get(self, path: str) -> MetadataAnswer:
         """What the service says of ``meta-data/...``.
 
         Raises:
@@ -59,20 +59,20 @@ class Metadata:
                 self._token, self._token_ends = said.text, time.monotonic() + TOKEN_S - 60
             status, said = self._ask("GET", path, {"X-aws-ec2-metadata-token": self._token})
             if status in {_OK, _NOT_FOUND}:
-                return said if status == _OK else Said("", said.at)
+                return said if status == _OK else MetadataAnswer("", said.at)
             self._token_ends = 0.0
             if is_last or status != _UNAUTHORIZED:
                 break
         raise NoAnswer(f"{path}: HTTP {status}")
 
-    def _ask(self, method: str, path: str, headers: dict[str, str]) -> tuple[int, Said]:
+    def _ask(self, method: str, path: str, headers: dict[str, str]) -> tuple[int, MetadataAnswer]:
         host, port = self._url.hostname or "", self._url.port or 80
         link = http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
         try:
             link.request(method, f"{self._url.path.rstrip('/')}/latest/{path}", headers=headers)
             answer = link.getresponse()
             text = answer.read(1 << 16).decode("utf-8", "replace")
-            return answer.status, Said(text, _seconds(answer.getheader("Date")))
+            return answer.status, MetadataAnswer(text, _seconds(answer.getheader("Date")))
         except (OSError, http.client.HTTPException, ValueError) as problem:
             raise NoAnswer(str(problem) or type(problem).__name__) from None
         finally:

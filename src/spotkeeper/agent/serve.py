@@ -17,13 +17,13 @@ from dataclasses import dataclass
 
 from spotkeeper.agent import folders
 from spotkeeper.agent.attempts import Attempts, signal_number
-from spotkeeper.agent.disk import Disk, read_text
+from spotkeeper.agent.disk import Storage, read_text
 from spotkeeper.agent.holder import Order
 from spotkeeper.agent.login import login_environment
-from spotkeeper.agent.machine import Home, Machine, RunFolder
+from spotkeeper.agent.machine import Home, Host, RunFolder
 from spotkeeper.agent.processes import make_group
 from spotkeeper.work.contract import RunSpec, surroundings
-from spotkeeper.work.outcome import Ending, judge, pause_s
+from spotkeeper.work.outcome import AttemptEnd, judge, pause_s
 from spotkeeper.work.run import (
     Asked,
     Attempt,
@@ -72,10 +72,10 @@ class Agent:
     def __init__(
         self,
         home: Home,
-        machine: Machine,
+        machine: Host,
         attempts: Callable[[str], Attempts],
         *,
-        disk: Disk,
+        disk: Storage,
         duties: Sequence[type[Duty]] = (),
     ) -> None:
         self.home, self.machine, self.disk, self.look_s = home, machine, disk, LOOK_S
@@ -301,11 +301,11 @@ class Agent:
         paths = self.folder.paths
         done = attempt.number > 0 and os.path.exists(paths.done)
         seen = self.attempts.end_of_command(self.attempt_folder)
-        ending = Ending(self.clock(), done=done)
+        ending = AttemptEnd(self.clock(), done=done)
         if seen is not None:
-            ending = Ending(self.clock(), seen.code, seen.signal, seen.why, done=done)
+            ending = AttemptEnd(self.clock(), seen.code, seen.signal, seen.why, done=done)
         elif attempt.start.boot == self.machine.boot and not attempt.killing:
-            ending = Ending(self.clock(), why="it was ended with its parent", done=done)
+            ending = AttemptEnd(self.clock(), why="it was ended with its parent", done=done)
         for duty in self.duties:
             ending = duty.after_attempt(attempt, ending)
         verdict = judge(self.run, attempt, ending, retries=spec.retries)
@@ -342,7 +342,7 @@ class Duty:
         """Why no attempt may begin now; "" if it may."""
         return ""
 
-    def after_attempt(self, attempt: Attempt, ending: Ending) -> Ending:
+    def after_attempt(self, attempt: Attempt, ending: AttemptEnd) -> AttemptEnd:
         """Add what is known of the end of an attempt; nobody of it is left."""
         return ending
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from spotkeeper.agent import folders
 from spotkeeper.agent.disk import read_text
-from spotkeeper.agent.folders import Entry, Known, Moved, State
+from spotkeeper.agent.folders import FileState, Known, Moved, State
 from spotkeeper.agent.serve import LOOK_S, Agent, Begin, Duty
 from spotkeeper.work.checkpoints import (
     KEPT_SETS,
@@ -32,7 +32,7 @@ from spotkeeper.work.checkpoints import (
     usable_sets,
 )
 from spotkeeper.work.contract import SCHEMA, UNFINISHED
-from spotkeeper.work.outcome import Ending
+from spotkeeper.work.outcome import AttemptEnd
 from spotkeeper.work.run import Asked, Attempt, Line, Remark, SetTaken
 
 
@@ -95,7 +95,7 @@ class Sets(Duty):
         self._before = None
         return ""
 
-    def after_attempt(self, attempt: Attempt, ending: Ending) -> Ending:
+    def after_attempt(self, attempt: Attempt, ending: AttemptEnd) -> AttemptEnd:
         """Say whether anything was saved; the folder as it was left is the next set."""
         if not attempt.number:
             return ending
@@ -281,11 +281,11 @@ class _Manifest:
         return found
 
     @property
-    def twins(self) -> dict[bytes, tuple[Entry, bytes]]:
+    def twins(self) -> dict[bytes, tuple[FileState, bytes]]:
         """By name: what the file was made from, and where it is."""
         files = os.fsencode(f"{self._folder}/files/")
         entries = self._read().get("entries", {})
-        encoded = {os.fsencode(name): Entry(*fields) for name, fields in entries.items()}
+        encoded = {os.fsencode(name): FileState(*fields) for name, fields in entries.items()}
         return {name: (entry, files + name) for name, entry in encoded.items()}
 
 

@@ -18,7 +18,7 @@ from threading import Thread
 from spotkeeper.agent.attempts import Attempts
 from spotkeeper.agent.build import packed_agent
 from spotkeeper.agent.control import read_run
-from spotkeeper.agent.disk import Disk
+from spotkeeper.agent.disk import Storage
 from spotkeeper.agent.machine import Home, RunFolder
 from spotkeeper.agent.metadata import ENDPOINT_VARIABLE
 from spotkeeper.agent.notices import NOTICE
@@ -152,7 +152,7 @@ def _end_processes(folder: RunFolder, run_id: str) -> None:
     attempt = read_run(folder).open_attempt
     if attempt is None:
         return
-    path, attempts = folder.attempt(attempt.number), Attempts(Disk(), run_id)
+    path, attempts = folder.attempt(attempt.number), Attempts(Storage(), run_id)
     while attempts.is_alive(path):
         processes = attempts.processes(path)
         processes.alive()  # who is known now stays known when the holder is gone

@@ -146,7 +146,7 @@ def from_client_error(
     error, about = answer.get("Error", {}), answer.get("ResponseMetadata", {})
     code, told = str(error.get("Code", "")), str(error.get("Message", "")).strip()
     clock = _wrong_clock(about) if code in CODES_OF_A_WRONG_CLOCK else None
-    said = refusals.Said(
+    said = refusals.RefusedCall(
         place.operation,
         place.region,
         code,

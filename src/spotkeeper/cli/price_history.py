@@ -88,14 +88,14 @@ NARROWEST, WIDEST = 8, 40
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class HistoryView:
     """How a history is to be shown: with a maximum price to try; ``brief`` is a line per pool."""
 
     max_price: MaxPrice | None = None
     brief: bool = False
 
 
-def show(choices: Choices, history: PriceHistory, asked: Asked) -> None:
+def show(choices: Choices, history: PriceHistory, asked: HistoryView) -> None:
     """Print a history as the user chose."""
     if choices.output == "table":
         render.warn(history.warnings)

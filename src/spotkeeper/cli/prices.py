@@ -54,7 +54,7 @@ def command(choices: Choices, /, types: tuple[str, ...], **given: Any) -> int:
     over_time = bool(given["days"] or tried or given["plot"])
     if not (over_time or given["file"]):
         return _compare(choices, types, given)
-    from spotkeeper.cli.price_history import Asked, show
+    from spotkeeper.cli.price_history import HistoryView, show
 
     if given["plot"]:
         from spotkeeper.cli import picture, price_plot
@@ -63,7 +63,7 @@ def command(choices: Choices, /, types: tuple[str, ...], **given: Any) -> int:
     history = _history(choices, types, given)
     if given["plot"]:
         price_plot.draw(history, Path(given["plot"]), tried)
-    show(choices, history, Asked(tried, brief=not (over_time or types)))
+    show(choices, history, HistoryView(tried, brief=not (over_time or types)))
     return Interrupted.exit_code if history.interrupted else 0
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from spotkeeper.agent import control, folders
 from spotkeeper.agent.attempts import Attempts
-from spotkeeper.agent.disk import Disk
+from spotkeeper.agent.disk import Storage
 from spotkeeper.agent.log import LogReader
 from spotkeeper.agent.machine import RunFolder
 from spotkeeper.agent.notices import RESERVE_S
@@ -182,7 +182,7 @@ class _Rehearsing:
         self._interruptions: list[Interruption] = []
         self._notice: tuple[int, Notice] | None = None
         self._run_id = f"{NAME}-{secrets.token_hex(4)}"
-        self._attempts = Attempts(Disk(), self._run_id)
+        self._attempts = Attempts(Storage(), self._run_id)
         self._elsewhere: dict[str, None] = {}
         self._left: dict[str, None] = {}
         self._began_at = self._said_at = time.monotonic()

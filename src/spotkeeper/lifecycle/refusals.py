@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # a look at the market needs the words of refusals, but no ma
 HTTP_SERVER_ERROR = 500
 
 
-class Said(NamedTuple):
+class RefusedCall(NamedTuple):
     """AWS's refusal of a call, in its own words.
 
     ``command`` is what the user typed; where nobody knows, it is taken from the operation.
@@ -43,7 +43,7 @@ class Said(NamedTuple):
         return self.command or COMMAND_OF.get(self.operation, "")
 
 
-def refusal(said: Said) -> SpotkeeperError:
+def refusal(said: RefusedCall) -> SpotkeeperError:
     """The error for a refusal by AWS, with its own words."""
     row = meaning(said)
     told = f"{said.words or 'no message'} ({said.code or said.status})"
@@ -60,7 +60,9 @@ def ended(instance: "Instance", wanted: str, command: str) -> SpotkeeperError:
     """The error for an instance that EC2 ended, or stopped again, before a command had brought it
     where it was wanted: what its state reason says decides."""
     code = instance.state_reason
-    said = Said(STATE_REASON, instance.region, code, instance.state_message, command=command)
+    said = RefusedCall(
+        STATE_REASON, instance.region, code, instance.state_message, command=command
+    )
     row = meaning(said) if code else Row("", EndedWhileStarting)
     done = "ended" if instance.ended else "stopped"
     return row.error(
@@ -73,7 +75,7 @@ def ended(instance: "Instance", wanted: str, command: str) -> SpotkeeperError:
     )
 
 
-def meaning(said: Said) -> Row:
+def meaning(said: RefusedCall) -> Row:
     """The row of the table that a refusal belongs to."""
     found = next((row for row in ROWS if _fits(row, said)), None)
     if found is not None:
@@ -83,7 +85,7 @@ def meaning(said: Said) -> Row:
     return EXPLAINED if said.words else SILENT
 
 
-def _fits(row: Row, said: Said) -> bool:
+def _fits(row: Row, said: RefusedCall) -> bool:
     """Whether a refusal has this meaning; ``Client.`` or ``Server.`` may stand before a code."""
     bare = said.code.removeprefix("Client.").removeprefix("Server.")
     return (
@@ -97,7 +99,7 @@ def _matches(patterns: str, text: str) -> bool:
     return any(fnmatchcase(text, pattern) for pattern in patterns.split())
 
 
-def advice(row: Row, said: Said) -> str | None:
+def advice(row: Row, said: RefusedCall) -> str | None:
     """What to do next; ``None`` for the error's usual advice."""
     kinds, verb = row.error.__mro__, said.verb
     own = next((ADVICE[kind, verb] for kind in kinds if (kind, verb) in ADVICE), None)
@@ -108,7 +110,7 @@ def advice(row: Row, said: Said) -> str | None:
     return step and step.format(again=again, region=said.region, policy=_policy_for(said))
 
 
-def _policy_for(said: Said) -> str:
+def _policy_for(said: RefusedCall) -> str:
     """The command whose policy allows the call; a launch is one whoever only asks about it."""
     from spotkeeper.lifecycle.grants import COMMANDS  # for a refusal only
 

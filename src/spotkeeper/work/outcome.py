@@ -26,7 +26,7 @@ LONGEST_PAUSE_S = 60.0
 
 
 @dataclass(frozen=True)
-class Ending:
+class AttemptEnd:
     """How an attempt ended, before it is judged. ``code`` and ``signal`` are the command's own
     (both None: nobody saw it end); ``fault`` is what is wrong with the machine's GPUs."""
 
@@ -54,7 +54,7 @@ class Ending:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Judgement:
     """An outcome and why."""
 
     outcome: Outcome
@@ -65,7 +65,7 @@ class Verdict:
 class _Case:
     run: Run
     attempt: Attempt
-    ending: Ending
+    ending: AttemptEnd
     retries: int
 
     @property
@@ -119,12 +119,12 @@ RULES: Sequence[_Rule] = (
 )
 
 
-def judge(run: Run, attempt: Attempt, ending: Ending, *, retries: int) -> Verdict:
+def judge(run: Run, attempt: Attempt, ending: AttemptEnd, *, retries: int) -> Judgement:
     """What the attempt came to; ``run`` is the run with this attempt still open."""
     case = _Case(run, attempt, ending, retries)
     added, _, outcome = next(rule for rule in RULES if rule[1](case))
     own = ending.fault if outcome is Outcome.UNFIT else ending.words()
-    return Verdict(outcome, ", ".join(part for part in (own, added) if part))
+    return Judgement(outcome, ", ".join(part for part in (own, added) if part))
 
 
 def failures(run: Run) -> int:

@@ -13,9 +13,9 @@ from pathlib import Path
 from spotkeeper.agent import control, folders
 from spotkeeper.agent.attempts import Attempts, CommandEnd
 from spotkeeper.agent.build import duty_classes
-from spotkeeper.agent.disk import Disk
+from spotkeeper.agent.disk import Storage
 from spotkeeper.agent.holder import Order
-from spotkeeper.agent.machine import Home, Machine
+from spotkeeper.agent.machine import Home, Host
 from spotkeeper.agent.processes import Processes
 from spotkeeper.agent.serve import Agent
 from spotkeeper.work.contract import RunSpec
@@ -144,7 +144,7 @@ class WorldAttempts(Attempts):
     """The attempts of the run, as processes of the world."""
 
     def __init__(self, world: World) -> None:
-        super().__init__(Disk(), RUN)
+        super().__init__(Storage(), RUN)
         self._world = world
 
     def begin(self, folder: str, order: Order) -> None:
@@ -183,7 +183,7 @@ class WorldAttempts(Attempts):
         return Processes(0, "", mark="nobody of this computer")
 
 
-class WorldDisk(Disk):
+class WorldDisk(Storage):
     """Writes for real, unless the fault lies there."""
 
     def __init__(self, world: World) -> None:
@@ -233,7 +233,7 @@ class HastyAgent(TestedAgent):
 def boot(world: World) -> TestedAgent:
     """An agent begins to serve, after a boot or because its predecessor was killed."""
     disk = WorldDisk(world)
-    machine = Machine(boot=f"life-{world.boot}", power_off="", is_stand_in=True)
+    machine = Host(boot=f"life-{world.boot}", power_off="", is_stand_in=True)
     TestedAgent.world = world
     agent = world.agents(
         world.home, machine, lambda _: WorldAttempts(world), disk=disk, duties=world.duties

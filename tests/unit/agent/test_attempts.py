@@ -13,7 +13,7 @@ import pytest
 from spotkeeper.agent import attempts as module
 from spotkeeper.agent.attempts import Attempts, CommandEnd
 from spotkeeper.agent.build import packed_agent
-from spotkeeper.agent.disk import Disk
+from spotkeeper.agent.disk import Storage
 from spotkeeper.agent.holder import Order
 from spotkeeper.agent.log import LogReader
 from spotkeeper.agent.processes import Processes, make_group, read_one
@@ -48,7 +48,7 @@ class Stage:
 
     def __init__(self, folder: Path, run_id: str) -> None:
         self.folder, self.run_id = folder, run_id
-        self.attempts = Attempts(Disk(), run_id)
+        self.attempts = Attempts(Storage(), run_id)
         self.attempt = str(folder / "1")
         self.log = LogReader(f"{self.attempt}/log")
         self.group = ""
@@ -228,7 +228,7 @@ def test_the_lock_outlives_the_agent_and_nobody_begins_twice(stage: Stage) -> No
     stage.begin("sleep", "600")
     with pytest.raises(BlockingIOError):
         stage.begin("sleep", "600")
-    later = Attempts(Disk(), stage.run_id)  # an agent that knows nothing of the first
+    later = Attempts(Storage(), stage.run_id)  # an agent that knows nothing of the first
     assert later.is_alive(stage.attempt)
     stage.until(lambda: stage.programs == ["600"])
     assert [each.arguments for each in later.alive(stage.attempt, 15)] == [("sleep", "600")]
@@ -240,7 +240,7 @@ def test_a_command_whose_holder_was_killed_is_still_known(stage: Stage) -> None:
     stage.begin("sh", "-c", "sleep 602 & sleep 603")
     stage.until(lambda: len(stage.programs) == 3)
     os.kill(stage.attempts.processes(stage.attempt).holder, signal.SIGKILL)
-    later = Attempts(Disk(), stage.run_id)
+    later = Attempts(Storage(), stage.run_id)
     stage.until(lambda: later.processes(stage.attempt).holder == 0)
     assert later.is_alive(stage.attempt)
     assert later.end_of_command(stage.attempt) is None

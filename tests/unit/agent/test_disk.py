@@ -6,20 +6,20 @@ from pathlib import Path
 import pytest
 
 from spotkeeper.agent import disk
-from spotkeeper.agent.disk import Disk, read_text
+from spotkeeper.agent.disk import Storage, read_text
 
 
 def test_a_line_after_one_that_was_torn_stands_alone(tmp_path: Path) -> None:
     path = tmp_path / "record"
     path.write_text('{"whole": 1}\n{"torn": ')
-    Disk().append(str(path), '{"next": 2}')
+    Storage().append(str(path), '{"next": 2}')
     assert path.read_text() == '{"whole": 1}\n{"torn": \n{"next": 2}\n'
     assert path.stat().st_mode & 0o777 == 0o644  # as it was
 
 
 def test_a_full_disk_leaves_no_half_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "record"
-    Disk().append(str(path), "first")
+    Storage().append(str(path), "first")
     write = os.write
 
     def short(file: int, data: bytes) -> int:
@@ -29,9 +29,9 @@ def test_a_full_disk_leaves_no_half_line(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(os, "write", short)
     with pytest.raises(OSError, match="No space"):
-        Disk().append(str(path), "second")
+        Storage().append(str(path), "second")
     with pytest.raises(OSError, match="No space"):
-        Disk().replace(str(path), b"other content")
+        Storage().replace(str(path), b"other content")
     assert path.read_text() == "first\n"
 
 
@@ -39,7 +39,7 @@ def test_the_ballast_goes_when_there_is_no_room_and_comes_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ballast = tmp_path / "ballast"
-    kept = Disk(str(ballast))
+    kept = Storage(str(ballast))
     kept.keep_ballast()
     assert ballast.stat().st_size == disk.BALLAST_BYTES
     kept.append(str(tmp_path / "record"), "line")
@@ -54,9 +54,9 @@ def test_what_is_replaced_is_private_and_follows_no_link(tmp_path: Path) -> None
     elsewhere.write_text("mine")
     Path(f"{path}.partial").symlink_to(elsewhere)
     with pytest.raises(OSError, match="symbolic"):
-        Disk().replace(str(path), b"secret")
+        Storage().replace(str(path), b"secret")
     Path(f"{path}.partial").unlink()
-    Disk().replace(str(path), b"\xff secret")
+    Storage().replace(str(path), b"\xff secret")
     assert (path.stat().st_mode & 0o777, elsewhere.read_text()) == (0o600, "mine")
     assert os.fsencode(read_text(str(path))) == b"\xff secret"
     assert read_text(str(tmp_path / "none" / "at all")) == ""

@@ -18,11 +18,11 @@ from spotkeeper.agent import gpus, memory, notify, package_lock, power
 from spotkeeper.agent.attempts import CommandEnd
 from spotkeeper.agent.build import duty_classes
 from spotkeeper.agent.log import LogWriter
-from spotkeeper.agent.metadata import Metadata, Said
+from spotkeeper.agent.metadata import Metadata, MetadataAnswer
 from spotkeeper.agent.notices import NOTICE, RECOMMENDATION, Notices
 from spotkeeper.agent.processes import Processes
 from spotkeeper.agent.serve import Duty
-from spotkeeper.work.outcome import Ending
+from spotkeeper.work.outcome import AttemptEnd
 from spotkeeper.work.run import Ended, Outcome, Remark, RunState
 from spotkeeper.work.telling import Process
 
@@ -70,8 +70,8 @@ def hear(stage: Stage, path: str, text: str) -> None:
     assert isinstance(stage.duty, Notices)
 
     class Service(Metadata):
-        def get(self, path: str) -> Said:
-            return Said(said.get(path, ""), stage.world.now + HOURS)
+        def get(self, path: str) -> MetadataAnswer:
+            return MetadataAnswer(said.get(path, ""), stage.world.now + HOURS)
 
     stage.duty._metadata = Service()
 
@@ -236,7 +236,7 @@ def test_a_death_of_want_of_memory_has_its_name(
     stage.turns(2)
     LogWriter(f"{stage.agent.attempt_folder}/log").write(output)
     count["oom_kill"] += killed
-    ending = stage.duty.after_attempt(stage.agent.run.attempts[-1], Ending(0.0, code))
+    ending = stage.duty.after_attempt(stage.agent.run.attempts[-1], AttemptEnd(0.0, code))
     assert ending.out_of_memory == wanted
 
 

@@ -129,7 +129,9 @@ SINKS: dict[str, Show] = {
     "wait": a_wait,
     "doctor": a_check,
     "debug": calls,
-    "price history": lambda c, told: price_history.show(c, history(told), price_history.Asked()),
+    "price history": lambda c, told: price_history.show(
+        c, history(told), price_history.HistoryView()
+    ),
     "sandbox": lambda c, told: sandbox_verbs._say(c, {}, told),
 }
 

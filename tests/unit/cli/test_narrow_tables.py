@@ -76,9 +76,9 @@ def test_a_history(
     capsys: pytest.CaptureFixture[str], usd: tuple[float, ...], listed: Decimal | None
 ) -> None:
     found = replace(history(*usd), on_demand_usd_per_hour=listed)
-    asked = price_history.Asked(MaxPrice.parse("spot+5%"))
+    asked = price_history.HistoryView(MaxPrice.parse("spot+5%"))
     whole = PriceHistory((found,), BEGIN, BEGIN + timedelta(days=90), 2)
-    for each in (asked, price_history.Asked()):
+    for each in (asked, price_history.HistoryView()):
         price_history.show(CHOICES, whole, each)
         assert ZONE.name in read(capsys)
 
@@ -86,12 +86,14 @@ def test_a_history(
 def test_a_line_per_pool(capsys: pytest.CaptureFixture[str], width: int) -> None:
     found = tuple(history(*usd) for usd in PRICES)
     whole = PriceHistory(found, BEGIN, BEGIN + timedelta(days=90), 2)
-    price_history.show(CHOICES, whole, price_history.Asked(brief=True))
+    price_history.show(CHOICES, whole, price_history.HistoryView(brief=True))
     out = read(capsys)
     assert TYPE in out
     assert "123,456" not in out
     short = history(0.4, name="g5.xlarge", zone=Zone("us-east-1", "us-east-1a", "use1-az1"))
-    price_history.show(CHOICES, replace(whole, pools=(short,)), price_history.Asked(brief=True))
+    price_history.show(
+        CHOICES, replace(whole, pools=(short,)), price_history.HistoryView(brief=True)
+    )
     assert ("123,456" in read(capsys)) == (width == 80)
 
 

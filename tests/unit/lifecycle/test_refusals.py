@@ -34,7 +34,7 @@ from spotkeeper.errors import (
 )
 from spotkeeper.lifecycle import grants
 from spotkeeper.lifecycle.refusal_table import COMMAND_OF, ROWS, STATE_REASON
-from spotkeeper.lifecycle.refusals import Said, meaning, reason_code, refusal
+from spotkeeper.lifecycle.refusals import RefusedCall, meaning, reason_code, refusal
 
 RUN, START, END = "RunInstances", "StartInstances", "TerminateInstances"
 OPERATIONS = (*COMMAND_OF, "CreateTags", "DescribeInstances", "DescribeTags")
@@ -49,8 +49,10 @@ def published(section: str) -> list[str]:
     return found[found.index(section) + 1].split()
 
 
-def said(code: str, words: str = "EC2's own words", operation: str = RUN, **more: Any) -> Said:
-    return Said(operation, "us-east-1", code, words, **more)
+def said(
+    code: str, words: str = "EC2's own words", operation: str = RUN, **more: Any
+) -> RefusedCall:
+    return RefusedCall(operation, "us-east-1", code, words, **more)
 
 
 #: Operation, code, AWS's words as people quoted them, and what is meant.
@@ -142,7 +144,7 @@ def test_a_refusal_means_what_operation_code_and_words_say_whatever_the_http_sta
     assert code in error.message
 
 
-def every_advice(codes: list[str]) -> Iterator[tuple[Said, SpotkeeperError]]:
+def every_advice(codes: list[str]) -> Iterator[tuple[RefusedCall, SpotkeeperError]]:
     for code in codes:
         for operation in OPERATIONS:
             asked = said(code, operation=operation)
@@ -254,7 +256,7 @@ def test_codes_that_people_quoted_reach_as_far_as_they_found() -> None:
     if not file.exists():
         pytest.skip("SPOT_TEST_DATA names no folder with recorded answers")
     for row in json.loads(file.read_text()):
-        asked = Said(row["op"], "us-east-1", row["code"], row["message"], row["status"])
+        asked = RefusedCall(row["op"], "us-east-1", row["code"], row["message"], row["status"])
         error = refusal(asked)
         scopes = {scope for scope in Scope if scope.name.partition("_")[0] in row["should"]}
         wanted = row["should"].lower()

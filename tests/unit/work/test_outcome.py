@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from spotkeeper.work.outcome import Ending, failures, is_loop, judge, pause_s
+from spotkeeper.work.outcome import AttemptEnd, failures, is_loop, judge, pause_s
 from spotkeeper.work.run import Accepted, Asked, Ended, Outcome, Run, SetTaken, Starting
 
 AT = 1000.0
@@ -16,7 +16,7 @@ def run_of(*, number: int = 1, asked: str = "", resumed: bool = False, began: fl
     return run.after(Asked(AT, asked, AT + 60)) if asked else run
 
 
-def outcome_of(run: Run, ending: Ending, *, retries: int = 0) -> Outcome:
+def outcome_of(run: Run, ending: AttemptEnd, *, retries: int = 0) -> Outcome:
     attempt = run.open_attempt
     assert attempt is not None
     return judge(run, attempt, ending, retries=retries).outcome
@@ -26,23 +26,23 @@ def outcome_of(run: Run, ending: Ending, *, retries: int = 0) -> Outcome:
 def test_an_exit_code_by_itself_is_finished_failed_or_a_wish_to_be_run_again(code: int) -> None:
     wanted = {0: Outcome.FINISHED, 75: Outcome.AGAIN}.get(code, Outcome.FAILED)
     run = run_of()
-    verdict = judge(run, run.attempts[-1], Ending(AT + 500, code), retries=0)
+    verdict = judge(run, run.attempts[-1], AttemptEnd(AT + 500, code), retries=0)
     assert (verdict.outcome, verdict.words.split(",")[0]) == (wanted, f"exit {code}")
 
 
 @pytest.mark.parametrize("number", [1, 6, 9, 11, 15, 40])
 def test_an_end_by_a_signal_is_named(number: int) -> None:
     run = run_of()
-    verdict = judge(run, run.attempts[-1], Ending(AT + 500, signal=number), retries=0)
+    verdict = judge(run, run.attempts[-1], AttemptEnd(AT + 500, signal=number), retries=0)
     assert verdict.outcome is Outcome.FAILED
     assert ("SIG" in verdict.words) or verdict.words == "killed by signal 40"
 
 
 @pytest.mark.parametrize("why", ["notice", "stop"])
 @pytest.mark.parametrize(
-    "ending", [Ending(AT, 0), Ending(AT, 1), Ending(AT, signal=15), Ending(AT)]
+    "ending", [AttemptEnd(AT, 0), AttemptEnd(AT, 1), AttemptEnd(AT, signal=15), AttemptEnd(AT)]
 )
-def test_whatever_follows_our_signal_is_an_interruption(why: str, ending: Ending) -> None:
+def test_whatever_follows_our_signal_is_an_interruption(why: str, ending: AttemptEnd) -> None:
     assert outcome_of(run_of(asked=why), ending) is Outcome.INTERRUPTED
     assert outcome_of(run_of(asked="cancel"), ending) is Outcome.CANCELLED
     assert outcome_of(run_of(asked=why), replace(ending, done=True)) is Outcome.FINISHED
@@ -51,27 +51,29 @@ def test_whatever_follows_our_signal_is_an_interruption(why: str, ending: Ending
 @pytest.mark.parametrize(
     ("ending", "wanted"),
     [
-        (Ending(AT, 0), Outcome.READY),
-        (Ending(AT, 1), Outcome.FAILED),
-        (Ending(AT, 75), Outcome.FAILED),
-        (Ending(AT), Outcome.INTERRUPTED),
+        (AttemptEnd(AT, 0), Outcome.READY),
+        (AttemptEnd(AT, 1), Outcome.FAILED),
+        (AttemptEnd(AT, 75), Outcome.FAILED),
+        (AttemptEnd(AT), Outcome.INTERRUPTED),
     ],
 )
 def test_set_up_that_fails_by_itself_failed_and_a_machine_lost_in_it_did_not(
-    ending: Ending, wanted: Outcome
+    ending: AttemptEnd, wanted: Outcome
 ) -> None:
     assert outcome_of(run_of(number=0), ending, retries=3) is wanted
 
 
 def test_a_broken_machine_is_not_the_program_s_fault() -> None:
     run = run_of()
-    verdict = judge(run, run.attempts[-1], Ending(AT, 1, fault="7 of 8 GPUs answer"), retries=0)
+    verdict = judge(
+        run, run.attempts[-1], AttemptEnd(AT, 1, fault="7 of 8 GPUs answer"), retries=0
+    )
     assert (verdict.outcome, verdict.words) == (Outcome.UNFIT, "7 of 8 GPUs answer")
 
 
 def test_the_words_of_an_end_name_what_is_known_of_it() -> None:
     run = run_of()
-    ending = Ending(AT + 500, 1, out_of_memory="out of GPU memory")
+    ending = AttemptEnd(AT + 500, 1, out_of_memory="out of GPU memory")
     assert judge(run, run.attempts[-1], ending, retries=0).words == "exit 1, out of GPU memory"
 
 
@@ -90,7 +92,7 @@ def test_a_later_start_that_dies_at_once_gets_an_older_checkpoint_if_there_is_on
     *, attempt: int, resumed: bool, lived_s: float, saved: bool, older: int, wanted: Outcome
 ) -> None:
     run = run_of(number=attempt, resumed=resumed)
-    ending = Ending(AT + lived_s, 1, saved=saved, older_sets=older)
+    ending = AttemptEnd(AT + lived_s, 1, saved=saved, older_sets=older)
     assert outcome_of(run, ending) is wanted
 
 
@@ -111,8 +113,8 @@ def test_failures_are_retried_as_often_as_wanted_and_wishes_to_be_run_again_are_
 ):
     run = tried((Outcome.AGAIN, 1), (Outcome.AGAIN, 75), (Outcome.INTERRUPTED, None))
     assert failures(run) == 1
-    assert outcome_of(run, Ending(AT + 500, 1), retries=2) is Outcome.AGAIN
-    assert outcome_of(run, Ending(AT + 500, 1), retries=1) is Outcome.FAILED
+    assert outcome_of(run, AttemptEnd(AT + 500, 1), retries=2) is Outcome.AGAIN
+    assert outcome_of(run, AttemptEnd(AT + 500, 1), retries=1) is Outcome.FAILED
 
 
 @pytest.mark.parametrize(
@@ -132,7 +134,7 @@ def test_many_starts_that_lead_nowhere_are_a_loop(
     run = tried(*[(what, code)] * count, every_s=every_s, sets=sets)
     now = AT + count * every_s
     assert (is_loop(run.attempts, now) or is_loop(run.attempts, now, failed=True)) is is_one
-    came_to = outcome_of(run, Ending(now, 75))
+    came_to = outcome_of(run, AttemptEnd(now, 75))
     assert came_to is (Outcome.FAILED if is_one else Outcome.AGAIN)
 
 
