@@ -228,14 +228,14 @@ def test_the_tour_is_real_commands_from_nothing_to_nothing(
     def in_this_process(
         words: Sequence[str], *, env: Mapping[str, str], check: bool
     ) -> "subprocess.CompletedProcess[str]":
-        assert words[1:3] == ["-m", "spotkeeper"]
+        assert words[1:4] == ["-P", "-m", "spotkeeper"]
         assert not check
         with pytest.MonkeyPatch.context() as patch:
             for name in set(os.environ) - set(env):
                 patch.delenv(name)
             for name, value in env.items():
                 patch.setenv(name, value)
-            return subprocess.CompletedProcess(words, run(list(words[3:])))
+            return subprocess.CompletedProcess(words, run(list(words[4:])))
 
     monkeypatch.setattr("spotkeeper.cli.tour.subprocess", SimpleNamespace(run=in_this_process))
 
