@@ -261,7 +261,7 @@ def test_ctrl_c_ends_every_look_at_the_market(market: PriceServer, line: tuple[s
     assert command.returncode == 130, err
     assert "Traceback" not in err
     if line[0] != "up":
-        assert f"{there}: interrupted before {there} had answered" in err
+        assert f"{there}: interrupted before" in err
     assert (f"{there}b" in out) == (line == ("prices", "m5.large"))
     actions = {call.form.get("Action", "GetProducts") for call in market.calls}
     assert all(action.startswith(("Describe", "Get")) for action in actions)

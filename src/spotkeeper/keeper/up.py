@@ -67,14 +67,14 @@ class Up:
         role = role_arn(launch_request.guard_role, self._cloud.caller()) if guarded else ""
         zones = self._zone_of_subnet(launch_request) or launch_request.need.zones
         ranking = self._find.find(replace(launch_request.need, zones=zones), FindOptions())
-        return make_plan(
+        plan = make_plan(
             launch_request,
             replace(ranking, warnings=(*self._edges.warnings, *ranking.warnings)),
             now=self._edges.clock.now(),
             guard_role_arn=role,
             look=partial(self._launchable, launch_request),
-            owner=self._reader.owner,
         )
+        return replace(plan, owner=self._reader.owner)
 
     def up(self, plan: Plan) -> MachineReport:
         """Launch what was planned.

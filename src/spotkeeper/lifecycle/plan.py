@@ -217,7 +217,6 @@ def make_plan(
     now: datetime,
     guard_role_arn: str = "",
     look: Callable[[tuple[Candidate, ...]], Launchable] = Launchable,
-    owner: str = "",
 ) -> Plan:
     """Decide which pools are tried, and until when the machine lives; ``look`` tells which of them
     have what a launch needs.
@@ -256,7 +255,6 @@ def make_plan(
         further_disks=found.further_disks,
         usd_per_gib_month=found.usd_per_gib_month,
         guard_role_arn=guard_role_arn,
-        owner=owner,
         warnings=(*ranking.warnings, *found.warnings, *_warnings(launch_request, first)),
     )
 
