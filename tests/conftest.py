@@ -47,6 +47,27 @@ class Sandbox:
         return _client(self.url, service, region)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def models_read_once() -> Iterator[None]:
+    """botocore reads its models and makes a method of each operation for every client anew, as a
+    command needs it once; of all tests together that would be a third of the time."""
+    import botocore.session
+    from botocore.client import ClientCreator
+
+    made = ClientCreator._create_methods
+    methods: dict[str, Any] = {}
+
+    def once(creator: ClientCreator, model: Any) -> Any:
+        if model.service_name not in methods:
+            methods[model.service_name] = made(creator, model)
+        return dict(methods[model.service_name])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", cache(botocore.session.create_loader))
+        patch.setattr(ClientCreator, "_create_methods", once)
+        yield
+
+
 @cache
 def _client(url: str, service: str, region: str) -> Any:
     """Made once per process: reading a service's model takes longer than most tests."""

@@ -4,14 +4,18 @@ Imports neither moto nor flask. Every verb goes to the daemon as JSON with the r
 """
 
 import json
+import threading
+import weakref
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from decimal import Decimal
-from http.client import HTTPException
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from typing import Any, ClassVar, Unpack
-from urllib.error import HTTPError, URLError
-from urllib.request import ProxyHandler, Request, build_opener
+from urllib.error import URLError
+from urllib.parse import urlsplit
+from urllib.request import ProxyHandler, build_opener
 
 from ec2_sandbox.client.home import without_port
 from ec2_sandbox.errors import BadInput, NotFound, SandboxError, SandboxProblem
@@ -38,6 +42,7 @@ class Control:
     def __init__(self, status: SandboxStatus) -> None:
         self._status = status
         self._check_runs()
+        self._line = _Line(status.url)
 
     @property
     def url(self) -> str:
@@ -132,25 +137,58 @@ class Control:
         self._call("reset", **asdict(without_port(options or self._status.options)))
 
     def _call(self, verb: str, **body: Any) -> dict[str, Any]:
-        return call(self.url, self._status.token, verb, body)
+        self._check_runs()
+        return self._line.call(self._status.token, verb, body)
+
+
+class _Line:
+    """A connection to the daemon, kept open: a command asks for the time dozens of times."""
+
+    def __init__(self, url: str) -> None:
+        self._connection = HTTPConnection(urlsplit(url).netloc, timeout=TIMEOUT)
+        self._in_use = threading.Lock()
+        weakref.finalize(self, self._connection.close)
+
+    def call(self, token: str, verb: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """One verb; errors of the daemon come back as ours."""
+        asked = (
+            "POST",
+            f"/_sandbox/{verb}",
+            json.dumps(body),
+            {"Content-Type": "application/json", "x-spotkeeper-token": token},
+        )
+        try:
+            status, content = self._answer(asked)
+        except (HTTPException, OSError) as problem:
+            raise SandboxProblem(f"The sandbox does not answer: {problem}") from None
+        if status != HTTPStatus.OK:
+            raise _problem(content)
+        answer: dict[str, Any] = json.loads(content)
+        return answer
+
+    def _answer(self, asked: tuple[str, str, str, Mapping[str, str]]) -> tuple[int, bytes]:
+        with self._in_use:
+            was_open = self._connection.sock is not None
+            try:
+                return self._once(asked)
+            except ConnectionError:
+                if not was_open:  # else the daemon may have closed it since the last call
+                    raise
+                return self._once(asked)
+
+    def _once(self, asked: tuple[str, str, str, Mapping[str, str]]) -> tuple[int, bytes]:
+        try:
+            self._connection.request(*asked)
+            response = self._connection.getresponse()
+            return response.status, response.read()
+        except BaseException:  # nobody may read the rest of an answer as the next one
+            self._connection.close()
+            raise
 
 
 def call(url: str, token: str, verb: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    """One verb; errors of the daemon come back as ours."""
-    request = Request(  # noqa: S310 - always http to 127.0.0.1
-        f"{url}/_sandbox/{verb}",
-        data=json.dumps(body).encode(),
-        headers={"Content-Type": "application/json", "x-spotkeeper-token": token},
-    )
-    try:
-        with _open(request, timeout=TIMEOUT) as response:
-            content: dict[str, Any] = json.load(response)
-            return content
-    except HTTPError as refused:
-        with refused:
-            raise _problem(refused.read()) from None
-    except (URLError, HTTPException, OSError) as problem:
-        raise SandboxProblem(f"The sandbox does not answer: {problem}") from None
+    """One verb, of a daemon whose record is not at hand."""
+    return _Line(url).call(token, verb, body)
 
 
 def instance_at(url: str) -> str | None:
