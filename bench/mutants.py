@@ -123,7 +123,8 @@ class Bench:
 
     def survives_crash_sweep(self, name: str) -> bool:
         """Whether no trial of the crash sweep stumbles over a change."""
-        command = (sys.executable, "-m", "pytest", *STEADY, str(CRASH_SWEEP))
+        trials = ("-m=", "-k=at_any_moment or some_pairs or listed_long_after", CRASH_SWEEP)
+        command = (sys.executable, "-m", "pytest", *STEADY, *trials)
         environment = {**os.environ, "MUTANT_UNDER_TEST": name}
         environment["PYTHONPATH"] = str(self._copy / "src")
         done = subprocess.run(

@@ -51,20 +51,21 @@ class Sandbox:
 def models_read_once() -> Iterator[None]:
     """botocore reads its models and makes a method of each operation for every client anew, as a
     command needs it once; of all tests together that would be a third of the time."""
+    import botocore.client
     import botocore.session
-    from botocore.client import ClientCreator
 
-    made = ClientCreator._create_methods
+    creators: Any = botocore.client.ClientCreator
+    made = creators._create_methods
     methods: dict[str, Any] = {}
 
-    def once(creator: ClientCreator, model: Any) -> Any:
+    def once(creator: Any, model: Any) -> Any:
         if model.service_name not in methods:
             methods[model.service_name] = made(creator, model)
         return dict(methods[model.service_name])
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.session, "create_loader", cache(botocore.session.create_loader))
-        patch.setattr(ClientCreator, "_create_methods", once)
+        patch.setattr(creators, "_create_methods", once)
         yield
 
 

@@ -219,16 +219,10 @@ HABITS: dict[str, Habit] = {
 
 #: Tried with every change; the others in a soak.
 USUAL = (
-    "a plain loop",
     "data workers",
     "a shell around it that does not forward",
-    "a pipe into tee",
-    "a file instead of a signal",
-    "saves now and then, deaf",
-    "no notice at all",
     "a polite end that saves nothing",
     "a save elsewhere",
-    "a save that cannot be read",
     "a question",
     "no such command",
 )

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
-from itertools import cycle
+from itertools import cycle, islice
 from pathlib import Path
 
 import pytest
@@ -32,14 +32,17 @@ from tests.unit.lifecycle.crash_trials import (
 from spotkeeper.lifecycle.ports import Cloud, Inventory, NameClaims, Schedules
 
 #: The promise of docs/safety.md.
-FEWEST_TRIALS = 5_000
+FEWEST_TRIALS = 1_000
 FEWEST_TRIALS_OF_A_SOAK = 100_000
 
 #: "guarded" contains all of "box", "guarded once" all of "once".
 SHORT = tuple(plan for plan in PLANS if plan not in ("box", "once"))
 
+#: Of the trials with one blow, every run plays one in so many; a soak plays all.
+ONE_IN = 5
+
 #: Trials with two blows of each seed.
-DOUBLE_BLOWS = 200
+DOUBLE_BLOWS = 100
 
 #: Where two blows fall everywhere, with the recovery and how late EC2's lists are.
 PAIRED = (("sweep", 120), ("sweep anew", 0))
@@ -70,17 +73,23 @@ def holds(record_property: Callable[[str, object], None]) -> Count:
     return play
 
 
-def of_every_run(theatre: Theatre, plan: str) -> Iterable[Trial]:
-    """Every blow of a plan twice: with late lists and a sweep, then with one of the others."""
-    yield from singles(theatre, Trial(plan, 300, "sweep"))
-    for trial, recovery in zip(singles(theatre, Trial(plan, 0, "")), cycle(RECOVERIES)):
+def over_a_plan(theatre: Theatre, plan: str, one_in: int) -> Iterable[Trial]:
+    """Blows of a plan from its begin to its end, half of them with late lists and a sweep, half
+    with one of the other recoveries."""
+    late = singles(theatre, Trial(plan, 300, "sweep"))
+    at_once = zip(singles(theatre, Trial(plan, 0, "")), cycle(RECOVERIES))
+    yield from islice(late, 0, None, one_in)
+    for trial, recovery in islice(at_once, one_in // 2, None, one_in):
         yield replace(trial, recovery=recovery)
 
 
+@pytest.mark.parametrize("one_in", [ONE_IN, pytest.param(1, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("plan", SHORT)
-def test_a_blow_at_any_moment_leaves_nothing_behind(home: Path, plan: str, holds: Count) -> None:
+def test_a_blow_at_any_moment_leaves_nothing_behind(
+    home: Path, plan: str, one_in: int, holds: Count
+) -> None:
     theatre = Theatre(home)
-    holds(theatre, of_every_run(theatre, plan))
+    holds(theatre, over_a_plan(theatre, plan, one_in))
 
 
 @pytest.mark.parametrize("recovery", RECOVERIES)
@@ -139,8 +148,8 @@ def test_a_request_that_is_listed_long_after_its_instance_launches_no_other(
 # What the trials are worth
 
 
-def test_every_run_has_thousands_of_trials(home: Path) -> None:
-    played = sum(1 for plan in SHORT for _ in of_every_run(Theatre(home), plan))
+def test_every_run_has_many_trials(home: Path) -> None:
+    played = sum(1 for plan in SHORT for _ in over_a_plan(Theatre(home), plan, ONE_IN))
     assert played >= FEWEST_TRIALS
 
 
