@@ -78,7 +78,7 @@ def serving() -> Iterator[FeedServer]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     found = FeedServer(f"http://127.0.0.1:{server.server_port}/feed.json")
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield found

@@ -37,7 +37,7 @@ def aws(home: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterat
     monkeypatch.setattr(SshPort, "answers", lambda *_: True)
     with HTTPServer(("127.0.0.1", 0), Echo) as server:
         monkeypatch.setenv("SPOT_CHECKIP_URL", f"http://127.0.0.1:{server.server_port}")
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield
         server.shutdown()
 

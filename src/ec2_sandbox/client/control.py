@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from typing import Any, ClassVar, Unpack
@@ -42,7 +43,6 @@ class Control:
     def __init__(self, status: SandboxStatus) -> None:
         self._status = status
         self._check_runs()
-        self._line = _Line(status.url)
 
     @property
     def url(self) -> str:
@@ -139,6 +139,10 @@ class Control:
     def _call(self, verb: str, **body: Any) -> dict[str, Any]:
         self._check_runs()
         return self._line.call(self._status.token, verb, body)
+
+    @cached_property
+    def _line(self) -> "_Line":
+        return _Line(self._status.url)
 
 
 class _Line:
