@@ -23,6 +23,7 @@ class Clock:
     speed: float = 1.0
     step: timedelta = timedelta(seconds=1)
     real: Callable[[], float] = time.time
+    is_held: bool = False
     _pinned: datetime | None = None
 
     def __post_init__(self) -> None:
@@ -33,11 +34,17 @@ class Clock:
         """The sandbox's time, UTC; inside ``at`` the moment that is being replayed."""
         if self._pinned is not None:
             return self._pinned
-        if self.speed:
+        if speed := 1.0 if self.is_held else self.speed:
             moment = self.real()
-            self._reached += timedelta(seconds=max(0.0, moment - self._anchor) * self.speed)
+            self._reached += timedelta(seconds=max(0.0, moment - self._anchor) * speed)
             self._anchor = moment
         return self._reached
+
+    def hold(self, held: bool) -> None:  # noqa: FBT001 - the one thing it is told
+        """Go with real time for as long as somebody real must be waited for."""
+        if held is not self.is_held:
+            self.now()
+            self._anchor, self.is_held = self.real(), held
 
     def advance(self, by: timedelta) -> None:
         """Move forwards; what falls due in between is for the caller to replay with ``at``."""

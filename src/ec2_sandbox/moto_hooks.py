@@ -6,6 +6,7 @@ renames a name fails loudly.
 """
 
 import os
+import sys
 from datetime import datetime
 from typing import Any
 
@@ -38,7 +39,14 @@ def sandbox_utcnow() -> datetime:
 
 
 def simulated_public_ip() -> str:
-    """An address out of the documentation networks."""
+    """An address out of the documentation networks; this computer's own where guests answer."""
+    from ec2_sandbox.world import world
+
+    if world().options.guests != "none":
+        if not sys.platform.startswith("linux"):  # elsewhere only one is this computer's
+            return "127.0.0.1"
+        second, third, last = (mock_random.randint(1, 254) for _ in range(3))
+        return f"127.{second}.{third}.{last}"
     return f"{mock_random.choice(DOCUMENTATION_NETWORKS)}.{mock_random.randint(1, 254)}"
 
 

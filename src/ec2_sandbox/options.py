@@ -13,8 +13,10 @@ Scenario = Literal[
     "living", "calm", "article", "drought", "storm", "reclaim-soon", "fresh-account"
 ]
 Account = Literal["generous", "fresh"]
+GuestMode = Literal["none", "jailed", "plain"]
 SCENARIOS: tuple[Scenario, ...] = get_args(Scenario)
 ACCOUNTS: tuple[Account, ...] = get_args(Account)
+GUEST_MODES: tuple[GuestMode, ...] = get_args(GuestMode)
 HIGHEST_PORT = 65_536
 
 
@@ -36,6 +38,8 @@ class SandboxOptions:
     ``dwell``       how long pending, stopping and shutting-down last: 1 as on EC2, 0 not at all.
     ``visibility``  seconds for which a new id answers NotFound, as EC2 is eventually consistent.
     ``replay``      a price history file that drives the pools it names.
+    ``guests``      "jailed": machines really run, each in a jail of bubblewrap; "plain": as the
+                    user's own processes, which their user data may harm; "none": they are names.
     ``port``        None takes the former port when it is free, else any.
     """
 
@@ -48,6 +52,7 @@ class SandboxOptions:
     dwell: float = 1.0
     visibility: float = 0.0
     replay: str | None = None
+    guests: GuestMode = "none"
     port: int | None = None
 
     @property
@@ -129,5 +134,6 @@ _FITS: Mapping[str, Any] = {
     "dwell": _is_number,
     "visibility": _is_number,
     "replay": lambda value: value is None or isinstance(value, str),
+    "guests": lambda value: value in GUEST_MODES,
     "port": lambda value: value is None or (_is_whole(value) and 0 < value < HIGHEST_PORT),
 }

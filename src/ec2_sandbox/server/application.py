@@ -17,6 +17,7 @@ from socket import SHUT_RDWR
 from threading import RLock
 from typing import Any
 
+from ec2_sandbox.guests import guests
 from ec2_sandbox.protocol import wire
 from ec2_sandbox.protocol.wire import Answer
 from ec2_sandbox.server import control_verbs, guard, state
@@ -51,6 +52,8 @@ class Application:
         self.lock = RLock()
         self.aws = AwsCalls(home, self.lock)
         servers.serve_with(self.lock)
+        self.guests = guests.Guests(home, self.lock, lambda: state.save(home))
+        guests.serve_with(self.guests)
         self.last_used = time.monotonic()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -120,6 +123,7 @@ class Application:
     def _moto_reset(self) -> Answer:
         """What moto's own test suite, and tools built for it, ask for between two tests."""
         with self.lock:
+            self.guests.clear()
             state.start_afresh(world().options)
             state.save(self.home)
         return _json(200, {"status": "ok"})

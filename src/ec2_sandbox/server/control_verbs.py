@@ -9,6 +9,7 @@ from ec2_sandbox import catalogue
 from ec2_sandbox.client.home import Home
 from ec2_sandbox.errors import BadInput, NotFound, SandboxError
 from ec2_sandbox.faults import Fault
+from ec2_sandbox.guests import guests
 from ec2_sandbox.history import HappeningKind
 from ec2_sandbox.market.capacity import Drought
 from ec2_sandbox.market.money import micros, usd
@@ -38,8 +39,12 @@ def advance(asked: Asked) -> Content:
     """Move the clock forwards; what falls due happens on the way."""
     length = asked.length("seconds", SECOND)
     _told(f"advance {_spelled(length)}")
-    world().clock.advance(length)
-    world().catch_up()
+    here = guests.guests()
+    if here is not None and here.are_on:
+        here.advance(world().now + length)
+    else:
+        world().clock.advance(length)
+        world().catch_up()
     return reports.now(asked)
 
 
@@ -177,8 +182,23 @@ def metadata(asked: Asked) -> Content:
     }
 
 
+def guest(asked: Asked) -> Content:
+    """Where the ssh server of a machine listens, and with which host key; port 0: nowhere yet."""
+    instance, here = instance_named(asked.text("name")), guests.guests()
+    found = here.of(instance.id) if here else None
+    return {
+        "instance_id": instance.id,
+        "address": instance.public_ip or "127.0.0.1",
+        "port": found.port if found and found.is_open else 0,
+        "host_key": found.host_key if found else "",
+        "failure": found.failure if found else "",
+    }
+
+
 def reset(asked: Asked) -> Content:
     """A fresh account and market."""
+    if here := guests.guests():
+        here.clear()
     state.start_afresh(checked(asked.body))
     log.clear()
     if note := market_note():
@@ -201,6 +221,7 @@ LOOKS: Mapping[str, Verb] = {
     "bill": reports.bill,
     "calls": reports.calls,
     "metadata": metadata,
+    "guest": guest,
 }
 VERBS: Mapping[str, Verb] = {
     **LOOKS,

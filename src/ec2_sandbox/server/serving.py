@@ -74,6 +74,7 @@ def serve(home: Path, port: int, *, tied: bool = False) -> None:
     sys.stdout.write(f"EC2 is at http://127.0.0.1:{server.server_port} for any access key\n")
     sys.stdout.flush()
     server.serve_forever(poll_interval=POLL)
+    application.guests.close()
     folder.forget_process()
 
 

@@ -14,6 +14,7 @@ from moto.moto_api._internal import mock_random
 
 from ec2_sandbox.catalogue import ACCOUNT_ID
 from ec2_sandbox.client.home import WORLD
+from ec2_sandbox.guests import guests
 from ec2_sandbox.options import SandboxOptions
 from ec2_sandbox.server import history_file, snapshot
 from ec2_sandbox.services.imds import servers
@@ -46,6 +47,7 @@ def save(home: Path) -> None:
     """Write everything: first what happened, then the snapshot that knows how much of it."""
     history_file.append(home, world().history)
     snapshot.write_blob(home / WORLD, _blob(), moto_version=moto.__version__)
+    guests.follow()
 
 
 def _blob() -> bytes:

@@ -11,7 +11,11 @@ from ec2_sandbox.world import world
 TOKEN_PATH = "/latest/api/token"  # noqa: S105 - a path
 TTL_HEADER = "X-aws-ec2-metadata-token-ttl-seconds"
 TOKEN_HEADER = "X-aws-ec2-metadata-token"  # noqa: S105 - a header's name
-HOSTS = {"127.0.0.1", "localhost"}  # a page in a browser that came by another name reads nothing
+HOSTS = {
+    "127.0.0.1",
+    "localhost",
+    "169.254.169.254",
+}  # a page in a browser that came by another name reads nothing
 VERSIONS = ("1.0", "2016-09-02", "2018-09-24", "2021-03-23", "latest")  # cloud-init asks for them
 LISTED_BY_NUMBER = "public-keys"
 REASONS = {

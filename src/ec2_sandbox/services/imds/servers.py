@@ -71,6 +71,7 @@ class MetadataServers:
 
     def answer(self, instance_id: str, method: str, path: str, headers: dict[str, str]) -> Any:
         """A reply; None when the instance is not there to give one."""
+        from ec2_sandbox.guests import guests
         from ec2_sandbox.services.imds.answers import reply
 
         with self._lock:
@@ -79,6 +80,8 @@ class MetadataServers:
             if instance is None or instance.state not in ANSWERS:
                 self._close(instance_id)
                 return None
+            if here := guests.guests():
+                here.heard_question(instance_id, path)
             return reply(instance, method, path, headers)
 
     def _opened(self, instance_id: str) -> "_Endpoint":

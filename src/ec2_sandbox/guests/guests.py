@@ -1,0 +1,367 @@
+"""The guests of this process's world: each running machine has one, and what it tells is heard.
+
+``follow`` compares the world with what was ordered and orders the difference, so that it may be
+called after any change. Times are the sandbox's, but for a guest that owes an answer: while it
+boots, shuts down, or has listened for its notice, the clock goes with real time.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from base64 import b64decode
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from ec2_sandbox.guests import jail, logins
+from ec2_sandbox.guests.disks import Disks
+from ec2_sandbox.guests.process_trees import MarkedProcesses, kill_all
+from ec2_sandbox.guests.user_data import parts
+from ec2_sandbox.services.imds import servers
+from ec2_sandbox.spot_requests import endings
+from ec2_sandbox.spot_requests.due_events import NOTICED
+from ec2_sandbox.spot_requests.spot_requests import request_of
+from ec2_sandbox.world import region_backends, world
+
+MARK = "EC2_SANDBOX_GUEST"
+TICK_S = 0.25  # real seconds between two looks at the clock
+WAIT_S = 0.02
+TIMER_STEP_S = 15.0  # sandbox seconds; finer than any timer of a minute
+STOP_S = 150.0  # real seconds: more than systemd's own patience with a unit
+OFF_S = 3.0  # the same, once EC2 says that the machine is off
+CONSOLE_BYTES = 64 * 1024
+NOTICE_PATH = "spot/instance-action"
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
+Instance = Any  # moto's
+
+
+@dataclass
+class Ordered:
+    """A guest as it was ordered, and what it told since."""
+
+    run: str
+    is_open: bool
+    booted_at: datetime
+    is_booting: bool = True
+    is_ending: bool = False
+    is_over: bool = False
+    has_listened: bool = False
+    timers_at: float = 0.0
+    awaits_timers: bool = False
+    port: int = 0
+    host_key: str = ""
+    fingerprint: str = ""
+    failure: str = ""
+    console: list[str] = field(default_factory=list)
+
+    def hear(self, word: str, **told: Any) -> None:
+        """What it told of itself."""
+        if word == "console":
+            self.console.append(told["text"])
+            while sum(map(len, self.console)) > CONSOLE_BYTES:
+                del self.console[0]
+        elif word == "listening":
+            self.port, self.host_key = told["port"], told["host_key"]
+            self.fingerprint = told["fingerprint"]
+        elif word == "failed":
+            self.failure = told["why"]
+            self.hear("console", text=f"the machine failed: {self.failure}")
+        self.is_booting = self.is_booting and word not in {"booted", "failed", "off"}
+        self.awaits_timers = self.awaits_timers and word not in {
+            "timers",
+            "failed",
+            "off",
+            "power",
+        }
+
+
+class Guests:
+    """All guests of one sandbox. Everything is called with the world's lock held."""
+
+    def __init__(self, home: Path, lock: Any, save: Callable[[], None]) -> None:
+        self._lock, self._save = lock, save
+        self.disks = Disks(home / "guests")
+        digest = blake2b(str(home.resolve()).encode(), digest_size=8).hexdigest()
+        self.mark = f"{MARK}={digest}"
+        self._ordered: dict[str, Ordered] = {}
+        self._ended: dict[tuple[str, str], Ordered] = {}  # shutting down, by id and run
+        self._host: subprocess.Popen[bytes] | None = None
+
+    @property
+    def are_on(self) -> bool:
+        """Whether machines of this world have guests."""
+        return world().options.guests != "none"
+
+    def follow(self) -> None:
+        """Order what the world now wants."""
+        if not self.are_on and not self._ordered:
+            return
+        known = {one.id: one for one in _instances()}
+        running = {k: one for k, one in known.items() if one.state == "running" and self.are_on}
+        for instance_id, guest in list(self._ordered.items()):
+            if instance_id not in running or _run_of(running[instance_id]) != guest.run:
+                self._end(instance_id)
+        for instance_id in {key for key, _ in self._ended}:
+            self._end_soon(instance_id, known.get(instance_id))
+        for instance_id, instance in running.items():
+            if instance_id in self._ordered:
+                self._open(instance)
+            else:
+                self._boot(instance)
+        self.disks.follow(in_use={instance_id for instance_id, _ in self._ended})
+        world().clock.hold(self.owes())
+
+    def owes(self) -> bool:
+        """Whether a guest owes an answer, so that the clock must not jump."""
+        return bool(self._ended) or any(
+            guest.is_booting or (guest.has_listened and _is_noticed(servers.instance_of(key)))
+            for key, guest in self._ordered.items()
+        )
+
+    def of(self, instance_id: str) -> Ordered | None:
+        """The guest of a machine; the last one, where it is off."""
+        ended = (one for (key, _), one in reversed(self._ended.items()) if key == instance_id)
+        return self._ordered.get(instance_id) or next(ended, None)
+
+    def heard_question(self, instance_id: str, path: str) -> None:
+        """The machine asked its metadata service."""
+        guest = self._ordered.get(instance_id)
+        if guest and path.rstrip("/").endswith(NOTICE_PATH):
+            guest.has_listened = True
+            world().clock.hold(self.owes())
+
+    def advance(self, target: datetime) -> None:
+        """Move the clock; it stops where a guest owes an answer or has something to look at."""
+        here = world()
+        while here is world():
+            while self.owes() and here.now < target:
+                self._wait()
+            now = here.now
+            if now >= target:
+                return
+            agenda = here.agenda.heap[0][0] if here.agenda.heap else None
+            stops = [moment for moment in (agenda, *self._moments()) if moment and moment > now]
+            here.clock.advance(min([target, *stops]) - now)
+            here.catch_up()
+            self.follow()
+            self._run_timers()
+            while any(guest.awaits_timers for guest in self._ordered.values()):
+                self._wait()
+
+    def _moments(self) -> Iterator[datetime]:
+        """Times that tags tell a machine: nothing else lets it know of one that is to come."""
+        for instance in _instances():
+            if instance.id in self._ordered:
+                for value in instance.ec2_backend.tags.get(instance.id, {}).values():
+                    if _MOMENT.fullmatch(value):
+                        yield datetime.fromisoformat(value)
+
+    def _wait(self) -> None:
+        """Let others have the world for a moment, and live through it."""
+        self._lock.release()
+        try:
+            time.sleep(WAIT_S)
+        finally:
+            self._lock.acquire()
+        world().catch_up()
+        self.follow()
+
+    def clear(self) -> None:
+        """Another world begins: nobody of the former one is left, nor any disk."""
+        self.close()
+        self.disks.forget()
+
+    def close(self) -> None:
+        """Nobody is left, by whatever way; also of a process that crashed."""
+        if self._host is not None and self._host.stdin:
+            self._host.stdin.close()
+            self._host.wait()
+        self._host = None
+        self._ordered.clear()
+        self._ended.clear()
+        kill_all(MarkedProcesses(self.mark))
+
+    def _boot(self, instance: Instance) -> None:
+        guest = Ordered(_run_of(instance), logins.lets_in(instance), world().now)
+        self._ordered[instance.id] = guest
+        why_not = jail.obstacle() if world().options.guests == "jailed" else ""
+        is_jailed = world().options.guests == "jailed" and not why_not
+        found = parts(b64decode(str(instance.user_data or "")))
+        guest.console += [f"cloud-init: {text}" for kind, text in found if kind == "said"]
+        if why_not:
+            guest.console.append(f"there is no jail: {why_not}; user data is not run")
+            found = []
+        mark = f"{self.mark}/{instance.id}"
+        name, _, value = mark.partition("=")
+        disk = self.disks.root_of(instance)
+        user = logins.user_of(instance, disk)
+        self._order(
+            "boot",
+            id=instance.id,
+            run=guest.run,
+            open=guest.is_open,
+            jailed=is_jailed,
+            disk=str(disk),
+            volumes=self.disks.others_of(instance),
+            address=instance.public_ip or "127.0.0.1",
+            instance_id=instance.id,
+            hostname=instance.private_dns_name.partition(".")[0],
+            metadata=servers.servers().endpoint(instance.id),
+            user=user,
+            home=f"/home/{user}",
+            key=logins.public_key(instance),
+            parts=[part for part in found if part.kind != "said"],
+            mark=mark,
+            env={name: value, "LANG": "C.UTF-8"},
+            within_s=STOP_S,
+        )
+
+    def _end(self, instance_id: str) -> None:
+        guest = self._ordered.pop(instance_id)
+        guest.is_ending = True
+        self._ended[instance_id, guest.run] = guest
+        self._order("shutdown", id=instance_id, within_s=STOP_S)
+
+    def _end_soon(self, instance_id: str, instance: Instance | None) -> None:
+        """EC2 says that the machine is off: it may take seconds more, no longer."""
+        if instance is not None and instance.state not in {"stopped", "terminated"}:
+            return
+        for (key, _), guest in self._ended.items():
+            if key == instance_id and not guest.is_over:
+                guest.is_over = True
+                self._order("shutdown", id=instance_id, within_s=OFF_S)
+
+    def _open(self, instance: Instance) -> None:
+        """Let the ssh server listen, or not, as the security groups now say."""
+        guest, is_open = self._ordered[instance.id], logins.lets_in(instance)
+        if is_open is not guest.is_open:
+            guest.is_open = is_open
+            self._order("open", id=instance.id, is_open=is_open)
+
+    def _order(self, verb: str, **facts: Any) -> None:
+        host = self._host if self._host and self._host.poll() is None else self._started()
+        try:
+            os.write(_pipe(host.stdin), json.dumps({"do": verb, **facts}).encode() + b"\n")
+        except OSError:
+            self._lost()
+
+    def _started(self) -> "subprocess.Popen[bytes]":
+        path = os.pathsep.join(filter(None, [str(jail.SOURCE), os.environ.get("PYTHONPATH", "")]))
+        self._host = host = subprocess.Popen(
+            [sys.executable, "-P", "-m", "ec2_sandbox.guests.host"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": path},
+            start_new_session=True,
+        )
+        for act in (self._listen, self._tick):
+            threading.Thread(target=act, args=(host,), daemon=True).start()
+        return host
+
+    def _listen(self, host: "subprocess.Popen[bytes]") -> None:
+        """What guests tell, until the host is gone."""
+        for line in host.stdout or ():
+            with self._lock:
+                if host is self._host:
+                    told = json.loads(line)
+                    self._hear(told.pop("id"), told.pop("run"), told.pop("tell"), **told)
+        host.wait()
+        with self._lock:
+            if host is self._host:
+                self._lost()
+
+    def _lost(self) -> None:
+        """The host crashed: its guests did with it."""
+        self._host = None
+        kill_all(MarkedProcesses(self.mark))
+        self._ended.clear()
+        for guest in self._ordered.values():
+            guest.is_booting = guest.awaits_timers = False
+            guest.failure = "the process that held it has ended"
+        world().clock.hold(self.owes())
+
+    def _hear(self, instance_id: str, run: str, word: str, **told: Any) -> None:
+        guest = self._ordered.get(instance_id)
+        if guest is None or guest.run != run:
+            guest = self._ended.get((instance_id, run))
+        if guest is None:
+            return
+        guest.hear(word, **told)
+        if word == "off":
+            self._ended.pop((instance_id, run), None)
+            self.follow()
+        elif word == "power" and (instance := servers.instance_of(instance_id)):
+            world().catch_up()
+            endings.guest_shutdown(instance)
+            self._save()
+        world().clock.hold(self.owes())
+
+    def _tick(self, host: "subprocess.Popen[bytes]") -> None:
+        """Guests live on when nobody calls."""
+        while host is self._host:
+            time.sleep(TICK_S)
+            with self._lock:
+                if host is not self._host:
+                    return
+                world().catch_up()
+                if world().history.unsaved:
+                    self._save()
+                self._run_timers()
+
+    def _run_timers(self) -> None:
+        for instance_id, guest in self._ordered.items():
+            uptime_s = (world().now - guest.booted_at).total_seconds()
+            is_idle = not (guest.is_booting or guest.awaits_timers or guest.failure)
+            if is_idle and uptime_s >= guest.timers_at + TIMER_STEP_S:
+                guest.timers_at, guest.awaits_timers = uptime_s, True
+                self._order("timers", id=instance_id, uptime_s=uptime_s)
+
+
+def _instances() -> Iterator[Instance]:
+    for backend in region_backends().values():
+        for reservation in backend.reservations.values():
+            yield from reservation.instances
+
+
+def _run_of(instance: Instance) -> str:
+    """Another one after every start."""
+    return str(instance.launch_time)
+
+
+def _is_noticed(instance: Instance) -> bool:
+    request = request_of(instance) if instance else None
+    return bool(request and request.situation in NOTICED)
+
+
+def _pipe(end: Any) -> int:
+    return int(end.fileno())
+
+
+class _Served:
+    """The guests of this process."""
+
+    guests: Guests | None = None
+
+
+def serve_with(guests: Guests) -> None:
+    """From now on machines have guests, where the world's options say so."""
+    _Served.guests = guests
+
+
+def guests() -> Guests | None:
+    """Those of this process; None where no application serves them."""
+    return _Served.guests
+
+
+def follow() -> None:
+    """The world changed."""
+    if _Served.guests is not None:
+        _Served.guests.follow()

@@ -1,0 +1,326 @@
+"""The process that holds all guests: their ssh servers, and the links to their first processes.
+
+``python -m ec2_sandbox.guests.host``, started by the daemon and told by it in lines of JSON what
+to boot and what to shut down. It ends, and every guest with it, when the daemon is gone.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+import socket
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from ec2_sandbox.guests import jail, ssh_server
+from ec2_sandbox.guests.process_trees import MarkedProcesses, kill_all
+
+MOST_BYTES = 8 << 20  # of a line: user data, decoded, is the longest part of one
+SSH_PORT = 22
+SIGKILL = 9
+GRACE_S = 1.0  # beyond what a guest was given for its shutdown
+
+
+class Guest:
+    """One machine from its boot until it is off."""
+
+    def __init__(self, order: dict[str, Any], tell: Any) -> None:
+        self.order, self._tell_daemon = order, tell
+        self.disk: Path = Path(order["disk"])
+        self.user, self.home = order["user"], order["home"]
+        self.is_open: bool = order["open"]
+        self.is_rebooting = self.is_up = False
+        self.connections: set[Any] = set()
+        self._server: Any = None
+        self._metadata: asyncio.Server | None = None
+        self._listening = asyncio.Lock()
+        self._waiting: dict[tuple[str, int], asyncio.Future[Any]] = {}
+        self._number = 0
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def root(self) -> Path | None:
+        """The disk, where that is all of the machine that can be seen."""
+        return Path(self.order["disk"]) if self.order["jailed"] else None
+
+    @property
+    def keys_file(self) -> Path:
+        """Whose keys may come in."""
+        return Path(self.disk, self.home.lstrip("/"), ".ssh/authorized_keys")
+
+    def tell(self, word: str, **facts: Any) -> None:
+        """To the daemon."""
+        self._tell_daemon(
+            {"id": self.order["id"], "run": self.order["run"], "tell": word, **facts}
+        )
+
+    async def live(self) -> None:
+        """Boot, be there, and be off; again after a reboot."""
+        while True:
+            self.is_rebooting = self.is_up = False
+            folder = Path(tempfile.mkdtemp(prefix="ec2-guest-"))
+            try:
+                await self._one_life(folder)
+            except OSError as problem:
+                self.tell("failed", why=f"it cannot be started: {problem}")
+            finally:
+                await self._close()
+                shutil.rmtree(folder, ignore_errors=True)
+            if not self.is_rebooting:
+                return
+
+    async def _one_life(self, folder: Path) -> None:
+        self.link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        order = {**self.order, "env": dict(self.order["env"])}
+        jail.prepare_disk(self.disk, order)
+        wrap = jail.jailed if order["jailed"] else jail.plain
+        argv = wrap(folder, self.disk, order, theirs.fileno())
+        order["env"]["HOME"] = f"{order['root']}{self.home}"
+        (folder / "order.json").write_text(json.dumps(order))
+        loop = asyncio.get_running_loop()
+        self._process = await asyncio.create_subprocess_exec(
+            *argv,
+            pass_fds=[theirs.fileno()],
+            env={"PATH": jail.PATH, "LANG": "C.UTF-8", **_mark(order["mark"])},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        theirs.close()
+        loop.add_reader(self.link, self._hear)
+        while self._process.stderr and (line := await self._process.stderr.read(4096)):
+            self.tell("console", text=line.decode("utf-8", "replace").rstrip())
+        code = await self._process.wait()
+        loop.remove_reader(self.link)
+        if code and not self.order.get("ending"):
+            self.tell("failed", why=f"its first process ended with {code}")
+
+    def _hear(self) -> None:
+        """A message of the guest's first process."""
+        with suppress(OSError, ValueError):
+            message, files, _, _ = socket.recv_fds(self.link, 1 << 18, 1, socket.MSG_DONTWAIT)
+            told = json.loads(message)
+            word = told.pop("tell")
+            if word in {"exit", "connected", "terminal"}:
+                future = self._waiting.pop((word, told["n"]), None)
+                if future and not future.done():
+                    future.set_result((told, files))
+                return
+            asyncio.get_running_loop().create_task(self._react(word, told, files))
+
+    async def _react(self, word: str, told: dict[str, Any], files: list[int]) -> None:
+        if word == "ready" and files:
+            listener = socket.socket(fileno=files[0])
+            self._metadata = await asyncio.start_server(self._ask_metadata, sock=listener)
+        elif word == "up":
+            self.is_up = True
+            await self.reconsider()
+        elif word == "power" and told["how"] == "reboot":
+            self.is_rebooting = True
+            self.shut_down(self.order["within_s"])
+        elif word != "ready":
+            self.tell(word, **told)
+
+    async def reconsider(self) -> None:
+        """Listen while the machine is up and its security groups let this computer in."""
+        async with self._listening:
+            if self.is_open and self.is_up and self._server is None:
+                self._server = await self._listen()
+                port = self._server.sockets[0].getsockname()[1]
+                line, fingerprint = ssh_server.public_key(self._host_key)
+                self.tell("listening", port=port, host_key=line, fingerprint=fingerprint)
+            elif not self.is_open and self._server is not None:
+                self._server.close()
+                self._server = None
+                self.tell("closed")
+
+    @property
+    def _host_key(self) -> Path:
+        return self.disk / "etc/ssh/ssh_host_ed25519_key"
+
+    async def _listen(self) -> Any:
+        """At port 22, or where that is not to be had at any other."""
+        address, key = self.order["address"], self._host_key
+        for port in (SSH_PORT, 0):
+            with suppress(OSError):
+                return await ssh_server.listen(self, (address, port), key, self.connections)
+        raise OSError(f"no port of {self.order['address']} can be had")
+
+    async def run(self, argv: list[str], env: dict[str, str], files: list[int]) -> "GuestSession":
+        """Start a session's program in the guest."""
+        self._number += 1
+        session = GuestSession(self, self._number)
+        order = {"do": "start", "n": self._number, "argv": argv, "env": env}
+        self._order(order, files)
+        for each in files:
+            os.close(each)
+        return session
+
+    async def connect(self, port: int) -> socket.socket:
+        """A connection to a port of the guest."""
+        self._number += 1
+        answer = self.expect("connected", self._number)
+        self._order({"do": "connect", "n": self._number, "port": port})
+        told, files = await answer
+        if not files:
+            raise OSError(told.get("error", "the machine is off"))
+        return socket.socket(fileno=files[0])
+
+    def expect(self, word: str, number: int) -> "asyncio.Future[Any]":
+        """What the guest will tell of a session or a connection, and the files that come along."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting[word, number] = future
+        return future
+
+    def _order(self, order: dict[str, Any], files: list[int] | None = None) -> None:
+        with suppress(OSError):
+            socket.send_fds(self.link, [json.dumps(order).encode()], files or [])
+
+    def signal(self, number: int, name: str) -> None:
+        """To a session."""
+        self._order({"do": "signal", "n": number, "name": name})
+
+    def timers(self, uptime_s: float) -> None:
+        """Let it run what is due."""
+        self._order({"do": "timers", "uptime_s": uptime_s})
+
+    def shut_down(self, within_s: float) -> None:
+        """Tell it to end, and see to it."""
+        self.order["ending"] = True
+        self._order({"do": "shutdown", "within_s": within_s})
+        asyncio.get_running_loop().call_later(within_s + GRACE_S, self.kill)
+
+    def kill(self) -> None:
+        """At once; what is jailed goes with its first process."""
+        self.order["ending"] = True
+        if self._process and self._process.returncode is None:
+            self._process.send_signal(SIGKILL)
+
+    async def _close(self) -> None:
+        for connection in list(self.connections):
+            connection.abort()
+        for server in (self._server, self._metadata):
+            if server is not None:
+                server.close()
+        self._server = self._metadata = None
+        self.link.close()
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_result(({"code": 255}, []))
+        self._waiting.clear()
+        if not self.order["jailed"]:
+            await asyncio.to_thread(kill_all, MarkedProcesses(self.order["mark"]))
+
+    async def _ask_metadata(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """From the guest's network to the service of this machine."""
+        url = urlsplit(self.order["metadata"])
+        with suppress(OSError):
+            theirs, ours = await asyncio.open_connection(url.hostname, url.port)
+            await asyncio.gather(ssh_server.pump(reader, ours), ssh_server.pump(theirs, writer))
+            ours.close()
+        writer.close()
+
+
+class GuestSession:
+    """A program that was started for a login."""
+
+    def __init__(self, guest: Guest, number: int) -> None:
+        self._guest, self._number = guest, number
+        self._ended = guest.expect("exit", number)
+        self._terminal = guest.expect("terminal", number)
+
+    async def ended(self) -> int:
+        """Its exit code; below zero for a signal."""
+        told, _ = await self._ended
+        return int(told["code"])
+
+    async def terminal(self) -> int:
+        """The end of its terminal that is not the program's."""
+        _, files = await self._terminal
+        if not files:
+            raise OSError("the machine is off")
+        return int(files[0])
+
+    def signal(self, name: str) -> None:
+        """To it and its children."""
+        self._guest.signal(self._number, name)
+
+
+class Host:
+    """All guests, by the ids of their machines."""
+
+    def __init__(self) -> None:
+        self.guests: dict[str, Guest] = {}
+        self._lives: dict[str, asyncio.Lock] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def tell(self, message: dict[str, Any]) -> None:
+        """A line for the daemon."""
+        sys.stdout.write(json.dumps(message) + "\n")
+        sys.stdout.flush()
+
+    async def serve(self) -> None:
+        """Until the daemon closes its end."""
+        reader = asyncio.StreamReader(limit=MOST_BYTES)
+        await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
+        )
+        while line := await reader.readline():
+            order = json.loads(line)
+            getattr(self, f"_{order.pop('do')}")(**order)
+        for guest in self.guests.values():
+            guest.kill()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _boot(self, **order: Any) -> None:
+        guest = Guest(order, self.tell)
+        former = self.guests.get(order["id"])
+        self.guests[order["id"]] = guest
+        task = asyncio.create_task(self._live(guest, former))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _live(self, guest: Guest, former: Guest | None) -> None:
+        """One after the other: a disk has one machine at a time."""
+        if former is not None and "ending" not in former.order:
+            former.kill()
+        async with self._lives.setdefault(guest.order["id"], asyncio.Lock()):
+            if not guest.order.get("ending"):
+                await guest.live()
+        guest.tell("off")
+
+    def _shutdown(self, id: str, within_s: float) -> None:  # noqa: A002 - the message's word
+        if guest := self.guests.get(id):
+            guest.shut_down(within_s)
+
+    def _open(self, id: str, is_open: bool) -> None:  # noqa: A002, FBT001
+        if guest := self.guests.get(id):
+            guest.is_open = is_open
+            task = asyncio.create_task(guest.reconsider())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _timers(self, id: str, uptime_s: float) -> None:  # noqa: A002
+        if guest := self.guests.get(id):
+            guest.timers(uptime_s)
+
+
+def _mark(mark: str) -> dict[str, str]:
+    name, _, value = mark.partition("=")
+    return {name: value}
+
+
+def main() -> None:
+    """Hold guests until the daemon is gone."""
+    asyncio.run(Host().serve())
+
+
+if __name__ == "__main__":
+    main()
