@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CONSTRAINED := --constraint constraints.txt
 
-.PHONY: help setup demo test soak machine matrix check bench decide figures mutants clean
+.PHONY: help setup demo test quick soak machine matrix check bench decide figures mutants clean
 
 help:
 	@echo "make demo   see the whole life of a machine, in a simulated EC2"
 	@echo "make test   run the tests"
+	@echo "make quick  run those of them that take less than a minute in all"
 	@echo "make soak   run the tests that take long"
 	@echo "make machine boot Debian with the guard, and see when it powers off (needs root)"
 	@echo "make matrix let every call of AWS go wrong in every way, and print what comes of it"
@@ -45,6 +46,11 @@ demo: $(VENV)/.demo
 
 test: setup
 	$(BIN)/python -m pytest -n 3 --dist worksteal
+
+quick: setup
+	$(BIN)/python -m pytest -n 3 --dist worksteal tests/unit tests/contract tests/sandbox/unit \
+		--ignore-glob='*/test_crash_*' --ignore-glob='*/test_interleavings.py' \
+		--ignore-glob='*/test_guard*.py'
 
 soak: setup
 	$(BIN)/python -m pytest -n 3 --dist worksteal -m soak
