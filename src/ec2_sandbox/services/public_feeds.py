@@ -7,12 +7,12 @@ hour. Both come from the prices and the capacity that the EC2 calls show; Window
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
 from hashlib import blake2b
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from ec2_sandbox import catalogue
 from ec2_sandbox.market.advisor import RANGES, TRAILING_DAYS, bucket
@@ -25,6 +25,7 @@ DAY, HOUR = 86_400, 3_600
 SAMPLES = 2  # of the prices of the trailing month
 LEAST_EMR_VCPUS = 4
 MOST_KEPT = 6  # files, of a megabyte each
+MOST_ADVICE_KEPT = 50_000  # three days of all types and regions
 
 JSON = "application/json"
 
@@ -77,6 +78,16 @@ def by_type(region: str) -> Iterable[tuple[str, list[Pool]]]:
 
 
 def _advice(of: World, pools: list[Pool], day: int) -> dict[str, int]:
+    """Kept, since a price that is set changes one type and the file has thousands."""
+    kept, made_from = _Files.advice, (_market(of, day * DAY, pools), *pools)
+    if made_from not in kept:
+        if len(kept) >= MOST_ADVICE_KEPT:
+            kept.clear()
+        kept[made_from] = _advised(of, pools, day)
+    return kept[made_from]
+
+
+def _advised(of: World, pools: list[Pool], day: int) -> dict[str, int]:
     ceiling = catalogue.on_demand(pools[0].region, pools[0].instance_type)
     back = range(0, TRAILING_DAYS, TRAILING_DAYS // SAMPLES)
     prices = [of.market.price(pool, (day - days) * DAY) for days in back for pool in pools]
@@ -123,9 +134,10 @@ def _written(content: Any) -> bytes:
 
 
 class _Files:
-    """The files as they were made of late, by name and what they were made from."""
+    """What was made of late, by name and what it was made from; one for the process."""
 
-    made: dict[tuple[str, object], Document] = {}  # noqa: RUF012 - one for the process
+    made: ClassVar[dict[tuple[str, object], Document]] = {}
+    advice: ClassVar[dict[object, dict[str, int]]] = {}
 
 
 #: File to its maker and for how many seconds it stays as it is.
@@ -150,14 +162,15 @@ def document(name: str) -> Document | None:
     return made[made_from]
 
 
-def _market(of: World, second: int) -> object:
-    """All that the files of a second are made from; another account has the same market."""
-    options = of.options
+def _market(of: World, second: int, pools: Collection[Pool] | None = None) -> object:
+    """All that the files of a second are made from, or the part about some pools; another account
+    has the same market."""
+    options, forced_prices = of.options, of.forced_prices
     replayed = (options.replay, of.clock.begins) if options.replay else None
     forced = tuple(
         (pool, change)
-        for pool, changes in of.forced_prices.items()
-        for change in changes
+        for pool in (forced_prices if pools is None else forced_prices.keys() & pools)
+        for change in forced_prices[pool]
         if change.second <= second
     )
     return options.seed, options.scenario, replayed, second, forced
