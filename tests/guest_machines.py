@@ -103,13 +103,18 @@ class GuestMachine:
         found = self.world.ec2.describe_instances(InstanceIds=[self.id])
         return dict(found["Reservations"][0]["Instances"][0])
 
+    def login(self) -> dict[str, Any]:
+        """Where its ssh server listens."""
+        nowhere = {"port": 0, "host_key": "", "failure": ""}
+        return dict(self.world.control.logins()["machines"].get(self.id, nowhere))
+
     def await_state(self, state: str) -> None:
         """Wait in real time."""
         until(lambda: self.described()["State"]["Name"] == state, state)
 
     def await_ssh(self) -> None:
         """Until its server listens."""
-        until(lambda: self.world.control.guest(self.id)["port"], "the ssh server")
+        until(lambda: self.login()["port"], "the ssh server")
 
     @property
     def options(self) -> list[str]:
@@ -117,7 +122,7 @@ class GuestMachine:
         known = f"UserKnownHostsFile={self.world.folder / self.id}"
         told = ("StrictHostKeyChecking=accept-new", "IdentitiesOnly=yes", "LogLevel=ERROR", known)
         words = [word for each in (*told, f"HostKeyAlias={self.id}") for word in ("-o", each)]
-        port = self.world.control.guest(self.id)["port"]
+        port = self.login()["port"]
         return ["-F", "none", "-i", str(self.world.key), *words, "-o", f"Port={port}"]
 
     @property

@@ -23,5 +23,8 @@ class FakeReach:
     def __init__(self, *, deaf: bool = False) -> None:
         self.deaf = deaf
 
+    def ssh_port(self, _address: str) -> int:
+        return 22
+
     def answers(self, address: str) -> bool:
         return bool(address) and not self.deaf

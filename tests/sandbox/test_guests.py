@@ -97,7 +97,7 @@ def test_only_the_launched_key_comes_in_and_only_while_the_group_lets_it(
     options = machine.options
     world.shut_out("127.0.0.1/32")
     until(lambda: machine.run(["ssh", *options, machine.target, "true"]).returncode == 255)
-    assert world.control.guest(machine.id)["port"] == 0
+    assert machine.login()["port"] == 0
     world.let_in("127.0.0.0/8")
     machine.await_ssh()
     until(lambda: machine.ssh("true").returncode == 0)
@@ -125,7 +125,7 @@ def test_a_disk_outlives_a_stop_and_goes_into_snapshots_and_with_its_machine(
 ) -> None:
     machine = world.machine()
     machine.says("echo kept > kept; mkdir folder; ln -s kept folder/link; chmod 600 kept")
-    key, address = world.control.guest(machine.id)["host_key"], machine.target
+    key, address = machine.login()["host_key"], machine.target
     world.ec2.stop_instances(InstanceIds=[machine.id])
     machine.await_state("stopped")
     volume = machine.described()["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
@@ -138,7 +138,7 @@ def test_a_disk_outlives_a_stop_and_goes_into_snapshots_and_with_its_machine(
     machine.await_ssh()
     assert machine.says("cat kept; stat -c %a kept; readlink folder/link") == "kept\n600\nkept\n"
     assert machine.says("cat /mnt/sdf/home/ubuntu/kept") == "kept\n"
-    assert world.control.guest(machine.id)["host_key"] == key
+    assert machine.login()["host_key"] == key
     assert machine.target != address
     copy = world.machine(ImageId=image)
     assert copy.says("cat kept") == "kept\n"

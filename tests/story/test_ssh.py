@@ -98,7 +98,7 @@ def test_a_simulated_machine_cannot_be_logged_in_to_and_its_line_can_be_seen(spo
     answer = spot("ssh", "train")
     assert answer.code == 1
     assert "simulated" in answer.err
-    assert "--print" in answer.err
+    assert "--guests jailed" in answer.err
     assert spot("ssh", "train", "--print").out.strip() == machine["ssh"]
 
 

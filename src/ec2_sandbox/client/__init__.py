@@ -7,10 +7,11 @@ from ec2_sandbox.client import daemon
 from ec2_sandbox.client.control import Control
 from ec2_sandbox.errors import BadInput, NotFound, SandboxError, SandboxProblem
 from ec2_sandbox.history import HappeningKind
-from ec2_sandbox.options import ACCOUNTS, SCENARIOS, SandboxOptions, SandboxStatus
+from ec2_sandbox.options import ACCOUNTS, GUEST_MODES, SCENARIOS, SandboxOptions, SandboxStatus
 
 __all__ = [
     "ACCOUNTS",
+    "GUEST_MODES",
     "SCENARIOS",
     "BadInput",
     "Control",

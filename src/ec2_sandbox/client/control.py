@@ -102,9 +102,10 @@ class Control:
         """Where a machine's metadata service answers, on this computer."""
         return self._call("metadata", name=name_or_id)
 
-    def guest(self, name_or_id: str) -> dict[str, Any]:
-        """Where a machine's ssh server listens: ``address``, ``port`` (0: nowhere yet)."""
-        return self._call("guest", name=name_or_id)
+    def logins(self) -> dict[str, Any]:
+        """``guests``: what machines are; ``machines``: where each one's ssh server listens, by its
+        id: ``address``, ``port`` (0: nowhere, or not yet), ``host_key``, ``failure``."""
+        return self._call("logins")
 
     def events(
         self,

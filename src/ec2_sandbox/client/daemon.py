@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from ec2_sandbox.client import control
 from ec2_sandbox.client.home import (
@@ -76,6 +77,14 @@ def start(
 def ensure(home: Path) -> SandboxStatus:
     """The running sandbox, started when there is none."""
     return start(home)
+
+
+def set_up(home: Path, **options: Any) -> None:
+    """The options of a sandbox that was never set up; another keeps its own."""
+    folder = Home(home)
+    if not folder.is_set_up:
+        folder.create()
+        folder.remember_options(checked(options))
 
 
 def remembered(home: Path) -> SandboxStatus:

@@ -24,6 +24,7 @@ FILES_VERSION = 1
 #: Of the saved world; raised when what is saved changes its fields, or moves.
 WORLD_SCHEMA = 6
 WORLD = "state.snapshot"
+OPTIONS = "options.json"
 
 # Keys that open nothing: the sandbox accepts any.
 ACCESS_KEY = "AKIASANDBOXSANDBOX00"
@@ -71,6 +72,11 @@ class Home:
             folder.chmod(0o700)
         self._write_text(self.aws_file.name, AWS_FILE)
 
+    @property
+    def is_set_up(self) -> bool:
+        """Whether options were ever remembered here."""
+        return (self.path / OPTIONS).exists()
+
     def options(self) -> SandboxOptions:
         """The options last used; the defaults at first, and for what another version wrote."""
         return self._options()[0]
@@ -80,12 +86,12 @@ class Home:
         return self._options()[1]
 
     def _options(self) -> tuple[SandboxOptions, list[str]]:
-        stored = self._read("options.json", {})
+        stored = self._read(OPTIONS, {})
         return usable(stored if isinstance(stored, dict) else {})
 
     def remember_options(self, options: SandboxOptions) -> None:
         """For the next start."""
-        self._write("options.json", asdict(options))
+        self._write(OPTIONS, asdict(options))
 
     def foreign_world(self) -> str:
         """Which version wrote the saved world, where that is not this one; empty where it is, or

@@ -48,6 +48,7 @@ class Ordered:
     """A guest as it was ordered, and what it told since."""
 
     run: str
+    address: str
     is_open: bool
     booted_at: datetime
     is_booting: bool = True
@@ -61,6 +62,12 @@ class Ordered:
     fingerprint: str = ""
     failure: str = ""
     console: list[str] = field(default_factory=list)
+
+    def login(self) -> dict[str, Any]:
+        """Where its ssh server listens."""
+        port = self.port if self.is_open else 0
+        told = {"address": self.address, "port": port, "host_key": self.host_key}
+        return {**told, "failure": self.failure}
 
     def hear(self, word: str, **told: Any) -> None:
         """What it told of itself."""
@@ -126,6 +133,10 @@ class Guests:
             for key, guest in self._ordered.items()
         )
 
+    def all(self) -> list[tuple[str, Ordered]]:
+        """Those that run, by the ids of their machines."""
+        return list(self._ordered.items())
+
     def of(self, instance_id: str) -> Ordered | None:
         """The guest of a machine; the last one, where it is off."""
         ended = (one for (key, _), one in reversed(self._ended.items()) if key == instance_id)
@@ -190,7 +201,8 @@ class Guests:
         kill_all(MarkedProcesses(self.mark))
 
     def _boot(self, instance: Instance) -> None:
-        guest = Ordered(_run_of(instance), logins.lets_in(instance), world().now)
+        address = instance.public_ip or "127.0.0.1"
+        guest = Ordered(_run_of(instance), address, logins.lets_in(instance), world().now)
         self._ordered[instance.id] = guest
         why_not = jail.obstacle() if world().options.guests == "jailed" else ""
         is_jailed = world().options.guests == "jailed" and not why_not
@@ -211,7 +223,7 @@ class Guests:
             jailed=is_jailed,
             disk=str(disk),
             volumes=self.disks.others_of(instance),
-            address=instance.public_ip or "127.0.0.1",
+            address=address,
             instance_id=instance.id,
             hostname=instance.private_dns_name.partition(".")[0],
             metadata=servers.servers().endpoint(instance.id),

@@ -182,16 +182,12 @@ def metadata(asked: Asked) -> Content:
     }
 
 
-def guest(asked: Asked) -> Content:
-    """Where the ssh server of a machine listens, and with which host key; port 0: nowhere yet."""
-    instance, here = instance_named(asked.text("name")), guests.guests()
-    found = here.of(instance.id) if here else None
+def logins(_asked: Asked) -> Content:
+    """Where the ssh server of each running machine listens; port 0: nowhere, or not yet."""
+    here = guests.guests()
     return {
-        "instance_id": instance.id,
-        "address": instance.public_ip or "127.0.0.1",
-        "port": found.port if found and found.is_open else 0,
-        "host_key": found.host_key if found else "",
-        "failure": found.failure if found else "",
+        "guests": world().options.guests,
+        "machines": {} if here is None else {key: one.login() for key, one in here.all()},
     }
 
 
@@ -221,7 +217,7 @@ LOOKS: Mapping[str, Verb] = {
     "bill": reports.bill,
     "calls": reports.calls,
     "metadata": metadata,
-    "guest": guest,
+    "logins": logins,
 }
 VERBS: Mapping[str, Verb] = {
     **LOOKS,

@@ -8,7 +8,15 @@ from typing import Any
 
 import click
 
-from ec2_sandbox.client import ACCOUNTS, SCENARIOS, Control, SandboxOptions, SandboxStatus, daemon
+from ec2_sandbox.client import (
+    ACCOUNTS,
+    GUEST_MODES,
+    SCENARIOS,
+    Control,
+    SandboxOptions,
+    SandboxStatus,
+    daemon,
+)
 from spotkeeper.cli import render, sandbox_verbs
 from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.cli.sandbox_verbs import home, seconds_of
@@ -68,6 +76,7 @@ def _market_options(function: Any) -> Any:
         click.option(
             "--replay", metavar="FILE", help="A price history to follow, .csv or .csv.gz; or none."
         ),
+        click.option("--guests", type=click.Choice(GUEST_MODES), help="What machines are."),
         click.option("--account", type=click.Choice(ACCOUNTS), help="Quotas."),
         click.option("--speed", type=float, metavar="X", help="Its seconds per real second."),
         click.option("--seed", type=int, help="Another number is another market."),
@@ -151,7 +160,7 @@ def _same(one: SandboxOptions, other: SandboxOptions) -> bool:
 def _told(options: SandboxOptions) -> str:
     """The options, those that nobody changes only where they were changed."""
     usual = vars(SandboxOptions())
-    rare = ("speed", "step", "begins", "dwell", "visibility", "replay")
+    rare = ("speed", "step", "begins", "dwell", "visibility", "replay", "guests")
     changed = [f", {n} {vars(options)[n]}" for n in rare if vars(options)[n] != usual[n]]
     account = _account(options)
     words = f"scenario {options.scenario}, seed {options.seed}, {account} account"

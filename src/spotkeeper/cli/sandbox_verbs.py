@@ -15,6 +15,7 @@ from spotkeeper.cli import render
 from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.cli.terminal import plain_text
 from spotkeeper.errors import BadInput
+from spotkeeper.keeper.sandbox import sandbox_home
 from spotkeeper.model.duration import parse_duration
 from spotkeeper.model.money import parse_usd
 from spotkeeper.store.folders import Folders
@@ -224,7 +225,7 @@ VERBS = (
 
 def home() -> Path:
     """The folder of the user's sandbox."""
-    return Folders.of_user(os.environ).sandbox
+    return sandbox_home(Folders.of_user(os.environ).sandbox)
 
 
 def control() -> Control:

@@ -23,7 +23,7 @@ def command(choices: Choices, name: str, remote: tuple[str, ...], only_print: bo
     """Log in to a machine, or run a command on it.
 
     The host key is remembered per machine, never in your own known_hosts. The exit code is that
-    of ssh. The machines of the sandbox are simulated: there is nothing to log in to.
+    of ssh. Machines of the sandbox are logged in to as well.
 
     Example: spot ssh train -- nvidia-smi
     """
@@ -32,9 +32,9 @@ def command(choices: Choices, name: str, remote: tuple[str, ...], only_print: bo
     if only_print:
         click.echo(login.line(remote))
         return 0
-    if choices.practising:
+    if login.port == 0:
         raise SandboxProblem(
             f"{name} is simulated: nothing answers at {login.address}",
-            next_step=f"`spot ssh {name} --print` shows the line that would be run.",
+            next_step="`spot sandbox reset --guests jailed` begins anew with machines that run.",
         )
     return shell.run(login.command(remote))

@@ -193,6 +193,7 @@ class MachineReader:
             instance_id=instance.id,
             known_hosts=self._edges.folders.known_hosts / machine.name,
             identity=self._identity(machine),
+            port=self._edges.reach.ssh_port(instance.public_ip),
         )
 
     def note(self, machine: Machine) -> None:

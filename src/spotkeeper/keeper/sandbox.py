@@ -1,13 +1,16 @@
 """The sandbox's problems in our own words, with our exit codes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from spotkeeper.errors import BadInput, NotFound, SandboxProblem, SpotkeeperError
 
 if TYPE_CHECKING:
-    from ec2_sandbox.client import SandboxError
+    from ec2_sandbox.client import Control, SandboxError
+
+SSH_PORT = 22
 
 
 @contextmanager
@@ -30,3 +33,36 @@ def _ours(problem: "SandboxError") -> SpotkeeperError:
     }
     kind = kinds.get(type(problem), SandboxProblem)
     return kind(problem.message, next_step=problem.next_step)
+
+
+def sandbox_home(folder: Path) -> Path:
+    """The user's sandbox, whose machines run unless it was set up otherwise."""
+    from ec2_sandbox.client import daemon
+
+    daemon.set_up(folder, guests="jailed")
+    return folder
+
+
+class GuestReach:
+    """Machines of the sandbox are reached where it says; one that is a name only needs nothing
+    more than to run."""
+
+    def __init__(self, control: "Control") -> None:
+        self._control = control
+        self._known: dict[str, Any] = {}
+
+    def answers(self, address: str) -> bool:
+        """Whether it lets this computer in now."""
+        self._known = self._control.logins()
+        return self._known["guests"] == "none" or bool(self._login(address).get("port"))
+
+    def ssh_port(self, address: str) -> int:
+        """Where its server listens; 22 while it does not, 0 where machines are names only."""
+        self._known = self._known or self._control.logins()
+        if self._known["guests"] == "none":
+            return 0
+        return self._login(address).get("port") or SSH_PORT
+
+    def _login(self, address: str) -> Mapping[str, Any]:
+        machines = self._known["machines"].values()
+        return next((each for each in machines if each["address"] == address), {})

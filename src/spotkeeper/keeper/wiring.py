@@ -15,7 +15,7 @@ from spotkeeper.keeper.clocks import PracticeClock, SystemClock
 from spotkeeper.keeper.edges import Edges
 from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.late import late
-from spotkeeper.keeper.sandbox import sandbox_problems
+from spotkeeper.keeper.sandbox import GuestReach, sandbox_home, sandbox_problems
 from spotkeeper.lifecycle.journal_fallback import BestEffortJournal
 from spotkeeper.market.market import Market
 from spotkeeper.model.risk import Work
@@ -168,10 +168,11 @@ def _practice(
     from ec2_sandbox.client import Control, daemon
     from spotkeeper.aws.public_feeds import ADVISOR_VARIABLE
     from spotkeeper.aws.session import AwsSession
-    from spotkeeper.ssh.shell import Simulated
 
     with sandbox_problems():
-        found = (daemon.remembered if chosen.offline else daemon.ensure)(folders.sandbox)
+        found = (daemon.remembered if chosen.offline else daemon.ensure)(
+            sandbox_home(folders.sandbox)
+        )
     keys = daemon.environment(found)
     session = AwsSession(
         region=_region(chosen, environment) or SANDBOX_REGION,
@@ -184,7 +185,7 @@ def _practice(
     around = Environment(
         folders.practice,
         PracticeClock(Control(found)) if found.running else SystemClock(),
-        Simulated(),
+        GuestReach(Control(found)) if found.running else late(_ssh_port),
         lambda: LOOPBACK_CIDR,
         environment.get(ADVISOR_VARIABLE, f"{found.last_url}{SANDBOX_ADVISOR}"),
         work=chosen.work,

@@ -316,6 +316,9 @@ class Reach(Protocol):
     def answers(self, address: str) -> bool:
         """Whether the machine at the address accepts connections."""
 
+    def ssh_port(self, address: str) -> int:
+        """Where its ssh server listens; 0 where there can be none."""
+
 
 class Talk(Protocol):
     """What is said while something takes time."""

@@ -17,13 +17,14 @@ from spotkeeper.timings import SSH_PORT_TIMEOUT_SECONDS
 @dataclass(frozen=True, slots=True, repr=False)
 class Login(Result):
     """How to reach a machine. The host key is learnt once and pinned to the instance's id, since
-    an address is somebody else's tomorrow."""
+    an address is somebody else's tomorrow. ``port`` is 0 where nothing can answer."""
 
     address: str
     user: str
     instance_id: str
     known_hosts: Path
     identity: Path | None = None
+    port: int = 22
 
     def to_dict(self) -> Record:
         """Where and as whom, and the line to paste into a shell."""
@@ -40,6 +41,7 @@ class Login(Result):
         return [
             "ssh",
             *identity,
+            *(["-p", str(self.port)] if self.port not in {0, SSH_PORT} else []),
             "-o",
             f"UserKnownHostsFile={_quoted(self.known_hosts)}",
             "-o",
@@ -111,10 +113,6 @@ class SshPort:
         except OSError:
             return False
 
-
-class Simulated:
-    """Machines of the sandbox have no network: one that runs counts as reachable."""
-
-    def answers(self, address: str) -> bool:
-        """Whether there is an address at all; nothing is ever contacted there."""
-        return bool(address)
+    def ssh_port(self, _address: str) -> int:
+        """AWS's machines have their ssh server where everybody has it."""
+        return SSH_PORT

@@ -5,7 +5,7 @@ from types import TracebackType
 
 import pytest
 
-from spotkeeper.ssh.shell import Simulated, SshPort
+from spotkeeper.ssh.shell import SshPort
 
 
 class Connection:
@@ -52,7 +52,3 @@ def test_a_machine_that_refuses_does_not_answer(
 
     monkeypatch.setattr(socket, "create_connection", connect)
     assert not SshPort().answers("203.0.113.5")
-
-
-def test_a_simulated_machine_answers_without_being_contacted() -> None:
-    assert Simulated().answers("203.0.113.5")
