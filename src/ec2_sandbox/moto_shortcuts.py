@@ -33,10 +33,11 @@ def share_models() -> None:
 def install() -> None:
     """Lay the other shortcuts; the answers stay the same."""
     from moto import backends
-    from moto.core import responses
+    from moto.core import common_models, responses
     from moto.ec2.models import instances
     from moto.kms import models as keys
 
+    common_models.BaseModel.__new__ = _untracked
     responses.method_names_from_class = cache(responses.method_names_from_class)
     modules = tuple(backends.list_of_moto_modules())
     backends.list_of_moto_modules = lambda: modules
@@ -47,6 +48,11 @@ def install() -> None:
 
     made = keys.generate_private_key
     keys.generate_private_key = lambda spec: None if spec == SYMMETRIC else made(spec)
+
+
+def _untracked(model: type, *_: Any, **__: Any) -> Any:
+    """moto keeps whatever it ever made for its dashboard: of every world that was read again."""
+    return object.__new__(model)
 
 
 def _instance_by_id(backend: Any, instance_id: str) -> Any:

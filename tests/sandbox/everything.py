@@ -59,7 +59,7 @@ def session(sandbox: Sandbox, client: Callable[[str], Any]) -> None:
 class Session:
     """EC2, from the catalogue to the end of everything that was made."""
 
-    def __init__(self, sandbox: Sandbox, ec2: Any) -> None:
+    def __init__(self, sandbox: Any, ec2: Any) -> None:
         self.sandbox = sandbox
         self.ec2 = ec2
 

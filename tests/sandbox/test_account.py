@@ -159,12 +159,6 @@ def test_termination_protection_holds(sandbox: Sandbox) -> None:
     assert code_of(caught) == "OperationNotPermitted"
 
 
-def test_what_is_not_modelled_is_an_aws_error(sandbox: Sandbox) -> None:
-    with pytest.raises(ClientError) as caught:
-        sandbox.client("ec2").describe_capacity_block_offerings(CapacityDurationHours=24)
-    assert code_of(caught) == "InternalError"
-
-
 def test_every_answer_says_that_it_is_simulated(sandbox: Sandbox) -> None:
     answer = sandbox.client("ec2").describe_vpcs()
     headers = answer["ResponseMetadata"]["HTTPHeaders"]

@@ -124,12 +124,6 @@ def test_what_is_no_call_of_ec2_is_told_in_its_words(
     assert f"<Code>{code}</Code>".encode() in content
 
 
-def test_an_action_that_is_not_modelled_is_an_error_of_ec2(sandbox: Sandbox) -> None:
-    with pytest.raises(ClientError) as caught:
-        sandbox.client("ec2").describe_elastic_gpus()
-    assert caught.value.response["Error"]["Code"] in {"InternalError", "UnsupportedOperation"}
-
-
 def test_a_json_service_fails_in_json(sandbox: Sandbox) -> None:
     sandbox.control.fail("ListServices", "ThrottlingException")
     with pytest.raises(ClientError) as caught:

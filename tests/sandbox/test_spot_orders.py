@@ -201,11 +201,3 @@ def test_a_group_can_neither_be_stopped_nor_outlive_one_of_its_own(sandbox: Sand
         "InstanceStatuses"
     ]
     assert {one["InstanceState"]["Name"] for one in states} == {"terminated"}
-
-
-def test_spot_fleets_are_refused(sandbox: Sandbox) -> None:
-    ec2 = sandbox.client("ec2")
-    with pytest.raises(ClientError, match="UnsupportedOperation"):
-        ec2.describe_spot_fleet_requests()
-    with pytest.raises(ClientError, match="UnsupportedOperation"):
-        ec2.cancel_spot_fleet_requests(SpotFleetRequestIds=["sfr-1"], TerminateInstances=True)

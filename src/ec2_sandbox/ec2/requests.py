@@ -9,7 +9,7 @@ from moto.ec2.responses import EC2Response
 from ec2_sandbox import catalogue
 from ec2_sandbox.protocol.filters import Filters, passes, tag_value
 from ec2_sandbox.protocol.paging import page
-from ec2_sandbox.protocol.refusal import EC2Error, refuse
+from ec2_sandbox.protocol.refusal import refuse
 from ec2_sandbox.spot_requests.request_states import RequestEvent
 from ec2_sandbox.spot_requests.spot_orders import open_requests, read_spot_order
 from ec2_sandbox.spot_requests.spot_requests import SpotRequest
@@ -94,26 +94,6 @@ class RequestResponses(EC2Response):  # type: ignore[misc]
         self.error_on_dryrun()
         return ActionResult({"SpotInstanceRequests": open_requests(order, self.ec2_backend)})
 
-    def request_spot_fleet(self) -> ActionResult:
-        """Refused: AWS calls it legacy."""
-        raise _not_modelled("RequestSpotFleet")
-
-    def describe_spot_fleet_requests(self) -> ActionResult:
-        """Refused, as there is none."""
-        raise _not_modelled("DescribeSpotFleetRequests")
-
-    def describe_spot_fleet_instances(self) -> ActionResult:
-        """Refused, as there is none."""
-        raise _not_modelled("DescribeSpotFleetInstances")
-
-    def cancel_spot_fleet_requests(self) -> ActionResult:
-        """Refused, as there is none."""
-        raise _not_modelled("CancelSpotFleetRequests")
-
-    def modify_spot_fleet_request(self) -> ActionResult:
-        """Refused, as there is none."""
-        raise _not_modelled("ModifySpotFleetRequest")
-
     def _requests(self, asked: list[str]) -> list[SpotRequest]:
         known = {request.id: request for request in listed(self.ec2_backend)}
         for request_id in asked:
@@ -129,12 +109,6 @@ def listed(backend: Any) -> list[SpotRequest]:
     """Every request of the region that EC2 finds by now, oldest first."""
     requests = backend.spot_instance_requests.values()
     return [one for one in requests if world().finds(one.id, one.create_time)]
-
-
-def _not_modelled(operation: str) -> EC2Error:
-    return refuse(
-        "UnsupportedOperation", f"The sandbox does not model {operation}; use CreateFleet."
-    )
 
 
 def _fits(request: SpotRequest, filters: Filters) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 from moto.core.utils import get_service_model
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from ec2_sandbox import images, throttle
+from ec2_sandbox import images, modelled, throttle
 from ec2_sandbox.catalogue import ENABLED_REGIONS, all_regions
 from ec2_sandbox.faults import Fault, take
 from ec2_sandbox.protocol import wire
@@ -38,7 +38,7 @@ LOCK_FREE = {
 }
 READS = ("Describe", "Get", "List")
 COUNTED_READS = {"GetSpotPlacementScores"}  # EC2 remembers which configurations were asked about
-REFUSED = 400  # and above: the call changed nothing
+REFUSED = 400  # and above: the call has changed nothing, whatever it did before it failed
 POLL = 0.1  # real seconds between two looks of a call that waits
 
 # The services that moto lacks, or of which it lacks EC2's part; None is for moto to answer.
@@ -98,6 +98,8 @@ class AwsCalls:
         with self.lock:
             world().catch_up()
             answer = self._through(call, environ)
+            if answer.status >= REFUSED and not call.operation.startswith(READS):
+                state.take_back(self.home)
             world().catch_up()
             if self._has_changed(call, answer):
                 state.save(self.home)
@@ -124,11 +126,11 @@ class AwsCalls:
         wiring.prepare(call.service)
         try:
             return _through_moto(self.moto, call, environ)
-        except Exception:
-            # Whatever moto raises, the client gets an AWS error.
+        except Exception as gap:  # whatever moto raises; SDKs would repeat a 500 for minutes
             traceback.print_exc(file=sys.stderr)
-            message = f"The sandbox does not model this use of {call.operation}."
-            return wire.error(call, "InternalError", message, status=500)
+            why = f"it needs {gap.name}" if isinstance(gap, ModuleNotFoundError) else ""
+            this = f"this use of {call.service} {call.operation}".rstrip()
+            return _not_modelled(call, f"The sandbox does not model {this}{why and ': '}{why}.")
 
     def _publish_parameters(self, region: str) -> None:
         """Once in every world and region; SSM cannot be pickled, so that it begins empty."""
@@ -150,7 +152,18 @@ def _refused(call: Call) -> Answer | None:
             return wire.error(call, "MissingAction", message)
         message = f"The action {call.operation} is not valid for this web service."
         return wire.error(call, "InvalidAction", message)
-    return None
+    why = modelled.why_refused(call.service, call.operation)
+    return _not_modelled(call, why) if why else None
+
+
+def _not_modelled(call: Call, why: str) -> Answer:
+    """A refusal that no SDK repeats, in the call's own protocol, and a line in the log."""
+    sys.stderr.write(f"not modelled: {call.service} {call.operation}: {why}\n")
+    if call.is_ec2:
+        return wire.error(call, "UnsupportedOperation", why)
+    return wire.error(
+        call, "UnknownOperationException" if call.speaks_json else "InvalidAction", why
+    )
 
 
 @cache

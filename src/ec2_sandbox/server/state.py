@@ -51,14 +51,14 @@ def save(home: Path) -> None:
 
 
 def _blob() -> bytes:
-    """The state as bytes; a service that cannot be pickled as it is used now is left out."""
+    """The state as bytes; a service that cannot be pickled as it is used now is None."""
     regions = {name: _regions(backends) for name, backends in _kept().items()}
     content = {"world": world(), "random": mock_random.getstate(), "moto": regions}
     try:
         return snapshot.dumps(content)
     except Exception:  # pickle raises whatever the objects raise
         traceback.print_exc(file=sys.stderr)
-        kept = {name: regions[name] for name in ALWAYS_KEPT}
+        kept = {name: regions[name] if name in ALWAYS_KEPT else None for name in regions}
         return snapshot.dumps({**content, "moto": kept})
 
 
@@ -89,6 +89,20 @@ def _regions(backends: Any) -> dict[str, Any]:
     return dict(backends[ACCOUNT_ID].items())
 
 
+def take_back(home: Path) -> None:
+    """Undo what was done since the last ``save``; time does not go back.
+
+    What is not kept by a snapshot, above all SSM's parameters, stays as it is.
+    """
+    present = world()
+    content = snapshot.read(home / WORLD, moto_version=moto.__version__)
+    _take_up(content)
+    # A fault that was met stays met, and a bucket of calls that was drawn from stays drawn from.
+    for name in ("clock", "faults", "throttle"):
+        setattr(world(), name, getattr(present, name))
+    history_file.fit(home, world().history)
+
+
 def restore(home: Path, options: SandboxOptions) -> str | None:
     """Take up the snapshot, or start afresh; returns what the user must hear about it."""
     path = home / WORLD
@@ -103,10 +117,17 @@ def restore(home: Path, options: SandboxOptions) -> str | None:
             f"The sandbox's saved state could not be used ({problem}); it was moved to {aside} "
             "and the sandbox started afresh."
         )
-    kept = _kept()  # reading the snapshot imported the services that are in it
-    for name, regions in content["moto"].items():
-        for region, backend in regions.items():
-            dict.__setitem__(kept[name][ACCOUNT_ID], region, backend)
+    _take_up(content)
+    return None if history_file.fit(home, world().history) else HISTORY_CUT
+
+
+def _take_up(content: Mapping[str, Any]) -> None:
+    """The state that ``save`` wrote, in place of the present one."""
+    for name, backends in _kept().items():  # reading the snapshot imported what is in it
+        regions = content["moto"].get(name, {})
+        if regions is not None:
+            backends[ACCOUNT_ID].clear()
+            for region, backend in regions.items():
+                dict.__setitem__(backends[ACCOUNT_ID], region, backend)
     mock_random.setstate(content["random"])
     replace_world(content["world"])
-    return None if history_file.fit(home, world().history) else HISTORY_CUT

@@ -34,7 +34,7 @@ def make_instances(order: LaunchOrder, pool: Pool, backend: Any, *, count: int) 
     for instance in reservation.instances:
         instance.reservation_id = reservation.id
         _finish(instance, order)
-        if profile:
+        if profile.get("Name") or profile.get("Arn"):  # EC2 takes empty ones for none
             backend.associate_iam_instance_profile(
                 instance_id=instance.id,
                 iam_instance_profile_name=profile.get("Name"),

@@ -15,12 +15,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from moto.core.exceptions import ServiceException
-from moto.core.utils import (
-    camelcase_to_underscores,
-    get_service_model,
-    method_names_from_class,
-)
+from moto.core.utils import camelcase_to_underscores, get_service_model
 
+from ec2_sandbox import modelled
 from ec2_sandbox.catalogue import ACCOUNT_ID
 from ec2_sandbox.ec2.responses import SandboxEC2Response
 from ec2_sandbox.faults import take
@@ -57,9 +54,8 @@ def invoke(target: Mapping[str, Any], region: str) -> Outcome:
 def _call_ec2(action: str, given: str, region: str) -> Outcome:
     """The operation by its name in the ARN, as in ``terminateInstances``."""
     operation = action[:1].upper() + action[1:]
-    method = camelcase_to_underscores(operation)
     is_known = operation in get_service_model("ec2").operation_names
-    if not is_known or method not in method_names_from_class(SandboxEC2Response):
+    if not is_known or modelled.why_refused("ec2", operation):
         return Outcome(UNSUPPORTED)
     fault, world().faults[:] = take(world().faults, operation, region)
     if fault and not fault.after_effect:
