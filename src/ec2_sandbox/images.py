@@ -1,15 +1,18 @@
 """The machine images of every region, and the SSM public parameters that name them.
 
 AWS's own images as far as people who develop models use them: Deep Learning AMIs, Ubuntu, Amazon
-Linux 2023. Ids are made from region and name, so they are the same in every sandbox.
+Linux. Ids are made from region and name, so they are the same in every sandbox.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from hashlib import blake2b
 from typing import Any
+
+from moto.utilities.utils import load_resource
 
 from ec2_sandbox import catalogue
 
@@ -46,6 +49,11 @@ class Image:
         """What the root disk is made from."""
         return f"snap-0{_digest(self.region, self.name, 'root')}"
 
+    @property
+    def virtualization(self) -> str:
+        """Amazon Linux 1 has images that no type of today runs."""
+        return "paravirtual" if "-pv-" in self.name else "hvm"
+
     def described(self) -> dict[str, Any]:
         """The image as DescribeImages shows it."""
         return {
@@ -63,9 +71,9 @@ class Image:
             "DeprecationTime": "2028-11-01T08:00:00.000Z",
             "PlatformDetails": "Linux/UNIX",
             "UsageOperation": "RunInstances",
-            "RootDeviceType": "ebs",
+            "RootDeviceType": "instance-store" if self.name.endswith("-s3") else "ebs",
             "RootDeviceName": self.root_device,
-            "VirtualizationType": "hvm",
+            "VirtualizationType": self.virtualization,
             "Hypervisor": "xen",
             "EnaSupport": True,
             "SriovNetSupport": "simple",
@@ -131,36 +139,67 @@ def _deep_learning(region: str) -> Iterator[Image]:
             )
 
 
+# Canonical's releases, each under the paths that public code looks for it, with the disk types of
+# the parameters that name it.
+UBUNTU = {
+    ("24.04", "noble", "hvm-ssd-gp3"): ("gp3", "gp2"),
+    ("22.04", "jammy", "hvm-ssd-gp3"): ("gp3",),
+    ("22.04", "jammy", "hvm-ssd"): ("gp2",),
+    ("20.04", "focal", "hvm-ssd"): ("gp2",),
+}
+
+
 def _ubuntu(region: str) -> Iterator[Image]:
-    for version, codename in {"24.04": "noble", "22.04": "jammy"}.items():
+    for (version, codename, folder), disks in UBUNTU.items():
         for arch, name in ARCH.items():
             path = f"/aws/service/canonical/ubuntu/server/{version}/stable/current/{name}/hvm"
             yield Image(
                 region=region,
-                name=f"ubuntu/images/hvm-ssd-gp3/ubuntu-{codename}-{version}-{name}-server-"
-                f"{RELEASE}",
+                name=f"ubuntu/images/{folder}/ubuntu-{codename}-{version}-{name}-server-{RELEASE}",
                 owner_id=CANONICAL,
                 owner_alias=None,
                 architecture=arch,
                 root_device="/dev/sda1",
                 root_gb=8,
-                parameters=(f"{path}/ebs-gp3/ami-id", f"{path}/ebs-gp2/ami-id"),
+                parameters=tuple(f"{path}/ebs-{disk}/ami-id" for disk in disks),
             )
 
 
+# How Amazon writes the release into an image's name, by the beginning of the parameter's.
+AMAZON_RELEASES = {
+    "al2023": f"2023.9.{RELEASE}.0",
+    "al2027": f"2027.0.{RELEASE}.0",
+    "amzn2": f"2.0.{RELEASE}.0",
+    "amzn": "2018.03.0.20231218.0",
+}
+AMAZON_LINUX_NAME = re.compile(
+    r"(?P<head>(?P<line>al\d{4}|amzn2?)-.+?)(?P<tail>(-kernel-[\d.]+)?-(?P<arch>x86_64|arm64).*)"
+)
+
+
 def _amazon_linux(region: str) -> Iterator[Image]:
-    for arch in ARCH:
-        path = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel"
-        yield Image(
-            region=region,
-            name=f"al2023-ami-2023.9.{RELEASE}.0-kernel-6.1-{arch}",
-            owner_id=AMAZON_LINUX,
-            owner_alias="amazon",
-            architecture=arch,
-            root_device="/dev/xvda",
-            root_gb=8,
-            parameters=(f"{path}-default-{arch}", f"{path}-6.1-{arch}"),
-        )
+    """One for every image that AWS's public parameters name, as moto has copied them."""
+    try:
+        copied = load_resource(f"ssm/resources/ami-amazon-linux-latest/{region}.json")
+    except FileNotFoundError:
+        return
+    parameters: dict[str, list[str]] = {}
+    for one in sorted(copied, key=lambda one: (len(one["Name"]), one["Name"])):
+        parameters.setdefault(one["Value"], []).append(one["Name"])
+    for names in parameters.values():
+        numbered = [name for name in names if "-default-" not in name] or names
+        found = AMAZON_LINUX_NAME.fullmatch(numbered[0].rpartition("/")[2])
+        if found:
+            yield Image(
+                region=region,
+                name=f"{found['head']}-{AMAZON_RELEASES[found['line']]}{found['tail']}",
+                owner_id=AMAZON_LINUX,
+                owner_alias="amazon",
+                architecture=found["arch"],
+                root_device="/dev/xvda",
+                root_gb=8,
+                parameters=tuple(names),
+            )
 
 
 def publish_parameters(region: str) -> None:
@@ -168,6 +207,7 @@ def publish_parameters(region: str) -> None:
     from moto.ssm.models import Parameter, ssm_backends
 
     stored = ssm_backends[catalogue.ACCOUNT_ID][region]._parameters  # noqa: SLF001 - no setter
+    stored.latest_ecs_amis_loaded = True  # ECS is not modelled, nor are its images
     for name, image_id in parameters_of(region).items():
         versions = stored[name]  # the first look loads moto's own
         versions[:] = [

@@ -48,6 +48,8 @@ class Injected(Exception):
 class Door:
     """A sandbox without a process of its own."""
 
+    options = STILL
+
     def __init__(self, home: Path) -> None:
         responses.install()
         wiring.install()

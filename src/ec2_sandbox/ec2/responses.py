@@ -3,11 +3,14 @@
 import moto.ec2.urls
 from moto.ec2.models.elastic_block_store import Snapshot
 
+from ec2_sandbox import first_day
+from ec2_sandbox.ec2 import images
 from ec2_sandbox.ec2.addresses import AddressResponses
 from ec2_sandbox.ec2.catalogue import CatalogueResponses
 from ec2_sandbox.ec2.common import EveryCall
 from ec2_sandbox.ec2.console import ConsoleResponses
 from ec2_sandbox.ec2.fleets import FleetResponses
+from ec2_sandbox.ec2.images import ImageResponses
 from ec2_sandbox.ec2.instance_attributes import InstanceAttributeResponses
 from ec2_sandbox.ec2.instance_listing import InstanceListing
 from ec2_sandbox.ec2.instance_status import InstanceStatusResponses
@@ -33,6 +36,7 @@ class SandboxEC2Response(
     PlacementResponses,
     TemplateResponses,
     VolumeResponses,
+    ImageResponses,
     TagResponses,
     AddressResponses,
     ConsoleResponses,
@@ -49,4 +53,6 @@ def install() -> None:
     """Make moto's EC2 answer with this class."""
     moto.ec2.urls.url_paths["{0}/"] = SandboxEC2Response.dispatch
     fleet_observer.listen()
+    first_day.install()
+    images.install()
     Snapshot.progress = property(progress_of)

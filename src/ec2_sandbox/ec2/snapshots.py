@@ -38,7 +38,7 @@ class SnapshotResponses(EC2Response):  # type: ignore[misc]
         """Refused while an image is made from it."""
         snapshot = self.ec2_backend.get_snapshot(self.params.get("SnapshotId"))
         result = super().delete_snapshot()
-        _tell(snapshot, "deleted")
+        tell_snapshot(snapshot, "deleted")
         return result
 
 
@@ -57,7 +57,7 @@ def progress_of(snapshot: Any) -> str:
 
 
 def _begin(snapshot: Any) -> None:
-    _tell(snapshot, "created")
+    tell_snapshot(snapshot, "created")
     if length := duration(snapshot.volume_size):
         snapshot.status = "pending"
         done = world().now + seconds(length)
@@ -68,6 +68,7 @@ def _complete(snapshot: Any) -> None:
     snapshot.status = "completed"
 
 
-def _tell(snapshot: Any, state: str) -> None:
+def tell_snapshot(snapshot: Any, state: str) -> None:
+    """Tell the history of it."""
     facts = {"state": state, "gb": str(snapshot.volume_size)}
     world().tell(HappeningKind.SNAPSHOT, snapshot.id, snapshot.ec2_backend.region_name, facts)

@@ -40,11 +40,12 @@ def disks(
     find: Callable[[str], Source],
 ) -> tuple[Disk, ...]:
     """All disks of a launch; ``find`` gives the source for the id of a snapshot."""
-    asked = {
-        mapping["DeviceName"]: _ebs(mapping)
-        for mapping in mappings
-        if not ("NoDevice" in mapping or "VirtualName" in mapping)
-    }
+    asked: dict[str, Mapping[str, Any]] = {}
+    for mapping in mappings:  # the image's own come first
+        device = mapping["DeviceName"]
+        former = asked.pop(device, {})
+        if not ("NoDevice" in mapping or "VirtualName" in mapping):
+            asked[device] = {**former, **_ebs(mapping)}
     first = _disk(root_device, asked.pop(root_device, {}), root)
     return (first, *(_disk(device, ebs, _source(ebs, find)) for device, ebs in asked.items()))
 

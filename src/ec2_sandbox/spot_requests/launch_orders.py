@@ -35,12 +35,16 @@ USER_DATA_LIMIT = 16_384  # bytes before base64 (UserGuide/instancedata-add-user
 
 @dataclass(frozen=True)
 class LaunchImage:
-    """What a launch needs to know of an image, ours or one the user made."""
+    """What a launch needs to know of an image, ours or one the user made.
+
+    ``mappings`` are the disks of the image itself, as BlockDeviceMappings.
+    """
 
     id: str
     architecture: str
     root_device: str
     root: Source
+    mappings: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ def read_launch(params: Mapping[str, Any], backend: Any) -> LaunchOrder:
     _check_profile(params.get("IamInstanceProfile") or {}, backend)
     check_shutdown_behavior(params.get("InstanceInitiatedShutdownBehavior"))
     found_disks = disks(
-        params.get("BlockDeviceMappings") or [],
+        [*image.mappings, *(params.get("BlockDeviceMappings") or [])],
         image.root_device,
         image.root,
         find=lambda snapshot_id: _find_snapshot(snapshot_id, backend),
@@ -131,11 +135,17 @@ def find_image(image_id: str | None, backend: Any) -> LaunchImage:
         parameter = image_id.removeprefix("resolve:ssm:")
         image_id = images.parameters_of(backend.region_name).get(parameter, parameter)
     if ours := images.images_of(backend.region_name).get(image_id):
+        if ours.virtualization != "hvm":
+            raise invalid_combination(
+                "Non-Windows instances with a virtualization type of 'paravirtual' are currently "
+                "not supported for this instance type."
+            )
         root = Source(ours.snapshot_id, ours.root_gb)
         return LaunchImage(ours.id, ours.architecture, ours.root_device, root)
     if own := backend.amis.get(image_id):
         root = Source(own.ebs_snapshot.id, int(own.ebs_snapshot.volume.size))
-        return LaunchImage(own.id, own.architecture, own.root_device_name, root)
+        mappings = tuple(own.block_device_mappings)
+        return LaunchImage(own.id, own.architecture, own.root_device_name, root, mappings)
     if not image_id.startswith("ami-"):
         raise refuse("InvalidAMIID.Malformed", f'Invalid id: "{image_id}"')
     raise refuse("InvalidAMIID.NotFound", f"The image id '[{image_id}]' does not exist")

@@ -1,0 +1,86 @@
+"""What a new AWS account has and moto's has not: a way to the internet, and AWS's own policies."""
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from moto.ec2.models import EC2Backend
+from moto.iam.aws_managed_policies import aws_managed_policies_data
+from moto.iam.models import AWSManagedPolicy, IAMBackend
+from moto.moto_api._internal import mock_random
+
+_vpc_alone = EC2Backend.create_default_vpc
+
+
+def install() -> None:
+    """Let moto's accounts begin so."""
+    EC2Backend.create_default_vpc = _connected_vpc
+    IAMBackend._init_managed_policies = _policies  # noqa: SLF001
+
+
+def _policies(backend: Any) -> "AwsPolicies":
+    return AwsPolicies(backend)
+
+
+def _connected_vpc(backend: Any) -> Any:
+    """A default VPC as AWS makes it: with an internet gateway and the route to it
+    (VPC guide, default-vpc-components)."""
+    vpc = _vpc_alone(backend)
+    gateway = backend.create_internet_gateway()
+    backend.attach_internet_gateway(gateway.id, vpc.id)
+    mains = {"vpc-id": vpc.id, "association.main": "true"}
+    (main,) = backend.describe_route_tables(filters=mains)
+    backend.create_route(main.id, "0.0.0.0/0", gateway_id=gateway.id)
+    return vpc
+
+
+class AwsPolicies(dict[str, Any]):
+    """Policies by ARN: those of AWS are read when the first is asked for.
+
+    They are no part of a snapshot but where somebody attached them.
+    """
+
+    def __init__(self, backend: Any) -> None:
+        super().__init__()
+        self.backend, self.is_read = backend, False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return AwsPolicies, (None,), {"backend": self.backend}, None, self._own()
+
+    def _own(self) -> Iterator[tuple[str, Any]]:
+        """What a snapshot keeps of them."""
+        for arn, policy in super().items():
+            if policy.attachment_count or not isinstance(policy, AWSManagedPolicy):
+                yield arn, policy
+
+    def _read(self) -> "AwsPolicies":
+        if not self.is_read:
+            self.is_read = True
+            state = mock_random.getstate()  # they draw ids, whenever they happen to be read
+            for name, data in _managed().items():
+                of = self.backend.account_id, self.backend.region_name
+                policy = AWSManagedPolicy.from_data(name, *of, data)
+                self.setdefault(policy.arn, policy)
+            mock_random.setstate(state)
+        return self
+
+    def __contains__(self, arn: object) -> bool:
+        return dict.__contains__(self._read(), arn)
+
+    def __getitem__(self, arn: str) -> Any:
+        return dict.__getitem__(self._read(), arn)
+
+    def keys(self) -> Any:
+        """With those of AWS."""
+        return dict.keys(self._read())
+
+    def values(self) -> Any:
+        """With those of AWS."""
+        return dict.values(self._read())
+
+
+@cache
+def _managed() -> dict[str, Any]:
+    """moto's copy of AWS's policies, by name."""
+    return dict(json.loads(aws_managed_policies_data))
