@@ -67,7 +67,9 @@ class GuestWorld:
             GroupId=self.group_id, IpProtocol="tcp", FromPort=22, ToPort=22, CidrIp=cidr
         )
 
-    def machine(self, user_data: str = "", *, spot: bool = False, **order: Any) -> "GuestMachine":
+    def machine(
+        self, user_data: str = "", *, spot: bool = False, await_ssh: bool = True, **order: Any
+    ) -> "GuestMachine":
         """A machine that runs and can be logged in to."""
         images = self.ec2.describe_images(Owners=["amazon"])["Images"]
         image = next(one for one in images if "Ubuntu" in one["Name"])["ImageId"]
@@ -87,7 +89,8 @@ class GuestWorld:
             MaxCount=1,
         )
         machine = GuestMachine(self, launched["Instances"][0]["InstanceId"])
-        machine.await_ssh()
+        if await_ssh:
+            machine.await_ssh()
         return machine
 
 

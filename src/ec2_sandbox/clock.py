@@ -40,7 +40,7 @@ class Clock:
             self._anchor = moment
         return self._reached
 
-    def hold(self, held: bool) -> None:  # noqa: FBT001 - the one thing it is told
+    def hold(self, *, held: bool) -> None:
         """Go with real time for as long as somebody real must be waited for."""
         if held is not self.is_held:
             self.now()

@@ -1,26 +1,16 @@
 """Machines that really run, as the user's own OpenSSH and rsync meet them."""
 
 import subprocess
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from tests.guest_machines import GuestMachine, GuestWorld, need, until
 
-from ec2_sandbox import Sandbox
-
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuestWorld]:
-    need("bwrap", "ssh", "ssh-keygen")
-    with Sandbox(scenario="calm", guests="jailed", speed=1, begins=None) as sandbox:
-        yield GuestWorld(sandbox, tmp_path_factory.mktemp("guests"))
-
-
-@pytest.fixture(scope="module")
-def machine(world: GuestWorld) -> GuestMachine:
-    return world.machine()
+def machine(guests: GuestWorld) -> GuestMachine:
+    return guests.machine()
 
 
 @pytest.mark.parametrize(
@@ -85,20 +75,20 @@ def test_files_travel_by_scp_sftp_and_rsync_and_no_link_leads_out_of_the_disk(
 
 
 def test_only_the_launched_key_comes_in_and_only_while_the_group_lets_it(
-    world: GuestWorld, machine: GuestMachine, tmp_path: Path
+    guests: GuestWorld, machine: GuestMachine, tmp_path: Path
 ) -> None:
     other = tmp_path / "other"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(other)], check=True)
-    options = [word.replace(str(world.key), str(other)) for word in machine.options]
+    options = [word.replace(str(guests.key), str(other)) for word in machine.options]
     refused = machine.run(["ssh", *options, "-o", "BatchMode=yes", machine.target, "true"])
     assert "Permission denied" in refused.stderr
     root = f"root@{machine.target.partition('@')[2]}"
     assert machine.run(["ssh", *machine.options, root, "true"]).returncode == 255
     options = machine.options
-    world.shut_out("127.0.0.1/32")
+    guests.shut_out("127.0.0.1/32")
     until(lambda: machine.run(["ssh", *options, machine.target, "true"]).returncode == 255)
     assert machine.login()["port"] == 0
-    world.let_in("127.0.0.0/8")
+    guests.let_in("127.0.0.0/8")
     machine.await_ssh()
     until(lambda: machine.ssh("true").returncode == 0)
 
@@ -121,45 +111,45 @@ def test_one_connection_serves_many_commands(machine: GuestMachine, tmp_path: Pa
 
 
 def test_a_disk_outlives_a_stop_and_goes_into_snapshots_and_with_its_machine(
-    world: GuestWorld,
+    guests: GuestWorld,
 ) -> None:
-    machine = world.machine()
+    machine = guests.machine()
     machine.says("echo kept > kept; mkdir folder; ln -s kept folder/link; chmod 600 kept")
     key, address = machine.login()["host_key"], machine.target
-    world.ec2.stop_instances(InstanceIds=[machine.id])
+    guests.ec2.stop_instances(InstanceIds=[machine.id])
     machine.await_state("stopped")
     volume = machine.described()["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
-    image = world.ec2.create_image(InstanceId=machine.id, Name="copy")["ImageId"]
-    snapshot = world.ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
+    image = guests.ec2.create_image(InstanceId=machine.id, Name="copy")["ImageId"]
+    snapshot = guests.ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
     zone = machine.described()["Placement"]["AvailabilityZone"]
-    data = world.ec2.create_volume(SnapshotId=snapshot, AvailabilityZone=zone)["VolumeId"]
-    world.ec2.attach_volume(VolumeId=data, InstanceId=machine.id, Device="/dev/sdf")
-    world.ec2.start_instances(InstanceIds=[machine.id])
+    data = guests.ec2.create_volume(SnapshotId=snapshot, AvailabilityZone=zone)["VolumeId"]
+    guests.ec2.attach_volume(VolumeId=data, InstanceId=machine.id, Device="/dev/sdf")
+    guests.ec2.start_instances(InstanceIds=[machine.id])
     machine.await_ssh()
     assert machine.says("cat kept; stat -c %a kept; readlink folder/link") == "kept\n600\nkept\n"
     assert machine.says("cat /mnt/sdf/home/ubuntu/kept") == "kept\n"
     assert machine.login()["host_key"] == key
     assert machine.target != address
-    copy = world.machine(ImageId=image)
+    copy = guests.machine(ImageId=image)
     assert copy.says("cat kept") == "kept\n"
-    world.ec2.terminate_instances(InstanceIds=[machine.id, copy.id])
-    folder = world.control.home / "guests" / "volumes" / volume
+    guests.ec2.terminate_instances(InstanceIds=[machine.id, copy.id])
+    folder = guests.control.home / "guests" / "volumes" / volume
     until(lambda: not folder.exists(), "the end of the disk")
 
 
-def test_every_process_hears_of_the_end_and_none_outlives_it(world: GuestWorld) -> None:
+def test_every_process_hears_of_the_end_and_none_outlives_it(guests: GuestWorld) -> None:
     """Double forks, own sessions, those that ignore it: all are gone with the machine."""
-    machine = world.machine(spot=True)
+    machine = guests.machine(spot=True)
     machine.says(
         "(trap 'echo heard >> heard; exit' TERM; while :; do sleep 0.05; done) >/dev/null 2>&1 &"
         "nohup setsid sh -c 'trap \"\" TERM HUP; sleep 987654' >/dev/null 2>&1 & sleep 0.3"
     )
     assert _sleeping()
-    world.control.interrupt(machine.id)
-    world.control.advance(timedelta(minutes=3))
+    guests.control.interrupt(machine.id)
+    guests.control.advance(timedelta(minutes=3))
     machine.await_state("stopped")
     until(lambda: not _sleeping(), "the end of all")
-    world.control.advance(timedelta(minutes=10))
+    guests.control.advance(timedelta(minutes=10))
     machine.await_ssh()
     assert machine.says("cat heard") == "heard\n"
 

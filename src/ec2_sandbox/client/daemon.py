@@ -27,6 +27,7 @@ from ec2_sandbox.client.home import (
     without_port,
 )
 from ec2_sandbox.errors import SandboxProblem
+from ec2_sandbox.guests.user_data import digest
 from ec2_sandbox.market import replay
 from ec2_sandbox.options import SandboxOptions, SandboxStatus, checked
 
@@ -79,12 +80,14 @@ def ensure(home: Path) -> SandboxStatus:
     return start(home)
 
 
-def set_up(home: Path, **options: Any) -> None:
-    """The options of a sandbox that was never set up; another keeps its own."""
+def set_up(home: Path, script: str, **options: Any) -> None:
+    """The options of a sandbox that was never set up; another keeps its own. The ``script`` is the
+    caller's, and may be run in a guest that has no jail, with whatever comments behind it."""
     folder = Home(home)
     if not folder.is_set_up:
         folder.create()
         folder.remember_options(checked(options))
+    folder.trust(digest(script))
 
 
 def remembered(home: Path) -> SandboxStatus:

@@ -105,6 +105,15 @@ class Home:
         own = (WORLD_SCHEMA, _installed("moto"))
         return "" if found == own else f"schema {found[0]} with moto {found[1]}"
 
+    def trusted(self) -> frozenset[str]:
+        """What may run without a jail: sha256 of scripts, see ``guests.user_data.digest``."""
+        return frozenset(self._read("trusted.json", []))
+
+    def trust(self, *digests: str) -> None:
+        """These may, too."""
+        if new := set(digests) - self.trusted():
+            self._write("trusted.json", sorted(self.trusted() | new))
+
     def forget_world(self) -> None:
         """Begin anew at the next start."""
         (self.path / WORLD).unlink(missing_ok=True)

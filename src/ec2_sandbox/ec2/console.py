@@ -11,6 +11,7 @@ from moto.ec2.responses import EC2Response
 from ec2_sandbox import catalogue
 from ec2_sandbox.ec2.boot_text import Machine, console_text, decoded, updated_at
 from ec2_sandbox.ec2.instance_listing import find_instances
+from ec2_sandbox.guests.guests import guests
 from ec2_sandbox.protocol.refusal import refuse
 from ec2_sandbox.world import world
 
@@ -37,6 +38,8 @@ class ConsoleResponses(EC2Response):  # type: ignore[misc]
         spans = history.spans(now + MOMENT) if history else []
         runs = [run for run in spans if run[0] <= seen]
         text = console_text(_machine(instance), runs, seen, seed=world().options.seed)
+        if (here := guests()) and (guest := here.of(instance.id)):
+            text = guest.console_text()
         answer: dict[str, Any] = {
             "InstanceId": instance.id,
             "Timestamp": updated_at(runs, seen),

@@ -10,6 +10,7 @@ from moto.ec2.responses import EC2Response
 from ec2_sandbox import catalogue
 from ec2_sandbox.ec2 import listings
 from ec2_sandbox.ec2.instance_listing import find_instances
+from ec2_sandbox.guests.guests import guests
 from ec2_sandbox.protocol.refusal import invalid_value
 from ec2_sandbox.world import world
 
@@ -100,6 +101,9 @@ def _check(instance: Any) -> dict[str, Any]:
     """The result of a status check; nothing is checked while the instance does not run."""
     if instance.state != "running":
         return {"Status": "not-applicable"}
+    here = guests()
+    if here and (guest := here.of(instance.id)) and guest.failure:
+        return _result("impaired", "failed")
     age = world().now.replace(tzinfo=None) - instance.launch_time
     if age < INITIALIZING * world().options.dwell:
         return _result("initializing", "initializing")

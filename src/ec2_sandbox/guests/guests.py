@@ -14,16 +14,17 @@ import threading
 import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from ec2_sandbox.client.home import Home
 from ec2_sandbox.guests import jail, logins
 from ec2_sandbox.guests.disks import Disks
+from ec2_sandbox.guests.guest import Guest
 from ec2_sandbox.guests.process_trees import MarkedProcesses, kill_all
-from ec2_sandbox.guests.user_data import parts
+from ec2_sandbox.guests.user_data import digest, parts
 from ec2_sandbox.services.imds import servers
 from ec2_sandbox.spot_requests import endings
 from ec2_sandbox.spot_requests.due_events import NOTICED
@@ -36,58 +37,14 @@ WAIT_S = 0.02
 TIMER_STEP_S = 15.0  # sandbox seconds; finer than any timer of a minute
 STOP_S = 150.0  # real seconds: more than systemd's own patience with a unit
 OFF_S = 3.0  # the same, once EC2 says that the machine is off
-CONSOLE_BYTES = 64 * 1024
+NO_JAIL = (
+    "Machines run as your own processes, for there is no jail: {}. User data is not run, but for "
+    "the script of the tool that you use; `--guests plain` runs it all."
+)
 NOTICE_PATH = "spot/instance-action"
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 Instance = Any  # moto's
-
-
-@dataclass
-class Ordered:
-    """A guest as it was ordered, and what it told since."""
-
-    run: str
-    address: str
-    is_open: bool
-    booted_at: datetime
-    is_booting: bool = True
-    is_ending: bool = False
-    is_over: bool = False
-    has_listened: bool = False
-    timers_at: float = 0.0
-    awaits_timers: bool = False
-    port: int = 0
-    host_key: str = ""
-    fingerprint: str = ""
-    failure: str = ""
-    console: list[str] = field(default_factory=list)
-
-    def login(self) -> dict[str, Any]:
-        """Where its ssh server listens."""
-        port = self.port if self.is_open else 0
-        told = {"address": self.address, "port": port, "host_key": self.host_key}
-        return {**told, "failure": self.failure}
-
-    def hear(self, word: str, **told: Any) -> None:
-        """What it told of itself."""
-        if word == "console":
-            self.console.append(told["text"])
-            while sum(map(len, self.console)) > CONSOLE_BYTES:
-                del self.console[0]
-        elif word == "listening":
-            self.port, self.host_key = told["port"], told["host_key"]
-            self.fingerprint = told["fingerprint"]
-        elif word == "failed":
-            self.failure = told["why"]
-            self.hear("console", text=f"the machine failed: {self.failure}")
-        self.is_booting = self.is_booting and word not in {"booted", "failed", "off"}
-        self.awaits_timers = self.awaits_timers and word not in {
-            "timers",
-            "failed",
-            "off",
-            "power",
-        }
 
 
 class Guests:
@@ -95,11 +52,12 @@ class Guests:
 
     def __init__(self, home: Path, lock: Any, save: Callable[[], None]) -> None:
         self._lock, self._save = lock, save
+        self._home, self._said = Home(home), ""
         self.disks = Disks(home / "guests")
         digest = blake2b(str(home.resolve()).encode(), digest_size=8).hexdigest()
         self.mark = f"{MARK}={digest}"
-        self._ordered: dict[str, Ordered] = {}
-        self._ended: dict[tuple[str, str], Ordered] = {}  # shutting down, by id and run
+        self._ordered: dict[str, Guest] = {}
+        self._ended: dict[tuple[str, str], Guest] = {}  # shutting down, by id and run
         self._host: subprocess.Popen[bytes] | None = None
 
     @property
@@ -124,7 +82,7 @@ class Guests:
             else:
                 self._boot(instance)
         self.disks.follow(in_use={instance_id for instance_id, _ in self._ended})
-        world().clock.hold(self.owes())
+        world().clock.hold(held=self.owes())
 
     def owes(self) -> bool:
         """Whether a guest owes an answer, so that the clock must not jump."""
@@ -133,11 +91,11 @@ class Guests:
             for key, guest in self._ordered.items()
         )
 
-    def all(self) -> list[tuple[str, Ordered]]:
+    def all(self) -> list[tuple[str, Guest]]:
         """Those that run, by the ids of their machines."""
         return list(self._ordered.items())
 
-    def of(self, instance_id: str) -> Ordered | None:
+    def of(self, instance_id: str) -> Guest | None:
         """The guest of a machine; the last one, where it is off."""
         ended = (one for (key, _), one in reversed(self._ended.items()) if key == instance_id)
         return self._ordered.get(instance_id) or next(ended, None)
@@ -147,7 +105,7 @@ class Guests:
         guest = self._ordered.get(instance_id)
         if guest and path.rstrip("/").endswith(NOTICE_PATH):
             guest.has_listened = True
-            world().clock.hold(self.owes())
+            world().clock.hold(held=self.owes())
 
     def advance(self, target: datetime) -> None:
         """Move the clock; it stops where a guest owes an answer or has something to look at."""
@@ -202,15 +160,19 @@ class Guests:
 
     def _boot(self, instance: Instance) -> None:
         address = instance.public_ip or "127.0.0.1"
-        guest = Ordered(_run_of(instance), address, logins.lets_in(instance), world().now)
+        guest = Guest(_run_of(instance), address, logins.lets_in(instance), world().now)
         self._ordered[instance.id] = guest
-        why_not = jail.obstacle() if world().options.guests == "jailed" else ""
-        is_jailed = world().options.guests == "jailed" and not why_not
+        mode = world().options.guests
+        why_not = jail.obstacle() if mode == "jailed" else ""
         found = parts(b64decode(str(instance.user_data or "")))
-        guest.console += [f"cloud-init: {text}" for kind, text in found if kind == "said"]
         if why_not:
-            guest.console.append(f"there is no jail: {why_not}; user data is not run")
-            found = []
+            trusted = self._home.trusted()
+            found = [part for part in found if digest(part.text) in trusted]
+            self._say_once(NO_JAIL.format(why_not))
+            guest.hear("console", text=NO_JAIL.format(why_not) + "\n")
+        for part in found:
+            if part.kind == "said":
+                guest.hear("console", text=f"cloud-init: {part.text}\n")
         mark = f"{self.mark}/{instance.id}"
         name, _, value = mark.partition("=")
         disk = self.disks.root_of(instance)
@@ -220,7 +182,7 @@ class Guests:
             id=instance.id,
             run=guest.run,
             open=guest.is_open,
-            jailed=is_jailed,
+            jailed=mode == "jailed" and not why_not,
             disk=str(disk),
             volumes=self.disks.others_of(instance),
             address=address,
@@ -236,11 +198,16 @@ class Guests:
             within_s=STOP_S,
         )
 
+    def _say_once(self, note: str) -> None:
+        if note != self._said:
+            self._said = note
+            self._home.add_note(note)
+
     def _end(self, instance_id: str) -> None:
         guest = self._ordered.pop(instance_id)
-        guest.is_ending = True
-        self._ended[instance_id, guest.run] = guest
-        self._order("shutdown", id=instance_id, within_s=STOP_S)
+        if not guest.is_off:
+            self._ended[instance_id, guest.run] = guest
+            self._order("shutdown", id=instance_id, within_s=STOP_S)
 
     def _end_soon(self, instance_id: str, instance: Instance | None) -> None:
         """EC2 says that the machine is off: it may take seconds more, no longer."""
@@ -296,9 +263,9 @@ class Guests:
         kill_all(MarkedProcesses(self.mark))
         self._ended.clear()
         for guest in self._ordered.values():
-            guest.is_booting = guest.awaits_timers = False
-            guest.failure = "the process that held it has ended"
-        world().clock.hold(self.owes())
+            guest.hear("failed", why="the process that held it has ended")
+            guest.hear("off")
+        world().clock.hold(held=self.owes())
 
     def _hear(self, instance_id: str, run: str, word: str, **told: Any) -> None:
         guest = self._ordered.get(instance_id)
@@ -314,7 +281,7 @@ class Guests:
             world().catch_up()
             endings.guest_shutdown(instance)
             self._save()
-        world().clock.hold(self.owes())
+        world().clock.hold(held=self.owes())
 
     def _tick(self, host: "subprocess.Popen[bytes]") -> None:
         """Guests live on when nobody calls."""

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ec2_sandbox.guests import jail, ssh_server
-from ec2_sandbox.guests.process_trees import MarkedProcesses, kill_all
+from ec2_sandbox.guests.process_trees import ControlGroup, MarkedProcesses, kill_all
 
 MOST_BYTES = 8 << 20  # of a line: user data, decoded, is the longest part of one
 SSH_PORT = 22
@@ -25,7 +25,7 @@ SIGKILL = 9
 GRACE_S = 1.0  # beyond what a guest was given for its shutdown
 
 
-class Guest:
+class HostedGuest:
     """One machine from its boot until it is off."""
 
     def __init__(self, order: dict[str, Any], tell: Any) -> None:
@@ -41,11 +41,18 @@ class Guest:
         self._waiting: dict[tuple[str, int], asyncio.Future[Any]] = {}
         self._number = 0
         self._process: asyncio.subprocess.Process | None = None
+        is_plain = not order["jailed"]
+        self._group = ControlGroup.made(f"ec2-guest-{order['id']}") if is_plain else None
 
     @property
     def root(self) -> Path | None:
         """The disk, where that is all of the machine that can be seen."""
         return Path(self.order["disk"]) if self.order["jailed"] else None
+
+    @property
+    def shown_home(self) -> str:
+        """The user's folder, as the machine's own programs name it."""
+        return self.home if self.order["jailed"] else f"{self.disk}{self.home}"
 
     @property
     def keys_file(self) -> Path:
@@ -79,7 +86,7 @@ class Guest:
         jail.prepare_disk(self.disk, order)
         wrap = jail.jailed if order["jailed"] else jail.plain
         argv = wrap(folder, self.disk, order, theirs.fileno())
-        order["env"]["HOME"] = f"{order['root']}{self.home}"
+        order["env"]["HOME"] = self.shown_home
         (folder / "order.json").write_text(json.dumps(order))
         loop = asyncio.get_running_loop()
         self._process = await asyncio.create_subprocess_exec(
@@ -92,9 +99,11 @@ class Guest:
             start_new_session=True,
         )
         theirs.close()
+        if self._group:
+            self._group.add(self._process.pid)
         loop.add_reader(self.link, self._hear)
         while self._process.stderr and (line := await self._process.stderr.read(4096)):
-            self.tell("console", text=line.decode("utf-8", "replace").rstrip())
+            self.tell("console", text=line.decode("utf-8", "replace"))
         code = await self._process.wait()
         loop.remove_reader(self.link)
         if code and not self.order.get("ending"):
@@ -215,6 +224,9 @@ class Guest:
         self._waiting.clear()
         if not self.order["jailed"]:
             await asyncio.to_thread(kill_all, MarkedProcesses(self.order["mark"]))
+        if self._group:
+            await asyncio.to_thread(kill_all, self._group)
+            self._group.remove()
 
     async def _ask_metadata(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -231,7 +243,7 @@ class Guest:
 class GuestSession:
     """A program that was started for a login."""
 
-    def __init__(self, guest: Guest, number: int) -> None:
+    def __init__(self, guest: HostedGuest, number: int) -> None:
         self._guest, self._number = guest, number
         self._ended = guest.expect("exit", number)
         self._terminal = guest.expect("terminal", number)
@@ -257,7 +269,7 @@ class Host:
     """All guests, by the ids of their machines."""
 
     def __init__(self) -> None:
-        self.guests: dict[str, Guest] = {}
+        self.guests: dict[str, HostedGuest] = {}
         self._lives: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -280,14 +292,14 @@ class Host:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _boot(self, **order: Any) -> None:
-        guest = Guest(order, self.tell)
+        guest = HostedGuest(order, self.tell)
         former = self.guests.get(order["id"])
         self.guests[order["id"]] = guest
         task = asyncio.create_task(self._live(guest, former))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _live(self, guest: Guest, former: Guest | None) -> None:
+    async def _live(self, guest: HostedGuest, former: HostedGuest | None) -> None:
         """One after the other: a disk has one machine at a time."""
         if former is not None and "ending" not in former.order:
             former.kill()

@@ -57,7 +57,7 @@ class Init:
 
     def say(self, text: str) -> None:
         """A line on the console."""
-        self.tell("console", text=text[:4096])
+        self.tell("console", text=f"{text[:4096]}\n")
 
     def start(self, argv: list[str], **how: Any) -> subprocess.Popen[bytes]:
         """A process in a session of its own."""
@@ -175,7 +175,7 @@ class Init:
         shown = 0
         while process.stdout and (data := os.read(process.stdout.fileno(), 4096)):
             if shown <= CONSOLE_BYTES_OF_A_PART:
-                self.tell("console", text=data.decode("utf-8", "replace").rstrip("\n"))
+                self.tell("console", text=data.decode("utf-8", "replace"))
             shown += len(data)
         if shown > CONSOLE_BYTES_OF_A_PART:
             self.say(f"{shown:,} bytes of output: the rest is not shown")

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ec2_sandbox.guests import machine_commands
+from ec2_sandbox.guests import machine_commands, units
 
 SOURCE = Path(__file__).parents[2]
 RUN = "/run/ec2-guest"
@@ -73,7 +73,7 @@ def obstacle() -> str:
 
 def prepare_disk(disk: Path, order: dict[str, Any]) -> None:
     """The folders and names that a machine has from its first day on."""
-    for name in (*OWN, order["home"].lstrip("/")):
+    for name in (*OWN, units.FOLDER, order["home"].lstrip("/")):
         (disk / name).mkdir(mode=0o755, parents=True, exist_ok=True)
     user, home = order["user"], order["home"]
     texts = {

@@ -16,7 +16,7 @@ SOCKET_VARIABLE = "EC2_GUEST_SOCKET"
 SOCKET = "/run/ec2-guest/init"
 POWER = ("shutdown", "poweroff", "halt", "reboot")
 RUN_AS = ("sudo", "su")
-NAMES = ("systemctl", *POWER, *RUN_AS)
+NAMES = ("systemctl", "wall", *POWER, *RUN_AS)
 
 _SUDO_TAKES = {"-u", "-g", "-C", "-D", "-h", "-p", "-R", "-r", "-t", "-T", "-U"}
 
@@ -28,6 +28,8 @@ def main(argv: list[str]) -> int:
         return _sudo(argv[1:])
     if name == "su":
         return _su(argv[1:])
+    if name == "wall":  # nobody of this computer is to be told
+        return 0
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
         link.connect(os.environ.get(SOCKET_VARIABLE, SOCKET))
         link.sendall(json.dumps([name, *argv[1:]]).encode() + b"\n")

@@ -74,7 +74,7 @@ class ControlGroup:
 
 
 class MarkedProcesses:
-    """Whoever has ``mark`` in its environment, and everybody below ``root``, if one is named."""
+    """Whoever has a variable that begins with ``mark``, and everybody below ``root``, if any."""
 
     def __init__(self, mark: str, root: int = 0) -> None:
         self.mark, self.root = mark, root
@@ -82,7 +82,7 @@ class MarkedProcesses:
     def members(self) -> set[int]:
         """By their environment, where /proc tells it, and by their parents."""
         parents, mark = _parents(), self.mark.encode()
-        found = {pid for pid in parents if mark in environment(pid)}
+        found = {p for p in parents if any(v.startswith(mark) for v in environment(p))}
         waiting = [self.root] if self.root else []
         while waiting:
             parent = waiting.pop()

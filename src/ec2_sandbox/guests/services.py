@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import threading
@@ -92,7 +93,9 @@ class Services:
         for argv, counts in commands:
             if service.stopping.is_set():
                 return True
+            own = f"{self._root}{argv[0]}"  # where the machine's root is a folder
             try:
+                argv[0] = own if os.path.exists(own) else argv[0]
                 service.main = self._spawn(argv, env=_environment(unit), stdin=subprocess.DEVNULL)
                 code = service.main.wait()
             except OSError as problem:

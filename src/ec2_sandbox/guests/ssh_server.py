@@ -3,15 +3,17 @@
 import asyncio
 import fcntl
 import os
-import socket
 import struct
 import termios
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import asyncssh
+
+if TYPE_CHECKING:
+    from ec2_sandbox.guests.host import GuestSession, HostedGuest
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1", "0.0.0.0", ""}
 MOST_KEYS_BYTES = 64 * 1024
@@ -19,44 +21,10 @@ LINKS_FOLLOWED = 40  # the kernel's own limit (path_resolution(7))
 LAST_WORDS_S = 0.3  # of a terminal whose program has ended
 
 
-class SshMachine(Protocol):
-    """What the server needs of its guest."""
-
-    user: str
-    home: str
-
-    @property
-    def root(self) -> Path | None:
-        """The disk, where that is all of the machine that can be seen."""
-
-    @property
-    def keys_file(self) -> Path:
-        """Whose keys may come in."""
-
-    async def run(self, argv: list[str], env: dict[str, str], files: list[int]) -> "Session":
-        """Start a session's program in the guest, over three pipes or a terminal of its own."""
-
-    async def connect(self, port: int) -> socket.socket:
-        """A connection to a port of the guest; OSError where nobody listens."""
-
-
-class Session(Protocol):
-    """A program that was started."""
-
-    async def ended(self) -> int:
-        """Its exit code; below zero for a signal."""
-
-    async def terminal(self) -> int:
-        """The other end of its terminal."""
-
-    def signal(self, name: str) -> None:
-        """To it and its children."""
-
-
 class GuestSshServer(asyncssh.SSHServer):
     """Keys only, of one user; forwards only to the guest itself."""
 
-    def __init__(self, machine: SshMachine, connections: set[Any]) -> None:
+    def __init__(self, machine: "HostedGuest", connections: set[Any]) -> None:
         self._machine, self._connections = machine, connections
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
@@ -117,7 +85,7 @@ def _is_key(line: str) -> bool:
         return False
 
 
-async def serve_session(machine: SshMachine, process: Any) -> None:
+async def serve_session(machine: "HostedGuest", process: Any) -> None:
     """One ``ssh`` with its command or shell."""
     shell = "/bin/bash" if Path("/bin/bash").exists() else "/bin/sh"
     login = ["-l"] if machine.root is None else []
@@ -146,7 +114,7 @@ def _signal_name(number: int) -> str:
 
 
 async def _with_pipes(
-    machine: SshMachine, process: Any, argv: list[str], env: dict[str, str]
+    machine: "HostedGuest", process: Any, argv: list[str], env: dict[str, str]
 ) -> int:
     stdin, stdout, stderr = os.pipe(), os.pipe(), os.pipe()
     theirs = [stdin[0], stdout[1], stderr[1]]
@@ -164,7 +132,7 @@ async def _with_pipes(
 
 
 async def _with_terminal(
-    machine: SshMachine, process: Any, argv: list[str], env: dict[str, str]
+    machine: "HostedGuest", process: Any, argv: list[str], env: dict[str, str]
 ) -> int:
     session = await machine.run(argv, env, [])
     ours = await session.terminal()
@@ -182,7 +150,7 @@ async def _with_terminal(
         os.close(keyboard)
 
 
-async def _type(process: Any, session: Session, sink: Any) -> None:
+async def _type(process: Any, session: "GuestSession", sink: Any) -> None:
     """What the user types, and what else the client says meanwhile; ``sink``: pipe or terminal."""
     is_terminal = isinstance(sink, int)
     while (data := await _typed(process, session, sink if is_terminal else None)) is not None:
@@ -198,7 +166,7 @@ async def _type(process: Any, session: Session, sink: Any) -> None:
         sink.close()
 
 
-async def _typed(process: Any, session: Session, terminal: int | None) -> bytes | None:
+async def _typed(process: Any, session: "GuestSession", terminal: int | None) -> bytes | None:
     """The next bytes; None at their end."""
     try:
         return await process.stdin.read(1 << 16) or None
@@ -247,9 +215,9 @@ async def pump(source: Any, sink: Any, *, close: bool = True) -> None:
 class GuestFiles(asyncssh.SFTPServer):
     """SFTP over the disk; no link of the guest leads out of it."""
 
-    def __init__(self, channel: Any, machine: SshMachine) -> None:
+    def __init__(self, channel: Any, machine: "HostedGuest") -> None:
         super().__init__(channel)
-        self._home, self._root = machine.home.encode(), machine.root
+        self._home, self._root = os.fsencode(machine.shown_home), machine.root
 
     def exit(self) -> None:
         """With a status: without one OpenSSH's scp fails after all was copied."""
@@ -317,7 +285,7 @@ class GuestFiles(asyncssh.SFTPServer):
 
 
 async def listen(
-    machine: SshMachine, at: tuple[str, int], host_key: Path, connections: set[Any]
+    machine: "HostedGuest", at: tuple[str, int], host_key: Path, connections: set[Any]
 ) -> Any:
     """Serve the guest at an address and port; OSError where they are not to be had."""
     if not host_key.exists():

@@ -4,10 +4,10 @@ The forms are those of cloud-init's "User data formats"; what is not run is said
 """
 
 import base64
+import hashlib
 import shlex
 import zlib
 from collections.abc import Iterator
-from email import message_from_bytes
 from typing import Any, NamedTuple
 
 MOST_BYTES = 4 << 20  # unpacked; EC2 takes 16 KB, of which much more can be made
@@ -43,11 +43,21 @@ def parts(user_data: bytes) -> list[Part]:
     return found
 
 
+def digest(script: str) -> str:
+    """Of a script without the comments that end it."""
+    lines = script.rstrip().splitlines()
+    while lines and lines[-1].startswith("#"):
+        lines.pop()
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
 def _leaves(content: bytes) -> Iterator[tuple[str, bytes]]:
     head = content[:4096].lower()
     if b"mime-version:" not in head and not head.startswith(b"content-type:"):
         yield "text/plain", content
         return
+    from email import message_from_bytes  # the client only takes digests
+
     for leaf in message_from_bytes(content).walk():
         if not leaf.is_multipart():
             yield leaf.get_content_type(), bytes(leaf.get_payload(decode=True) or b"")

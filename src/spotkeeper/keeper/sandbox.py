@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from spotkeeper.agent import boot_script
 from spotkeeper.errors import BadInput, NotFound, SandboxProblem, SpotkeeperError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def sandbox_home(folder: Path) -> Path:
     """The user's sandbox, whose machines run unless it was set up otherwise."""
     from ec2_sandbox.client import daemon
 
-    daemon.set_up(folder, guests="jailed")
+    daemon.set_up(folder, boot_script(), guests="jailed")
     return folder
 
 
