@@ -240,6 +240,35 @@ def test_whoever_is_killed_leaves_nobody_and_a_restart_boots_all(tmp_path: Path)
         assert machine.says("cat kept") == "kept\n"
 
 
+def test_without_a_jail_only_the_tools_own_script_is_run_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the user types is run as the user's own processes, and the disk is where home is."""
+    need("ssh", "curl")
+    (programs := tmp_path / "programs").mkdir()
+    for program in Path("/usr/bin").iterdir():
+        if program.name != "bwrap":
+            (programs / program.name).symlink_to(program)
+    ours = "#!/bin/sh\necho hook >> $HOME/ran; true"
+    path = os.environ["PATH"]
+    monkeypatch.setenv("PATH", str(programs))
+    with Sandbox(scenario="calm", guests="jailed", speed=1, begins=None) as sandbox:
+        monkeypatch.setenv("PATH", path)
+        daemon.set_up(sandbox.home, ours)
+        (folder := tmp_path / "world").mkdir()
+        world = GuestWorld(sandbox, folder)
+        strange = "#!/bin/sh\necho strange >> $HOME/ran\n"
+        hook = f"{ours}\n#value of this machine\n"
+        machine = world.machine(message(("cloud-boothook", hook), ("x-shellscript", strange)))
+        assert machine.says("cat ~/ran") == "hook\n"
+        assert machine.says("pwd").startswith(str(sandbox.home))
+        machine.ssh("sudo poweroff")
+        machine.await_state("stopped")
+        [note] = daemon.status(sandbox.home).notes
+        assert "bwrap" in note
+        assert "--guests plain" in note
+
+
 def _host(sandbox: Sandbox) -> int:
     """The process that holds its guests."""
     [found] = _running("guests.hos[t]", "-P", str(sandbox._status.pid))

@@ -8,6 +8,8 @@ from typing import Any
 
 from ec2_sandbox.world import region_backends
 
+DISK = "disk"  # beside it stands the host key of the machine whose root it is
+
 
 class Disks:
     """Made when a machine boots from them, gone with the volume."""
@@ -30,7 +32,7 @@ class Disks:
         ]
 
     def _made(self, volume: Any) -> Path:
-        path = self._volumes / str(volume.id)
+        path = self._volumes / str(volume.id) / DISK
         if not path.exists():
             source = self._snapshots / str(volume.snapshot_id)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,7 +52,7 @@ class Disks:
         for snapshot_id in snapshots.keys() - self._seen:
             image = of_images.get(snapshot_id)
             volume_id = _root_id(image.instance) if image else snapshots[snapshot_id].volume.id
-            source = self._volumes / volume_id
+            source = self._volumes / volume_id / DISK
             if source.exists() and not (self._snapshots / snapshot_id).exists():
                 self._snapshots.mkdir(parents=True, exist_ok=True)
                 _copy(source, self._snapshots / snapshot_id)

@@ -14,9 +14,11 @@ import threading
 import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from ec2_sandbox.client.home import Home
@@ -36,6 +38,7 @@ TICK_S = 0.25  # real seconds between two looks at the clock
 WAIT_S = 0.02
 TIMER_STEP_S = 15.0  # sandbox seconds; finer than any timer of a minute
 STOP_S = 150.0  # real seconds: more than systemd's own patience with a unit
+CLOSE_S = 10.0  # real seconds that the host may take for its end
 OFF_S = 3.0  # the same, once EC2 says that the machine is off
 NO_JAIL = (
     "Machines run as your own processes, for there is no jail: {}. User data is not run, but for "
@@ -150,10 +153,14 @@ class Guests:
 
     def close(self) -> None:
         """Nobody is left, by whatever way; also of a process that crashed."""
-        if self._host is not None and self._host.stdin:
-            self._host.stdin.close()
-            self._host.wait()
-        self._host = None
+        host, self._host = self._host, None
+        if host is not None:
+            with suppress(OSError):
+                host.stdin.close() if host.stdin else None
+            with suppress(subprocess.TimeoutExpired):
+                host.wait(CLOSE_S)
+            host.kill()
+            host.wait()
         self._ordered.clear()
         self._ended.clear()
         kill_all(MarkedProcesses(self.mark))
@@ -241,18 +248,25 @@ class Guests:
             env={**os.environ, "PYTHONPATH": path},
             start_new_session=True,
         )
-        for act in (self._listen, self._tick):
-            threading.Thread(target=act, args=(host,), daemon=True).start()
+        told: SimpleQueue[bytes] = SimpleQueue()
+        for act in (self._read, self._listen):
+            threading.Thread(target=act, args=(host, told), daemon=True).start()
+        threading.Thread(target=self._tick, args=(host,), daemon=True).start()
         return host
 
-    def _listen(self, host: "subprocess.Popen[bytes]") -> None:
-        """What guests tell, until the host is gone."""
+    def _read(self, host: "subprocess.Popen[bytes]", told: "SimpleQueue[bytes]") -> None:
+        """Take what the host tells, at once: it must never wait for whoever holds the lock."""
         for line in host.stdout or ():
+            told.put(line)
+        told.put(b"")
+
+    def _listen(self, host: "subprocess.Popen[bytes]", told: "SimpleQueue[bytes]") -> None:
+        """Hear it, until the host is gone."""
+        while host is self._host and (line := told.get()):
             with self._lock:
                 if host is self._host:
-                    told = json.loads(line)
-                    self._hear(told.pop("id"), told.pop("run"), told.pop("tell"), **told)
-        host.wait()
+                    facts = json.loads(line)
+                    self._hear(facts.pop("id"), facts.pop("run"), facts.pop("tell"), **facts)
         with self._lock:
             if host is self._host:
                 self._lost()

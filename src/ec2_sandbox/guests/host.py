@@ -22,6 +22,7 @@ from ec2_sandbox.guests.process_trees import ControlGroup, MarkedProcesses, kill
 MOST_BYTES = 8 << 20  # of a line: user data, decoded, is the longest part of one
 SSH_PORT = 22
 SIGKILL = 9
+TOLD_ON = {"console", "booted", "failed", "power", "timers"}  # of what a guest may say
 GRACE_S = 1.0  # beyond what a guest was given for its shutdown
 
 
@@ -61,9 +62,8 @@ class HostedGuest:
 
     def tell(self, word: str, **facts: Any) -> None:
         """To the daemon."""
-        self._tell_daemon(
-            {"id": self.order["id"], "run": self.order["run"], "tell": word, **facts}
-        )
+        own = {"id": self.order["id"], "run": self.order["run"], "tell": word}
+        self._tell_daemon({**facts, **own})
 
     async def live(self) -> None:
         """Boot, be there, and be off; again after a reboot."""
@@ -132,7 +132,7 @@ class HostedGuest:
         elif word == "power" and told["how"] == "reboot":
             self.is_rebooting = True
             self.shut_down(self.order["within_s"])
-        elif word != "ready":
+        elif word in TOLD_ON:
             self.tell(word, **told)
 
     async def reconsider(self) -> None:
@@ -150,7 +150,7 @@ class HostedGuest:
 
     @property
     def _host_key(self) -> Path:
-        return self.disk / "etc/ssh/ssh_host_ed25519_key"
+        return self.disk.parent / "host_key"  # where the guest cannot put a link
 
     async def _listen(self) -> Any:
         """At port 22, or where that is not to be had at any other."""

@@ -37,7 +37,8 @@ def public_key(instance: Any) -> str:
 def user_of(instance: Any, disk: Path) -> str:
     """Whom the disk lets in, where it has been a machine's; else whom its image does."""
     try:
-        name = (disk / "etc/passwd").read_text().partition(":")[0]
+        path = disk / "etc/passwd"
+        name = "" if path.is_symlink() else path.read_text().partition(":")[0]
     except (OSError, ValueError):
         name = ""
     if _USER.fullmatch(name):

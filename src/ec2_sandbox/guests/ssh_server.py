@@ -289,7 +289,6 @@ async def listen(
 ) -> Any:
     """Serve the guest at an address and port; OSError where they are not to be had."""
     if not host_key.exists():
-        host_key.parent.mkdir(parents=True, exist_ok=True)
         asyncssh.generate_private_key("ssh-ed25519").write_private_key(str(host_key))
         host_key.chmod(0o600)
 
