@@ -222,8 +222,7 @@ def test_whoever_is_killed_leaves_nobody_and_a_restart_boots_all(tmp_path: Path)
         machine.says(sleeper)
         os.kill(_host(sandbox), signal.SIGKILL)
         until(lambda: not _running("sleep 31415[9]"), "the end of all")
-        statuses = world.ec2.describe_instance_status(InstanceIds=[machine.id])
-        assert statuses["InstanceStatuses"][0]["InstanceStatus"]["Status"] == "impaired"
+        until(lambda: _check(machine) == "impaired", "a failed check")
         console = world.ec2.get_console_output(InstanceId=machine.id, Latest=True)["Output"]
         assert "has ended" in console
         world.ec2.stop_instances(InstanceIds=[machine.id])
@@ -267,6 +266,11 @@ def test_without_a_jail_only_the_tools_own_script_is_run_and_that_is_said(
         [note] = daemon.status(sandbox.home).notes
         assert "bwrap" in note
         assert "--guests plain" in note
+
+
+def _check(machine: GuestMachine) -> str:
+    found = machine.world.ec2.describe_instance_status(InstanceIds=[machine.id])
+    return str(found["InstanceStatuses"][0]["InstanceStatus"]["Status"])
 
 
 def _host(sandbox: Sandbox) -> int:
