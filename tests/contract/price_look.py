@@ -8,7 +8,7 @@ from tests.fakes.price_server import PriceServer
 from spotkeeper.aws.price_scan import Question, scan
 from spotkeeper.aws.session import AwsSession
 from spotkeeper.errors import SpotkeeperError
-from spotkeeper.model.price_table import PriceTable, Row
+from spotkeeper.model.price_table import PriceTable, RawPrice
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 ASKED = Question(NOW)
@@ -33,6 +33,6 @@ def problem_of(table: PriceTable) -> SpotkeeperError:
     return table.problem
 
 
-def answered(table: PriceTable, rows: Sequence[Row]) -> None:
+def answered(table: PriceTable, rows: Sequence[RawPrice]) -> None:
     assert table.problem is None
     assert list(table.rows) == list(rows)

@@ -134,7 +134,7 @@ def test_every_call_is_heard_of(market: PriceServer) -> None:
 
 
 def test_a_whole_history_is_folded_into_the_price_now(market: PriceServer) -> None:
-    older = [(*row()[:3], f"2026-10-{day:02}T00:00:00.000Z", *row()[4:]) for day in (1, 3, 2)]
+    older = [row()._replace(since=f"2026-10-{day:02}T00:00:00.000Z") for day in (1, 3, 2)]
     market.tell(REGION, page([row(), *older[:1]], "p2"))
     market.tell(REGION, page([*older[1:], row("m5.large")]), token="p2")
     session = AwsSession(endpoint_url=market.url, static_credentials=KEYS, region=REGION)
@@ -216,7 +216,7 @@ def test_a_token_that_comes_again_ends_the_chain(
 
     assert "NextToken" in str(problem_of(table))
     assert market.asked(REGION)[-2:] == ["p2", "p3"]
-    assert [each[0] for each in table.rows] == ["g5.xlarge", "m5.large", "m6.large"]
+    assert [each.instance_type for each in table.rows] == ["g5.xlarge", "m5.large", "m6.large"]
 
 
 def test_an_empty_page_with_a_token_is_only_a_page(market: PriceServer) -> None:

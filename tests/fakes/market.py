@@ -17,7 +17,7 @@ from spotkeeper.market.risk import Scored
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.offer import Dated, SpotPrice
 from spotkeeper.model.pool import Pool
-from spotkeeper.model.price_table import PriceTable, Row
+from spotkeeper.model.price_table import PriceTable, RawPrice
 from spotkeeper.model.quota import QuotaFamily, SpotQuota
 
 
@@ -64,9 +64,9 @@ class FakeFeeds:
         ]
         return PriceTable(region, rows, self._ec2.now)
 
-    def _row(self, of: Pool) -> Row:
+    def _row(self, of: Pool) -> RawPrice:
         usd, since = str(self._ec2.price(of)), self._ec2.now.isoformat()
-        return (of.instance_type, of.platform, usd, since, of.zone.name, of.zone.id or "")
+        return RawPrice(of.instance_type, of.platform, usd, since, of.zone.name, of.zone.id or "")
 
     def histories(
         self,

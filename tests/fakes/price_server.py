@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
 from spotkeeper.aws.price_pages import FIELDS, ROOT, SET
-from spotkeeper.model.price_table import Row
+from spotkeeper.model.price_table import RawPrice
 
 XMLNS = "http://ec2.amazonaws.com/doc/2016-11-15/"
 XML = "text/xml;charset=UTF-8"
@@ -22,17 +22,17 @@ Handler = BaseHTTPRequestHandler
 Reply = Callable[[Handler], None]
 
 
-def row(name: str = "g5.xlarge", usd: str = "0.4021", zone: str = "us-east-1a") -> Row:
-    return (name, "Linux/UNIX", usd, "2026-11-01T10:00:00.000Z", zone, f"{zone}-id")
+def row(name: str = "g5.xlarge", usd: str = "0.4021", zone: str = "us-east-1a") -> RawPrice:
+    return RawPrice(name, "Linux/UNIX", usd, "2026-11-01T10:00:00.000Z", zone, f"{zone}-id")
 
 
-def rows_of(region: str, count: int, *, begin: int = 0) -> list[Row]:
+def rows_of(region: str, count: int, *, begin: int = 0) -> list[RawPrice]:
     """Different pools of one region."""
     numbers = range(begin, begin + count)
     return [row(f"m5.{number}xlarge", f"0.{number + 1:04}", f"{region}a") for number in numbers]
 
 
-def body_of(rows: Sequence[Row], token: str = "") -> bytes:
+def body_of(rows: Sequence[RawPrice], token: str = "") -> bytes:
     """A page as EC2 sends it."""
     items = "".join(
         "\n        <item>"
@@ -60,7 +60,7 @@ def send(handler: Handler, status: int, body: bytes, **headers: str) -> None:
     handler.wfile.write(body)
 
 
-def page(rows: Sequence[Row], token: str = "", *, packed: bool = True) -> Reply:
+def page(rows: Sequence[RawPrice], token: str = "", *, packed: bool = True) -> Reply:
     """A page; packed for those who take that."""
     return raw(body_of(rows, token), packed=packed)
 
@@ -112,7 +112,7 @@ def no_products() -> Reply:
     return answer(200, b'{"PriceList": []}', content_type="application/x-amz-json-1.1")
 
 
-def cut_short(rows: Sequence[Row]) -> Reply:
+def cut_short(rows: Sequence[RawPrice]) -> Reply:
     """Half of a page, and the connection is gone."""
 
     def reply(handler: Handler) -> None:

@@ -146,10 +146,8 @@ def hostile(market: PriceServer) -> None:
     name = f"g5{CODES}.xlarge"
     market.others["DescribeInstanceTypes"] = hardware([name])
     zone = f"us-east-1a{CODES}"
-    market.tell(
-        "us-east-1",
-        page([(name, "Linux/UNIX", "0.4", "2026-11-01T10:00:00.000Z", zone, f"id{CODES}")]),
-    )
+    coded = row(name, "0.4", zone)._replace(zone_id=f"id{CODES}")
+    market.tell("us-east-1", page([coded]))
     market.tell("eu-west-1", refusal("Unsupported", message=f"no{CODES}"))
 
 

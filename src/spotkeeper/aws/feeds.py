@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from fnmatch import fnmatchcase
 from functools import cache, partial
 from itertools import chain
-from typing import Any, cast
+from typing import Any
 
 from spotkeeper.aws import market_shapes, price_scan
 from spotkeeper.aws.memory import AnswerMemory
@@ -21,7 +21,7 @@ from spotkeeper.market.market import exact_names
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.offer import Dated, SpotPrice
 from spotkeeper.model.pool import LINUX
-from spotkeeper.model.price_table import Latest, PriceTable, Row
+from spotkeeper.model.price_table import Latest, PriceTable, RawPrice, raw_prices
 from spotkeeper.timings import CATALOG_AGE, LAST_PRICES_AGE, ON_DEMAND_AGE, PRICES_KEPT_FOR
 
 #: EC2 takes this many values in one filter; more types are asked for by leaving the filter out.
@@ -188,7 +188,7 @@ class Ec2Prices:
             return PriceTable(region, (), self._now(), problem)
         fits = _fitting(globs) if globs else None
         texts = iter(kept[1].split(SEPARATOR))
-        rows = cast("Iterable[Row]", zip(*[texts] * len(FIELDS), strict=False))
+        rows = raw_prices(zip(*[texts] * len(FIELDS), strict=False))
         return PriceTable(region, list(filter(fits, rows)), datetime.fromisoformat(kept[0]))
 
     def current_prices(self, region: str, types: Collection[str]) -> Collection[SpotPrice]:
@@ -251,14 +251,14 @@ def _question(moment: datetime, globs: Sequence[str]) -> Question:
     return Question(moment, () if ours else tuple(globs))
 
 
-def _fitting(globs: Sequence[str]) -> Callable[[Row], bool]:
+def _fitting(globs: Sequence[str]) -> Callable[[RawPrice], bool]:
     """Whether a row's type matches; each type is compared once."""
 
     @cache
     def fits(name: str) -> bool:
         return any(fnmatchcase(name, glob) for glob in globs)
 
-    return lambda row: fits(row[0])
+    return lambda row: fits(row.instance_type)
 
 
 class PriceList:

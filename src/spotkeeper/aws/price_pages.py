@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from spotkeeper.model.price_table import Row
+from spotkeeper.model.price_table import RawPrice, raw_prices
 
 ROOT = "DescribeSpotPriceHistoryResponse"
 SET = "spotPriceHistorySet"
@@ -48,7 +48,7 @@ MOMENT = rf"(?a)\d{{4}}-\d\d-\d\d{TIME}(?:Z|[+-]\d\d:\d\d)"
 class Page(NamedTuple):
     """The rows of a page, and the token of the next one: "" after the last."""
 
-    rows: list[Row]
+    rows: list[RawPrice]
     next_token: str
 
 
@@ -104,7 +104,7 @@ def _by_pattern(body: bytes) -> Page | None:
     *columns, zone_ids = (parts[place::STEP] for place in range(1, STEP))
     if None in zone_ids:
         zone_ids = [zone_id or "" for zone_id in zone_ids]
-    rows: list[Row] = list(zip(*columns, zone_ids, strict=True))
+    rows = raw_prices(zip(*columns, zone_ids, strict=True))
     return Page(rows, head["token"] or tail["token"] or "")
 
 
@@ -117,7 +117,7 @@ class _Reader:
     """expat's handlers: the path of open elements, and the item that is being read."""
 
     def __init__(self) -> None:
-        self.rows: list[Row] = []
+        self.rows: list[RawPrice] = []
         self.token = ""
         self._path: list[str] = []
         self._item: dict[str, str] = {}
@@ -155,8 +155,7 @@ class _Reader:
             self._keep(self._path[-1], "".join(self._text))
             self._text = None
         elif self._path == ITEM:
-            first, *rest = (self._item.get(field, "") for field in FIELDS)
-            self.rows.append((first, *rest))  # type: ignore[arg-type]
+            self.rows.append(RawPrice(*(self._item.get(field, "") for field in FIELDS)))
         self._path.pop()
 
     def page(self) -> Page:

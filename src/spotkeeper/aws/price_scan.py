@@ -23,7 +23,7 @@ from spotkeeper.aws.price_pages import BadPage, Page, read_page
 from spotkeeper.errors import Interrupted, SpotkeeperError, Unreachable
 from spotkeeper.market.feeds import Progress
 from spotkeeper.model.pool import LINUX
-from spotkeeper.model.price_table import PriceTable, Row
+from spotkeeper.model.price_table import PriceTable, RawPrice
 from spotkeeper.timings import SCAN_SILENCE_SECONDS, SCAN_TICK_SECONDS
 
 ROWS_PER_PAGE = 1_000
@@ -86,10 +86,10 @@ class Gathered(Protocol):
     """What is kept of a region's rows while its pages arrive."""
 
     @property
-    def rows(self) -> Sequence[Row]:
+    def rows(self) -> Sequence[RawPrice]:
         """What was kept."""
 
-    def add(self, rows: Sequence[Row]) -> None:
+    def add(self, rows: Sequence[RawPrice]) -> None:
         """Take the rows of one page."""
 
 
@@ -97,9 +97,9 @@ class Everything:
     """Every row."""
 
     def __init__(self) -> None:
-        self.rows: list[Row] = []
+        self.rows: list[RawPrice] = []
 
-    def add(self, rows: Sequence[Row]) -> None:
+    def add(self, rows: Sequence[RawPrice]) -> None:
         """Keep all of them."""
         self.rows += rows
 

@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from spotkeeper.aws.price_pages import ROOT, BadPage, NoPage, Page, read_page
-from spotkeeper.model.price_table import Row
+from spotkeeper.model.price_table import RawPrice
 
 if TYPE_CHECKING:
     import boto3
@@ -66,10 +66,11 @@ def _page_of(answer: Mapping[str, Any]) -> Page:
     return Page(rows, answer.get("NextToken") or "")
 
 
-def _row(described: Mapping[str, Any]) -> Row:
-    first, *rest = (described.get(name, "") for name in MEMBERS)
-    texts = [part.isoformat() if isinstance(part, datetime) else str(part) for part in rest]
-    return (str(first), *texts)  # type: ignore[return-value]
+def _row(described: Mapping[str, Any]) -> RawPrice:
+    parts = (described.get(name, "") for name in MEMBERS)
+    return RawPrice(
+        *(part.isoformat() if isinstance(part, datetime) else str(part) for part in parts)
+    )
 
 
 #: Every answer of the query protocols is one element that is named after its operation.

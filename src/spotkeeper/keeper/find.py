@@ -171,9 +171,7 @@ class Find:
         if by is SortBy.SAVING and view.is_public:
             listed = _implied(view, risk)
         elif by is SortBy.SAVING:
-            types = {
-                table.region: {row[0] for row in table.rows} for table in view.snapshot.tables
-            }
+            types = {table.region: table.types for table in view.snapshot.tables}
             dated = self._market.on_demand(types)
             listed = {region: prices.value for region, prices in dated.items()}
         return Facts(view.snapshot.hardware.value, risk.risk_by_region, listed, self._edges.work)
@@ -194,7 +192,7 @@ class Find:
         snapshot = view.snapshot
         if found.found or view.is_public:
             return ()
-        sold = {row[0] for table in snapshot.tables for row in table.rows}
+        sold = {name for table in snapshot.tables for name in table.types}
         types = [row for name, row in snapshot.hardware.value.items() if name in sold]
         told = contradiction(need, snapshot.tables, types)
         return (told,) if told else ()

@@ -14,7 +14,7 @@ from spotkeeper.model.need import ANY_REGION, Need
 from spotkeeper.model.offer import Dated, Refusal
 from spotkeeper.model.place import Zone
 from spotkeeper.model.pool import LINUX
-from spotkeeper.model.price_table import PriceTable, Row
+from spotkeeper.model.price_table import PriceTable, RawPrice
 
 NOTE = (
     "no AWS credentials were found: these are AWS's public prices, one for each region and type; "
@@ -41,7 +41,7 @@ def look(edges: Edges, need: Need, refused: NoCredentials) -> MarketView:
         PriceTable(place, _rows(place, found.value.get(place, {}), need.types, at), found.as_of)
         for place in places
     ]
-    sold = {(row[0], table.region) for table in tables for row in table.rows}
+    sold = {(name, table.region) for table in tables for name in table.types}
     names = {name for name, _ in sold}
     if unsold := [name for name in exact_names(need.types) if name not in names]:
         edges.market.refuse_unknown(unsold)
@@ -90,10 +90,10 @@ def _places(
     return tuple(sorted(prices)) if ANY_REGION in asked else regions.searched(asked, edges)
 
 
-def _rows(place: str, prices: Mapping[str, str], globs: Sequence[str], at: str) -> list[Row]:
+def _rows(place: str, prices: Mapping[str, str], globs: Sequence[str], at: str) -> list[RawPrice]:
     zone = Zone.whole(place).name
     return [
-        (name, LINUX, usd, at, zone, "")
+        RawPrice(name, LINUX, usd, at, zone, "")
         for name, usd in prices.items()
         if not globs or _fits(name, globs)
     ]

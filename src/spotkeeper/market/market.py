@@ -12,7 +12,7 @@ from spotkeeper.errors import LOGGED_OUT, Interrupted, Scope, SpotkeeperError, b
 from spotkeeper.market.feeds import CatalogFeed, OnDemandFeed, PriceFeed, Progress
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.offer import Dated, Refusal
-from spotkeeper.model.price_table import PriceTable, type_of
+from spotkeeper.model.price_table import PriceTable
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -195,7 +195,7 @@ class Market:
     ) -> dict[str, set[str]]:
         """The types of each region's rows; refuses silence, and names that no type has."""
         _refuse_silence(tables)
-        seen = {table.region: set(map(type_of, table.rows)) for table in tables}
+        seen = {table.region: table.types for table in tables}
         on_sale = seen.values()
         unsold = [n for n in exact_names(globs) if not any(n in names for names in on_sale)]
         if unsold and not was_interrupted(tables):

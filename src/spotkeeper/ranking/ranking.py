@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from heapq import nsmallest
 from math import inf, nan
-from operator import itemgetter
 from typing import NamedTuple
 
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.money import plain
 from spotkeeper.model.need import Need
 from spotkeeper.model.offer import Refusal, SortBy
-from spotkeeper.model.price_table import PriceTable, Row, type_of
+from spotkeeper.model.price_table import PriceTable, RawPrice, type_of, usd_of
 from spotkeeper.model.risk import UNKNOWN, RegionRisk, Work
 from spotkeeper.ranking.rules import first_refusal, type_rules
 
@@ -30,10 +29,8 @@ COOLING = inf
 #: So many times more pools than are wanted are kept before they are thinned out.
 CROWD = 8
 
-usd_text_of = itemgetter(2)
-
 #: A row, its dollars per hour, and the rule that its type falls to, "" for none.
-Judged = tuple[Row, float, str]
+Judged = tuple[RawPrice, float, str]
 
 #: From dollars per hour, type and zone.
 Order = Callable[[float, str, str], float]
@@ -47,7 +44,7 @@ class Chosen(NamedTuple):
     instance_type: str
     zone_name: str
     region: str
-    row: Row
+    row: RawPrice
 
 
 @dataclass(frozen=True)
@@ -141,22 +138,24 @@ class _Sieve:
         region_risk = self._facts.risk_by_region.get(table.region, UNKNOWN)
         order_of, judge = self._order(region_risk, table.region), self._judge(region_risk)
         limit, zones, best = self._limit, self._zones, self.best
-        refused: list[tuple[Row, str]] = []
+        refused: list[tuple[RawPrice, str]] = []
         for row, usd, reason in self._questionable(table.rows, narrow=not (zones or judge)):
             if reason:
                 refused.append((row, reason))
-            elif zones and row[4] not in zones and row[5] not in zones:
+            elif zones and row.zone not in zones and row.zone_id not in zones:
                 refused.append((row, "zone not asked for"))
             elif not 0 < usd <= limit:
                 refused.append((row, self._too_dear if 0 < usd < MAX_USD_PER_HOUR else NO_PRICE))
-            elif judge and (unsafe := judge(row[0])):
+            elif judge and (unsafe := judge(row.instance_type)):
                 refused.append((row, unsafe))
-            elif usd <= best.worst_usd and (order := order_of(usd, row[0], row[4])) <= best.worst:
-                best.keep(Chosen(order, usd, row[0], row[4], table.region, row))
+            elif usd <= best.worst_usd:
+                name, zone = row.instance_type, row.zone
+                if (order := order_of(usd, name, zone)) <= best.worst:
+                    best.keep(Chosen(order, usd, name, zone, table.region, row))
         best.offered += len(table.rows) - len(refused)
         self._note(refused)
 
-    def _questionable(self, rows: Sequence[Row], *, narrow: bool) -> Iterable[Judged]:
+    def _questionable(self, rows: Sequence[RawPrice], *, narrow: bool) -> Iterable[Judged]:
         """The rows that may be chosen or refused; where their type and price alone decide that,
         without the many that are merely dearer than the best."""
         verdicts = map(self._verdicts.__getitem__, map(type_of, rows))
@@ -166,10 +165,12 @@ class _Sieve:
         worst, limit = self.best.worst_usd, self._limit
         return [each for each in judged if each[2] or not worst < each[1] <= limit]
 
-    def _note(self, refused: Sequence[tuple[Row, str]]) -> None:
+    def _note(self, refused: Sequence[tuple[RawPrice, str]]) -> None:
         self.counts.update([reason for _, reason in refused])
         if self._wanted.explain:
-            self.refused += [Refusal(f"{row[0]}@{row[4]}", reason) for row, reason in refused]
+            self.refused += [
+                Refusal(f"{row.instance_type}@{row.zone}", reason) for row, reason in refused
+            ]
 
     def _judge(self, region_risk: RegionRisk) -> Callable[[str], str] | None:
         """The rule about the interruption rate, if there is one."""
@@ -234,12 +235,12 @@ class _Verdicts(dict[str, str]):
         return verdict
 
 
-def _dollars(rows: Sequence[Row]) -> list[float]:
+def _dollars(rows: Sequence[RawPrice]) -> list[float]:
     """The prices; NaN for what is none, and nothing compares with NaN."""
     try:
-        return list(map(float, map(usd_text_of, rows)))
+        return list(map(float, map(usd_of, rows)))
     except ValueError:
-        return [_number(row[2]) for row in rows]
+        return [_number(row.usd_per_hour) for row in rows]
 
 
 def _number(text: str) -> float:

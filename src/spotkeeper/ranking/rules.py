@@ -190,7 +190,7 @@ def contradiction(
     need: Need, tables: Collection[PriceTable], types: Collection[InstanceType]
 ) -> str:
     """Which options leave nothing together; "" where single pools fell to single rules."""
-    zones = {zone for table in tables for row in table.rows for zone in (row[4], row[5])}
+    zones = {zone for table in tables for row in table.rows for zone in (row.zone, row.zone_id)}
     if need.zones and not zones & set(need.zones):
         return f"nothing is sold in --zone {' '.join(need.zones)}"
     rules = [rule for rule in type_rules(need) if rule.option]

@@ -19,7 +19,7 @@ from spotkeeper.market.feeds import Progress
 from spotkeeper.market.market import Market
 from spotkeeper.market.series import summary
 from spotkeeper.model.pool import LINUX
-from spotkeeper.model.price_table import PriceTable, Row
+from spotkeeper.model.price_table import PriceTable, RawPrice
 
 HERE, THERE = "us-east-1", "eu-west-1"
 TYPE = "g5.xlarge"
@@ -54,12 +54,12 @@ def prices(cloud: FakeCloud, home: Path, *tables: PriceTable) -> Prices:
     return Prices(around, Find(around))
 
 
-def row(cloud: FakeCloud, usd: str, *, days_ago: float, zone: str = "us-east-1a") -> Row:
+def row(cloud: FakeCloud, usd: str, *, days_ago: float, zone: str = "us-east-1a") -> RawPrice:
     at = cloud.clock.now() - timedelta(days=days_ago)
-    return (TYPE, LINUX, usd, at.isoformat(), zone, "use1-az1")
+    return RawPrice(TYPE, LINUX, usd, at.isoformat(), zone, "use1-az1")
 
 
-def table(cloud: FakeCloud, region: str, *rows: Row, broken: bool = False) -> PriceTable:
+def table(cloud: FakeCloud, region: str, *rows: RawPrice, broken: bool = False) -> PriceTable:
     problem = Unreachable(f"{region} fell silent", region=region) if broken else None
     return PriceTable(region, rows, cloud.clock.now(), problem)
 

@@ -23,7 +23,7 @@ from spotkeeper.market.feeds import Progress
 from spotkeeper.market.market import Market, MarketSnapshot
 from spotkeeper.model.instance_type import Gpus, InstanceType
 from spotkeeper.model.offer import Dated, Refusal, SpotPrice
-from spotkeeper.model.price_table import PriceTable
+from spotkeeper.model.price_table import PriceTable, RawPrice
 
 BOTH = ("us-east-1", "eu-west-1")
 
@@ -45,7 +45,7 @@ class World:
         if region in self.broken:
             return PriceTable(region, (), NOON, self.broken[region])
         rows = [
-            (row.name, "Linux/UNIX", "0.4", NOON.isoformat(), f"{region}{letter}", "")
+            RawPrice(row.name, "Linux/UNIX", "0.4", NOON.isoformat(), f"{region}{letter}", "")
             for row in self.types
             for letter in "ab"
             if not globs or any(fnmatchcase(row.name, glob) for glob in globs)

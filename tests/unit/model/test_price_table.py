@@ -7,11 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spotkeeper.model.pool import LINUX
-from spotkeeper.model.price_table import Latest, Row, spot_price
+from spotkeeper.model.price_table import Latest, RawPrice, spot_price
 
 
-def row(name: str = "g5.xlarge", zone: str = "us-east-1a", *, day: int = 1, usd: str = "1") -> Row:
-    return (name, LINUX, usd, f"2026-11-{day:02}T00:00:00.000Z", zone, f"{zone}-id")
+def row(
+    name: str = "g5.xlarge", zone: str = "us-east-1a", *, day: int = 1, usd: str = "1"
+) -> RawPrice:
+    return RawPrice(name, LINUX, usd, f"2026-11-{day:02}T00:00:00.000Z", zone, f"{zone}-id")
 
 
 ROWS = st.builds(
@@ -23,7 +25,7 @@ ROWS = st.builds(
 )
 
 
-def latest_of(*pages: list[Row]) -> list[Row]:
+def latest_of(*pages: list[RawPrice]) -> list[RawPrice]:
     found = Latest(LINUX)
     for page in pages:
         found.add(page)
@@ -31,8 +33,10 @@ def latest_of(*pages: list[Row]) -> list[Row]:
 
 
 @given(st.lists(st.lists(ROWS, max_size=6), max_size=5))
-def test_each_pool_has_its_latest_row_in_the_order_of_first_sight(pages: list[list[Row]]) -> None:
-    expected: dict[tuple[str, str], Row] = {}
+def test_each_pool_has_its_latest_row_in_the_order_of_first_sight(
+    pages: list[list[RawPrice]],
+) -> None:
+    expected: dict[tuple[str, str], RawPrice] = {}
     for each in (each for page in pages for each in page):
         known = expected.setdefault((each[0], each[4]), each)
         if each[3] > known[3]:
@@ -41,7 +45,9 @@ def test_each_pool_has_its_latest_row_in_the_order_of_first_sight(pages: list[li
 
 
 @given(st.lists(ROWS, max_size=20), st.integers(0, 10**6))
-def test_it_does_not_matter_how_the_rows_are_cut_into_pages(rows: list[Row], seed: int) -> None:
+def test_it_does_not_matter_how_the_rows_are_cut_into_pages(
+    rows: list[RawPrice], seed: int
+) -> None:
     dice = random.Random(seed)  # noqa: S311
     ends = sorted(dice.sample(range(len(rows) + 1), dice.randint(0, len(rows))))
     pages = [rows[a:b] for a, b in zip([0, *ends], [*ends, len(rows)], strict=True)]
@@ -49,27 +55,28 @@ def test_it_does_not_matter_how_the_rows_are_cut_into_pages(rows: list[Row], see
 
 
 def test_other_products_and_types_are_left_out() -> None:
-    windows = ("g5.xlarge", "Windows", "9", "2026-11-02T00:00:00.000Z", "us-east-1a", "")
-    found = Latest(LINUX, lambda each: each[0].startswith("g"))
+    windows = row()._replace(product="Windows")
+    found = Latest(LINUX, lambda each: each.instance_type.startswith("g"))
     found.add([row(), windows, row("m5.large")])
     assert found.rows == [row()]
 
 
 def test_a_row_without_a_zone_name_is_known_by_the_zone_id() -> None:
-    a, b = (("g5.xlarge", LINUX, "1", "2026-11-01", "", zone_id) for zone_id in ("az1", "az2"))
+    a, b = (row()._replace(zone="", zone_id=zone_id) for zone_id in ("az1", "az2"))
     assert latest_of([a, b], [a]) == [a, b]
 
 
-@pytest.mark.parametrize(("place", "text"), [(2, "cheap"), (3, "yesterday")])
-def test_what_is_no_price_is_said_to_be_none(place: int, text: str) -> None:
-    broken = list(row())
-    broken[place] = text
+@pytest.mark.parametrize(
+    ("broken", "text"),
+    [(row(usd="cheap"), "cheap"), (row()._replace(since="yesterday"), "yesterday")],
+)
+def test_what_is_no_price_is_said_to_be_none(broken: RawPrice, text: str) -> None:
     with pytest.raises(ValueError, match=text):
-        spot_price(tuple(broken), "us-east-1")  # type: ignore[arg-type]
+        spot_price(broken, "us-east-1")
 
 
 def test_a_time_without_a_zone_is_utc() -> None:
-    naive = (*row()[:3], "2026-11-01T10:00:00", *row()[4:])
+    naive = row()._replace(since="2026-11-01T10:00:00")
     offset = spot_price(naive, "us-east-1").since.utcoffset()
     assert offset is not None
     assert not offset

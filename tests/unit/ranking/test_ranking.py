@@ -15,7 +15,7 @@ from spotkeeper.market.advisor import read_advisor
 from spotkeeper.market.risk import Experience, Known, RiskEstimator, Scores
 from spotkeeper.model.need import Need
 from spotkeeper.model.offer import SortBy
-from spotkeeper.model.price_table import PriceTable, Row
+from spotkeeper.model.price_table import PriceTable, RawPrice
 from spotkeeper.model.risk import Band, RegionRisk, Work
 from spotkeeper.ranking.ranking import Facts, Shortlist, Wanted, shortlist
 
@@ -33,11 +33,17 @@ ADVISOR = read_advisor(
 )
 
 
-def row(usd: str, name: str = "g5.xlarge", zone: str = "us-east-1a") -> Row:
-    return (name, "Linux/UNIX", usd, "2026-11-23T11:00:00Z", zone, f"{zone[:-1]}-az{zone[-1]}")
+def row(usd: str, name: str = "g5.xlarge", zone: str = "us-east-1a") -> RawPrice:
+    return RawPrice(
+        name, "Linux/UNIX", usd, "2026-11-23T11:00:00Z", zone, f"{zone[:-1]}-az{zone[-1]}"
+    )
 
 
-def best(rows: Iterable[Row], need: Need | None = None, **wanted: object) -> Shortlist:
+def priced(one: RawPrice, factor: int) -> RawPrice:
+    return one._replace(usd_per_hour=str(Decimal(one.usd_per_hour) * factor / 1024))
+
+
+def best(rows: Iterable[RawPrice], need: Need | None = None, **wanted: object) -> Shortlist:
     region_risk = wanted.pop("risk_by_region", RegionRisk())
     listed = wanted.pop("on_demand", {})
     facts = Facts(HARDWARE, {REGION: region_risk}, {REGION: listed})  # type: ignore[dict-item]
@@ -50,11 +56,11 @@ def pools(found: Shortlist) -> list[str]:
 
 
 def prices(found: Shortlist) -> list[Decimal]:
-    return [Decimal(each.row[2]) for each in found.chosen]
+    return [Decimal(each.row.usd_per_hour) for each in found.chosen]
 
 
 @st.composite
-def markets(draw: st.DrawFn) -> list[Row]:
+def markets(draw: st.DrawFn) -> list[RawPrice]:
     """Rows of distinct pools."""
     names = st.tuples(st.sampled_from(TYPES), st.sampled_from("abc"))
     found = draw(st.lists(names, unique=True))
@@ -72,7 +78,7 @@ def test_prices_are_ordered_as_numbers_and_not_as_text() -> None:
 @pytest.mark.parametrize("by", list(SortBy))
 @given(market=markets(), seed=st.randoms(use_true_random=False))
 def test_the_order_of_the_feed_does_not_matter(
-    by: SortBy, market: list[Row], seed: Random
+    by: SortBy, market: list[RawPrice], seed: Random
 ) -> None:
     shuffled = list(market)
     seed.shuffle(shuffled)
@@ -83,7 +89,7 @@ def test_the_order_of_the_feed_does_not_matter(
 
 
 @given(market=markets(), limit=PRICES)
-def test_kept_and_refused_are_all(market: list[Row], limit: Decimal) -> None:
+def test_kept_and_refused_are_all(market: list[RawPrice], limit: Decimal) -> None:
     found = best(market, Need(max_spot_usd_per_hour=limit, gpus=1), explain=True)
     together = pools(found) + [each.pool for each in found.refused]
     assert sorted(together) == sorted(f"{each[0]}@{each[4]}" for each in market)
@@ -92,17 +98,17 @@ def test_kept_and_refused_are_all(market: list[Row], limit: Decimal) -> None:
 
 
 @given(market=markets(), limit=st.integers(0, 4))
-def test_a_limit_shows_the_first_and_counts_the_rest(market: list[Row], limit: int) -> None:
+def test_a_limit_shows_the_first_and_counts_the_rest(market: list[RawPrice], limit: int) -> None:
     everything, first = best(market), best(market, limit=limit)
     assert list(first.chosen) == list(everything.chosen)[:limit]
     assert first.found == everything.found == len(market)
 
 
 @given(market=markets(), factor=st.sampled_from([2, 8, 1024]))
-def test_a_scale_of_all_prices_changes_no_order(market: list[Row], factor: int) -> None:
+def test_a_scale_of_all_prices_changes_no_order(market: list[RawPrice], factor: int) -> None:
     region_risk = RegionRisk(hazards={"g5.xlarge": 0.5}, otherwise=0.1)
-    scaled = [(*one[:2], str(Decimal(one[2]) * factor / 1024), *one[3:]) for one in market]
-    down = [(*one[:2], str(Decimal(one[2]) / 1024), *one[3:]) for one in market]
+    scaled = [priced(one, factor) for one in market]
+    down = [priced(one, 1) for one in market]
     assert pools(best(scaled, risk_by_region=region_risk)) == pools(
         best(down, risk_by_region=region_risk)
     )
@@ -258,7 +264,7 @@ def test_the_strictest_rule_is_named_first() -> None:
 
 
 def test_every_region_has_its_own_odds() -> None:
-    west = [("g5.xlarge", "Linux/UNIX", "0.4", "2026-11-23T11:00:00Z", "us-west-2a", "")]
+    west = [row("0.4", zone="us-west-2a")]
     tables = [PriceTable(REGION, [row("0.4")], NOON), PriceTable("us-west-2", west, NOON)]
     region_risk = {
         REGION: RegionRisk(hazards={"g5.xlarge": 1.0}),
@@ -272,13 +278,15 @@ def test_every_region_has_its_own_odds() -> None:
     market=markets(), factor=st.sampled_from([2, 8, 1024]), hazards=st.lists(HAZARDS, min_size=3)
 )
 def test_a_scale_changes_no_order_whatever_is_known_of_the_pools(
-    market: list[Row], factor: int, hazards: list[float]
+    market: list[RawPrice], factor: int, hazards: list[float]
 ) -> None:
-    own = {(one[0], one[4]): hazard for one, hazard in zip(market, hazards, strict=False)}
+    own = {
+        (one.instance_type, one.zone): hazard for one, hazard in zip(market, hazards, strict=False)
+    }
     cooling = dict.fromkeys(list(own)[:1], "no room 3 min ago")
     region_risk = RegionRisk(hazards={"g5.xlarge": 0.5}, otherwise=0.1, own=own, cooling=cooling)
-    scaled = [(*one[:2], str(Decimal(one[2]) * factor / 1024), *one[3:]) for one in market]
-    down = [(*one[:2], str(Decimal(one[2]) / 1024), *one[3:]) for one in market]
+    scaled = [priced(one, factor) for one in market]
+    down = [priced(one, 1) for one in market]
     assert pools(best(scaled, risk_by_region=region_risk)) == pools(
         best(down, risk_by_region=region_risk)
     )

@@ -6,7 +6,7 @@ from tests.unit.model.make import NOON, hardware
 from spotkeeper.errors import BadInput
 from spotkeeper.model.instance_type import Gpus
 from spotkeeper.model.need import Need
-from spotkeeper.model.price_table import PriceTable
+from spotkeeper.model.price_table import PriceTable, RawPrice
 from spotkeeper.ranking.rules import (
     contradiction,
     refuse_contradictions,
@@ -21,7 +21,8 @@ TYPES = [
     hardware("m7g.large", gpus=None, archs=("arm64",)),
     hardware("g5.xlarge"),
 ]
-ROW = ("g5.xlarge", "Linux/UNIX", "0.4", "2026-11-23T11:00:00Z", "us-east-1a", "use1-az1")
+AT = "2026-11-23T11:00:00Z"
+ROW = RawPrice("g5.xlarge", "Linux/UNIX", "0.4", AT, "us-east-1a", "use1-az1")
 TABLES = [PriceTable("us-east-1", [ROW], NOON)]
 
 
