@@ -16,6 +16,7 @@ SERVICES: Mapping[str, str] = {
     "ec2": "every client",
     "ec2-instance-connect": "ssh by Instance Connect",
     "events": "notices as events",
+    "fis": "interruptions as AWS lets one rehearse them",
     "iam": "instance profiles; SkyPilot and Ray make theirs",
     "kms": "encrypted disks",
     "logs": "a target of events",

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -90,8 +91,14 @@ class Door:
 
     def _sent(self, request: Any, **_: Any) -> AWSResponse:
         headers = {name: _text(value) for name, value in request.headers.items()}
+        asked = urlsplit(request.url)
         environ = EnvironBuilder(
-            method=request.method, base_url=request.url, headers=headers, data=request.body or b""
+            path=asked.path,
+            query_string=asked.query,
+            base_url=f"{asked.scheme}://{asked.netloc}",
+            method=request.method,
+            headers=headers,
+            data=request.body or b"",
         ).get_environ()
         started: list[Any] = []
         body = b"".join(self.application(environ, lambda *told: started.append(told)))

@@ -252,6 +252,8 @@ def test_the_environment_points_every_sdk_at_the_sandbox(
     monkeypatch.setenv("AWS_ENDPOINT_URL_EC2", "https://elsewhere.example")
     for name, value in daemon.environment(running_sandbox).items():
         monkeypatch.setenv(name, value)
+    for name in daemon.UNSET:
+        monkeypatch.delenv(name, raising=False)
     import boto3
 
     client = boto3.Session().client("ec2")

@@ -68,12 +68,13 @@ def test_a_price_history_that_cannot_be_read_is_refused(spot: Spot, tmp_path: Pa
 
 
 def test_env_is_what_any_tool_needs(spot: Spot, sandbox: Sandbox) -> None:
-    lines = spot("sandbox", "env").out.splitlines()
+    *lines, last = spot("sandbox", "env").out.splitlines()
 
+    assert last == "unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN"
     words = [shlex.split(line) for line in lines]
     assert all(word[0] == "export" and len(word) == 2 for word in words)
     named = dict(word[1].split("=", 1) for word in words)
-    assert named["AWS_ENDPOINT_URL"] == sandbox.url
+    assert named["AWS_ENDPOINT_URL"] == named["AWS_ENDPOINT_URL_S3"] == sandbox.url
     assert named["SPOT_SANDBOX"] == "1"
     assert {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"} <= set(named)
 

@@ -40,6 +40,17 @@ OTHER_OPTIONS = (
     "The sandbox was running already, with other options: `spot sandbox reset` takes new ones."
 )
 UNKNOWN_OPTIONS = "Another version's options were left out: {}."
+#: Endpoints that clients of S3 read in place of ``AWS_ENDPOINT_URL``: Arrow's and the SDKs', those
+#: of Rust, TensorFlow's, s5cmd's, fsspec's.
+ENDPOINTS = (
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT",
+    "S3_ENDPOINT",
+    "S3_ENDPOINT_URL",
+    "FSSPEC_S3_ENDPOINT_URL",
+)
+#: What may name another account or endpoint; Ansible refuses keys beside any profile.
+UNSET = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
 READY_WITHIN = 60.0  # seconds; a busy computer takes ten
 STOPPED_WITHIN = 10.0
 LOG_LINES_SHOWN = 8
@@ -136,20 +147,17 @@ def reset(home: Path, *, options: SandboxOptions | None = None) -> SandboxStatus
 
 
 def environment(found: SandboxStatus) -> dict[str, str]:
-    """What points any AWS tool at the sandbox, and at nothing else.
+    """What points any AWS tool at the sandbox, and at nothing else, once ``UNSET`` is unset.
 
-    The user's own profiles, and endpoints set for single services, are put out of the way: the
-    first may name another endpoint, the second win over ``AWS_ENDPOINT_URL``.
+    The user's own endpoints for single services would win over ``AWS_ENDPOINT_URL``.
     """
-    single = {name: found.url for name in os.environ if name.startswith("AWS_ENDPOINT_URL_")}
+    single = {name for name in os.environ if name.startswith("AWS_ENDPOINT_URL_")}
     aws_file = str(Home(found.home).aws_file)
     return {
-        **single,
-        "AWS_ENDPOINT_URL": found.url,
+        **dict.fromkeys(sorted({"AWS_ENDPOINT_URL", *ENDPOINTS, *single}), found.url),
+        "AWS_ALLOW_HTTP": "true",
         "AWS_ACCESS_KEY_ID": ACCESS_KEY,
         "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-        "AWS_SESSION_TOKEN": "",
-        "AWS_PROFILE": "default",
         "AWS_CONFIG_FILE": aws_file,
         "AWS_SHARED_CREDENTIALS_FILE": aws_file,
         "AWS_DEFAULT_REGION": "us-east-1",

@@ -80,7 +80,8 @@ class Sandbox(Control):
     def environment(self) -> dict[str, str]:
         """This process's environment, pointed at the sandbox: for programs that are started."""
         self._check_runs()
-        return {**os.environ, **daemon.environment(self._status)}
+        pointed = {**os.environ, **daemon.environment(self._status)}
+        return {name: value for name, value in pointed.items() if name not in daemon.UNSET}
 
     def reset(self, options: SandboxOptions | None = None, **changes: Any) -> None:
         """A fresh account and market, quick enough for every test.

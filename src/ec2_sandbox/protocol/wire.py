@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape
 CREDENTIAL = re.compile(r"Credential=[^/]*/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
 RPC_PATH = re.compile(r"/service/[^/]+/operation/(?P<operation>\w+)$")
 JSON = "application/x-amz-json-1.1"
-JSON_SERVICES = {"ssm", "pricing", "servicequotas", "scheduler"}
+JSON_SERVICES = {"ssm", "pricing", "servicequotas", "scheduler", "fis"}
 
 #: EventBridge Scheduler names its operations by method and path alone (botocore's model of it).
 SCHEDULER_PATH = re.compile(r"/(?P<kind>schedules|schedule-groups)(?P<name>/[^/]+)?/?$")

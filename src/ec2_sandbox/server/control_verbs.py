@@ -21,14 +21,12 @@ from ec2_sandbox.server.machines_named import instance_named, request_named
 from ec2_sandbox.services.imds import servers
 from ec2_sandbox.services.service_quotas import quotas
 from ec2_sandbox.spot_requests import endings
-from ec2_sandbox.spot_requests.request_states import RequestEvent
 from ec2_sandbox.spot_requests.spot_requests import look_again_at
 from ec2_sandbox.throttle import Throttle
 from ec2_sandbox.world import world
 
 Content = dict[str, Any]
 
-DROUGHT_AFTER_INTERRUPTION = timedelta(minutes=10)
 LEAST_PRICE = 100  # micro-dollars
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 LONGEST_LATENCY = 60.0  # real seconds
@@ -51,11 +49,10 @@ def advance(asked: Asked) -> Content:
 def interrupt(asked: Asked) -> Content:
     """Give a machine its notice now; its pool is dry for a while, nobody else is touched."""
     request = request_named(asked.text("name"))
-    ends = world().now + (asked.length_if_any("minutes", MINUTE) or DROUGHT_AFTER_INTERRUPTION)
+    length = asked.length_if_any("minutes", MINUTE) or endings.DRY_AFTER_INTERRUPTION
+    ends = world().now + length
     _told(f"interrupt {asked.text('name')}")
-    request.happen(RequestEvent.RECLAIM)
-    world().droughts[request.pool] = Drought(world().now, ends, reclaims=False)
-    look_again_at(request.pool)
+    endings.interrupt_request(request, ends)
     return {
         "instance_id": request.instance_id,
         "request_id": request.id,

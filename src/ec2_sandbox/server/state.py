@@ -24,7 +24,7 @@ from ec2_sandbox.world import new_world, replace_world, world
 ALWAYS_KEPT = {"ec2": ec2_backends, "iam": iam_backends}
 
 # Kept once they were used; none of them is imported for this. SSM cannot be pickled.
-KEPT_WHEN_USED = ("cloudwatch", "events", "logs", "scheduler", "s3", "sqs")
+KEPT_WHEN_USED = ("cloudwatch", "events", "fis", "logs", "scheduler", "s3", "sqs")
 
 DOTS = 2  # in moto.SERVICE.models
 

@@ -50,9 +50,16 @@ def _monitoring() -> None:
     metrics.install()
 
 
+def _faults() -> None:
+    from ec2_sandbox.services import fis
+
+    fis.install()
+
+
 # By the service's name in the signature.
 _FIRST_CALLS: Mapping[str, Callable[[], None]] = {
     "events": _events,
+    "fis": _faults,
     "scheduler": _scheduler,
     "monitoring": _monitoring,
     "sqs": queues.install,

@@ -1,12 +1,17 @@
 """Whatever ends or stops an instance other than EC2's own interruptions: user, fleet, guest."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
+from ec2_sandbox.market.capacity import Drought
 from ec2_sandbox.protocol.refusal import EC2Error
 from ec2_sandbox.spot_requests import machines
 from ec2_sandbox.spot_requests.machines import GUEST, OVER, USER, Reason
 from ec2_sandbox.spot_requests.request_states import RequestEvent
-from ec2_sandbox.spot_requests.spot_requests import request_of
+from ec2_sandbox.spot_requests.spot_requests import SpotRequest, look_again_at, request_of
+from ec2_sandbox.world import world
+
+DRY_AFTER_INTERRUPTION = timedelta(minutes=10)
 
 
 def terminate_instance(instance: Any, reason: Reason = USER) -> None:
@@ -44,3 +49,11 @@ def guest_shutdown(instance: Any) -> None:
         stop_instance(instance, GUEST)
     except EC2Error:
         terminate_instance(instance, GUEST)
+
+
+def interrupt_request(request: SpotRequest, dry_until: datetime | None = None) -> None:
+    """Its notice now, by somebody's order; its pool is dry for a while, nobody else is touched."""
+    request.happen(RequestEvent.RECLAIM)
+    ends = dry_until or world().now + DRY_AFTER_INTERRUPTION
+    world().droughts[request.pool] = Drought(world().now, ends, reclaims=False)
+    look_again_at(request.pool)

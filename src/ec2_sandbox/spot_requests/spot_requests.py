@@ -192,7 +192,7 @@ class SpotRequest(TaggedEC2Resource):  # type: ignore[misc]
     def _give_notice(self) -> None:
         """Tell the instance, and whoever is interrupted together with it."""
         if self.cause == CAUSES[RequestEvent.RECLAIM]:
-            self._advise()
+            self.advise()
         facts = {
             "action": self.terms.interruption_behavior,
             "at": self.notice_ends.isoformat() if self.notice_ends else "",
@@ -207,7 +207,7 @@ class SpotRequest(TaggedEC2Resource):  # type: ignore[misc]
         for other in launch_group_of(self):
             other.happen(RequestEvent.GROUP_ENDS)
 
-    def _advise(self) -> None:
+    def advise(self) -> None:
         """The rebalance recommendation comes before the notice or with it, once."""
         if self.rebalance_at is None:
             self.rebalance_at = world().now
@@ -237,7 +237,7 @@ class SpotRequest(TaggedEC2Resource):  # type: ignore[misc]
             self.ec2_backend.tags.pop(self.id, None)
             return
         if is_advised(self):
-            self._advise()
+            self.advise()
         view = view_of(self)
         if event := due_event(view):
             self.pool = view.pool

@@ -126,9 +126,10 @@ def status(choices: Choices) -> None:
 @command.command(short_help="Print what points any AWS tool at it.")
 @global_options
 def env() -> None:
-    """Print `export` lines that point any AWS tool at the sandbox: eval "$(spot sandbox env)"."""
+    """Print what points any AWS tool of this shell at the sandbox: eval "$(spot sandbox env)"."""
     for name, value in daemon.environment(daemon.ensure(home())).items():
         click.echo(f"export {name}={shlex.quote(value)}")
+    click.echo(f"unset {' '.join(daemon.UNSET)}")
 
 
 @command.command(short_help="Forget everything and start afresh.")
@@ -144,6 +145,15 @@ def reset(choices: Choices, /, **market: Any) -> None:
     afresh = daemon.reset(home(), options=_chosen(before.options, market))
     shutil.rmtree(Folders.of_user(os.environ).practice.state, ignore_errors=True)
     _show(choices, afresh)
+
+
+def _elsewhere(url: str) -> list[str]:
+    """That the endpoint of this shell is another one, which AWS's tools would go on using."""
+    named = os.environ.get("AWS_ENDPOINT_URL")
+    if not (url and named) or named == url:
+        return []
+    again = 'run `eval "$(spot sandbox env)"` again'
+    return [f"AWS_ENDPOINT_URL is {named} here, and the sandbox is at {url}: {again}."]
 
 
 def _chosen(before: SandboxOptions, asked: dict[str, Any]) -> SandboxOptions:
@@ -186,7 +196,9 @@ def _show(choices: Choices, found: SandboxStatus, live: dict[str, Any] | None = 
     rows = [row]
     if choices.output == "table":
         rows = [{"fact": _words(fact), "value": value} for fact, value in row.items()]
-    render.emit(choices, "sandbox", rows, columns=COLUMNS, warnings=found.notes)
+    render.emit(
+        choices, "sandbox", rows, columns=COLUMNS, warnings=[*found.notes, *_elsewhere(found.url)]
+    )
 
 
 def _words(fact: str) -> str:
