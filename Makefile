@@ -78,6 +78,7 @@ bench: setup decide
 	$(BIN)/python bench/down.py
 	$(BIN)/python bench/agent.py
 	$(BIN)/python bench/sandbox.py
+	$(BIN)/python bench/guests.py
 
 # Their source is read, not run: they need neither what they depend on nor a place among the tools.
 $(VENV)/libraries: $(VENV)/.dev

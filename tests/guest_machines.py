@@ -20,14 +20,14 @@ LOOK_S = 0.02
 
 
 def need(*programs: str) -> None:
-    """Skip where one is missing; fail where it must be there."""
+    """Skip where one is missing; fail where it must be there. A system may forbid a jail."""
     missing = [name for name in programs if shutil.which(name) is None]
-    if "bwrap" in programs and not missing and (why := jail.obstacle()):
-        missing = [why]
     if missing and os.environ.get("REQUIRE_PROGRAMS") == "1":
         pytest.fail(f"missing: {', '.join(missing)}")
     if missing:
         pytest.skip(f"missing: {', '.join(missing)}")
+    if "bwrap" in programs and (why := jail.obstacle()):
+        pytest.skip(why)
 
 
 def until(look: Callable[[], Any], what: str = "it") -> Any:

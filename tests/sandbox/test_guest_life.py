@@ -214,7 +214,7 @@ def test_hostile_user_data_harms_its_machine_alone(guests: GuestWorld, case: str
 
 def test_whoever_is_killed_leaves_nobody_and_a_restart_boots_all(tmp_path: Path) -> None:
     """Without a jail: first the process that holds the guests, then the daemon."""
-    need("ssh", "setsid")
+    need("ssh", "setsid", "pgrep")
     with Sandbox(scenario="calm", guests="plain", speed=1, begins=None) as sandbox:
         world = GuestWorld(sandbox, tmp_path)
         machine = world.machine()

@@ -139,6 +139,7 @@ def test_a_disk_outlives_a_stop_and_goes_into_snapshots_and_with_its_machine(
 
 def test_every_process_hears_of_the_end_and_none_outlives_it(guests: GuestWorld) -> None:
     """Double forks, own sessions, those that ignore it: all are gone with the machine."""
+    need("pgrep")
     machine = guests.machine(spot=True)
     machine.says(
         "(trap 'echo heard >> heard; exit' TERM; while :; do sleep 0.05; done) >/dev/null 2>&1 &"
