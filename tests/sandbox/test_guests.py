@@ -27,6 +27,8 @@ def machine(guests: GuestWorld) -> GuestMachine:
         ("python3 -c 'import os; print(os.getppid())'", "", 0, None),
         ("sudo -n -u root -- sh -c 'echo $HOME $USER'", "", 0, "/root root\n"),
         ("env | grep -c AWS_", "", 1, "0\n"),
+        ("cut -d. -f1 /proc/uptime | xargs test 1000 -gt", "", 0, ""),
+        ("awk '$2 ~ /:0016$/ && $4 == \"01\"' /proc/net/tcp | wc -l", "", 0, "1\n"),
     ],
 )
 def test_a_command_gets_its_input_and_gives_its_output_and_code(
@@ -152,7 +154,7 @@ def test_every_process_hears_of_the_end_and_none_outlives_it(guests: GuestWorld)
     until(lambda: not _sleeping(), "the end of all")
     guests.control.advance(timedelta(minutes=10))
     machine.await_ssh()
-    assert machine.says("cat heard") == "heard\n"
+    assert machine.says("sort -u heard") == "heard\n"
 
 
 def _sleeping() -> bool:

@@ -20,7 +20,6 @@ from ec2_sandbox.guests import jail, ssh_server
 from ec2_sandbox.guests.process_trees import ControlGroup, MarkedProcesses, kill_all
 
 MOST_BYTES = 8 << 20  # of a line: user data, decoded, is the longest part of one
-SSH_PORT = 22
 SIGKILL = 9
 TOLD_ON = {"console", "booted", "failed", "power", "timers"}  # of what a guest may say
 GRACE_S = 1.0  # beyond what a guest was given for its shutdown
@@ -155,7 +154,7 @@ class HostedGuest:
     async def _listen(self) -> Any:
         """At port 22, or where that is not to be had at any other."""
         address, key = self.order["address"], self._host_key
-        for port in (SSH_PORT, 0):
+        for port in (ssh_server.SSH_PORT, 0):
             with suppress(OSError):
                 return await ssh_server.listen(self, (address, port), key, self.connections)
         raise OSError(f"no port of {self.order['address']} can be had")

@@ -73,6 +73,9 @@ class Init:
         self._prepare()
         _in_thread(self._reap)
         _in_thread(self._answer_commands)
+        if self.order["jailed"]:
+            _in_thread(self._count_uptime)
+            _in_thread(self._keep_logins)
         _in_thread(self._boot)
         while True:
             message, files, _, _ = socket.recv_fds(self.link, 1 << 18, 3)
@@ -256,6 +259,22 @@ class Init:
         process_trees.kill_all(self.tree)
         self.link.shutdown(socket.SHUT_RDWR)
 
+    def _count_uptime(self) -> None:
+        began = time.monotonic()
+        with open(f"{os.path.dirname(self.order['socket'])}/uptime", "r+b", buffering=0) as file:
+            while True:
+                passed_s = f"{time.monotonic() - began:.2f}"
+                file.seek(0)
+                file.write(f"{passed_s} {passed_s}\n".encode())
+                time.sleep(1)
+
+    def _keep_logins(self) -> None:
+        """The ssh server is outside: here its connections are seen, as programs look for them."""
+        with contextlib.suppress(OSError):
+            listener = socket.create_server(("127.0.0.1", 22))
+            while True:
+                _in_thread(_hold, listener.accept()[0])
+
     def _answer_commands(self) -> None:
         path = self.order["socket"]
         with contextlib.suppress(OSError):
@@ -314,6 +333,11 @@ def _take_terminal() -> None:
     import termios
 
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def _hold(link: socket.socket) -> None:
+    with link, contextlib.suppress(OSError):
+        link.recv(1)
 
 
 def _in_thread(act: Callable[..., None], *given: Any) -> None:

@@ -11,6 +11,7 @@ import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from ec2_sandbox.guests import machine_commands, units
 
@@ -98,12 +99,16 @@ def jailed(run: Path, disk: Path, order: dict[str, Any], link: int) -> list[str]
         "source": SHOWN_SOURCE,
     }
     order["env"] |= {"PATH": PATH}
+    (run / "uptime").write_text("0.00 0.00\n")  # its first process counts; the kernel's is ours
+    (run / "boot_id").write_text(f"{uuid4()}\n")
     python = sys.base_prefix
     own_python = Path("/usr/bin/python3").exists()
     mounts = [
         *_system(),
         *(() if own_python else ("--ro-bind", python, "/python")),
         *("--proc", "/proc", "--dev", "/dev", "--tmpfs", "/run"),
+        *("--ro-bind", str(run / "uptime"), "/proc/uptime"),
+        *("--ro-bind", str(run / "boot_id"), "/proc/sys/kernel/random/boot_id"),
         *_joined("--bind", [(str(disk / name), f"/{name}") for name in OWN]),
         *_joined("--ro-bind-try", [(f"/etc/{name}", f"/etc/{name}") for name in SHOWN_OF_ETC]),
         *_joined("--bind-try", [(there, f"/mnt/{name}") for name, there in order["volumes"]]),

@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import os
+import socket
 import struct
 import termios
 from collections.abc import Callable, Coroutine
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1", "0.0.0.0", ""}
 MOST_KEYS_BYTES = 64 * 1024
+SSH_PORT = 22
 LINKS_FOLLOWED = 40  # the kernel's own limit (path_resolution(7))
 LAST_WORDS_S = 0.3  # of a terminal whose program has ended
 
@@ -28,12 +30,14 @@ class GuestSshServer(asyncssh.SSHServer):
         self._machine, self._connections = machine, connections
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
-        """It goes when the machine goes."""
+        """It goes when the machine goes, and is seen in it."""
         self._connection = conn
+        self._shown = asyncio.create_task(self._machine.connect(SSH_PORT))
         self._connections.add(conn)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is left of it."""
+        self._shown.add_done_callback(_close)
         self._connections.discard(self._connection)
 
     def begin_auth(self, username: str) -> bool:
@@ -65,6 +69,11 @@ class GuestSshServer(asyncssh.SSHServer):
             writer.close()
 
         return forwarded
+
+
+def _close(shown: "asyncio.Task[socket.socket]") -> None:
+    if not shown.cancelled() and not shown.exception():
+        shown.result().close()
 
 
 def _keys(path: Path) -> list[str]:
