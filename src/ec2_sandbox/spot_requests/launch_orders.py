@@ -24,6 +24,7 @@ from ec2_sandbox.spot_requests.launch_network import (
     zone_of_subnet,
     zones_of_launch,
 )
+from ec2_sandbox.spot_requests.launch_parameters import check_modelled
 from ec2_sandbox.spot_requests.spot_terms import SpotTerms, spot_terms
 
 REQUESTS = "spot-instances-request"
@@ -86,6 +87,7 @@ def read_launch(params: Mapping[str, Any], backend: Any) -> LaunchOrder:
     instance_type = params.get("InstanceType") or "m1.small"
     if instance_type not in catalogue.instance_types():
         raise invalid_value(f"Invalid value '{instance_type}' for InstanceType.")
+    check_modelled(params, instance_type)
     image = find_image(params.get("ImageId"), backend)
     _check_architecture(instance_type, image)
     check_user_data(params.get("UserData"))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from moto.ec2.exceptions import VPCIdNotSpecifiedError
 from moto.ec2.utils import parse_user_data
 
 from ec2_sandbox.market.pools import Pool
@@ -68,6 +69,7 @@ def _options(order: LaunchOrder) -> dict[str, Any]:
         "monitoring_state": "enabled" if monitored else "disabled",
         "client_token": params.get("ClientToken") or "",
         "private_ip": params.get("PrivateIpAddress"),
+        "ipv6_address_count": params.get("Ipv6AddressCount"),
     }
 
 
@@ -100,6 +102,8 @@ def _check_addresses(nic: Mapping[str, Any], subnet: Any) -> None:
 
 
 def _default_subnet(pool: Pool, backend: Any) -> str:
+    if backend.get_default_vpc() is None:
+        raise VPCIdNotSpecifiedError
     subnet = backend.get_default_subnets().get(pool.zone)
     if subnet is None:
         raise refuse("MissingInput", f"No default subnet for availability zone: '{pool.zone}'.")
