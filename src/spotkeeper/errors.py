@@ -40,7 +40,7 @@ same refusal reaches, which decides whether another pool is worth a try.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import ClassVar
 
@@ -103,6 +103,11 @@ class SpotkeeperError(Exception):
         self.details = dict(details or {})
         if scope is not None:
             self.scope = scope
+
+    def respell(self, spelling: Callable[[str], str]) -> None:
+        """Say the same in the words of another face."""
+        self.message, self.next_step = spelling(self.message), spelling(self.next_step)
+        self.args, self.__notes__ = (self.message,), [self.next_step]
 
     def paragraph(self) -> str:
         """What happened and what to do about it, as one paragraph."""

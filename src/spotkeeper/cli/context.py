@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from spotkeeper.cli import suggestions
+from spotkeeper.cli.options import as_click
 from spotkeeper.cli.terminal import TerminalTalk, plain_text
 from spotkeeper.errors import Declined
+from spotkeeper.model.option import PROFILE, REGIONS
 
 if TYPE_CHECKING:
     from spotkeeper.keeper.keeper import Keeper
@@ -98,14 +99,8 @@ def keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
 
 
 _GLOBAL = (
-    click.option("--profile", metavar="NAME", help="AWS profile to use."),
-    click.option(
-        "--region",
-        metavar="NAME",
-        multiple=True,
-        shell_complete=suggestions.regions,
-        help="Region; `any` for all enabled.",
-    ),
+    as_click(PROFILE),
+    as_click(REGIONS, "region"),
     click.option("--endpoint-url", metavar="URL", help="Another EC2-compatible server."),
     click.option("--sandbox", is_flag=True, help="Practise on the simulated EC2."),
     click.option(

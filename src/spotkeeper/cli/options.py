@@ -1,49 +1,48 @@
-"""The NEED options, shared by ``find`` and ``up``."""
+"""Options of the command line, made of their records."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import click
 
 from spotkeeper.cli import suggestions
-from spotkeeper.keeper.inputs import ARCHS
+from spotkeeper.model.option import LAUNCH, NEED, Option, Takes
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_OPTIONS = (
-    click.option(
-        "--type",
-        "types",
-        metavar="GLOB",
-        multiple=True,
-        shell_complete=suggestions.types,
-        help="Type, as in 'g5.*'.",
-    ),
-    click.option("--exclude", metavar="GLOB", multiple=True, help="Types to leave out."),
-    click.option("--zone", "zones", metavar="ZONE", multiple=True, help="Zone name or id."),
-    click.option("--gpus", type=click.IntRange(0), metavar="N", help="At least so many GPUs."),
-    click.option("--gpu", metavar="NAME", help="GPU model, such as A10G."),
-    click.option(
-        "--gpu-memory",
-        type=click.FloatRange(0),
-        metavar="GB",
-        help="Per GPU, as the card is sold.",
-    ),
-    click.option("--vcpus", type=click.IntRange(0), metavar="N", help="At least so many vCPUs."),
-    click.option("--memory", type=click.FloatRange(0), metavar="GIB", help="At least so much."),
-    click.option("--arch", type=click.Choice(ARCHS), help="Architecture."),
-    click.option("--max-hourly", metavar="USD", help="Only pools up to this Spot price."),
-    click.option(
-        "--max-interruption",
-        type=click.IntRange(0, 100),
-        metavar="PERCENT",
-        help="Only types that EC2 interrupted no more often last month.",
-    ),
-)
+_SUGGESTED = {
+    "types": suggestions.types,
+    "image": suggestions.images,
+    "regions": suggestions.regions,
+}
 
 
-def need_options(function: F) -> F:
-    """Add the NEED options to a command."""
-    for option in reversed(_OPTIONS):
-        function = option(function)
-    return function
+def as_click(option: Option, name: str = "") -> Callable[[F], F]:
+    """An option as click knows it, passed under a name or its own word."""
+    kinds: dict[Takes, Any] = {
+        Takes.WHOLE: int if option.most is None else click.IntRange(0),
+        Takes.NUMBER: click.FloatRange(0),
+    }
+    return click.option(
+        f"--{option.flag}",
+        name or option.word,
+        type=click.Choice(option.choices) if option.choices else kinds.get(option.takes),
+        metavar=option.shown,
+        multiple=option.takes is Takes.TEXTS,
+        is_flag=option.takes is Takes.SWITCH or None,  # False would be a switch with a value
+        shell_complete=_SUGGESTED.get(option.word),
+        help=option.help,
+    )
+
+
+def _all(options: Iterable[Option]) -> Callable[[F], F]:
+    def add(function: F) -> F:
+        for option in reversed(tuple(options)):
+            function = as_click(option)(function)
+        return function
+
+    return add
+
+
+need_options = _all(NEED)
+launch_options = _all(LAUNCH)

@@ -6,14 +6,13 @@ from typing import Any
 
 import click
 
-from spotkeeper.cli import render, suggestions
+from spotkeeper.cli import render
 from spotkeeper.cli.context import Choices, agreed, global_options, pass_choices
 from spotkeeper.cli.machines import show_one
 from spotkeeper.cli.offers import gpu
-from spotkeeper.cli.options import need_options
+from spotkeeper.cli.options import launch_options, need_options
 from spotkeeper.cli.terminal import plain_text
 from spotkeeper.keeper.launch_inputs import launch_request_from
-from spotkeeper.lifecycle.guard import GUARDS
 from spotkeeper.lifecycle.plan import Plan
 from spotkeeper.model.duration import words
 from spotkeeper.model.machine import Kind
@@ -130,38 +129,12 @@ def _minute(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
-BEHAVIOURS = ("stop", "hibernate", "terminate")
-
-
 @click.command(
     name="up", short_help="Launch a machine on the best pool and wait until it answers."
 )
 @click.argument("name", required=False)
 @need_options
-@click.option("--once", is_flag=True, help="Gone when interrupted, instead of a box that is kept.")
-@click.option("--on-interruption", type=click.Choice(BEHAVIOURS), help="What EC2 does with it.")
-@click.option("--max-price", metavar="P", help="0.50, spot+5%, od or od-20%; none by default.")
-@click.option("--for", "lasting", metavar="8h", help="Deadline, 24h by default; `none` for never.")
-@click.option("--budget", metavar="USD", help="Deadline when so much is spent on compute.")
-@click.option("--guard", type=click.Choice(GUARDS), help="End it from outside as well.")
-@click.option("--guard-role", metavar="ROLE", help="Of that guard; spotkeeper-guard by default.")
-@click.option(
-    "--image",
-    metavar="IMAGE",
-    shell_complete=suggestions.images,
-    help="deep-learning, ubuntu, amazon-linux or ami-...",
-)
-@click.option("--disk", type=int, metavar="GB", help="Root disk, 100 by default.")
-@click.option(
-    "--user-data",
-    metavar="FILE",
-    help="For the first boot: a script, or whatever cloud-init takes.",
-)
-@click.option("--tag", "tags", metavar="K=V", multiple=True, help="Tag for all that is made.")
-@click.option("--key", metavar="FILE.pub", help="Public key; the usual one in ~/.ssh by default.")
-@click.option("--subnet", metavar="ID", help="Subnet, instead of the default VPC's.")
-@click.option("--security-group", "groups", metavar="ID", multiple=True, help="Your own group.")
-@click.option("--open-to-world", is_flag=True, help="Let every address reach ssh. Not advised.")
+@launch_options
 @click.option("--config", metavar="FILE", help="spot.toml, or the JSON of the old script.")
 @click.option("--dry-run", is_flag=True, help="Show the plan, ask EC2 whether it may, stop there.")
 @click.option("--yes", is_flag=True, help="Do not ask (needed without a terminal).")

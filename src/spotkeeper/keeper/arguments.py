@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from decimal import Decimal
@@ -15,7 +16,8 @@ from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Any, TypeVar
 
-from spotkeeper.errors import BadInput
+from spotkeeper.errors import BadInput, SpotkeeperError
+from spotkeeper.model.option import OPTIONS, Takes
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -36,10 +38,17 @@ def checked(words: Any = None) -> Callable[[F], F]:
         @functools.wraps(verb)
         def call(*args: Any, **named: Any) -> Any:
             options = signature.parameters
-            for word, value in _bound(verb, signature, args, named).items():
-                _check(verb, options[word], value)
-            said = {word: it for word, it in named.items() if not _is_unsaid(options[word], it)}
-            return verb(*args, **said)
+            try:
+                for word, value in _bound(verb, signature, args, named).items():
+                    _check(verb, options[word], value)
+                said = {
+                    word: it for word, it in named.items() if not _is_unsaid(options[word], it)
+                }
+                return verb(*args, **said)
+            except SpotkeeperError as problem:
+                if getattr(next(iter(args), None), "is_of_program", True):
+                    problem.respell(for_program)
+                raise
 
         call.__signature__ = signature  # type: ignore[attr-defined]
         return call  # type: ignore[return-value]
@@ -140,3 +149,42 @@ KINDS: Mapping[str, Callable[[object], bool]] = {
 }
 
 _TOLD = {TEXTS: "a list of texts", "Mapping[str, str]": "a dict of texts", "Progress": "callable"}
+
+#: Options whose keyword is not their flag, and those of other commands than ``up``.
+_WORDS = {option.flag: option.word for option in OPTIONS} | {
+    "all": "everything",
+    "debug": "boto3.set_stream_logger('')",
+    "help": "help()",
+}
+_ALIKE = (
+    "apply endpoint-url offline quota refresh score sort why work within restart on-demand spot"
+)
+_FLAG = re.compile(rf"--({'|'.join(sorted((*_WORDS, *_ALIKE.split()), key=len, reverse=True))})\b")
+_COMMAND = re.compile(r"`spot (?!cache|policy guard|sandbox|tour)([\w-]+)([^`>]*)`")
+_MANY = {option.word for option in OPTIONS if option.takes is Takes.TEXTS}
+
+
+def for_program(text: str) -> str:
+    """A sentence for people at a command line, in the words of a program: its options as keywords,
+    its commands as calls. Commands of others stay as they are."""
+    parts = re.split(r"(`[^`]*`)", text)
+    return "".join(
+        _COMMAND.sub(_as_call, part) if part.startswith("`") else _FLAG.sub(_as_word, part)
+        for part in parts
+    )
+
+
+def _as_word(flag: re.Match[str]) -> str:
+    return _WORDS.get(flag[1], flag[1].replace("-", "_"))
+
+
+def _as_call(command: re.Match[str]) -> str:
+    said, words = [], command[2].split()
+    while words:
+        flag = _FLAG.fullmatch(word := words.pop(0))
+        if flag is None:
+            said.append(repr([word] if command[1] in {"down", "prices"} else word))
+            continue
+        keyword, value = _as_word(flag), True if not words else words.pop(0)
+        said.append(f"{keyword}={[value] if keyword in _MANY else value!r}")
+    return f"`keeper.{command[1].replace('-', '_')}({', '.join(said)})`"

@@ -8,28 +8,17 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from spotkeeper.errors import BadInput
 from spotkeeper.model.duration import parse_duration
-from spotkeeper.model.instance_type import Arch
 from spotkeeper.model.max_price import MaxPrice
 from spotkeeper.model.money import parse_usd
 from spotkeeper.model.need import Need
+from spotkeeper.model.option import NEED, Option
 from spotkeeper.timings import FOR_EVER
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from spotkeeper.market.feeds import Progress
-
-ARCHS = tuple(arch.value for arch in Arch)
-
-#: The largest numbers that mean something; a configuration file may hold any.
-MOST = {
-    "gpus": 10_000,
-    "gpu_memory": 1_000_000,
-    "vcpus": 1_000_000,
-    "memory": 1_000_000,
-    "max_interruption": 100,
-}
 
 
 class NeedWords(TypedDict, total=False):
@@ -80,25 +69,14 @@ class LaunchWords(NeedWords, total=False):
     open_to_world: bool
 
 
-#: The words of a need whose option is called otherwise on the command line.
-OPTION_OF_WORD = {
-    "gpu_memory_gb": "gpu_memory",
-    "memory_gib": "memory",
-    "max_spot_usd_per_hour": "max_hourly",
-    "max_interruption_percent": "max_interruption",
-}
-
-
 def need_of(words: Mapping[str, Any]) -> Need:
     """The need that a program's words state.
 
     Raises:
         BadInput: as ``need_from``.
     """
-    silent = dict.fromkeys(NeedWords.__annotations__)
-    given = {**silent, "types": (), "exclude": (), "zones": (), **words}
-    told = {OPTION_OF_WORD.get(name, name): value for name, value in given.items()}
-    return need_from(told, tuple(given["regions"] or ()))
+    given = {**dict.fromkeys(option.word for option in NEED), **words}
+    return need_from(given, tuple(given.get("regions") or ()))
 
 
 def need_from(given: Mapping[str, Any], regions: tuple[str, ...]) -> Need:
@@ -108,29 +86,36 @@ def need_from(given: Mapping[str, Any], regions: tuple[str, ...]) -> Need:
         BadInput: the price limit is not an amount, a number is below 0 or beyond all reason, or
             there is no such architecture.
     """
-    for name, most in MOST.items():
-        if not 0 <= (given[name] or 0) <= most:  # which is so for nan as well
-            raise BadInput(
-                f"{name.replace('_', '-')} cannot be {given[name]}", next_step=f"Use 0 to {most}."
-            )
-    if given["arch"] not in (None, *ARCHS):
-        raise BadInput(f"arch cannot be {given['arch']!r}", next_step=f"Use {' or '.join(ARCHS)}.")
+    refuse_unmeant(NEED, given)
     return Need(
-        types=tuple(given["types"]),
-        exclude=tuple(given["exclude"]),
+        types=tuple(given["types"] or ()),
+        exclude=tuple(given["exclude"] or ()),
         regions=regions,
-        zones=tuple(given["zones"]),
+        zones=tuple(given["zones"] or ()),
         gpus=given["gpus"] or 0,
         gpu=given["gpu"],
-        gpu_memory_gb=given["gpu_memory"] or 0,
+        gpu_memory_gb=given["gpu_memory_gb"] or 0,
         vcpus=given["vcpus"] or 0,
-        memory_gib=given["memory"] or 0,
+        memory_gib=given["memory_gib"] or 0,
         arch=given["arch"],
         max_spot_usd_per_hour=dollars(
-            given["max_hourly"], "--max-hourly", "Use a number like 0.50."
+            given["max_spot_usd_per_hour"], "--max-hourly", "Use a number like 0.50."
         ),
-        max_interruption_percent=given["max_interruption"],
+        max_interruption_percent=given["max_interruption_percent"],
     )
+
+
+def refuse_unmeant(options: Iterable[Option], given: Mapping[str, Any]) -> None:
+    """Refuse a number beyond all reason, and what is none of the choices."""
+    for option in options:
+        value, most = given[option.word], option.most
+        if most is not None and not 0 <= (value or 0) <= most:  # which is so for nan as well
+            raise BadInput(f"--{option.flag} cannot be {value}", next_step=f"Use 0 to {most}.")
+        if option.choices and value not in (None, *option.choices):
+            raise BadInput(
+                f"--{option.flag} cannot be {value!r}",
+                next_step=f"Use {' or '.join(option.choices)}.",
+            )
 
 
 #: As typed for "for ever".

@@ -52,7 +52,10 @@ class Keeper:
     ``next_step`` say what to do.
     """
 
-    def __init__(self, edges: Edges, *, talk: Talk | None = None) -> None:
+    def __init__(
+        self, edges: Edges, *, talk: Talk | None = None, is_of_program: bool = False
+    ) -> None:
+        self.is_of_program = is_of_program  # whose words errors speak
         self._talk = talk or Silence()
         self._enabled = EnabledRegions(edges)
         self._edges = edges = replace(edges, enabled_regions=self._enabled)

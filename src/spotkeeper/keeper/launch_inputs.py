@@ -9,40 +9,22 @@ from typing import Any
 from spotkeeper.errors import BadInput
 from spotkeeper.keeper.inputs import (
     NO_DEADLINE,
-    OPTION_OF_WORD,
-    LaunchWords,
     dollars,
     length,
     max_price,
     need_from,
+    refuse_unmeant,
 )
-from spotkeeper.lifecycle.guard import DEFAULT_ROLE, GUARDS
+from spotkeeper.lifecycle.guard import DEFAULT_ROLE
 from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.lifecycle.ports import OnInterruption
 from spotkeeper.lifecycle.userdata import MAX_BYTES, MAX_PLAIN_BYTES
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.need import Need
+from spotkeeper.model.option import LAUNCH, NEED, OPTIONS
 from spotkeeper.model.tags import NAME_PATTERN
 from spotkeeper.store.settings import Settings
 from spotkeeper.timings import DEFAULT_LIFE
-
-#: Options whose parameter is not called like their key in the file.
-_KEY_OF_PARAMETER = {
-    "types": "type",
-    "zones": "zone",
-    "lasting": "for",
-    "groups": "security-group",
-}
-
-
-_OPTION_OF_WORD = {
-    **OPTION_OF_WORD,
-    "budget_usd": "budget",
-    "disk_gb": "disk",
-    "key_file": "key",
-    "subnet_id": "subnet",
-    "group_ids": "groups",
-}
 
 
 def launch_request_of(name: str, words: Mapping[str, Any]) -> LaunchRequest:
@@ -51,14 +33,13 @@ def launch_request_of(name: str, words: Mapping[str, Any]) -> LaunchRequest:
     Raises:
         BadInput: as ``launch_request_from``.
     """
-    told = {_OPTION_OF_WORD.get(word, word): value for word, value in words.items()}
+    told = dict(words)
     if "lasting" in told and told["lasting"] is None:
         told["lasting"] = NO_DEADLINE
     settings = Settings(tags=told.pop("tags", None) or {})
     regions = tuple(told.pop("regions", ()))
-    names = LaunchWords.__annotations__
-    given = dict.fromkeys(_OPTION_OF_WORD.get(each, each) for each in names)
-    return launch_request_from({**given, **told, "name": name, "tags": ()}, settings, regions)
+    given = dict.fromkeys(option.word for option in (*NEED, *LAUNCH))
+    return launch_request_from({**given, **told, "name": name}, settings, regions)
 
 
 def launch_request_from(
@@ -71,8 +52,8 @@ def launch_request_from(
     """
     chosen = {name: value for name, value in given.items() if not _silent(value)}
     merged = {**dict.fromkeys(given), **_from_file(settings, given), **chosen}
-    for many in ("types", "exclude", "zones", "groups"):
-        merged[many] = tuple(merged[many] or ())
+    refuse_unmeant(LAUNCH, merged)
+    behaviour = merged["on_interruption"]
     need = need_from(merged, regions or tuple(settings.get("region") or ()))
     _refuse_nothing(need)
     name, label = _name(merged["name"], settings)
@@ -80,21 +61,21 @@ def launch_request_from(
         name=name,
         need=need,
         kind=Kind.ONCE if merged["once"] else Kind.BOX,
-        on_interruption=_behaviour(merged["on_interruption"]),
+        on_interruption=OnInterruption(behaviour) if behaviour else None,
         max_price=max_price(merged["max_price"]),
-        lasting=_lasting(merged["lasting"], merged["budget"]),
+        lasting=_lasting(merged["lasting"], merged["budget_usd"]),
         image=merged["image"],
-        disk_gib=merged["disk"],
+        disk_gib=merged["disk_gb"],
         user_script=_user_script(merged["user_data"], settings),
-        tags={**label, **settings.tags, **_tags(given["tags"])},
-        key_file=_key_file(merged["key"]),
-        key_name="" if merged["key"] else str(settings.get("key-name") or ""),
-        subnet_id=merged["subnet"],
-        group_ids=merged["groups"],
+        tags={**label, **settings.tags, **_tags(given["tags"] or ())},
+        key_file=_key_file(merged["key_file"]),
+        key_name="" if merged["key_file"] else str(settings.get("key-name") or ""),
+        subnet_id=merged["subnet_id"],
+        group_ids=tuple(merged["group_ids"] or ()),
         open_to_world=bool(merged["open_to_world"]),
-        guard=_guard(merged["guard"]),
+        guard=merged["guard"],
         guard_role=str(merged["guard_role"] or DEFAULT_ROLE),
-        budget_usd=dollars(merged["budget"], "--budget", "Use dollars such as 5."),
+        budget_usd=dollars(merged["budget_usd"], "--budget", "Use dollars such as 5."),
     )
 
 
@@ -111,9 +92,8 @@ def _silent(value: object) -> bool:
 
 
 def _from_file(settings: Settings, given: Mapping[str, Any]) -> dict[str, Any]:
-    keys = {name: _KEY_OF_PARAMETER.get(name, name.replace("_", "-")) for name in given}
-    values = {name: settings.get(key) for name, key in keys.items() if name != "name"}
-    return {name: value for name, value in values.items() if value is not None}
+    values = {each.word: settings.get(each.flag) for each in OPTIONS if each.word in given}
+    return {word: value for word, value in values.items() if value is not None}
 
 
 def _refuse_nothing(need: Need) -> None:
@@ -135,22 +115,6 @@ def _name(given: str | None, settings: Settings) -> tuple[str, dict[str, str]]:
     if not NAME_PATTERN.fullmatch(name):
         raise BadInput(f"{settings.origin}: Name {spelled!r} cannot be a machine's name")
     return name, {"Name": str(spelled)}
-
-
-def _behaviour(text: str | None) -> OnInterruption | None:
-    if text is None:
-        return None
-    try:
-        return OnInterruption(text)
-    except ValueError:
-        choices = ", ".join(OnInterruption)
-        raise BadInput(f"on-interruption cannot be {text!r}; use {choices}") from None
-
-
-def _guard(text: str | None) -> str | None:
-    if text is not None and text not in GUARDS:
-        raise BadInput(f"guard cannot be {text!r}; use {', '.join(GUARDS)}")
-    return text
 
 
 def _lasting(by: timedelta | str | None, budget: object) -> timedelta | None:

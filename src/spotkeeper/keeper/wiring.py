@@ -94,7 +94,7 @@ def connect(
         SpotkeeperError: no such profile, or the sandbox cannot be started.
     """
     chosen = Connection(profile, region, endpoint_url, sandbox, refresh, offline)
-    return Keeper(wired(chosen, environment=os.environ))
+    return Keeper(wired(chosen, environment=os.environ), is_of_program=True)
 
 
 def is_practice(environment: Mapping[str, str], *, asked: bool) -> bool:

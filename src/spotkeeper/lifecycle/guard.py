@@ -34,7 +34,6 @@ from spotkeeper.timings import DEADLINE_TOLERANCE, LONGEST_LIFE, SOONEST_SCHEDUL
 
 #: The guard that is outside of the machine: EventBridge Scheduler.
 SCHEDULER = "scheduler"
-GUARDS = (SCHEDULER,)
 
 #: The role that ends machines in the name of their owner, where no other is named.
 DEFAULT_ROLE = "spotkeeper-guard"

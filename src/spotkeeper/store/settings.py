@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from spotkeeper.errors import BadInput
 from spotkeeper.model.duration import parse_duration
+from spotkeeper.model.option import OPTIONS, Takes
 from spotkeeper.model.risk import Work
 
 DEFAULT_FILE = "spot.toml"
@@ -23,36 +24,8 @@ MAX_SHOWN = 60
 #: No number of a wish is larger, in whatever unit; what is larger cannot even be printed.
 LARGEST = 10**9
 
-#: Keys of ``[machine]`` with the types they take: every option of ``spot up``, by its long name.
-_TEXT, _WHOLE, _NUMBER, _SWITCH, _TEXTS = "text", "whole number", "number", "true or false", "list"
-MACHINE_KEYS: Mapping[str, str] = {
-    "type": _TEXTS,
-    "exclude": _TEXTS,
-    "region": _TEXTS,
-    "zone": _TEXTS,
-    "gpus": _WHOLE,
-    "gpu": _TEXT,
-    "gpu-memory": _NUMBER,
-    "vcpus": _WHOLE,
-    "memory": _NUMBER,
-    "arch": _TEXT,
-    "max-hourly": _NUMBER,
-    "max-interruption": _WHOLE,
-    "once": _SWITCH,
-    "on-interruption": _TEXT,
-    "max-price": _TEXT,
-    "for": _TEXT,
-    "budget": _NUMBER,
-    "guard": _TEXT,
-    "guard-role": _TEXT,
-    "image": _TEXT,
-    "disk": _WHOLE,
-    "user-data": _TEXT,
-    "key": _TEXT,
-    "subnet": _TEXT,
-    "security-group": _TEXTS,
-    "profile": _TEXT,
-}
+#: Keys of ``[machine]``: every option of ``spot up``, by its long name.
+MACHINE_KEYS = {option.flag: option for option in OPTIONS if option.in_file}
 
 #: Keys of ``[work]``: what an interruption costs, each a length of time such as "10m".
 WORK_KEYS = ("restart", "checkpoint", "run")
@@ -168,7 +141,7 @@ def _from_toml(file: _File) -> Settings:
     file.refuse_unknown(machine, MACHINE_KEYS, "machine")
     for key, value in machine.items():
         if not _fits(key, value):
-            told = f"must be a {MACHINE_KEYS[key]}, not {_shown(value)}"
+            told = f"must be a {MACHINE_KEYS[key].takes.value}, not {_shown(value)}"
             file.wrong(key, told, section="machine")
     for key, value in tags.items():
         if not isinstance(value, str):
@@ -241,17 +214,19 @@ def _fits(key: str, value: Any) -> bool:
         and abs(value) <= LARGEST  # which neither inf nor nan is
     )
     return {
-        _TEXT: isinstance(value, str) or (key == "max-price" and number),
-        _WHOLE: number and isinstance(value, int),
-        _NUMBER: number,
-        _SWITCH: isinstance(value, bool),
-        _TEXTS: isinstance(value, str)
+        Takes.TEXT: isinstance(value, str),
+        Takes.PRICE: isinstance(value, str) or number,
+        Takes.WHOLE: number and isinstance(value, int),
+        Takes.NUMBER: number,
+        Takes.USD: number,
+        Takes.SWITCH: isinstance(value, bool),
+        Takes.TEXTS: isinstance(value, str)
         or (isinstance(value, list) and all(isinstance(each, str) for each in value)),
-    }[MACHINE_KEYS[key]]
+    }[MACHINE_KEYS[key].takes]
 
 
 def _listed(key: str, value: Any) -> Any:
-    return [value] if MACHINE_KEYS[key] is _TEXTS and isinstance(value, str) else value
+    return [value] if MACHINE_KEYS[key].takes is Takes.TEXTS and isinstance(value, str) else value
 
 
 def _is_text(value: object) -> bool:

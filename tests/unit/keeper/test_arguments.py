@@ -15,7 +15,9 @@ from tests.fakes.journal import MemoryJournal
 
 import spotkeeper
 from spotkeeper.errors import BadInput
-from spotkeeper.keeper.arguments import KINDS, UNSAID
+from spotkeeper.keeper.arguments import KINDS, UNSAID, for_program
+from spotkeeper.keeper.inputs import LaunchWords, NeedWords
+from spotkeeper.model.option import NEED, OPTIONS, REGIONS
 
 #: What is passed where something else may be meant.
 SAMPLES: dict[str, object] = {
@@ -86,7 +88,9 @@ def cloud() -> FakeCloud:
 
 @pytest.fixture
 def desk(cloud: FakeCloud, tmp_path: Path) -> spotkeeper.Keeper:
-    return keeper(cloud, home=home_with_key(tmp_path), journal=MemoryJournal())
+    made = keeper(cloud, home=home_with_key(tmp_path), journal=MemoryJournal())
+    made.is_of_program = True
+    return made
 
 
 def call(verb: Callable[..., Any], words: dict[str, Any]) -> object:
@@ -181,7 +185,7 @@ def test_a_length_of_time_is_text_or_time_or_for_ever(
         ("find", {"sort": "cheap"}, "sort cannot be 'cheap'"),
         ("find", {"limit": 0}, "limit cannot be 0"),
         ("find", {"gpus": -1}, "gpus cannot be -1"),
-        ("find", {"gpu_memory_gb": float("nan")}, "gpu-memory cannot be nan"),
+        ("find", {"gpu_memory_gb": float("nan")}, "gpu_memory_gb cannot be nan"),
         ("find", {"arch": "arm"}, "arch cannot be 'arm'"),
         ("find", {"max_spot_usd_per_hour": -1}, "not a dollar amount above zero"),
         ("plan", {"lasting": "8"}, "not a duration"),
@@ -190,8 +194,8 @@ def test_a_length_of_time_is_text_or_time_or_for_ever(
         ("plan", {"budget_usd": float("nan")}, "not a dollar amount"),
         ("plan", {"disk_gb": 0}, "A disk of 0 GB"),
         ("plan", {"guard": "me"}, "guard cannot be 'me'"),
-        ("plan", {"on_interruption": "sleep"}, "on-interruption cannot be 'sleep'"),
-        ("plan", {"max_price": "spot+"}, "--max-price"),
+        ("plan", {"on_interruption": "sleep"}, "on_interruption cannot be 'sleep'"),
+        ("plan", {"max_price": "spot+"}, "max_price: "),
         ("plan", {"tags": {"aws:x": "y"}}, "cannot be a tag's key"),
         ("plan", {"user_data": "/none/such"}, "Cannot read the user data"),
         ("plan", {"types": []}, "what kind of machine"),
@@ -208,3 +212,38 @@ def test_a_value_of_the_kind_that_cannot_be_meant_is_refused(
     words = {"types": ["g5.xlarge"], **words} if verb == "plan" else words
     with pytest.raises(BadInput, match=re.escape(told)):
         call(getattr(desk, verb), words)
+
+
+@pytest.mark.parametrize(
+    ("typed", "spelled"),
+    [
+        ("Use --disk 8 or --gpu-memory.", "Use disk_gb 8 or gpu_memory_gb."),
+        ("--memory and --region", "memory_gib and regions"),
+        ("Run `spot sweep --apply` again.", "Run `keeper.sweep(apply=True)` again."),
+        ("`spot down dev` ends it", "`keeper.down(['dev'])` ends it"),
+        ("`spot find --region any`", "`keeper.find(regions=['any'])`"),
+        ("`spot sandbox reset`", "`spot sandbox reset`"),
+        ("`aws ec2 create-default-vpc --region x`", "`aws ec2 create-default-vpc --region x`"),
+        ("aws iam create-role --role-name x", "aws iam create-role --role-name x"),
+        ("Add --debug.", "Add boto3.set_stream_logger('')."),
+    ],
+)
+def test_errors_speak_the_words_of_a_program(typed: str, spelled: str) -> None:
+    assert for_program(typed) == for_program(for_program(typed)) == spelled
+
+
+@pytest.mark.parametrize(
+    ("verb", "words"), [("plan", {}), ("plan", {"disk_gb": 0}), ("find", {"gpus": -1})]
+)
+def test_an_error_of_a_program_names_no_option_of_the_command_line(
+    desk: spotkeeper.Keeper, verb: str, words: dict[str, Any]
+) -> None:
+    with pytest.raises(BadInput) as caught:
+        getattr(desk, verb)(*(["dev"] if verb == "plan" else []), **words)
+    assert "--" not in caught.value.paragraph()
+    assert caught.value.__notes__ == [caught.value.next_step]
+
+
+def test_the_keywords_are_those_of_the_records_of_options() -> None:
+    assert set(NeedWords.__annotations__) == {each.word for each in (*NEED, REGIONS)}
+    assert set(LaunchWords.__annotations__) == {each.word for each in OPTIONS} - {"profile"}

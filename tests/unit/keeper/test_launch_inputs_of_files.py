@@ -62,7 +62,9 @@ def test_a_name_of_nothing_usable_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_key_file_that_is_typed_wins_over_the_key_of_the_old_file(tmp_path: Path) -> None:
-    made = launch_request(old(tmp_path, Key_Name="my-key"), gpus=1, key=str(tmp_path / "k.pub"))
+    made = launch_request(
+        old(tmp_path, Key_Name="my-key"), gpus=1, key_file=str(tmp_path / "k.pub")
+    )
     assert (made.key_name, made.key_file) == ("", tmp_path / "k.pub")
 
 

@@ -150,7 +150,7 @@ def test_a_key_like_no_other_lists_the_known_ones(tmp_path: Path) -> None:
         ('once = "yes"', "once", "true or false"),
         ("type = 5", "type", "list"),
         ("region = [1]", "region", "list"),
-        ("max-price = true", "max-price", "text"),
+        ("max-price = true", "max-price", "price"),
         ("disk = 2026-11-23", "disk", "whole number"),
     ],
 )
