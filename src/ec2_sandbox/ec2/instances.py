@@ -8,6 +8,7 @@ from moto.ec2.responses import EC2Response
 
 from ec2_sandbox.ec2.instance_listing import find_instances
 from ec2_sandbox.ec2.instance_xml import launched
+from ec2_sandbox.guests.guests import guests
 from ec2_sandbox.protocol.refusal import EC2Error, invalid_combination, refuse
 from ec2_sandbox.spot_requests import launches, machines
 from ec2_sandbox.spot_requests.endings import stop_instance, terminate_instance
@@ -45,11 +46,13 @@ class MachineResponses(EC2Response):  # type: ignore[misc]
         return ActionResult({"StartingInstances": changed})
 
     def reboot_instances(self) -> EmptyResult:
-        """Nothing changes, and only what runs can be rebooted."""
+        """No state changes, and only what runs can be rebooted."""
         instances = self._asked()
         for instance in instances:
             if instance.state != "running":
                 raise _wrong_state(instance, "rebooted")
+        if here := guests():
+            here.reboot([instance.id for instance in instances])
         return EmptyResult()
 
     def terminate_instances(self) -> ActionResult:

@@ -110,6 +110,11 @@ class Guests:
             guest.has_listened = True
             world().clock.hold(held=self.owes())
 
+    def reboot(self, instance_ids: list[str]) -> None:
+        """As the machine itself would."""
+        for instance_id in self._ordered.keys() & set(instance_ids):
+            self._order("reboot", id=instance_id)
+
     def advance(self, target: datetime) -> None:
         """Move the clock; it stops where a guest owes an answer or has something to look at."""
         here = world()

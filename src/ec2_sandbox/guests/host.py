@@ -33,7 +33,7 @@ class HostedGuest:
         self.disk: Path = Path(order["disk"])
         self.user, self.home = order["user"], order["home"]
         self.is_open: bool = order["open"]
-        self.is_rebooting = self.is_up = False
+        self.is_rebooting = self.is_up = self.is_ending = False
         self.connections: set[Any] = set()
         self._server: Any = None
         self._metadata: asyncio.Server | None = None
@@ -67,7 +67,7 @@ class HostedGuest:
     async def live(self) -> None:
         """Boot, be there, and be off; again after a reboot."""
         while True:
-            self.is_rebooting = self.is_up = False
+            self.is_rebooting = self.is_up = self.is_ending = False
             folder = Path(tempfile.mkdtemp(prefix="ec2-guest-"))
             try:
                 await self._one_life(folder)
@@ -105,7 +105,7 @@ class HostedGuest:
             self.tell("console", text=line.decode("utf-8", "replace"))
         code = await self._process.wait()
         loop.remove_reader(self.link)
-        if code and not self.order.get("ending"):
+        if code and not self.is_ending:
             self.tell("failed", why=f"its first process ended with {code}")
 
     def _hear(self) -> None:
@@ -129,8 +129,7 @@ class HostedGuest:
             self.is_up = True
             await self.reconsider()
         elif word == "power" and told["how"] == "reboot":
-            self.is_rebooting = True
-            self.shut_down(self.order["within_s"])
+            self.reboot()
         elif word in TOLD_ON:
             self.tell(word, **told)
 
@@ -197,17 +196,22 @@ class HostedGuest:
         """Let it run what is due."""
         self._order({"do": "timers", "uptime_s": uptime_s})
 
+    def reboot(self) -> None:
+        """Off, and on again with another boot id."""
+        self.shut_down(self.order["within_s"])
+        self.is_rebooting = True
+
     def shut_down(self, within_s: float) -> None:
         """Tell it to end, and see to it."""
-        self.order["ending"] = True
+        self.is_ending, self.is_rebooting = True, False
         self._order({"do": "shutdown", "within_s": within_s})
-        asyncio.get_running_loop().call_later(within_s + GRACE_S, self.kill)
+        kill_later = asyncio.get_running_loop().call_later
+        kill_later(within_s + GRACE_S, _kill, self._process)
 
     def kill(self) -> None:
         """At once; what is jailed goes with its first process."""
-        self.order["ending"] = True
-        if self._process and self._process.returncode is None:
-            self._process.send_signal(SIGKILL)
+        self.is_ending = True
+        _kill(self._process)
 
     async def _close(self) -> None:
         for connection in list(self.connections):
@@ -237,6 +241,11 @@ class HostedGuest:
             await asyncio.gather(ssh_server.pump(reader, ours), ssh_server.pump(theirs, writer))
             ours.close()
         writer.close()
+
+
+def _kill(process: asyncio.subprocess.Process | None) -> None:
+    if process and process.returncode is None:
+        process.send_signal(SIGKILL)
 
 
 class GuestSession:
@@ -300,16 +309,20 @@ class Host:
 
     async def _live(self, guest: HostedGuest, former: HostedGuest | None) -> None:
         """One after the other: a disk has one machine at a time."""
-        if former is not None and "ending" not in former.order:
+        if former is not None and not former.is_ending:
             former.kill()
         async with self._lives.setdefault(guest.order["id"], asyncio.Lock()):
-            if not guest.order.get("ending"):
+            if not guest.is_ending:
                 await guest.live()
         guest.tell("off")
 
     def _shutdown(self, id: str, within_s: float) -> None:  # noqa: A002 - the message's word
         if guest := self.guests.get(id):
             guest.shut_down(within_s)
+
+    def _reboot(self, id: str) -> None:  # noqa: A002
+        if guest := self.guests.get(id):
+            guest.reboot()
 
     def _open(self, id: str, is_open: bool) -> None:  # noqa: A002, FBT001
         if guest := self.guests.get(id):

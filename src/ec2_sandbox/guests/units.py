@@ -31,6 +31,8 @@ class Unit:
     def seconds(self, setting: str, otherwise: float) -> float:
         """A length of time, as systemd.time(7) writes it: 5, 1min 30s, infinity."""
         text = self.one(setting)
+        if text == "infinity":
+            return float("inf")
         parts = re.findall(r"([0-9.]+)\s*([a-z]*)", text)
         if not parts or any(unit not in _SECONDS for _, unit in parts):
             return otherwise

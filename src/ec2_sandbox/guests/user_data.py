@@ -19,6 +19,8 @@ _TYPES = {
     "text/x-shellscript": SCRIPT,
     "text/cloud-config": "cloud-config",
 }
+#: Types that cloud-init does not believe without a look.
+_BY_CONTENT = {"text/plain", "text/x-not-multipart", "text/x-shellscript"}
 
 
 class Part(NamedTuple):
@@ -33,7 +35,8 @@ def parts(user_data: bytes) -> list[Part]:
     found: list[Part] = []
     for declared, content in _leaves(_unpacked(user_data)):
         text = _unpacked(content).decode("utf-8", "replace")
-        kind = _TYPES.get(declared) or _by_beginning(text)
+        believed = "" if declared in _BY_CONTENT else _TYPES.get(declared)
+        kind = believed or _by_beginning(text) or _TYPES.get(declared)
         if kind == "cloud-config":
             found += _of_config(text)
         elif kind:
