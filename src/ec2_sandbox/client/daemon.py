@@ -27,6 +27,7 @@ from ec2_sandbox.client.home import (
     without_port,
 )
 from ec2_sandbox.errors import SandboxProblem
+from ec2_sandbox.guests.process_trees import MarkedProcesses, kill_all, mark_of
 from ec2_sandbox.guests.user_data import digest
 from ec2_sandbox.market import replay
 from ec2_sandbox.options import SandboxOptions, SandboxStatus, checked
@@ -35,7 +36,7 @@ SOURCE = Path(__file__).parents[2]
 #: `-P`: a file of the folder where it is started, say a queue.py, is none of its modules.
 PROGRAM = (sys.executable, "-P", "-m", "ec2_sandbox")
 REPRODUCIBLE = {"PYTHONHASHSEED": "0"}  # sets of texts are iterated in the same order every time
-NEEDED = ("moto", "flask", "flask_cors")
+NEEDED = ("moto", "flask", "flask_cors", "asyncssh")
 OTHER_OPTIONS = (
     "The sandbox was running already, with other options: `spot sandbox reset` takes new ones."
 )
@@ -80,6 +81,7 @@ def start(
             )
         if unknown := folder.unusable_options():
             folder.add_note(UNKNOWN_OPTIONS.format(", ".join(unknown)))
+        _end_orphans(folder)
         chosen = options or _prepared(folder.options())
         folder.remember_options(without_port(chosen))
         process = _spawn(folder, chosen, tied=tied)
@@ -117,6 +119,7 @@ def stop(home: Path) -> SandboxStatus:
     with folder.locked():
         if running := _running(folder):
             _end(running)
+        _end_orphans(folder)
         folder.forget_process()
     return SandboxStatus(home=home, running=False, options=folder.options())
 
@@ -301,6 +304,12 @@ def _end(process: Process) -> None:
             return
         time.sleep(0.02)
     os.kill(process.pid, signal.SIGTERM)
+
+
+def _end_orphans(folder: Home) -> None:
+    """Whom a crash left of the guests, where there ever were any."""
+    if folder.guests.exists():
+        kill_all(MarkedProcesses(mark_of(folder.path)))
 
 
 def _is_alive(process: Process) -> bool:

@@ -60,6 +60,11 @@ class Home:
         return self.path / "sandbox.log"
 
     @property
+    def guests(self) -> Path:
+        """The disks of machines that really run."""
+        return self.path / "guests"
+
+    @property
     def aws_file(self) -> Path:
         """A configuration with one profile, in place of the user's."""
         return self.path / "aws.ini"

@@ -1,5 +1,6 @@
 """One guest as the daemon knows it."""
 
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,6 +18,7 @@ class Guest:
     address: str
     is_open: bool
     booted_at: datetime
+    boot_ends: float  # on the clock of this process: the boot is not waited for any longer
     is_booting: bool = True
     is_off: bool = False
     is_over: bool = False
@@ -28,6 +30,11 @@ class Guest:
     fingerprint: str = ""
     failure: str = ""
     console: str = ""
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether it boots, and not for ever."""
+        return self.is_booting and time.monotonic() < self.boot_ends
 
     def login(self) -> dict[str, Any]:
         """Where its ssh server listens."""

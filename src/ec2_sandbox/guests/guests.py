@@ -12,11 +12,11 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from base64 import b64decode
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
-from hashlib import blake2b
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -25,21 +25,22 @@ from ec2_sandbox.client.home import Home
 from ec2_sandbox.guests import jail, logins
 from ec2_sandbox.guests.disks import Disks
 from ec2_sandbox.guests.guest import Guest
-from ec2_sandbox.guests.process_trees import MarkedProcesses, kill_all
-from ec2_sandbox.guests.user_data import digest, parts
+from ec2_sandbox.guests.process_trees import MarkedProcesses, kill_all, mark_of
+from ec2_sandbox.guests.user_data import Part, digest, parts
 from ec2_sandbox.services.imds import servers
 from ec2_sandbox.spot_requests import endings
 from ec2_sandbox.spot_requests.due_events import NOTICED
 from ec2_sandbox.spot_requests.spot_requests import request_of
 from ec2_sandbox.world import region_backends, world
 
-MARK = "EC2_SANDBOX_GUEST"
 TICK_S = 0.25  # real seconds between two looks at the clock
 WAIT_S = 0.02
 TIMER_STEP_S = 15.0  # sandbox seconds; finer than any timer of a minute
-STOP_S = 150.0  # real seconds: more than systemd's own patience with a unit
-CLOSE_S = 10.0  # real seconds that the host may take for its end
-OFF_S = 3.0  # the same, once EC2 says that the machine is off
+TIMERS_S = 30.0  # real seconds, like those that follow: what a jump waits for timers
+BOOT_S = 300.0  # what a jump waits for a boot whose scripts do not end
+STOP_S = 150.0  # more than systemd's own patience with a unit
+CLOSE_S = 10.0  # that the host may take for its end
+OFF_S = 3.0  # once EC2 says that the machine is off
 NO_JAIL = (
     "Machines run as your own processes, for there is no jail: {}. User data is not run, but for "
     "the script of the tool that you use; `--guests plain` runs it all."
@@ -56,9 +57,8 @@ class Guests:
     def __init__(self, home: Path, lock: Any, save: Callable[[], None]) -> None:
         self._lock, self._save = lock, save
         self._home, self._said = Home(home), ""
-        self.disks = Disks(home / "guests")
-        digest = blake2b(str(home.resolve()).encode(), digest_size=8).hexdigest()
-        self.mark = f"{MARK}={digest}"
+        self.disks, self.mark = Disks(self._home.guests), mark_of(home)
+        self._era = 0  # another one after a reset
         self._ordered: dict[str, Guest] = {}
         self._ended: dict[tuple[str, str], Guest] = {}  # shutting down, by id and run
         self._host: subprocess.Popen[bytes] | None = None
@@ -90,7 +90,7 @@ class Guests:
     def owes(self) -> bool:
         """Whether a guest owes an answer, so that the clock must not jump."""
         return bool(self._ended) or any(
-            guest.is_booting or (guest.has_listened and _is_noticed(servers.instance_of(key)))
+            guest.is_awaited or (guest.has_listened and _is_noticed(servers.instance_of(key)))
             for key, guest in self._ordered.items()
         )
 
@@ -117,11 +117,11 @@ class Guests:
 
     def advance(self, target: datetime) -> None:
         """Move the clock; it stops where a guest owes an answer or has something to look at."""
-        here = world()
-        while here is world():
-            while self.owes() and here.now < target:
+        era = self._era
+        while era == self._era:
+            while self.owes() and world().now < target:
                 self._wait()
-            now = here.now
+            here, now = world(), world().now
             if now >= target:
                 return
             agenda = here.agenda.heap[0][0] if here.agenda.heap else None
@@ -130,7 +130,10 @@ class Guests:
             here.catch_up()
             self.follow()
             self._run_timers()
+            began = time.monotonic()
             while any(guest.awaits_timers for guest in self._ordered.values()):
+                if time.monotonic() > began + TIMERS_S:
+                    break
                 self._wait()
 
     def _moments(self) -> Iterator[datetime]:
@@ -149,42 +152,41 @@ class Guests:
         finally:
             self._lock.acquire()
         world().catch_up()
-        self.follow()
+        self._save() if world().history.unsaved else self.follow()
 
     def clear(self) -> None:
         """Another world begins: nobody of the former one is left, nor any disk."""
+        self._era += 1
         self.close()
         self.disks.forget()
 
     def close(self) -> None:
         """Nobody is left, by whatever way; also of a process that crashed."""
         host, self._host = self._host, None
-        if host is not None:
-            with suppress(OSError):
-                host.stdin.close() if host.stdin else None
-            with suppress(subprocess.TimeoutExpired):
-                host.wait(CLOSE_S)
-            host.kill()
-            host.wait()
         self._ordered.clear()
         self._ended.clear()
+        if host is None:
+            return
+        with suppress(OSError, AttributeError):
+            host.stdin.close()  # type: ignore[union-attr] # one that was never opened needs none
+        with suppress(subprocess.TimeoutExpired):
+            host.wait(CLOSE_S)
+        host.kill()
+        host.wait()
         kill_all(MarkedProcesses(self.mark))
 
     def _boot(self, instance: Instance) -> None:
         address = instance.public_ip or "127.0.0.1"
-        guest = Guest(_run_of(instance), address, logins.lets_in(instance), world().now)
+        guest = Guest(
+            _run_of(instance),
+            address,
+            logins.lets_in(instance),
+            world().now,
+            time.monotonic() + BOOT_S,
+        )
         self._ordered[instance.id] = guest
         mode = world().options.guests
         why_not = jail.obstacle() if mode == "jailed" else ""
-        found = parts(b64decode(str(instance.user_data or "")))
-        if why_not:
-            trusted = self._home.trusted()
-            found = [part for part in found if digest(part.text) in trusted]
-            self._say_once(NO_JAIL.format(why_not))
-            guest.hear("console", text=NO_JAIL.format(why_not) + "\n")
-        for part in found:
-            if part.kind == "said":
-                guest.hear("console", text=f"cloud-init: {part.text}\n")
         mark = f"{self.mark}/{instance.id}"
         name, _, value = mark.partition("=")
         disk = self.disks.root_of(instance)
@@ -204,11 +206,23 @@ class Guests:
             user=user,
             home=f"/home/{user}",
             key=logins.public_key(instance),
-            parts=[part for part in found if part.kind != "said"],
+            parts=self._runnable(instance, guest, why_not),
             mark=mark,
             env={name: value, "LANG": "C.UTF-8"},
             within_s=STOP_S,
         )
+
+    def _runnable(self, instance: Instance, guest: Guest, no_jail: str) -> list[Part]:
+        """What of its user data is run; its console tells of the rest."""
+        found = parts(b64decode(str(instance.user_data or "")))
+        told = [f"cloud-init: {part.text}" for part in found if part.kind == "said"]
+        if no_jail:
+            trusted = self._home.trusted()
+            found = [part for part in found if digest(part.text) in trusted]
+            told.append(NO_JAIL.format(no_jail))
+            self._say_once(told[-1])
+        guest.hear("console", text="".join(f"{line}\n" for line in told))
+        return [part for part in found if part.kind != "said"]
 
     def _say_once(self, note: str) -> None:
         if note != self._said:
@@ -268,7 +282,7 @@ class Guests:
     def _listen(self, host: "subprocess.Popen[bytes]", told: "SimpleQueue[bytes]") -> None:
         """Hear it, until the host is gone."""
         while host is self._host and (line := told.get()):
-            with self._lock:
+            with self._lock, _survived():
                 if host is self._host:
                     facts = json.loads(line)
                     self._hear(facts.pop("id"), facts.pop("run"), facts.pop("tell"), **facts)
@@ -306,7 +320,7 @@ class Guests:
         """Guests live on when nobody calls."""
         while host is self._host:
             time.sleep(TICK_S)
-            with self._lock:
+            with self._lock, _survived():
                 if host is not self._host:
                     return
                 world().catch_up()
@@ -337,6 +351,15 @@ def _run_of(instance: Instance) -> str:
 def _is_noticed(instance: Instance) -> bool:
     request = request_of(instance) if instance else None
     return bool(request and request.situation in NOTICED)
+
+
+@contextmanager
+def _survived() -> Iterator[None]:
+    """A guest that tells nonsense must not silence the others."""
+    try:
+        yield
+    except Exception:
+        traceback.print_exc(file=sys.stderr)
 
 
 def _pipe(end: Any) -> int:

@@ -22,6 +22,8 @@ from ec2_sandbox.guests.process_trees import ControlGroup, MarkedProcesses, kill
 MOST_BYTES = 8 << 20  # of a line: user data, decoded, is the longest part of one
 SIGKILL = 9
 TOLD_ON = {"console", "booted", "failed", "power", "timers"}  # of what a guest may say
+#: macOS has no SEQPACKET; its guests see the end of this process otherwise.
+LINK = socket.SOCK_SEQPACKET if sys.platform == "linux" else socket.SOCK_DGRAM
 GRACE_S = 1.0  # beyond what a guest was given for its shutdown
 
 
@@ -39,6 +41,7 @@ class HostedGuest:
         self._metadata: asyncio.Server | None = None
         self._listening = asyncio.Lock()
         self._waiting: dict[tuple[str, int], asyncio.Future[Any]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._number = 0
         self._process: asyncio.subprocess.Process | None = None
         is_plain = not order["jailed"]
@@ -80,7 +83,7 @@ class HostedGuest:
                 return
 
     async def _one_life(self, folder: Path) -> None:
-        self.link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.link, theirs = socket.socketpair(socket.AF_UNIX, LINK)
         order = {**self.order, "env": dict(self.order["env"])}
         jail.prepare_disk(self.disk, order)
         wrap = jail.jailed if order["jailed"] else jail.plain
@@ -119,7 +122,9 @@ class HostedGuest:
                 if future and not future.done():
                     future.set_result((told, files))
                 return
-            asyncio.get_running_loop().create_task(self._react(word, told, files))
+            task = asyncio.get_running_loop().create_task(self._react(word, told, files))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def _react(self, word: str, told: dict[str, Any], files: list[int]) -> None:
         if word == "ready" and files:
@@ -137,7 +142,11 @@ class HostedGuest:
         """Listen while the machine is up and its security groups let this computer in."""
         async with self._listening:
             if self.is_open and self.is_up and self._server is None:
-                self._server = await self._listen()
+                try:
+                    self._server = await self._listen()
+                except OSError as problem:
+                    self.tell("failed", why=str(problem))
+                    return
                 port = self._server.sockets[0].getsockname()[1]
                 line, fingerprint = ssh_server.public_key(self._host_key)
                 self.tell("listening", port=port, host_key=line, fingerprint=fingerprint)
@@ -161,7 +170,7 @@ class HostedGuest:
     async def run(self, argv: list[str], env: dict[str, str], files: list[int]) -> "GuestSession":
         """Start a session's program in the guest."""
         self._number += 1
-        session = GuestSession(self, self._number)
+        session = GuestSession(self, self._number, has_terminal=not files)
         order = {"do": "start", "n": self._number, "argv": argv, "env": env}
         self._order(order, files)
         for each in files:
@@ -251,10 +260,10 @@ def _kill(process: asyncio.subprocess.Process | None) -> None:
 class GuestSession:
     """A program that was started for a login."""
 
-    def __init__(self, guest: HostedGuest, number: int) -> None:
+    def __init__(self, guest: HostedGuest, number: int, *, has_terminal: bool) -> None:
         self._guest, self._number = guest, number
         self._ended = guest.expect("exit", number)
-        self._terminal = guest.expect("terminal", number)
+        self._terminal = guest.expect("terminal", number) if has_terminal else None
 
     async def ended(self) -> int:
         """Its exit code; below zero for a signal."""
@@ -263,7 +272,7 @@ class GuestSession:
 
     async def terminal(self) -> int:
         """The end of its terminal that is not the program's."""
-        _, files = await self._terminal
+        _, files = await self._terminal if self._terminal else ({}, [])
         if not files:
             raise OSError("the machine is off")
         return int(files[0])

@@ -76,6 +76,8 @@ class Init:
         if self.order["jailed"]:
             _in_thread(self._count_uptime)
             _in_thread(self._keep_logins)
+        if sys.platform != "linux":
+            _in_thread(self._watch_host)
         _in_thread(self._boot)
         while True:
             message, files, _, _ = socket.recv_fds(self.link, 1 << 18, 3)
@@ -258,6 +260,13 @@ class Init:
             time.sleep(process_trees.PAUSE_S)
         process_trees.kill_all(self.tree)
         self.link.shutdown(socket.SHUT_RDWR)
+
+    def _watch_host(self) -> None:
+        """Where the kernel does not tell of its end."""
+        host = os.getppid()
+        while os.getppid() == host:
+            time.sleep(1)
+        self.shut_down(0.0)
 
     def _count_uptime(self) -> None:
         began = time.monotonic()

@@ -7,7 +7,7 @@ in their environment or are below a process that adopts whoever loses its parent
 from __future__ import annotations
 
 import contextlib
-import ctypes
+import hashlib
 import os
 import signal
 import subprocess
@@ -20,6 +20,12 @@ PATIENCE_S = 10.0
 
 #: PR_SET_PDEATHSIG and PR_SET_CHILD_SUBREAPER of prctl.h.
 SET_DEATH_SIGNAL, SET_CHILD_SUBREAPER = 1, 36
+
+
+def mark_of(home: os.PathLike[str]) -> str:
+    """What every process of a sandbox's guests has in its environment."""
+    digest = hashlib.blake2b(os.path.realpath(home).encode(), digest_size=8).hexdigest()
+    return f"EC2_SANDBOX_GUEST={digest}"
 
 
 class ProcessTree(Protocol):
@@ -122,6 +128,8 @@ def kill_all(tree: ProcessTree, *, patience_s: float = PATIENCE_S) -> bool:
 
 def control_process(option: int, value: int) -> None:
     """``prctl``, where there is such a thing."""
+    import ctypes  # which the client's side need not wait for
+
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
