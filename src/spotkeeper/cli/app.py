@@ -52,7 +52,15 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     },
 }
 
-CLOSED_OUTPUT = 1
+UNWRITTEN = 1
+
+
+#: What others call it.
+ALSO_CALLED = {
+    "connect": "ssh", "create": "up", "delete": "down", "destroy": "down", "history": "show",
+    "kill": "down", "launch": "up", "list": "ls", "login": "ssh", "price": "prices",
+    "ps": "ls", "rm": "down", "search": "find", "status": "ls", "terminate": "down",
+}  # fmt: skip
 
 
 class SpotGroup(click.Group):
@@ -69,6 +77,23 @@ class SpotGroup(click.Group):
         module = importlib.import_module(f"spotkeeper.cli.{cmd_name}")
         command: click.Command = module.command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Says which command was meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as problem:
+            import difflib
+
+            known = [*self.list_commands(ctx), *ALSO_CALLED]
+            near = difflib.get_close_matches(args[0].lower(), known, n=1)
+            meant = ALSO_CALLED.get(near[0], near[0]) if near else ""
+            if not meant:
+                raise
+            step = f"Did you mean `spot {meant}`? See `spot --help`."
+            raise BadInput(problem.message.rstrip("."), next_step=step) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """One block of help per section."""
@@ -99,10 +124,16 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):  # what it has no sign for is a ?, and no crash
             stream.reconfigure(errors="replace")
     choices = Choices()
+    closed = sys.stdout is None
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever called
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115 - to the very end
     try:
         code = run(arguments, choices)
     except Exception as problem:
         code = _own_fault(problem, choices)
+    if closed:
+        code = _unwritten("it is closed", choices)
     with contextlib.suppress(OSError):
         sys.stdout.flush()
         sys.stderr.flush()
@@ -118,13 +149,39 @@ def run(arguments: list[str] | None = None, choices: Choices | None = None) -> i
         sys.stdout.flush()
     except (SpotkeeperError, click.ClickException, click.Abort, KeyboardInterrupt) as problem:
         return _told(_explained(problem), choices)
-    except BrokenPipeError:
-        # Whoever read our output is gone; what is still buffered has nowhere to go.
+    except SystemExit:  # click's own answer to a reader that left
+        return _unwritten("", choices)
+    except OSError as problem:
+        if not (left := isinstance(problem, BrokenPipeError)) and _is_writable():
+            raise
+        # What is still buffered has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return CLOSED_OUTPUT
+        return _unwritten("" if left else problem.strerror, choices)
     finally:
         choices.close()
     return code if isinstance(code, int) else 0
+
+
+def _is_writable() -> bool:
+    """Whether the output takes another line, so that something else failed."""
+    try:
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+    except OSError:
+        return False
+    return True
+
+
+def _unwritten(reason: str | None, choices: Choices) -> int:
+    """Say why there is no answer, and what runs nevertheless: a reader that left knows why."""
+    if reason or choices.runs:
+        runs = f"{choices.runs} runs, and costs" if choices.runs else ""
+        why = f"Cannot write the output: {reason}" if reason else ""
+        step = (
+            f"See `spot show {choices.runs}`." if runs else "What was done is done: see `spot ls`."
+        )
+        _told(SpotkeeperError("; ".join(filter(None, (runs, why))), next_step=step), choices)
+    return UNWRITTEN
 
 
 def _own_fault(problem: Exception, choices: Choices) -> int:
@@ -157,10 +214,11 @@ def _explained(problem: BaseException) -> SpotkeeperError:
 
 def _told(problem: SpotkeeperError, choices: Choices) -> int:
     choices.talk.finish()
-    if choices.output == "json":
-        click.echo(json.dumps({"error": error_record(problem)}), err=True)
-    else:
-        click.echo(f"spot: {plain_text(problem.paragraph())}", err=True)
+    with contextlib.suppress(OSError):  # the code tells those who cannot be told in words
+        if choices.output == "json":
+            click.echo(json.dumps({"error": error_record(problem)}), err=True)
+        else:
+            click.echo(f"spot: {plain_text(problem.paragraph())}", err=True)
     return problem.exit_code
 
 

@@ -26,7 +26,10 @@ OUTPUTS = ("table", "json", "csv")
 
 @dataclass
 class Choices:
-    """What the user chose; filled while the command line is read."""
+    """What the user chose; filled while the command line is read.
+
+    ``runs``  the machine that this command made, to be told of if its answer cannot be written.
+    """
 
     profile: str | None = None
     region: tuple[str, ...] = ()
@@ -35,6 +38,7 @@ class Choices:
     output: str = "table"
     no_color: bool = False
     debug: bool = False
+    runs: str = ""
     work: "Work | None" = None
     calls: Counter[tuple[str, str]] = field(default_factory=Counter)
     talk: TerminalTalk = field(default_factory=TerminalTalk, compare=False)
@@ -59,13 +63,6 @@ class Choices:
         )
         edges = wired(chosen, environment=os.environ, on_call=self._count)
         return Keeper(edges, talk=self.talk)
-
-    @property
-    def practising(self) -> bool:
-        """Whether the sandbox answers instead of AWS."""
-        from spotkeeper.keeper.wiring import is_practice
-
-        return is_practice(os.environ, asked=self.sandbox)
 
     @property
     def interactive(self) -> bool:

@@ -1,5 +1,6 @@
 """What is said while something takes time: on stderr, never in the data."""
 
+import contextlib
 import sys
 import unicodedata
 from datetime import timedelta
@@ -54,21 +55,27 @@ class TerminalTalk:
     def say(self, text: str) -> None:
         """A step was taken."""
         self.finish()
-        click.echo(plain_text(text), err=True)
+        _tell(plain_text(text))
 
     def waiting(self, text: str, elapsed: timedelta) -> None:
         """Still waiting for something."""
         line = f"{text} ({words(elapsed)})"
         if sys.stderr.isatty():
-            click.echo(f"{ERASE}{plain_text(line)}", err=True, nl=False)
+            _tell(f"{ERASE}{plain_text(line)}", nl=False)
             self._open = True
         elif text != self._last or elapsed - self._told_at >= QUIET_FOR:
             self._told_at = elapsed
-            click.echo(plain_text(line), err=True)
+            _tell(plain_text(line))
         self._last = text
 
     def finish(self) -> None:
         """Take the line of a wait away, so that what comes next stands alone."""
         if self._open:
-            click.echo(ERASE, err=True, nl=False)
+            _tell(ERASE, nl=False)
             self._open = False
+
+
+def _tell(text: str, *, nl: bool = True) -> None:
+    """Talk never stops what it tells of: a full disk under a log is no reason to end a launch."""
+    with contextlib.suppress(OSError):
+        click.echo(text, err=True, nl=nl)

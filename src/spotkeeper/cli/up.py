@@ -168,6 +168,7 @@ def command(
     if not yes:
         agreed(choices, "Launch it?")
     report = keeper.up(plan)
+    choices.runs = launch_request.name
     show_one(choices, report, report.warnings if choices.output == "json" else ())
     if choices.output == "table" and report.login:
         click.echo(plain_text(f"or: spot ssh {launch_request.name}"))

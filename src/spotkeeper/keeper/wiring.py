@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
+from spotkeeper.errors import BadInput
 from spotkeeper.keeper.arguments import checked
 from spotkeeper.keeper.clocks import PracticeClock, SystemClock
 from spotkeeper.keeper.edges import Edges
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     )
 
 SANDBOX_VARIABLE = "SPOT_SANDBOX"
+YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 SANDBOX_REGION = "us-east-1"
 SANDBOX_WARNING = "sandbox: prices, capacity and interruptions are simulated"
 
@@ -98,8 +100,18 @@ def connect(
 
 
 def is_practice(environment: Mapping[str, str], *, asked: bool) -> bool:
-    """Whether the sandbox answers instead of AWS."""
-    return asked or environment.get(SANDBOX_VARIABLE) == "1"
+    """Whether the sandbox answers instead of AWS.
+
+    Raises:
+        BadInput: the variable says neither yes nor no; a guess could launch real machines.
+    """
+    told = environment.get(SANDBOX_VARIABLE, "")
+    if not asked and told.strip().lower() not in (*YES, *NO):
+        raise BadInput(
+            f"{SANDBOX_VARIABLE}={told} says neither yes nor no",
+            next_step=f"Use one of {', '.join(YES)}, or {', '.join(filter(None, NO))}.",
+        )
+    return asked or told.strip().lower() in YES
 
 
 def wired(

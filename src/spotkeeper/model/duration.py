@@ -2,13 +2,16 @@
 
 import re
 from datetime import timedelta
+from decimal import Decimal
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_PATTERN = re.compile("".join(rf"(?:(\d{{1,15}}){unit})?" for unit in reversed(_UNITS)))
+_TYPED = {**_UNITS, "w": 7 * 86400}
+_NUMBER = r"\d{1,15}(?:\.\d{1,6})?"
+_PATTERN = re.compile("".join(rf"(?:({_NUMBER}){unit})?" for unit in reversed(_TYPED)))
 
 
 def parse_duration(text: str) -> timedelta:
-    """Read ``8h``, ``90m``, ``2d``, ``1h30m``.
+    """Read ``8h``, ``90m``, ``2d``, ``1w``, ``1h30m``, ``1.5h``.
 
     Raises:
         ValueError: the text is no such duration, or is zero.
@@ -16,9 +19,9 @@ def parse_duration(text: str) -> timedelta:
     match = _PATTERN.fullmatch(text.strip().lower())
     if match is None or not match.group():
         raise ValueError(f"{text!r} is not a duration like 8h, 90m or 2d")
-    parts = zip(_UNITS.values(), reversed(match.groups()), strict=True)
+    parts = zip(_TYPED.values(), reversed(match.groups()), strict=True)
     try:
-        length = timedelta(seconds=sum(unit * int(part or 0) for unit, part in parts))
+        length = timedelta(seconds=int(sum(unit * Decimal(part or 0) for unit, part in parts)))
     except OverflowError:
         raise ValueError(f"{text!r} is too long") from None
     if not length:

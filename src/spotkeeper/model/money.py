@@ -12,13 +12,13 @@ EC2_MINIMUM_MAX_PRICE = Decimal("0.001")
 
 
 def parse_usd(text: str) -> Decimal:
-    """Read a positive dollar amount such as ``0.50``.
+    """Read a positive dollar amount such as ``0.50`` or ``$0.50``.
 
     Raises:
         ValueError: the text is not a finite number above zero, or one that is no amount of money.
     """
     try:
-        amount = Decimal(text.strip())
+        amount = Decimal(text.strip().removeprefix("$"))
     except InvalidOperation:
         raise ValueError(f"{text!r} is not a dollar amount") from None
     if not amount.is_finite() or amount <= 0 or abs(amount.adjusted()) > MAX_EXPONENT:

@@ -7,7 +7,10 @@ import pytest
 
 from spotkeeper.cli.app import SECTIONS, run, spot
 from spotkeeper.cli.context import Choices
-from spotkeeper.errors import Refused
+from spotkeeper.cli.options import Amount
+from spotkeeper.errors import BadInput, Refused
+from spotkeeper.keeper.wiring import is_practice
+from spotkeeper.model.option import OPTIONS
 
 Parsed = Callable[..., Choices]
 
@@ -86,9 +89,59 @@ def test_a_command_that_does_not_exist_is_a_usage_error(
     assert "lss" in capsys.readouterr().err
 
 
-def test_practising_is_said_by_option_or_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("SPOT_SANDBOX", raising=False)
-    assert not Choices().practising
-    assert Choices(sandbox=True).practising
-    monkeypatch.setenv("SPOT_SANDBOX", "1")
-    assert Choices().practising
+@pytest.mark.parametrize(
+    ("told", "means"),
+    [
+        *((word, True) for word in ("1", "true", "TRUE", "yes", "on", " 1")),
+        *((word, False) for word in ("0", "false", "No", "off", "", None)),
+        *((word, None) for word in ("2", "Y", "banana", "1.0")),
+    ],
+)
+def test_the_sandbox_is_asked_for_by_yes_or_no_and_a_guess_is_refused(
+    told: str | None, *, means: bool | None
+) -> None:
+    environment = {} if told is None else {"SPOT_SANDBOX": told}
+    assert is_practice(environment, asked=True)
+    if means is None:
+        with pytest.raises(BadInput, match="neither yes nor no"):
+            is_practice(environment, asked=False)
+    else:
+        assert is_practice(environment, asked=False) is means
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("fnid", "find"), ("list", "ls"), ("rm", "down"), ("terminate", "down"), ("upp", "up")],
+)
+def test_a_command_that_is_none_is_answered_with_the_one_that_was_meant(
+    capsys: pytest.CaptureFixture[str], typed: str, meant: str
+) -> None:
+    assert run([typed]) == 2
+    assert f"Did you mean `spot {meant}`?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "typed", "read"),
+    [
+        ("--gpu-memory", "80GB", 80),
+        ("--memory", "16GiB", 16),
+        ("--memory", "1.5 TiB", 1536),
+        ("--disk", "1tb", 1024),
+        ("--gpus", "2", 2),
+        ("--disk", "100.5", "whole number like 80 or 80GB"),
+        ("--memory", "16MB", "number like 80 or 80GB"),
+        ("--gpus", "two", "whole number like 8"),
+        ("--gpus", "8GB", "whole number like 8"),
+        ("--vcpus", "-1", "below zero"),
+        ("--gpu-memory", "nan", "number like 80 or 80GB"),
+    ],
+)
+def test_a_number_may_bear_its_unit_and_what_is_none_is_told_in_words(
+    option: str, typed: str, read: float | str
+) -> None:
+    [amount] = [each for each in OPTIONS if f"--{each.flag}" == option]
+    if isinstance(read, str):
+        with pytest.raises(click.BadParameter, match=read):
+            Amount(amount).convert(typed, None, None)
+    else:
+        assert Amount(amount).convert(typed, None, None) == read

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -156,3 +157,20 @@ def test_with_a_terminal_the_user_decides(monkeypatch: pytest.MonkeyPatch, answe
     else:
         with pytest.raises(Declined, match="Nothing was changed"):
             agreed(Choices(), "Launch it?")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full: nothing is ever full")
+@pytest.mark.parametrize(
+    ("runs", "told"),
+    [
+        ("", "spot: Cannot write the output: No space left"),
+        ("train", "spot: train runs, and costs"),
+    ],
+)
+def test_an_answer_that_cannot_be_written_ends_with_what_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], runs: str, told: str
+) -> None:
+    with Path("/dev/full").open("w") as full, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", full)
+        assert run(["--version"], Choices(runs=runs)) == 1
+    assert capsys.readouterr().err.startswith(told)

@@ -20,6 +20,9 @@ DAY = 86_400
         ("1h30m", 5400),
         ("1d2h3m4s", DAY + 2 * 3600 + 3 * 60 + 4),
         (" 12S ", 12),
+        ("1.5h", 5400),
+        ("1w", 7 * DAY),
+        ("1w2d", 9 * DAY),
     ],
 )
 def test_a_duration_is_read_as_typed(text: str, seconds: int) -> None:
@@ -27,7 +30,7 @@ def test_a_duration_is_read_as_typed(text: str, seconds: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "8", "h", "8x", "-8h", "1.5h", "30m1h", "8h 30m", "8hours", "never"]
+    "text", ["", " ", "8", "h", "8x", "-8h", "1.h", ".5h", "30m1h", "8h 30m", "8hours", "never"]
 )
 def test_anything_else_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match="8h, 90m or 2d"):

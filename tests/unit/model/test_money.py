@@ -71,7 +71,7 @@ def test_an_amount_reads_back_as_written(amount: Decimal) -> None:
     assert parse_usd(f" {plain(amount)} ") == amount
 
 
-@pytest.mark.parametrize("text", ["", " ", "abc", "1,5", "$1", "0", "-1", "nan", "sNaN", "inf"])
+@pytest.mark.parametrize("text", ["", " ", "abc", "1,5", "0", "-1", "nan", "sNaN", "inf"])
 def test_what_is_no_amount_is_refused_with_the_text(text: str) -> None:
     with pytest.raises(ValueError, match="is not a dollar amount") as caught:
         parse_usd(text)
