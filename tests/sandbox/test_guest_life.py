@@ -190,7 +190,7 @@ HOSTILE = {
         "d",
     ),
     "the files of its boot taken away": (
-        "#!/bin/sh\nrm -rf /etc/* /usr/local/sbin/* /var/*; ln -s /etc/shadow /etc/passwd; echo d",
+        "#!/bin/sh\nrm -rf /etc/* /usr/local/sbin/* /var/*; mkfifo /etc/passwd; echo d",
         "d",
     ),
     "everything killed": ("#!/bin/sh\necho d; kill -9 -1", "d"),

@@ -69,7 +69,11 @@ def test_files_travel_by_scp_sftp_and_rsync_and_no_link_leads_out_of_the_disk(
     (tmp_path / "new").write_text("new")
     there = machine.run([*scp, f"{target}:inside", str(tmp_path / "name")])
     assert (tmp_path / "name").read_text() == machine.says("cat /etc/hostname"), there.stderr
-    for name in ("outside", "up3/etc/machine-id", "/../../../../../etc/machine-id"):
+    machine.says(
+        "mkfifo fifo; ln -s l1 l0; ln -s l0 l1; ln -s /proc/self/root/etc/machine-id root"
+    )
+    others = ("/../../../../../etc/machine-id", "fifo", "l0", "root")
+    for name in ("outside", "up3/etc/machine-id", *others):
         assert machine.run([*scp, f"{target}:{name}", str(tmp_path / "got")]).returncode
     asked = machine.run(["sftp", "-b", "-", *machine.options, target], input="pwd\nls there\n")
     assert "/home/ubuntu" in asked.stdout, asked.stderr

@@ -195,7 +195,8 @@ class HostedGuest:
 
     def _order(self, order: dict[str, Any], files: list[int] | None = None) -> None:
         with suppress(OSError):
-            socket.send_fds(self.link, [json.dumps(order).encode()], files or [])
+            message = [json.dumps(order).encode()]
+            socket.send_fds(self.link, message, files or [], socket.MSG_DONTWAIT)
 
     def signal(self, number: int, name: str) -> None:
         """To a session."""

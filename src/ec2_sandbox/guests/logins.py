@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from ec2_sandbox import images
+from ec2_sandbox.guests import jail
 
 CALLER = ip_address("127.0.0.1")  # who is on this computer
 SSH_PORT = 22
+MOST_USER_BYTES = 256
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 
 
@@ -36,11 +38,8 @@ def public_key(instance: Any) -> str:
 
 def user_of(instance: Any, disk: Path) -> str:
     """Whom the disk lets in, where it has been a machine's; else whom its image does."""
-    try:
-        path = disk / "etc/passwd"
-        name = "" if path.is_symlink() else path.read_text().partition(":")[0]
-    except (OSError, ValueError):
-        name = ""
+    users = jail.read_own(disk / "etc/passwd", MOST_USER_BYTES).decode("ascii", "replace")
+    name = users.partition(":")[0]
     if _USER.fullmatch(name):
         return name
     image = images.images_of(instance.region_name).get(instance.image_id)

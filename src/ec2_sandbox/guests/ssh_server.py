@@ -8,10 +8,13 @@ import struct
 import termios
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from errno import EINVAL, ELOOP
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import asyncssh
+
+from ec2_sandbox.guests import jail
 
 if TYPE_CHECKING:
     from ec2_sandbox.guests.host import GuestSession, HostedGuest
@@ -20,6 +23,7 @@ LOOPBACK = {"localhost", "127.0.0.1", "::1", "0.0.0.0", ""}
 MOST_KEYS_BYTES = 64 * 1024
 SSH_PORT = 22
 LINKS_FOLLOWED = 40  # the kernel's own limit (path_resolution(7))
+INTERRUPT, END_OF_INPUT = b"\x03", b"\x04"  # what a terminal makes of Ctrl-C and Ctrl-D
 LAST_WORDS_S = 0.3  # of a terminal whose program has ended
 
 
@@ -78,12 +82,9 @@ def _close(shown: "asyncio.Task[socket.socket]") -> None:
 
 def _keys(path: Path) -> list[str]:
     """The lines that are keys; one that is none does not lock the others out."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            lines = file.read(MOST_KEYS_BYTES).decode("utf-8", "replace").splitlines(keepends=True)
-    except OSError:
-        return []
+    lines = (
+        jail.read_own(path, MOST_KEYS_BYTES).decode("utf-8", "replace").splitlines(keepends=True)
+    )
     return [line for line in lines if _is_key(line)]
 
 
@@ -126,8 +127,7 @@ async def _with_pipes(
     machine: "HostedGuest", process: Any, argv: list[str], env: dict[str, str]
 ) -> int:
     stdin, stdout, stderr = os.pipe(), os.pipe(), os.pipe()
-    theirs = [stdin[0], stdout[1], stderr[1]]
-    session = await machine.run(argv, env, theirs)
+    session = await machine.run(argv, env, [stdin[0], stdout[1], stderr[1]])
     outputs = [
         asyncio.create_task(pump(await _reader(end), sink, close=False))
         for end, sink in ((stdout[0], process.stdout), (stderr[0], process.stderr))
@@ -146,9 +146,9 @@ async def _with_terminal(
     session = await machine.run(argv, env, [])
     ours = await session.terminal()
     _resize(ours, process.term_size)
-    keyboard = os.dup(ours)
+    keyboard = await _writer(os.dup(ours))
     output = asyncio.create_task(pump(await _reader(ours), process.stdout, close=False))
-    typing = asyncio.create_task(_type(process, session, keyboard))
+    typing = asyncio.create_task(_type(process, session, keyboard, ours))
     try:
         ended = await session.ended()
         with suppress(TimeoutError):
@@ -156,23 +156,21 @@ async def _with_terminal(
         return ended
     finally:
         typing.cancel()
-        os.close(keyboard)
+        keyboard.close()
 
 
-async def _type(process: Any, session: "GuestSession", sink: Any) -> None:
-    """What the user types, and what else the client says meanwhile; ``sink``: pipe or terminal."""
-    is_terminal = isinstance(sink, int)
-    while (data := await _typed(process, session, sink if is_terminal else None)) is not None:
-        if is_terminal:
-            os.write(sink, data)
-        else:
-            with suppress(OSError):
-                sink.write(data)
-                await sink.drain()
-    if is_terminal:
-        os.write(sink, b"\x04")
-    else:
+async def _type(
+    process: Any, session: "GuestSession", sink: asyncio.StreamWriter, terminal: int | None = None
+) -> None:
+    """What the user types, and what else the client says meanwhile."""
+    while (data := await _typed(process, session, terminal)) is not None:
+        with suppress(OSError):
+            sink.write(data)
+            await sink.drain()
+    if terminal is None:
         sink.close()
+    else:
+        sink.write(END_OF_INPUT)
 
 
 async def _typed(process: Any, session: "GuestSession", terminal: int | None) -> bytes | None:
@@ -185,7 +183,7 @@ async def _typed(process: Any, session: "GuestSession", terminal: int | None) ->
     except asyncssh.SignalReceived as told:
         session.signal(told.signal)
     except asyncssh.BreakReceived:
-        return b"\x03"
+        return INTERRUPT
     except (OSError, asyncssh.Error):
         return None
     return b""
@@ -251,8 +249,10 @@ class GuestFiles(asyncssh.SFTPServer):
                 done = done[:-1] if part == b".." else done
                 continue
             here = self._here(b"/" + b"/".join([*done, part]))
-            if (waiting or follows) and os.path.islink(here) and links < LINKS_FOLLOWED:
+            if (waiting or follows) and os.path.islink(here):
                 links += 1
+                if links > LINKS_FOLLOWED:
+                    raise OSError(ELOOP, os.strerror(ELOOP))
                 target = os.readlink(here)
                 done = [] if target.startswith(b"/") else done
                 waiting = [each for each in target.split(b"/") if each] + waiting
@@ -274,11 +274,23 @@ class GuestFiles(asyncssh.SFTPServer):
 
     def open(self, path: bytes, pflags: int, attrs: Any) -> Any:
         """A file, behind a link too."""
-        return super().open(self._resolved(path), pflags, attrs)
+        return super().open(self._file(path), pflags, attrs)
 
     def open56(self, path: bytes, desired_access: int, flags: int, attrs: Any) -> Any:
         """The same in later versions of the protocol."""
-        return super().open56(self._resolved(path), desired_access, flags, attrs)
+        return super().open56(self._file(path), desired_access, flags, attrs)
+
+    def _file(self, path: bytes) -> bytes:
+        """Where a plain file is or may be: others would hold up every guest."""
+        found = self._resolved(path)
+        here = self._here(found)
+        if os.path.lexists(here) and not os.path.isfile(here):
+            raise OSError(EINVAL, "this is no plain file")
+        return found
+
+    def link(self, oldpath: bytes, newpath: bytes) -> None:
+        """To what the name leads to in the guest."""
+        super().link(self._resolved(oldpath), newpath)
 
     def stat(self, path: bytes) -> Any:
         """Of what a link leads to."""
