@@ -21,8 +21,10 @@ if TYPE_CHECKING:
         QuotaReached,
         SpotkeeperError,
     )
+    from spotkeeper.keeper.backtest import BacktestReport
     from spotkeeper.keeper.keeper import Keeper
     from spotkeeper.keeper.prices import PriceHistory
+    from spotkeeper.keeper.rehearse import RehearsalReport
     from spotkeeper.keeper.results import (
         DownReport,
         ExtendReport,
@@ -48,6 +50,7 @@ __version__ = "0.1.0"
 #: Where each public name lives; it is imported when it is asked for, so that the command line's
 #: help and version need none of it. Of the errors there is one for each exit code.
 _HOMES = {
+    "BacktestReport": "spotkeeper.keeper.backtest",
     "BadInput": "spotkeeper.errors",
     "Chapter": "spotkeeper.costs.history",
     "Check": "spotkeeper.lifecycle.doctor",
@@ -75,6 +78,7 @@ _HOMES = {
     "PriceHistory": "spotkeeper.keeper.prices",
     "PriceRow": "spotkeeper.keeper.results",
     "QuotaReached": "spotkeeper.errors",
+    "RehearsalReport": "spotkeeper.keeper.rehearse",
     "Ranking": "spotkeeper.model.offer",
     "RememberedList": "spotkeeper.keeper.results",
     "ResourceId": "spotkeeper.model.resource",
@@ -84,6 +88,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "BacktestReport",
     "BadInput",
     "Chapter",
     "Check",
@@ -112,6 +117,7 @@ __all__ = [
     "PriceRow",
     "QuotaReached",
     "Ranking",
+    "RehearsalReport",
     "RememberedList",
     "ResourceId",
     "SpotkeeperError",

@@ -5,10 +5,13 @@ import re
 import subprocess
 import sys
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.conftest import Sandbox
 from tests.story import account
+from tests.story.conftest import Spot
 
 import spotkeeper
 
@@ -18,7 +21,7 @@ PUBLIC = {
     *("Ranking", "Offer", "PriceComparison", "PriceRow", "PriceHistory", "PoolHistory", "Plan"),
     *("LaunchedMachine", "MachineList", "MachineReport", "RememberedList", "MachineHistory"),
     *("Chapter", "Login", "ExtendReport", "DownReport", "SweepReport", "ResourceId", "Leftover"),
-    *("Cost", "Check"),
+    *("Cost", "Check", "RehearsalReport", "BacktestReport"),
     # what they raise: one for each exit code
     *("SpotkeeperError", "BadInput", "Declined", "CredentialsProblem", "NoCapacity"),
     *("QuotaReached", "NotFound", "LeftBehind", "NameTaken", "Interrupted"),
@@ -26,7 +29,7 @@ PUBLIC = {
 VERBS = {
     *("find", "prices", "price_history", "plan", "dry_run", "up", "ls", "last_listing", "show"),
     *("history", "ssh", "stop", "start", "extend", "down", "everything", "sweep", "doctor"),
-    *("policy", "warnings"),
+    *("policy", "warnings", "rehearse", "backtest"),
 }
 
 
@@ -117,19 +120,72 @@ def test_amounts_may_be_numbers_or_text(keeper: spotkeeper.Keeper) -> None:
         assert all(offer.spot_usd_per_hour <= Decimal(str(amount)) for offer in found)
 
 
-def test_every_result_is_told_as_json_prints_it_in_one_line_and_as_a_table(
-    keeper: spotkeeper.Keeper,
+#: What goes on while two answers are waited for, besides the clock.
+MOVING = re.compile("series|percent|age|seconds|usd|at_risk|wait|saved")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT")
+
+
+def still(told: Any) -> Any:
+    """A record without what a moment changes; its keys all stay."""
+    if isinstance(told, dict):
+        return {key: None if MOVING.search(key) else still(it) for key, it in told.items()}
+    if isinstance(told, list):
+        return [still(each) for each in told]
+    return "a time" if TIME.match(str(told)) else told
+
+
+def is_shown(result: Any) -> None:
+    """In one line, and as the table of a notebook."""
+    line, html = repr(result), result._repr_html_()
+    assert len(line) <= 200
+    assert "\n" not in line
+    assert line.startswith(f"<{type(result).__name__} ")
+    assert html.startswith("<table>")
+
+
+def test_a_result_tells_a_program_what_json_prints(
+    keeper: spotkeeper.Keeper, spot: Spot, tmp_path: Path
 ) -> None:
-    found = keeper.find(types=["g5.*", "m5.*"], regions=["any"])
-    plan = keeper.plan("dev", types=["m5.large"])
-    with keeper.up(plan) as machine:
-        results = [found, found[0], plan, machine, keeper.ls(), keeper.history("dev")]
-        results += [keeper.prices(["m5.large"]), keeper.extend("dev", "1h"), keeper.sweep()]
-    results += [keeper.down(["dev"]), *keeper.doctor(["m5.large"], image="ubuntu")]
-    for each in results:
-        line, html = repr(each), each._repr_html_()
-        assert len(line) <= 200
-        assert "\n" not in line
-        assert line.startswith(f"<{type(each).__name__} ")
-        assert html.startswith("<table>")
-        assert each.to_dict()
+    machine = keeper.up(keeper.plan("dev", types=["m5.large"]))
+    past = tmp_path / "past.csv"
+    rows = (f"2026-01-01T{hour:02}:00Z,a,1,0.5\n" for hour in range(24))
+    past.write_text("time,zone,available,spot_usd_per_hour\n" + "".join(rows))
+    job = ("--work", "2h", "--within", "4h", "--on-demand", "1", "--starts", "3")
+    tried = keeper.backtest(
+        past, work="2h", within="4h", on_demand_usd_per_hour=1, starts=3, policies=["ours"]
+    )
+    twins: list[tuple[Any, list[str]]] = [
+        ([keeper.find(types=["g5.*"], limit=20)], ["find", "--type", "g5.*"]),
+        ([keeper.prices(["m5.large"])], ["prices", "m5.large"]),
+        ([keeper.price_history(["m5.large"], days=2)], ["prices", "m5.large", "--days", "2"]),
+        ([keeper.plan("two", types=["m5.large"])], ["up", "two", "--type=m5.large", "--dry-run"]),
+        ([keeper.ls()], ["ls"]),
+        ([keeper.show("dev")], ["show", "dev"]),
+        ([keeper.history("dev")], ["show", "dev", "--history"]),
+        (keeper.doctor(["m5.large"], image="ubuntu"), ["doctor", "--type", "m5.large"]),
+        ([tried], ["backtest", str(past), *job, "--policy", "ours"]),
+    ]
+    for results, line in twins:
+        is_shown(results[0])
+        told = [each.to_dict() for each in results]
+        told = told[0].get("items", told)
+        assert still(told) == still(spot(line[0], "--output", "json", *line[1:]).items), line
+    changing: list[tuple[Any, list[str]]] = [
+        (machine, ["up", "two", "--type=m5.large", "--yes"]),
+        (keeper.extend("dev", "5h"), ["extend", "two", "6h"]),
+        (keeper.sweep(), ["sweep"]),
+        (keeper.down(["dev"]), ["down", "two", "--yes"]),
+    ]
+    for result, line in changing:
+        is_shown(result)
+        answer = spot(*line, "--output", "json").document
+        assert result.to_dict().keys() <= {*answer, *(answer["items"] or [{}])[0]}, line
+
+
+def test_a_program_rehearses_in_the_folder_where_it_stands(keeper: spotkeeper.Keeper) -> None:
+    report = keeper.rehearse(["true"], hard=True, grace="2s")
+    is_shown(report)
+    assert report.to_dict().keys() >= {"survives", "verdict", "mend", "items", "warnings"}
+    for wrong in ({"notices": 0}, {"signal": "HUP"}, {"grace": "soon"}):
+        with pytest.raises(spotkeeper.BadInput, match=r"SIG|grace: 'soon'"):
+            keeper.rehearse(["true"], **wrong)

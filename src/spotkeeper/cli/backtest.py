@@ -2,10 +2,9 @@
 
 import textwrap
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,20 +13,18 @@ import click
 from spotkeeper.cli import render
 from spotkeeper.cli.context import Choices, agreed, global_options, pass_choices
 from spotkeeper.cli.terminal import plain_text, terminal_width
-from spotkeeper.errors import Declined, SpotkeeperError
-from spotkeeper.keeper.inputs import dollars, given_length, max_price
+from spotkeeper.errors import Declined
+from spotkeeper.keeper.inputs import request_of
 from spotkeeper.model.duration import words
-from spotkeeper.store.settings import load
 from spotkeeper.work.policies import POLICIES
 
 if TYPE_CHECKING:
-    from spotkeeper.keeper.backtest import BacktestReport, BacktestRequest
+    from spotkeeper.keeper.backtest import BacktestReport
 
-MOST_STARTS = 100_000
 #: What is over sooner is not worth a word meanwhile.
 QUIET_FOR = timedelta(seconds=2)
-LENGTHS = "Use 48h, 90m or 2d."
-AMOUNTS = "Use a number like 0.50."
+
+ON_DEMAND, SPOT = "on_demand_usd_per_hour", "spot_usd_per_hour"
 
 
 @click.command(name="backtest", short_help="Try on the past when a job should pay On-Demand.")
@@ -37,13 +34,20 @@ AMOUNTS = "Use a number like 0.50."
 @click.option(
     "--restart", metavar="TIME", help="From a start until the work goes on; 10m, or of spot.toml."
 )
-@click.option("--on-demand", metavar="USD", help="What On-Demand costs per hour.")
-@click.option("--spot", metavar="USD", help="One Spot price, in place of those of the file.")
+@click.option(
+    "--on-demand", "on_demand_usd_per_hour", metavar="USD", help="What On-Demand costs per hour."
+)
+@click.option(
+    "--spot",
+    "spot_usd_per_hour",
+    metavar="USD",
+    help="One Spot price, in place of those of the file.",
+)
 @click.option("--max-price", metavar="PRICE", help="Spot counts up to it: 0.50, spot+5%, od-60%.")
 @click.option("--egress-gb", metavar="N", help="Data that moves with the job between zones.")
 @click.option(
     "--starts",
-    type=click.IntRange(1, MOST_STARTS),
+    type=click.IntRange(1),
     metavar="N",
     default=100,
     show_default=True,
@@ -72,15 +76,15 @@ def command(choices: Choices, /, path: str, **given: Any) -> int:
       spot backtest seen.csv.gz --work 48h --within 52h --on-demand 3.06
       spot backtest g5.csv --max-price od-60% --work 48h --within 70h
     """
-    from spotkeeper.keeper.backtest import backtest
+    from spotkeeper.keeper.backtest import backtest, list_price
 
     if given["plot"]:
         from spotkeeper.cli import picture
 
         picture.check(Path(given["plot"]))
     report = backtest(
-        _request(choices, path, given),
-        list_price=lambda name, region: _list_price(choices, name, region),
+        request_of(path, {**given, "regions": choices.region}),
+        list_price=list_price(lambda *asked: choices.keeper().prices(*asked)),
         confirm=lambda question: _confirm(choices, question),
         told=_progress(choices),
     )
@@ -91,38 +95,6 @@ def command(choices: Choices, /, path: str, **given: Any) -> int:
         backtest_plot.draw(report, Path(given["plot"]))
     show(choices, report)
     return 0
-
-
-def _request(choices: Choices, path: str, given: Mapping[str, Any]) -> "BacktestRequest":
-    from spotkeeper.keeper.backtest import BacktestRequest
-
-    restart = given["restart"]
-    return BacktestRequest(
-        Path(path),
-        work=given_length(given["work"], "--work", LENGTHS),
-        within=given_length(given["within"], "--within", LENGTHS),
-        restart=given_length(restart, "--restart", LENGTHS) if restart else _usual_restart(),
-        on_demand_usd_per_hour=dollars(given["on_demand"], "--on-demand", AMOUNTS),
-        spot_usd_per_hour=dollars(given["spot"], "--spot", AMOUNTS),
-        max_price=max_price(given["max_price"]),
-        egress_gb=dollars(given["egress_gb"], "--egress-gb", "Use a number.") or Decimal(0),
-        starts=given["starts"],
-        policies=given["policies"] or tuple(POLICIES),
-        regions=choices.region,
-    )
-
-
-def _usual_restart() -> timedelta:
-    return load(None, folder=Path.cwd()).work.restart
-
-
-def _list_price(choices: Choices, instance_type: str, region: str) -> Decimal | None:
-    """What On-Demand costs now; unknown wherever that cannot be learnt."""
-    try:
-        rows = choices.keeper().prices((instance_type,), (region,)).rows
-    except SpotkeeperError:
-        return None
-    return rows[0].on_demand_usd_per_hour
 
 
 def _confirm(choices: Choices, question: str) -> None:

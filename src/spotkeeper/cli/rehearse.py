@@ -9,8 +9,7 @@ import click
 from spotkeeper.cli import render
 from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.cli.terminal import plain_text
-from spotkeeper.errors import BadInput
-from spotkeeper.model.duration import parse_duration
+from spotkeeper.keeper.inputs import order_of
 from spotkeeper.work.contract import SIGNALS
 
 if TYPE_CHECKING:
@@ -49,20 +48,9 @@ def command(choices: Choices, /, command_line: tuple[str, ...], **given: Any) ->
     and is told SPOT_CHECKPOINT_DIR. No account, no sandbox, nothing leaves this computer. The
     exit code is 0 if it survives, else 1.
     """
-    from spotkeeper.keeper.rehearse import RehearsalOrder, own_surroundings, rehearse
+    from spotkeeper.keeper.rehearse import own_surroundings, rehearse
 
-    try:
-        grace_s = parse_duration(given["grace"]).total_seconds()
-    except ValueError as problem:
-        raise BadInput(str(problem)) from None
-    order = RehearsalOrder(
-        command_line,
-        notices=given["notices"],
-        is_hard=given["hard"],
-        grace_s=grace_s,
-        signal=given["signal"],
-        seed=given["seed"],
-    )
+    order = order_of(command_line, given)
     surroundings = own_surroundings(os.environ)
     report = rehearse(order, folder=Path.cwd(), environment=surroundings, talk=choices.talk)
     _show(choices, report)

@@ -100,7 +100,8 @@ def _is_unsaid(option: Parameter, value: object) -> bool:
 
 
 def _help(verb: Callable[..., Any]) -> str:
-    return f"`help(spotkeeper.{verb.__qualname__})` lists what it takes."
+    place = "Keeper." if "." in verb.__qualname__ else ""
+    return f"`help(spotkeeper.{place}{verb.__name__})` lists what it takes."
 
 
 def _kinds(option: Parameter) -> list[str]:
@@ -153,12 +154,13 @@ _TOLD = {TEXTS: "a list of texts", "Mapping[str, str]": "a dict of texts", "Prog
 #: Options whose keyword is not their flag, and those of other commands than ``up``.
 _WORDS = {option.flag: option.word for option in OPTIONS} | {
     "all": "everything",
+    "on-demand": "on_demand_usd_per_hour",
+    "spot": "spot_usd_per_hour",
+    "policy": "policies",
     "debug": "boto3.set_stream_logger('')",
     "help": "help()",
 }
-_ALIKE = (
-    "apply endpoint-url offline quota refresh score sort why work within restart on-demand spot"
-)
+_ALIKE = "apply egress-gb endpoint-url grace offline quota refresh restart score why within work"
 _FLAG = re.compile(rf"--({'|'.join(sorted((*_WORDS, *_ALIKE.split()), key=len, reverse=True))})\b")
 _COMMAND = re.compile(r"`spot (?!cache|policy guard|sandbox|tour)([\w-]+)([^`>]*)`")
 _MANY = {option.word for option in OPTIONS if option.takes is Takes.TEXTS}

@@ -7,8 +7,9 @@ from decimal import Decimal
 from math import floor, inf
 from pathlib import Path
 
-from spotkeeper.errors import BadInput
+from spotkeeper.errors import BadInput, SpotkeeperError
 from spotkeeper.keeper import prices
+from spotkeeper.keeper.results import PriceComparison
 from spotkeeper.market.series import decimal, moment
 from spotkeeper.model.duration import words
 from spotkeeper.model.max_price import MaxPrice
@@ -68,6 +69,18 @@ class BacktestRequest:
     starts: int = 100
     policies: tuple[str, ...] = tuple(POLICIES)
     regions: tuple[str, ...] = ()
+
+
+def list_price(ask: Callable[..., PriceComparison]) -> ListPrice:
+    """What On-Demand costs now; unknown wherever that cannot be learnt."""
+
+    def listed(instance_type: str, region: str) -> Decimal | None:
+        try:
+            return ask((instance_type,), (region,)).rows[0].on_demand_usd_per_hour
+        except SpotkeeperError:
+            return None
+
+    return listed
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -149,7 +162,11 @@ class BacktestReport(Result):
 
 
 def backtest(
-    asked: BacktestRequest, *, list_price: ListPrice, confirm: Confirm, told: Told
+    asked: BacktestRequest,
+    *,
+    list_price: ListPrice,
+    confirm: Confirm,
+    told: Told = lambda _done, _starts: None,
 ) -> BacktestReport:
     """Try a job at moments spread evenly over a file.
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from spotkeeper.keeper.backtest import BacktestRequest
+    from spotkeeper.keeper.rehearse import RehearsalOrder
     from spotkeeper.market.feeds import Progress
 
 
@@ -67,6 +69,35 @@ class LaunchWords(NeedWords, total=False):
     subnet_id: str
     group_ids: Sequence[str]
     open_to_world: bool
+
+
+MOST_NOTICES = 20
+MOST_STARTS = 100_000
+LENGTHS = "Use 48h, 90m or 2d."
+
+
+class RehearseWords(TypedDict, total=False):
+    """How a command is interrupted; see ``spot rehearse --help``."""
+
+    notices: int
+    hard: bool
+    grace: timedelta | str
+    signal: str
+    seed: int
+
+
+class BacktestWords(TypedDict, total=False):
+    """What a file of the past does not say; see ``spot backtest --help``."""
+
+    restart: timedelta | str
+    on_demand_usd_per_hour: Decimal | float | str
+    spot_usd_per_hour: Decimal | float | str
+    max_price: Decimal | float | str
+    egress_gb: Decimal | float | str
+    starts: int
+    policies: Sequence[str]
+    regions: Sequence[str]
+    yes: bool
 
 
 def need_of(words: Mapping[str, Any]) -> Need:
@@ -176,3 +207,69 @@ def max_price(text: object) -> MaxPrice | None:
         raise BadInput(
             f"--max-price: {problem}", next_step="Use 0.50, spot+5%, od or od-20%."
         ) from None
+
+
+def order_of(command: Sequence[str], words: Mapping[str, Any]) -> RehearsalOrder:
+    """What is to be rehearsed, for the command line or a program.
+
+    Raises:
+        BadInput: there is no command, or it is to be interrupted in a way that cannot be meant.
+    """
+    from spotkeeper.keeper.rehearse import RehearsalOrder
+    from spotkeeper.work.contract import SIGNALS
+
+    notices, name = words.get("notices", 1), words.get("signal", "TERM")
+    grace = words.get("grace", "60s")
+    if not command or not 1 <= notices <= MOST_NOTICES or name not in SIGNALS:
+        raise BadInput(
+            f"There is no rehearsal of {list(command)} with {notices} notices by SIG{name}",
+            next_step=f"Give a command, 1 to {MOST_NOTICES} notices, and {', '.join(SIGNALS)}.",
+        )
+    try:
+        most = parse_duration(grace) if isinstance(grace, str) else grace
+    except ValueError as problem:
+        raise BadInput(f"--grace: {problem}", next_step="Use 60s or 2m.") from None
+    grace_s = most.total_seconds()
+    return RehearsalOrder(
+        tuple(command), notices, words.get("hard", False), grace_s, name, words.get("seed", 1)
+    )
+
+
+def request_of(path: str | Path, words: Mapping[str, Any]) -> BacktestRequest:
+    """The job, for the command line or a program; ``restart`` may stand in ``spot.toml``.
+
+    Raises:
+        BadInput: a length of time, an amount or a policy that cannot be understood.
+    """
+    from pathlib import Path
+
+    from spotkeeper.keeper.backtest import BacktestRequest
+    from spotkeeper.store.settings import load
+    from spotkeeper.work.policies import POLICIES
+
+    restart, chosen = words.get("restart"), tuple(words.get("policies") or POLICIES)
+    starts = words.get("starts", 100)
+    if not 1 <= starts <= MOST_STARTS or not set(chosen) <= set(POLICIES):
+        raise BadInput(
+            f"There are no {starts} starts under {', '.join(chosen)}",
+            next_step=f"Use 1 to {MOST_STARTS} starts; the policies are {', '.join(POLICIES)}.",
+        )
+
+    def amount(word: str, option: str) -> Decimal | None:
+        return dollars(words.get(word), option, "Use a number like 0.50.")
+
+    return BacktestRequest(
+        Path(path),
+        work=given_length(words["work"], "--work", LENGTHS),
+        within=given_length(words["within"], "--within", LENGTHS),
+        restart=given_length(restart, "--restart", LENGTHS)
+        if restart
+        else load(None, folder=Path.cwd()).work.restart,
+        on_demand_usd_per_hour=amount("on_demand_usd_per_hour", "--on-demand"),
+        spot_usd_per_hour=amount("spot_usd_per_hour", "--spot"),
+        max_price=max_price(words.get("max_price")),
+        egress_gb=amount("egress_gb", "--egress-gb") or Decimal(0),
+        starts=starts,
+        policies=chosen,
+        regions=tuple(words.get("regions") or ()),
+    )

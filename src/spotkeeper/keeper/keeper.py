@@ -5,23 +5,20 @@ from __future__ import annotations  # most of these classes are imported by one 
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from spotkeeper.errors import BadInput
 from spotkeeper.keeper.arguments import checked
-from spotkeeper.keeper.edges import Edges, Silence
-from spotkeeper.keeper.find import Find, FindOptions, options_of
-from spotkeeper.keeper.inputs import FindWords, LaunchWords, NeedWords, length, need_of
-from spotkeeper.keeper.regions import EnabledRegions, listed
-from spotkeeper.model.price_table import MAX_DAYS
+from spotkeeper.keeper.inputs import LaunchWords, length
+from spotkeeper.keeper.read_only import ReadOnlyKeeper
+from spotkeeper.keeper.regions import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from spotkeeper.keeper.deadline import Deadline
     from spotkeeper.keeper.down import Down
     from spotkeeper.keeper.machines import MachineReader
-    from spotkeeper.keeper.prices import PriceHistory
     from spotkeeper.keeper.results import (
         DownReport,
         ExtendReport,
@@ -29,38 +26,22 @@ if TYPE_CHECKING:
         MachineHistory,
         MachineList,
         MachineReport,
-        PriceComparison,
         RememberedList,
         SweepReport,
     )
     from spotkeeper.keeper.up import Up
-    from spotkeeper.lifecycle.doctor import Check
     from spotkeeper.lifecycle.launch_request import LaunchRequest
     from spotkeeper.lifecycle.plan import Plan
-    from spotkeeper.lifecycle.ports import Talk
-    from spotkeeper.market.feeds import Progress
     from spotkeeper.model.machine import Machine
-    from spotkeeper.model.need import Need
-    from spotkeeper.model.offer import Ranking
     from spotkeeper.ssh.shell import Login
 
 
-class Keeper:
+class Keeper(ReadOnlyKeeper):
     """Finds, launches, lists and gives back machines of one account.
 
     Every method raises ``SpotkeeperError`` for what it can explain; the error's class and
     ``next_step`` say what to do.
     """
-
-    def __init__(
-        self, edges: Edges, *, talk: Talk | None = None, is_of_program: bool = False
-    ) -> None:
-        self.is_of_program = is_of_program  # whose words errors speak
-        self._talk = talk or Silence()
-        self._enabled = EnabledRegions(edges)
-        self._edges = edges = replace(edges, enabled_regions=self._enabled)
-        self._cloud = edges.cloud
-        self._find = Find(edges)
 
     # What a verb does not need is not even imported: a look at the market is quick.
 
@@ -87,66 +68,6 @@ class Keeper:
         from spotkeeper.keeper.deadline import Deadline
 
         return Deadline(self._edges, self._reader)
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What must be said with every answer, such as that prices are simulated, and what was
-        found wrong with the journal so far."""
-        told = (*self._enabled.warnings, *self._edges.journal.warnings)
-        return (*self._edges.warnings, *told)
-
-    @checked(FindWords)
-    def find(
-        self,
-        need: Need | None = None,
-        options: FindOptions | None = None,
-        /,
-        **words: Unpack[FindWords],
-    ) -> Ranking:
-        """Rank the pools that fit a need, over all regions that it names.
-
-        A region that does not answer is named in the ranking's warnings; when none answers, the
-        first one's problem is raised.
-        """
-        return self._find.find(need or need_of(words), options or options_of(words))
-
-    @checked()
-    def prices(
-        self,
-        types: Sequence[str],
-        regions: Sequence[str] = (),
-        *,
-        every_zone: bool = False,
-        progress: Progress | None = None,
-    ) -> PriceComparison:
-        """The cheapest zone of each type and region, in the order in which they were named;
-        ``every_zone`` on demand.
-
-        Raises:
-            NoOffers: none of the types has a Spot price in the regions.
-        """
-        from spotkeeper.keeper.prices import Prices
-
-        prices = Prices(self._edges, self._find)
-        return prices.comparison(types, regions, zones=every_zone, told=progress)
-
-    @checked()
-    def price_history(
-        self,
-        types: Sequence[str],
-        regions: Sequence[str] = (),
-        *,
-        days: int = MAX_DAYS,
-        progress: Progress | None = None,
-    ) -> PriceHistory:
-        """The prices of every zone in the last days, EC2's 90 at most.
-
-        Raises:
-            NoOffers: none of the types has a Spot price in the regions.
-        """
-        from spotkeeper.keeper.prices import Prices
-
-        return Prices(self._edges, self._find).history(types, regions, days=days, told=progress)
 
     @checked(LaunchWords)
     def plan(self, name: str | LaunchRequest, /, **words: Unpack[LaunchWords]) -> Plan:
@@ -332,36 +253,3 @@ class Keeper:
 
         report = swept(self._down, listed(regions, self._edges), apply=apply)
         return replace(report, warnings=(*self.warnings, *report.warnings))
-
-    @checked()
-    def doctor(
-        self, types: Sequence[str], *, image: str, region: str | None = None
-    ) -> tuple[Check, ...]:
-        """Check what a launch of the types would need, in one region."""
-        from spotkeeper.keeper.doctor import checks
-
-        return checks(types, image, region, self._edges)
-
-    @checked(NeedWords)
-    def policy(
-        self,
-        part: str | None = None,
-        need: Need | None = None,
-        /,
-        *,
-        guard_role: str | None = None,
-        cloudformation: bool = False,
-        **words: Unpack[NeedWords],
-    ) -> Mapping[str, Any]:
-        """The least IAM policy for a command, or for all of them, in the regions of a need and for
-        its types; as a stack for an administrator on demand.
-
-        Raises:
-            BadInput: there is no such command, or the policy would be too long.
-        """
-        from spotkeeper.keeper.policy import grantee
-        from spotkeeper.lifecycle import grants, policy
-
-        whose = grantee(need or need_of(words), guard_role, self._edges, self._talk)
-        printed = policy.stack if cloudformation else policy.document
-        return printed(part or grants.EVERYDAY, whose)

@@ -247,3 +247,32 @@ def test_an_error_of_a_program_names_no_option_of_the_command_line(
 def test_the_keywords_are_those_of_the_records_of_options() -> None:
     assert set(NeedWords.__annotations__) == {each.word for each in (*NEED, REGIONS)}
     assert set(LaunchWords.__annotations__) == {each.word for each in OPTIONS} - {"profile"}
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ({"work": "soon"}, "work: 'soon' is not a duration"),
+        ({"on_demand_usd_per_hour": -1}, "on_demand_usd_per_hour: "),
+        ({"policies": ["hope"]}, "starts under hope"),
+        ({"starts": 0}, "There are no 0 starts"),
+    ],
+)
+def test_a_job_that_cannot_be_meant_is_refused(
+    desk: spotkeeper.Keeper, tmp_path: Path, words: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(BadInput, match=re.escape(told)):
+        desk.backtest(tmp_path / "past.csv", **{"work": "2h", "within": "4h", **words})
+
+
+def test_a_file_that_has_spot_so_rarely_is_believed_when_that_is_said(
+    desk: spotkeeper.Keeper, tmp_path: Path
+) -> None:
+    rows = (f"2026-01-01T{hour:02}:00Z,a,{int(hour == 5)},0.5\n" for hour in range(24))
+    past = tmp_path / "past.csv"
+    past.write_text("time,zone,available,spot_usd_per_hour\n" + "".join(rows))
+    said: dict[str, Any] = {"work": "2h", "within": "9h", "on_demand_usd_per_hour": 1, "starts": 2}
+    with pytest.raises(spotkeeper.Declined) as caught:
+        desk.backtest(past, **said)
+    assert "yes=True" in caught.value.next_step
+    assert desk.backtest(past, **said, yes=True).to_dict()["items"]
