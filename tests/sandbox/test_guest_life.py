@@ -216,14 +216,18 @@ def test_hostile_user_data_harms_its_machine_alone(guests: GuestWorld, case: str
     assert Path("/etc/passwd").stat().st_uid == 0
 
 
-def test_whoever_is_killed_leaves_nobody_and_a_restart_boots_all(tmp_path: Path) -> None:
-    """Without a jail: first the process that holds the guests, then the daemon."""
+SLEEPER = "nohup setsid sleep 314159 >/dev/null 2>&1 & sleep 0.1; echo kept > kept"
+
+
+def test_guests_end_with_the_process_that_holds_them_and_fail_their_checks(
+    tmp_path: Path,
+) -> None:
+    """Without a jail, where nothing but marks and groups tells whose a process is."""
     need("ssh", "setsid", "pgrep")
     with Sandbox(scenario="calm", guests="plain", speed=1, begins=None) as sandbox:
         world = GuestWorld(sandbox, tmp_path)
         machine = world.machine()
-        sleeper = "nohup setsid sleep 314159 >/dev/null 2>&1 & sleep 0.1; echo kept > kept"
-        machine.says(sleeper)
+        machine.says(SLEEPER)
         os.kill(_host(sandbox), signal.SIGKILL)
         until(lambda: not _running("sleep 31415[9]"), "the end of all")
         until(lambda: _check(machine) == "impaired", "a failed check")
@@ -232,7 +236,16 @@ def test_whoever_is_killed_leaves_nobody_and_a_restart_boots_all(tmp_path: Path)
         world.ec2.stop_instances(InstanceIds=[machine.id])
         world.ec2.start_instances(InstanceIds=[machine.id])
         machine.await_ssh()
-        machine.says(sleeper)
+        assert machine.says("cat kept") == "kept\n"
+
+
+@pytest.mark.soak
+def test_guests_end_with_a_killed_daemon_and_boot_with_the_next(tmp_path: Path) -> None:
+    need("ssh", "setsid", "pgrep")
+    with Sandbox(scenario="calm", guests="plain", speed=1, begins=None) as sandbox:
+        world = GuestWorld(sandbox, tmp_path)
+        machine = world.machine()
+        machine.says(SLEEPER)
         host = _host(sandbox)
         os.kill(sandbox._status.pid or 0, signal.SIGKILL)
         until(lambda: not _running("sleep 31415[9]"), "the end of all")

@@ -60,9 +60,5 @@ class Guest:
             self.hear("console", text=f"the machine failed: {self.failure}\n")
         self.is_off = self.is_off or word == "off"
         self.is_booting = self.is_booting and word not in {"booted", "failed", "off"}
-        self.awaits_timers = self.awaits_timers and word not in {
-            "timers",
-            "failed",
-            "off",
-            "power",
-        }
+        is_answer = word in {"timers", "failed", "off", "power"}
+        self.awaits_timers = self.awaits_timers and not is_answer

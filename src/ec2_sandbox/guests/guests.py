@@ -40,7 +40,7 @@ TIMERS_S = 30.0  # real seconds, like those that follow: what a jump waits for t
 BOOT_S = 300.0  # what a jump waits for a boot whose scripts do not end
 STOP_S = 150.0  # more than systemd's own patience with a unit
 CLOSE_S = 10.0  # that the host may take for its end
-OFF_S = 3.0  # once EC2 says that the machine is off
+OFF_S = 2.0  # once EC2 says that the machine is off
 NO_JAIL = (
     "Machines run as your own processes, for there is no jail: {}. User data is not run, but for "
     "the script of the tool that you use; `--guests plain` runs it all."
@@ -233,7 +233,7 @@ class Guests:
         guest = self._ordered.pop(instance_id)
         if not guest.is_off:
             self._ended[instance_id, guest.run] = guest
-            self._order("shutdown", id=instance_id, within_s=STOP_S)
+            self._order("shut_down", id=instance_id, within_s=STOP_S)
 
     def _end_soon(self, instance_id: str, instance: Instance | None) -> None:
         """EC2 says that the machine is off: it may take seconds more, no longer."""
@@ -242,7 +242,7 @@ class Guests:
         for (key, _), guest in self._ended.items():
             if key == instance_id and not guest.is_over:
                 guest.is_over = True
-                self._order("shutdown", id=instance_id, within_s=OFF_S)
+                self._order("shut_down", id=instance_id, within_s=OFF_S)
 
     def _open(self, instance: Instance) -> None:
         """Let the ssh server listen, or not, as the security groups now say."""

@@ -11,6 +11,7 @@ import shutil
 import socket
 import sys
 import tempfile
+from collections.abc import Coroutine
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -118,13 +119,11 @@ class HostedGuest:
             told = json.loads(message)
             word = told.pop("tell")
             if word in {"exit", "connected", "terminal"}:
-                future = self._waiting.pop((word, told["n"]), None)
-                if future and not future.done():
+                future = self._future(word, told["n"])
+                if not future.done():
                     future.set_result((told, files))
                 return
-            task = asyncio.get_running_loop().create_task(self._react(word, told, files))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._later(self._react(word, told, files))
 
     async def _react(self, word: str, told: dict[str, Any], files: list[int]) -> None:
         if word == "ready" and files:
@@ -132,13 +131,23 @@ class HostedGuest:
             self._metadata = await asyncio.start_server(self._ask_metadata, sock=listener)
         elif word == "up":
             self.is_up = True
-            await self.reconsider()
+            await self._reconsider()
         elif word == "power" and told["how"] == "reboot":
             self.reboot()
         elif word in TOLD_ON:
             self.tell(word, **told)
 
-    async def reconsider(self) -> None:
+    def open(self, is_open: bool) -> None:  # noqa: FBT001
+        """The security groups let this computer in, or no longer."""
+        self.is_open = is_open
+        self._later(self._reconsider())
+
+    def _later(self, act: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(act)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _reconsider(self) -> None:
         """Listen while the machine is up and its security groups let this computer in."""
         async with self._listening:
             if self.is_open and self.is_up and self._server is None:
@@ -167,31 +176,45 @@ class HostedGuest:
                 return await ssh_server.listen(self, (address, port), key, self.connections)
         raise OSError(f"no port of {self.order['address']} can be had")
 
-    async def run(self, argv: list[str], env: dict[str, str], files: list[int]) -> "GuestSession":
-        """Start a session's program in the guest."""
+    def run(self, argv: list[str], env: dict[str, str], files: list[int]) -> int:
+        """Start a session's program, over three pipes or a terminal of its own; its number."""
         self._number += 1
-        session = GuestSession(self, self._number, has_terminal=not files)
-        order = {"do": "start", "n": self._number, "argv": argv, "env": env}
-        self._order(order, files)
+        self._order({"do": "start", "n": self._number, "argv": argv, "env": env}, files)
         for each in files:
             os.close(each)
-        return session
+        return self._number
+
+    async def ended(self, session: int) -> int:
+        """Its exit code; below zero for a signal."""
+        told, _ = await self._told("exit", session)
+        return int(told["code"])
+
+    async def terminal(self, session: int) -> int:
+        """The end of its terminal that is not the program's."""
+        _, files = await self._told("terminal", session)
+        if not files:
+            raise OSError("the machine is off")
+        return int(files[0])
 
     async def connect(self, port: int) -> socket.socket:
         """A connection to a port of the guest."""
         self._number += 1
-        answer = self.expect("connected", self._number)
         self._order({"do": "connect", "n": self._number, "port": port})
-        told, files = await answer
+        told, files = await self._told("connected", self._number)
         if not files:
             raise OSError(told.get("error", "the machine is off"))
         return socket.socket(fileno=files[0])
 
-    def expect(self, word: str, number: int) -> "asyncio.Future[Any]":
-        """What the guest will tell of a session or a connection, and the files that come along."""
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting[word, number] = future
-        return future
+    async def _told(self, word: str, number: int) -> Any:
+        """What the guest tells of a session or a connection, and the files that come along."""
+        try:
+            return await self._future(word, number)
+        finally:
+            self._waiting.pop((word, number), None)
+
+    def _future(self, word: str, number: int) -> "asyncio.Future[Any]":
+        loop = asyncio.get_running_loop()
+        return self._waiting.setdefault((word, number), loop.create_future())
 
     def _order(self, order: dict[str, Any], files: list[int] | None = None) -> None:
         with suppress(OSError):
@@ -258,31 +281,6 @@ def _kill(process: asyncio.subprocess.Process | None) -> None:
         process.send_signal(SIGKILL)
 
 
-class GuestSession:
-    """A program that was started for a login."""
-
-    def __init__(self, guest: HostedGuest, number: int, *, has_terminal: bool) -> None:
-        self._guest, self._number = guest, number
-        self._ended = guest.expect("exit", number)
-        self._terminal = guest.expect("terminal", number) if has_terminal else None
-
-    async def ended(self) -> int:
-        """Its exit code; below zero for a signal."""
-        told, _ = await self._ended
-        return int(told["code"])
-
-    async def terminal(self) -> int:
-        """The end of its terminal that is not the program's."""
-        _, files = await self._terminal if self._terminal else ({}, [])
-        if not files:
-            raise OSError("the machine is off")
-        return int(files[0])
-
-    def signal(self, name: str) -> None:
-        """To it and its children."""
-        self._guest.signal(self._number, name)
-
-
 class Host:
     """All guests, by the ids of their machines."""
 
@@ -304,12 +302,16 @@ class Host:
         )
         while line := await reader.readline():
             order = json.loads(line)
-            getattr(self, f"_{order.pop('do')}")(**order)
+            verb = order.pop("do")
+            if verb == "boot":
+                self._boot(order)
+            elif guest := self.guests.get(order.pop("id")):
+                getattr(guest, verb)(**order)
         for guest in self.guests.values():
             guest.kill()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _boot(self, **order: Any) -> None:
+    def _boot(self, order: dict[str, Any]) -> None:
         guest = HostedGuest(order, self.tell)
         former = self.guests.get(order["id"])
         self.guests[order["id"]] = guest
@@ -325,25 +327,6 @@ class Host:
             if not guest.is_ending:
                 await guest.live()
         guest.tell("off")
-
-    def _shutdown(self, id: str, within_s: float) -> None:  # noqa: A002 - the message's word
-        if guest := self.guests.get(id):
-            guest.shut_down(within_s)
-
-    def _reboot(self, id: str) -> None:  # noqa: A002
-        if guest := self.guests.get(id):
-            guest.reboot()
-
-    def _open(self, id: str, is_open: bool) -> None:  # noqa: A002, FBT001
-        if guest := self.guests.get(id):
-            guest.is_open = is_open
-            task = asyncio.create_task(guest.reconsider())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    def _timers(self, id: str, uptime_s: float) -> None:  # noqa: A002
-        if guest := self.guests.get(id):
-            guest.timers(uptime_s)
 
 
 def _mark(mark: str) -> dict[str, str]:

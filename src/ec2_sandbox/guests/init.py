@@ -170,13 +170,8 @@ class Init:
 
     def _on_console(self, argv: list[str], env: dict[str, str]) -> int | str:
         """Run it; its output is the console's, as far as a console keeps it."""
-        process = self.start(
-            argv,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
+        pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
+        process = self.start(argv, env=env, stdin=nothing, stdout=pipe, stderr=subprocess.STDOUT)
         shown = 0
         while process.stdout and (data := os.read(process.stdout.fileno(), 4096)):
             if shown <= CONSOLE_BYTES_OF_A_PART:

@@ -27,27 +27,13 @@ SYSTEM = ("bin", "lib", "lib32", "lib64", "libx32", "sbin")
 
 #: Of the system's /etc: what programs need and nothing that is secret.
 SHOWN_OF_ETC = (
-    "alternatives",
-    "ca-certificates",
-    "ld.so.cache",
-    "localtime",
-    "os-release",
-    "pki",
-    "protocols",
-    "services",
-    "ssl",
+    *("alternatives", "ca-certificates", "ld.so.cache", "localtime", "os-release", "pki"),
+    *("protocols", "services", "ssl"),
 )
 
 _ISOLATED = (
-    "--unshare-user",
-    "--unshare-pid",
-    "--unshare-net",
-    "--unshare-uts",
-    "--unshare-ipc",
-    "--unshare-cgroup-try",
-    "--as-pid-1",
-    "--die-with-parent",
-    "--clearenv",
+    *("--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-ipc"),
+    *("--unshare-cgroup-try", "--as-pid-1", "--die-with-parent", "--clearenv"),
     *("--uid", "0", "--gid", "0"),
 )
 _CAPABILITIES = ("CAP_NET_ADMIN", "CAP_NET_BIND_SERVICE", "CAP_SETPCAP")

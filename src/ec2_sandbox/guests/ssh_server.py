@@ -9,7 +9,9 @@ import termios
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from errno import EINVAL, ELOOP
+from functools import partial
 from pathlib import Path
+from signal import Signals
 from typing import TYPE_CHECKING, Any
 
 import asyncssh
@@ -17,12 +19,13 @@ import asyncssh
 from ec2_sandbox.guests import jail
 
 if TYPE_CHECKING:
-    from ec2_sandbox.guests.host import GuestSession, HostedGuest
+    from ec2_sandbox.guests.host import HostedGuest
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1", "0.0.0.0", ""}
 MOST_KEYS_BYTES = 64 * 1024
 SSH_PORT = 22
 LINKS_FOLLOWED = 40  # the kernel's own limit (path_resolution(7))
+Signal = Callable[[str], None]  # to a session, by the signal's name
 INTERRUPT, END_OF_INPUT = b"\x03", b"\x04"  # what a terminal makes of Ctrl-C and Ctrl-D
 LAST_WORDS_S = 0.3  # of a terminal whose program has ended
 
@@ -112,30 +115,25 @@ async def serve_session(machine: "HostedGuest", process: Any) -> None:
     except (OSError, asyncssh.Error):
         code = 255
     if code < 0:
-        process.exit_with_signal(_signal_name(-code))
+        process.exit_with_signal(Signals(-code).name.removeprefix("SIG"))
     else:
         process.exit(code)
-
-
-def _signal_name(number: int) -> str:
-    import signal
-
-    return signal.Signals(number).name.removeprefix("SIG")
 
 
 async def _with_pipes(
     machine: "HostedGuest", process: Any, argv: list[str], env: dict[str, str]
 ) -> int:
     stdin, stdout, stderr = os.pipe(), os.pipe(), os.pipe()
-    session = await machine.run(argv, env, [stdin[0], stdout[1], stderr[1]])
+    session = machine.run(argv, env, [stdin[0], stdout[1], stderr[1]])
     outputs = [
         asyncio.create_task(pump(await _reader(end), sink, close=False))
         for end, sink in ((stdout[0], process.stdout), (stderr[0], process.stderr))
     ]
-    typing = asyncio.create_task(_type(process, session, await _writer(stdin[1])))
+    signal = partial(machine.signal, session)
+    typing = asyncio.create_task(_type(process, signal, await _writer(stdin[1])))
     try:
         await asyncio.gather(*outputs)
-        return await session.ended()
+        return await machine.ended(session)
     finally:
         typing.cancel()
 
@@ -143,14 +141,15 @@ async def _with_pipes(
 async def _with_terminal(
     machine: "HostedGuest", process: Any, argv: list[str], env: dict[str, str]
 ) -> int:
-    session = await machine.run(argv, env, [])
-    ours = await session.terminal()
+    session = machine.run(argv, env, [])
+    ours = await machine.terminal(session)
     _resize(ours, process.term_size)
     keyboard = await _writer(os.dup(ours))
     output = asyncio.create_task(pump(await _reader(ours), process.stdout, close=False))
-    typing = asyncio.create_task(_type(process, session, keyboard, ours))
+    signal = partial(machine.signal, session)
+    typing = asyncio.create_task(_type(process, signal, keyboard, ours))
     try:
-        ended = await session.ended()
+        ended = await machine.ended(session)
         with suppress(TimeoutError):
             await asyncio.wait_for(output, LAST_WORDS_S)
         return ended
@@ -160,10 +159,10 @@ async def _with_terminal(
 
 
 async def _type(
-    process: Any, session: "GuestSession", sink: asyncio.StreamWriter, terminal: int | None = None
+    process: Any, signal: Signal, sink: asyncio.StreamWriter, terminal: int | None = None
 ) -> None:
     """What the user types, and what else the client says meanwhile."""
-    while (data := await _typed(process, session, terminal)) is not None:
+    while (data := await _typed(process, signal, terminal)) is not None:
         with suppress(OSError):
             sink.write(data)
             await sink.drain()
@@ -173,7 +172,7 @@ async def _type(
         sink.write(END_OF_INPUT)
 
 
-async def _typed(process: Any, session: "GuestSession", terminal: int | None) -> bytes | None:
+async def _typed(process: Any, signal: Signal, terminal: int | None) -> bytes | None:
     """The next bytes; None at their end."""
     try:
         return await process.stdin.read(1 << 16) or None
@@ -181,7 +180,7 @@ async def _typed(process: Any, session: "GuestSession", terminal: int | None) ->
         if terminal is not None:
             _resize(terminal, change.term_size)
     except asyncssh.SignalReceived as told:
-        session.signal(told.signal)
+        signal(told.signal)
     except asyncssh.BreakReceived:
         return INTERRUPT
     except (OSError, asyncssh.Error):
