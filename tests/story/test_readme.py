@@ -9,7 +9,10 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 from tests.conftest import Sandbox
 from tests.story.living import at_ec2s_pace
 
@@ -95,9 +98,22 @@ def test_the_transcript_is_what_the_commands_print(home: Path, sandbox: Sandbox)
         assert masked(shell(command)) == masked(told), command
 
 
-def test_the_python_example_runs(home: Path) -> None:
+def test_a_notebook_runs_the_python_example_and_shows_its_results(home: Path) -> None:
     [example] = [block.text for block in BLOCKS if block.language == "python"]
-    exec(compile(example, "README.md", "exec"), {})  # noqa: S102 - our own README
+    cells = [example, "best", "plan", "keeper.ls()", "keeper.find(gpus=-1)"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(each) for each in cells])
+
+    with pytest.raises(CellExecutionError) as caught:
+        NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+
+    printed, *shown, refused = (cell.outputs[0] for cell in notebook.cells)
+    assert "eu-west-1" in printed.text
+    tables = [each.data["text/html"] for each in shown]
+    assert all(each.startswith("<table>") for each in tables)
+    assert "g5.xlarge" in tables[0]
+    assert "at_most_usd" in tables[1]
+    assert refused.ename == "BadInput"
+    assert "Use 0 to 10000." in str(caught.value)  # the note, which is the next step
 
 
 def test_the_configuration_examples_are_well_formed() -> None:
