@@ -10,6 +10,10 @@ from moto.iam.aws_managed_policies import aws_managed_policies_data
 from moto.iam.models import AWSManagedPolicy, IAMBackend
 from moto.moto_api._internal import mock_random
 
+from ec2_sandbox.catalogue import ENABLED_REGIONS
+from ec2_sandbox.world import world
+
+FIRST_BLOCK = 16  # of 127/8; below are addresses that programs of this computer may use
 _vpc_alone = EC2Backend.create_default_vpc
 
 
@@ -26,12 +30,23 @@ def _policies(backend: Any) -> "AwsPolicies":
 def _connected_vpc(backend: Any) -> Any:
     """A default VPC as AWS makes it: with an internet gateway and the route to it
     (VPC guide, default-vpc-components)."""
-    vpc = _vpc_alone(backend)
+    vpc = _own_vpc(backend) if world().options.has_own_addresses else _vpc_alone(backend)
     gateway = backend.create_internet_gateway()
     backend.attach_internet_gateway(gateway.id, vpc.id)
     mains = {"vpc-id": vpc.id, "association.main": "true"}
     (main,) = backend.describe_route_tables(filters=mains)
     backend.create_route(main.id, "0.0.0.0/0", gateway_id=gateway.id)
+    return vpc
+
+
+def _own_vpc(backend: Any) -> Any:
+    """Where machines really run its addresses are this computer's own, others in each region."""
+    if backend.get_default_vpc():
+        return _vpc_alone(backend)  # which refuses a second one
+    second = FIRST_BLOCK + ENABLED_REGIONS.index(backend.region_name)
+    vpc = backend.create_vpc(cidr_block=f"127.{second}.0.0/16", is_default=True)
+    for zone in backend.describe_availability_zones():
+        backend.create_default_subnet(zone.name)
     return vpc
 
 

@@ -6,7 +6,6 @@ renames a name fails loudly.
 """
 
 import os
-import sys
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +16,8 @@ from moto.moto_api._internal import mock_random
 
 # RFC 5737: addresses that belong to nobody, so that nothing is ever contacted there.
 DOCUMENTATION_NETWORKS = ("203.0.113", "198.51.100")
+
+FIRST_PUBLIC_BLOCK = 64  # of 127/8; below are private addresses, see ``first_day``
 
 #: Of moto's classes: what the package asks of their instances.
 PRIVATE = (
@@ -43,11 +44,12 @@ def simulated_public_ip() -> str:
     """An address out of the documentation networks; this computer's own where guests answer."""
     from ec2_sandbox.world import world
 
-    if world().options.guests != "none":
-        if not sys.platform.startswith("linux"):  # elsewhere only one is this computer's
-            return "127.0.0.1"
-        second, third, last = (mock_random.randint(1, 254) for _ in range(3))
-        return f"127.{second}.{third}.{last}"
+    options = world().options
+    if options.has_own_addresses:
+        second = mock_random.randint(FIRST_PUBLIC_BLOCK, 254)
+        return f"127.{second}.{mock_random.randint(0, 255)}.{mock_random.randint(1, 254)}"
+    if options.guests != "none":
+        return "127.0.0.1"
     return f"{mock_random.choice(DOCUMENTATION_NETWORKS)}.{mock_random.randint(1, 254)}"
 
 

@@ -1,6 +1,7 @@
 """What a sandbox is started with, and what it says about itself. Standard library only."""
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
@@ -60,6 +61,11 @@ class SandboxOptions:
         """``begins`` as a time; UTC unless it says otherwise."""
         moment = datetime.fromisoformat(self.begins) if self.begins else None
         return moment.replace(tzinfo=UTC) if moment and not moment.tzinfo else moment
+
+    @property
+    def has_own_addresses(self) -> bool:
+        """Whether each machine has addresses of this computer; only Linux has more than one."""
+        return self.guests != "none" and sys.platform == "linux"
 
     @property
     def is_fresh(self) -> bool:

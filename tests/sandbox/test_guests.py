@@ -2,6 +2,7 @@
 
 import subprocess
 from datetime import timedelta
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,20 @@ def test_a_port_of_the_machine_is_forwarded_and_nobody_elses(machine: GuestMachi
     assert machine.run(asked, input="GET /page HTTP/1.0\r\n\r\n").stdout.endswith("\nhere\n")
     refused = machine.run(["ssh", *machine.options, "-W", "10.0.0.1:22", machine.target])
     assert "forwarding failed" in refused.stderr
+
+
+def test_the_addresses_of_a_machine_are_this_computers_own(
+    guests: GuestWorld, machine: GuestMachine
+) -> None:
+    found = machine.described()
+    told = [found["PublicIpAddress"], found["PrivateIpAddress"]]
+    [vpc] = guests.ec2.describe_vpcs()["Vpcs"]
+    assert all(ip_address(each).is_loopback for each in told)
+    assert ip_address(told[1]) in ip_network(vpc["CidrBlock"])
+    assert machine.login()["address"] == told[0]
+    if machine.login()["port"] == 22:
+        private = machine.run(["ssh", *machine.options, f"ubuntu@{told[1]}", "hostname"])
+        assert private.stdout.split() == [f"ip-{told[1].replace('.', '-')}"], private.stderr
 
 
 def test_one_connection_serves_many_commands(machine: GuestMachine, tmp_path: Path) -> None:

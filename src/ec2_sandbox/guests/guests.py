@@ -176,10 +176,12 @@ class Guests:
         kill_all(MarkedProcesses(self.mark))
 
     def _boot(self, instance: Instance) -> None:
-        address = instance.public_ip or "127.0.0.1"
+        own = world().options.has_own_addresses
+        addresses = [instance.public_ip, instance.private_ip if own else None]
+        addresses = [each for each in addresses if each] or ["127.0.0.1"]
         guest = Guest(
             _run_of(instance),
-            address,
+            addresses[0],
             logins.lets_in(instance),
             world().now,
             time.monotonic() + BOOT_S,
@@ -199,7 +201,7 @@ class Guests:
             jailed=mode == "jailed" and not why_not,
             disk=str(disk),
             volumes=self.disks.others_of(instance),
-            address=address,
+            addresses=addresses,
             instance_id=instance.id,
             hostname=instance.private_dns_name.partition(".")[0],
             metadata=servers.servers().endpoint(instance.id),

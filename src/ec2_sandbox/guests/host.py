@@ -170,11 +170,11 @@ class HostedGuest:
 
     async def _listen(self) -> Any:
         """At port 22, or where that is not to be had at any other."""
-        address, key = self.order["address"], self._host_key
-        for port in (ssh_server.SSH_PORT, 0):
+        addresses, key = self.order["addresses"], self._host_key
+        for at in ((addresses, ssh_server.SSH_PORT), (addresses[:1], 0)):
             with suppress(OSError):
-                return await ssh_server.listen(self, (address, port), key, self.connections)
-        raise OSError(f"no port of {self.order['address']} can be had")
+                return await ssh_server.listen(self, at, key, self.connections)
+        raise OSError(f"no port of {addresses[0]} can be had")
 
     def run(self, argv: list[str], env: dict[str, str], files: list[int]) -> int:
         """Start a session's program, over three pipes or a terminal of its own; its number."""

@@ -305,9 +305,9 @@ class GuestFiles(asyncssh.SFTPServer):
 
 
 async def listen(
-    machine: "HostedGuest", at: tuple[str, int], host_key: Path, connections: set[Any]
+    machine: "HostedGuest", at: tuple[list[str], int], host_key: Path, connections: set[Any]
 ) -> Any:
-    """Serve the guest at an address and port; OSError where they are not to be had."""
+    """Serve the guest at addresses and a port; OSError where they are not to be had."""
     if not host_key.exists():
         asyncssh.generate_private_key("ssh-ed25519").write_private_key(str(host_key))
         host_key.chmod(0o600)
