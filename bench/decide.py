@@ -155,12 +155,13 @@ def print_policies(known: Sequence[Case], result: Backtest) -> None:
     rows = [(result.optimum(), result.optima_usd)]
     rows += [(result.result(name), [run.usd for run in result.runs[name]]) for name in POLICIES]
     for found, usd in rows:
+        by_case = list(zip(usd, (case.job for case in known), strict=True))
         parts = [
-            statistics.fmean(each for each, case in zip(usd, known, strict=True) if fits(case.job))
-            for fits in (
-                *(lambda job, h=h: job.within_h == h for h in WITHIN_H),
-                *(lambda job, h=h: job.terms.restart_h == h for h in restarts),
-            )
+            *(statistics.fmean(x for x, job in by_case if job.within_h == h) for h in WITHIN_H),
+            *(
+                statistics.fmean(x for x, job in by_case if job.terms.restart_h == h)
+                for h in restarts
+            ),
         ]
         print(
             f"{found.policy:<24}{found.mean_usd:>8.2f}" + "".join(f"{p:>8.2f}" for p in parts),

@@ -257,8 +257,9 @@ class Connection(asyncio.Protocol):
         if action == "DescribeInstanceTypes":
             names = [value for name, value in form.items() if name.startswith("InstanceType.")]
             return market.types(names), False
-        whole = {"DescribeRegions": market.region_set, "GetCallerIdentity": lambda: IDENTITY}
-        return whole.get(action, lambda: _xml(action, ""))(), False
+        if action == "DescribeRegions":
+            return market.region_set(), False
+        return IDENTITY if action == "GetCallerIdentity" else _xml(action, ""), False
 
     def _prices(self, form: Mapping[str, str], head: bytes) -> tuple[bytes, bool]:
         scope = SCOPE.search(head)

@@ -17,7 +17,7 @@ LOST_HOURS = 0.5
 
 #: Rows by region, hardware by type (vCPUs, MiB, GPUs), interruptions per hour by region and type.
 Market = tuple[
-    dict[str, list[tuple[str, ...]]],
+    dict[str, list[tuple[str, str, str, str, str, str]]],
     dict[str, tuple[int, int, int]],
     dict[str, dict[str, float]],
 ]

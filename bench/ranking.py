@@ -56,7 +56,7 @@ def main() -> int:
         file.write_bytes(marshal.dumps(market()))
         for _ in range(rounds):
             for way in WAYS:
-                command = [sys.executable, ONCE, way, file]
+                command = [sys.executable, str(ONCE), way, str(file)]
                 run = subprocess.run(command, env={}, check=True, capture_output=True)
                 runs[way].append(ast.literal_eval(run.stdout.decode()))
     if any(run["top"] != runs["polars"][0]["top"] for each in runs.values() for run in each):

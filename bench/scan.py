@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import price_server
@@ -106,7 +107,7 @@ def compare(home: Path, rounds: int) -> bool:
                 "find": lambda: run_often(FIND, environment),
                 "aws --version": lambda: run_often(AWS_VERSION, environment),
                 **{
-                    name: lambda command=command: run_often(command, environment)
+                    name: partial(run_often, command, environment)
                     for name, command in FROM_CACHE.items()
                 },
             },

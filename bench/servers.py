@@ -32,7 +32,7 @@ class Server:
         self.pid = pid
         self.connection = HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
 
-    def call(self, action: str, **params: str | int) -> bytes:
+    def call(self, action: str, **params: object) -> bytes:
         """One signed call without an SDK, whose cost would be larger than the server's."""
         body = urlencode({"Action": action, "Version": API_VERSION, **params})
         headers = {

@@ -64,3 +64,13 @@ def test_every_file_that_the_architecture_names_is_there() -> None:
     named = set(re.findall(r"`((?:\w+/)+\w+\.py)`", page)) - {"cli/NAME.py", "keeper/NAME.py"}
     assert len(named) > 30
     assert {each for each in named if not (ROOT / "src" / "spotkeeper" / each).exists()} == set()
+
+
+def test_the_architecture_counts_the_files_that_an_addition_touches() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(
+        r"^\| .+ \| (\d+) \| (.+) \|$", page.partition("## Where to add")[2], re.MULTILINE
+    )
+    assert len(rows) > 5
+    for count, files_named in rows:
+        assert len(re.findall(r"`[\w/.]+`", files_named)) == int(count), files_named
