@@ -41,6 +41,6 @@ def test_a_tiny_machine_is_launched_listed_and_given_back() -> None:
         assert machine["state"] == "running"
         assert ids() == [machine["instance_id"]]
     finally:
-        down = spot("down", NAME)
+        down = spot("down", NAME, "--yes")
     assert down["left"] == []
     assert ids() == []

@@ -27,7 +27,7 @@ from spotkeeper.store.journal import FileJournal
 
 UP = "up train --type g5.xlarge --yes"
 FIND = "find --type g5.xlarge"
-DOWN = "down train"
+DOWN = "down train --yes"
 GUARDED = f"{UP} --guard scheduler"
 EXTEND = "extend train 4h"
 SWEEP = "sweep --apply"

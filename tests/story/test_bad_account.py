@@ -14,7 +14,9 @@ UP = ("up", "train", "--type", "g5.xlarge", "--yes")
 DENIED = {"message": "You are not authorized", "http_status": 403}
 
 
-@pytest.mark.parametrize("line", [("ls",), ("find", "--gpus", "1"), UP, ("down", "train")])
+@pytest.mark.parametrize(
+    "line", [("ls",), ("find", "--gpus", "1"), UP, ("down", "train", "--yes")]
+)
 def test_without_credentials_the_ways_to_log_in_are_named(
     spot: Spot, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, line: tuple[str, ...]
 ) -> None:
@@ -225,7 +227,7 @@ def test_regions_that_are_denied_for_one_reason_are_one_line(spot: Spot, sandbox
         assert [region for region in denied if region not in note] == [], note
         assert note.count("explicit deny") == 1
 
-    answer = spot("down", "train")
+    answer = spot("down", "train", "--yes")
     assert answer.code == 0, answer.err
     assert answer.err.count("explicit deny") == 1
     assert account.left(sandbox, "eu-west-1") == []

@@ -72,7 +72,7 @@ def test_a_sandbox_that_was_killed_or_damaged_comes_back(
         assert answer.items == []
         assert any("could not be used" in note for note in answer.document["warnings"])
         assert spot("sandbox", "advance", "10m").code == 0  # past the window of an unseen launch
-        assert spot("down", "train").code == 0
+        assert spot("down", "train", "--yes").code == 0
     finally:
         daemon.stop(own)
 
@@ -91,7 +91,7 @@ def test_a_damaged_journal_and_cache_stop_nothing(
     again = spot(*UP)
     assert (again.code, again.error["kind"]) == (9, "name-taken")
 
-    assert spot("down", "train").code == 0
+    assert spot("down", "train", "--yes").code == 0
     assert account.left(sandbox) == []
 
 
@@ -120,7 +120,7 @@ def test_a_second_command_on_the_same_machine_waits_for_nobody(
     [lock] = home.rglob("train.lock")
     with lock.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        told = paragraph(spot("down", "train"), 9)
+        told = paragraph(spot("down", "train", "--yes"), 9)
     assert "Another spot command is working on train" in told
     assert len(account.instances(sandbox)) == 1
 

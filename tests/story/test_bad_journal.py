@@ -99,7 +99,7 @@ def up(spot: Spot, home: Path) -> Path:
 
 def ended(spot: Spot, sandbox: Sandbox) -> str:
     """Gives the name back, which must work; what was said."""
-    down = spot("down", "train")
+    down = spot("down", "train", "--yes")
     assert down.code == 0, down.err
     assert account.left(sandbox) == []
     return down.err

@@ -11,7 +11,7 @@ from tests.conftest import Sandbox
 from tests.story.conftest import Spot
 from tests.story.refusals import paragraph
 
-LINES = (("ls",), ("find", "--type", "g5.xlarge"), ("down", "train"))
+LINES = (("ls",), ("find", "--type", "g5.xlarge"), ("down", "train", "--yes"))
 
 KEYS = "aws_access_key_id=AKIASANDBOXSANDBOX00\naws_secret_access_key=sandbox\n"
 ROLE = "role_arn=arn:aws:iam::123456789012:role/dev\n"

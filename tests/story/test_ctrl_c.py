@@ -75,7 +75,7 @@ def test_while_the_machine_starts_the_launch_is_undone(
     assert "giving back what was begun" in up.err
     assert "was given back" in up.error["message"]
     assert account.left(sandbox) == []
-    assert spot("down", "train").code == 0
+    assert spot("down", "train", "--yes").code == 0
 
 
 def test_while_a_lost_answer_is_asked_for_again_the_launch_is_undone(
@@ -101,7 +101,7 @@ def test_twice_says_what_may_be_left_and_how_to_end_it(
     assert up.code == 130
     assert "train may still exist" in up.error["message"]
     assert "`spot down train`" in up.error["next_step"]
-    assert spot("down", "train").code == 0
+    assert spot("down", "train", "--yes").code == 0
     assert account.left(sandbox) == []
 
 
@@ -117,7 +117,7 @@ def test_while_a_machine_stops_or_starts_down_still_ends_it(
         assert answer.error["kind"] == "interrupted"
         assert "spot ls" in answer.error["next_step"]
 
-    assert spot("down", "train").code == 0
+    assert spot("down", "train", "--yes").code == 0
     assert account.left(sandbox) == []
 
 
@@ -127,9 +127,9 @@ def test_while_a_machine_ends_the_same_down_can_be_repeated(
 ) -> None:
     assert spot(*UP).code == 0
     press_ctrl_c(wait)
-    assert spot("down", "train").code == 130
+    assert spot("down", "train", "--yes").code == 130
 
-    down = spot("down", "train", "--output", "json")
+    down = spot("down", "train", "--yes", "--output", "json")
 
     assert down.code == 0, down.err
     assert account.left(sandbox) == []
@@ -158,13 +158,13 @@ def test_at_ec2s_pace_every_wait_can_be_left_and_down_still_ends_it(
 ) -> None:
     at_ec2s_pace(sandbox)
     assert spot(*UP).code == 0
-    for verb in ("stop", "start", "down", "down"):
+    for line in ("stop train", "start train", *2 * ("down train --yes",)):
         press_ctrl_c(1)
-        answer = spot(verb, "train", "--output", "json")
-        assert (verb, answer.code) == (verb, 130)
+        answer = spot(*line.split(), "--output", "json")
+        assert (line, answer.code) == (line, 130)
 
     press_ctrl_c(1, times=0)
-    assert spot("down", "train").code == 0
+    assert spot("down", "train", "--yes").code == 0
     assert account.left(sandbox) == []
 
 

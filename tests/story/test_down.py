@@ -4,14 +4,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from tests.conftest import Sandbox
 from tests.story import account
 from tests.story.computer import another_computer, usual_key
 from tests.story.conftest import Spot
 
+from spotkeeper.cli.context import Choices
+
 UP = ("--type", "g5.xlarge", "--yes", "--output", "json")
-DOWN = ("down", "train", "--output", "json")
+DOWN = ("down", "train", "--yes", "--output", "json")
 
 
 def kinds(resource_ids: list[dict[str, str]]) -> set[str]:
@@ -104,7 +107,7 @@ def test_the_request_is_cancelled_before_the_instance_is_terminated(
 def test_an_unknown_name_is_not_found_and_ends_nothing(
     spot: Spot, sandbox: Sandbox, machine: dict[str, Any]
 ) -> None:
-    answer = spot("down", "train", "nobody", "--output", "json")
+    answer = spot("down", "train", "--yes", "nobody", "--output", "json")
 
     assert answer.code == 7
     assert "nobody" in answer.error["message"]
@@ -114,25 +117,61 @@ def test_an_unknown_name_is_not_found_and_ends_nothing(
 
 def test_down_needs_a_name_or_all(spot: Spot) -> None:
     assert spot("down").code == 2
-    assert spot("down", "train", "--all").code == 2
+    assert spot("down", "train", "--yes", "--all").code == 2
 
 
-def test_all_ends_everything_in_every_region_after_a_question(
+def test_a_box_that_cannot_be_stopped_or_looked_at_is_told_and_keeps_its_disk(
+    spot: Spot, sandbox: Sandbox, machine: dict[str, Any]
+) -> None:
+    sandbox.control.fail("StopInstances", "UnauthorizedOperation")
+    refused = spot("down", "train")
+    assert refused.code == 8
+    assert "it could not be stopped" in refused.err
+    sandbox.control.fail("DescribeTags", "UnauthorizedOperation")
+    blind = spot("down", "train", "--region", "us-east-1")
+    assert blind.code == 8
+    assert "nobody could look at it" in blind.err
+    assert [each["State"]["Name"] for each in account.instances(sandbox)] == ["running"]
+    assert spot("down", "train", "--yes").code == 0
+
+
+@pytest.mark.parametrize(("answer", "code"), [(False, 3), (True, 0)])
+def test_on_a_terminal_it_is_asked_before_a_disk_goes(
+    spot: Spot,
+    sandbox: Sandbox,
+    machine: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    answer: bool,
+    code: int,
+) -> None:
+    sandbox.control.advance(timedelta(hours=2))
+    monkeypatch.setattr(Choices, "interactive", property(lambda _choices: True))
+    monkeypatch.setattr(click, "confirm", lambda _question, err: answer and err)
+    down = spot("down", "train")
+    assert down.code == code
+    assert "train has run for 2h" in down.err
+    assert (account.left(sandbox) == []) is answer
+
+
+def test_all_ends_everything_in_every_region_but_boxes_that_nobody_may_delete(
     spot: Spot, sandbox: Sandbox, machine: dict[str, Any]
 ) -> None:
     far = ("--type", "t3.micro", "--region", "eu-west-1", "--once", "--yes")
     assert spot("up", "far", *far).code == 0
     regions = ("us-east-1", "eu-west-1")
 
-    asked = spot("down", "--all")
-    assert asked.code == 3
-    assert "Add --yes" in asked.err
-    assert len(account.left(sandbox, *regions)) > 2
+    asked = spot("down", "--all", "--output", "json")
+    assert asked.code == 8
+    assert "`spot down train --yes` deletes it" in asked.error["message"]
+    [kept] = account.instances(sandbox)  # nobody said that its disk may go
+    assert (kept["InstanceId"], kept["State"]["Name"]) == (machine["instance_id"], "stopped")
+    assert account.left(sandbox, "eu-west-1") == []
 
     down = spot("down", "--all", "--yes", "--output", "json")
     assert down.code == 0, down.err
     assert account.left(sandbox, *regions) == []
-    assert {resource_id["region"] for resource_id in down.document["ended"]} == set(regions)
+    assert {each["region"] for each in down.document["ended"]} == {"us-east-1"}
 
 
 def test_what_cannot_be_ended_is_listed_with_its_reason_and_exit_code_8(
@@ -153,7 +192,7 @@ def test_what_cannot_be_ended_is_listed_with_its_reason_and_exit_code_8(
     assert machine["instance_id"] in down.error["message"]
     assert "safe to repeat" in down.error["next_step"]
 
-    again = spot("down", "train")
+    again = spot("down", "train", "--yes")
     assert again.code == 0, again.err
     assert "Nothing is left." in again.out
     assert account.left(sandbox) == []
@@ -189,7 +228,7 @@ def test_the_group_and_the_key_go_with_the_last_machine(
     assert len(account.groups(sandbox)) == 1
     assert [one["State"]["Name"] for one in account.instances(sandbox)] == ["running"]
 
-    assert spot("down", "other").code == 0
+    assert spot("down", "other", "--yes").code == 0
     assert account.left(sandbox) == []
 
 
@@ -211,7 +250,7 @@ def test_what_belongs_to_somebody_else_is_neither_seen_nor_touched(
     )["GroupId"]
 
     assert spot("ls", "--region", "us-east-1", "--output", "json").items == []
-    assert spot("down", "theirs").code == 7
+    assert spot("down", "theirs", "--yes").code == 7
     assert spot("up", "theirs", *UP).code == 0
     another_computer(home, sandbox, monkeypatch)
     assert spot("down", "--all", "--yes").code == 0
@@ -228,7 +267,7 @@ def test_a_region_that_may_not_be_looked_into_is_told_and_is_nothing_left(
     assert spot("up", "train", "--type", "g5.xlarge", "--yes").code == 0
     sandbox.control.fail("DescribeTags", "UnauthorizedOperation", region="eu-west-1", times=9)
 
-    down = spot("down", "train", "--output", "json")
+    down = spot("down", "train", "--yes", "--output", "json")
 
     assert down.code == 0, down.err
     assert down.document["left"] == []

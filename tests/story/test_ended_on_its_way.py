@@ -56,7 +56,7 @@ def test_what_another_pool_may_do_better_is_tried_there(
     assert code in up.err
     assert len(account.instances(sandbox)) == 1
     assert sandbox.control.calls().count(("RunInstances", HERE)) == 2
-    assert spot("down", "train").code == 0
+    assert spot("down", "train", "--yes").code == 0
     assert account.left(sandbox) == []
 
 

@@ -30,7 +30,7 @@ def test_a_pool_that_had_no_room_comes_last_for_a_quarter_of_an_hour(
     before = zones(spot(*G5, *JSON))
     sandbox.control.drain(account.CHEAPEST, None)
     assert spot(*UP).code == 0
-    assert spot("down", "train").code == 0
+    assert spot("down", "train", "--yes").code == 0
     sandbox.control.refill(account.CHEAPEST)
 
     answer = spot(*G5, *JSON)
@@ -54,7 +54,7 @@ def test_an_interruption_of_our_own_counts_against_its_pool_and_fades(
     sandbox.control.interrupt("train")
     sandbox.control.advance(timedelta(minutes=3))
     assert spot("ls", *EAST).code == 0
-    assert spot("down", "train").code == 0
+    assert spot("down", "train", "--yes").code == 0
 
     line = (*G5, "--zone", "us-east-1c", "--why")
     why = spot(*line, *JSON).document["why"]

@@ -62,7 +62,7 @@ def test_a_machine_is_gone_at_its_deadline_although_no_command_ever_runs_again(
     told = [one["facts"]["outcome"] for one in sandbox.control.events(kind="schedule")]
     assert told == ["done", "done"]
     assert account.schedules(sandbox) == []
-    assert spot("down", "train").code == 0
+    assert spot("down", "train", "--yes").code == 0
     assert account.left(sandbox) == []
 
 
@@ -145,7 +145,7 @@ def test_a_down_that_was_killed_between_the_schedules_is_repeated(
     spot: Spot, sandbox: Sandbox, home: Path
 ) -> None:
     assert spot(*GUARDED).code == 0
-    killed(home, "after DeleteSchedule 1", "down", "train")
+    killed(home, "after DeleteSchedule 1", "down", "train", "--yes")
     assert len(account.schedules(sandbox)) == 1
     ended_by_down(spot, sandbox)
 
@@ -157,7 +157,7 @@ def test_down_on_another_computer_removes_the_schedules_too(
     for record in tmp_path.rglob("train.jsonl"):
         record.unlink()
 
-    down = spot("down", "train", "--output", "json")
+    down = spot("down", "train", "--yes", "--output", "json")
 
     assert down.code == 0, down.err
     assert [one["kind"] for one in down.document["ended"]].count("schedule") == 2
@@ -298,7 +298,7 @@ def test_a_budget_is_planned_shown_and_kept_when_the_price_changes(
     assert abs(after - sandbox.control.now() - 4 * HOUR) < 5 * MINUTE
     assert any("deadline moved" in told for told in moved.document["warnings"])
     assert at(kept(sandbox)["cancel"]) == after
-    assert spot("down", "train").code == 0
+    assert spot("down", "train", "--yes").code == 0
     assert account.left(sandbox) == []
 
 
@@ -321,7 +321,7 @@ def test_the_policies_of_guard_and_extend_allow_every_call_that_they_are_for(
     seen = len(sandbox.control.calls())
     assert spot(*GUARDED).code == 0
     assert spot("extend", "train", "1h").code == 0
-    assert spot("down", "train").code == 0
+    assert spot("down", "train", "--yes").code == 0
     asked = {name for name, _ in sandbox.control.calls()[seen:] if "Schedule" in name}
     used = {action.split(":")[1] for action in caller if action.startswith("scheduler:")}
     assert asked == used

@@ -16,7 +16,7 @@ def test_a_whole_life_is_told_in_order_also_when_it_is_over(
     assert spot("up", "train", *TYPE, "--yes").code == 0
     spot("sandbox", "advance", "2h")
     assert spot("stop", "train").code == 0
-    assert spot("down", "train").code == 0
+    assert spot("down", "train", "--yes").code == 0
 
     answer = spot("show", "train", "--history", "--output", "json")
     assert answer.document["kind"] == "history"

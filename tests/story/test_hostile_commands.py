@@ -56,7 +56,7 @@ LINES = (
     ("show", "--", "{}"),
     ("ssh", "--print", "--", "{}"),
     ("stop", "--", "{}"),
-    ("down", "--", "{}"),
+    ("down", "--yes", "--", "{}"),
     ("sweep", "--region={}"),
     ("extend", "--", "{}", "1h"),
     ("extend", "train", "--", "{}"),
@@ -211,7 +211,7 @@ def test_the_tags_of_a_machine_may_say_anything(
         [row] = spot("ls", here, "--output=json").items
         assert row["tags"]["x"] == seen
         assert row["ssh"] == answers[-1].out.strip()
-    down = spot("down", "train")
+    down = spot("down", "train", "--yes")
     harmless(down, home)
     assert down.code == 0, down.err
     assert account.left(sandbox) == []

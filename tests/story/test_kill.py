@@ -68,7 +68,7 @@ def killed(home: Path, point: str, *line: str, program: str = COMMAND) -> None:
 def ended_by_down(spot: Spot, sandbox: Sandbox) -> None:
     """The next command of a user who saw the process die; where nobody knows yet whether a call
     to launch arrived, the name stays claimed until the `ls` of which that command tells."""
-    down = spot("down", "train", "--output", "json")
+    down = spot("down", "train", "--yes", "--output", "json")
     if down.code == 7:
         down = spot("down", "--all", "--yes", "--output", "json")
     assert down.code == 0, down.err
@@ -137,7 +137,7 @@ def test_a_down_that_was_killed_can_be_repeated(
     spot: Spot, sandbox: Sandbox, home: Path, point: str
 ) -> None:
     assert spot(*UP).code == 0
-    killed(home, point, "down", "train")
+    killed(home, point, "down", "train", "--yes")
     ended_by_down(spot, sandbox)
 
 

@@ -12,7 +12,7 @@ from tests.story.living import at_ec2s_pace, calls, lives, machine, states
 
 UP = ("up", "train", "--type", "g5.xlarge", "--yes", "--output", "json")
 LS = ("ls", "--region", "us-east-1", "--output", "json")
-DOWN = ("down", "train", "--output", "json")
+DOWN = ("down", "train", "--yes", "--output", "json")
 
 #: Longer than anything that EC2 began may need to show itself.
 A_WHILE = timedelta(minutes=10)
@@ -241,5 +241,7 @@ def test_the_group_waits_for_somebody_elses_last_machine(sandbox: Sandbox, spot:
 
     assert down.code == 0, down.err
     assert calls(sandbox, "DeleteSecurityGroup") > 1
-    assert spot("down", "other").code == 0  # it was ended by hand, its name is still claimed
+    assert (
+        spot("down", "other", "--yes").code == 0
+    )  # it was ended by hand, its name is still claimed
     gone_for_good(spot, sandbox)

@@ -107,7 +107,7 @@ def test_another_computer_with_the_same_login_sees_and_ends_the_machine(
     assert (seen["name"], seen["instance_id"]) == ("train", machine["instance_id"])
     assert seen["tags"] == machine["tags"]
 
-    assert spot("down", "train").code == 0
+    assert spot("down", "train", "--yes").code == 0
     assert account.left(sandbox) == []
 
 

@@ -83,7 +83,7 @@ def test_stopped_instance_left_running_or_behind(spot: Spot, sandbox: Sandbox) -
     assert spot(*UP).code == 0
     assert spot("stop", "train").code == 0
 
-    assert spot("down", "train").code == 0
+    assert spot("down", "train", "--yes").code == 0
 
     assert account.left(sandbox) == []
 
@@ -94,7 +94,7 @@ def test_not_yet_cancelled_instance_left_running(spot: Spot, sandbox: Sandbox) -
         "CancelSpotInstanceRequests", "ServiceUnavailable", http_status=503, after_effect=True
     )
 
-    down = spot("down", "train", "--output", "json")
+    down = spot("down", "train", "--yes", "--output", "json")
 
     assert down.code == 0, down.err
     assert account.left(sandbox) == []
@@ -143,7 +143,7 @@ def test_state_only_in_the_running_process(spot: Spot, home: Path, sandbox: Sand
 
     assert seen["instance_id"] == machine["instance_id"]
     assert seen["request_id"] == machine["request_id"]
-    assert spot("down", "train").code == 0
+    assert spot("down", "train", "--yes").code == 0
     assert account.left(sandbox) == []
 
 

@@ -32,7 +32,7 @@ def test_a_box_is_launched_interrupted_restarted_stopped_started_and_given_back(
     assert stopped["request_status"] == "instance-stopped-by-user"
     assert spot("start", "train").code == 0
 
-    down = spot("down", "train", "--output", "json")
+    down = spot("down", "train", "--yes", "--output", "json")
     assert down.code == 0, down.err
     assert down.document["left"] == []
     assert {resource_id["kind"] for resource_id in down.document["ended"]} == {

@@ -85,7 +85,7 @@ def test_ls_and_show_tell_it_and_down_ends_it_for_good(
     show = spot("show", "train")
     assert (show.code, words is None or words in show.out) == (0 if words else 7, True)
 
-    assert spot("down", "train").code == 0
+    assert spot("down", "train", "--yes").code == 0
     assert account.left(sandbox) == []
     sandbox.control.advance(A_MONTH)
     assert len(lives(sandbox)) == 1

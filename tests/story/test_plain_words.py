@@ -111,7 +111,7 @@ def test_a_once_machine_that_is_taken_back_is_told_while_it_still_runs(
 
     sandbox.control.advance(timedelta(minutes=2))
     assert listed(spot)[2] == "shutting down, interrupted by EC2"
-    down = spot("down", "train", "--output", "json")
+    down = spot("down", "train", "--yes", "--output", "json")
     assert down.code == 0, down.err
     assert account.left(sandbox) == []
 

@@ -98,7 +98,11 @@ PATHS: Mapping[str, Collection[Row]] = {
         Row("", "start train", (*STOPPED, too_late)),
         Row("", "start train", (private, *STOPPED, elsewhere)),
     ),
-    "down": (Row("", DOWN, (f"{UP} --for 48h", next_day)), Row("", DOWN, (UP, elsewhere))),
+    "down": (
+        Row("", DOWN, (f"{UP} --for 48h", next_day)),
+        Row("", DOWN, (UP, elsewhere)),
+        Row("", "down train", (UP,)),
+    ),
     "extend": (Row("", EXTEND, (UP, elsewhere)),),
     "sweep": (Row("", SWEEP, FORGOTTEN), Row("", SWEEP, LITTER)),
     "doctor": (

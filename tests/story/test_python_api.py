@@ -29,7 +29,7 @@ PUBLIC = {
 VERBS = {
     *("find", "prices", "price_history", "plan", "dry_run", "up", "ls", "last_listing", "show"),
     *("history", "ssh", "stop", "start", "extend", "down", "everything", "sweep", "doctor"),
-    *("policy", "warnings", "rehearse", "backtest"),
+    *("policy", "warnings", "rehearse", "backtest", "boxes"),
 }
 
 

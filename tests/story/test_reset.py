@@ -22,10 +22,10 @@ def test_the_machines_of_an_account_that_is_forgotten_are_forgotten_too(
     assert spot("sandbox", "reset").code == 0
 
     assert journal(home) == []
-    assert spot("down", "train").code == 7
+    assert spot("down", "train", "--yes").code == 7
     assert spot(*UP).code == 0
     before = calls(sandbox, "DescribeVolumes")
-    down = spot("down", "train", "--output", "json")
+    down = spot("down", "train", "--yes", "--output", "json")
     assert down.code == 0, down.err
     assert calls(sandbox, "DescribeVolumes") - before < 15
     assert down.document["costs"][0]["ran_seconds"] < timedelta(minutes=2).total_seconds()

@@ -10,7 +10,7 @@ from tests.story.living import at_ec2s_pace, calls, lives
 
 UP = ("up", "train", "--type", "g5.xlarge", "--yes", "--output", "json")
 LS = ("ls", "--region", "us-east-1", "--output", "json")
-DOWN = ("down", "train", "--output", "json")
+DOWN = ("down", "train", "--yes", "--output", "json")
 
 SOAK = pytest.mark.soak
 MARKETS = [pytest.param("living", marks=SOAK), "storm", pytest.param("reclaim-soon", marks=SOAK)]
@@ -76,7 +76,7 @@ def test_in_a_drought_every_gpu_pool_is_tried_and_a_machine_without_gpu_is_not_h
 
     small = spot("up", "small", "--type", "m5.large", "--yes")
     assert small.code == 0, small.err
-    assert spot("down", "small").code == 0
+    assert spot("down", "small", "--yes").code == 0
     assert account.left(sandbox) == []
 
 
@@ -131,8 +131,8 @@ def test_what_a_new_account_may_have_it_gets_until_the_quota_is_used_up(
     assert second.code == 6
     assert STANDARD in second.error["message"]
     assert [each["name"] for each in spot(*LS).items] == ["first"]
-    assert spot("down", "first").code == 0
+    assert spot("down", "first", "--yes").code == 0
     third = spot("up", "third", "--type", "m5.large", "--yes")
     assert third.code == 0, third.err
-    assert spot("down", "third").code == 0
+    assert spot("down", "third", "--yes").code == 0
     assert account.left(sandbox) == []

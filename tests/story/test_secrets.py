@@ -39,7 +39,7 @@ COMMANDS = (
     ("cache",),
     ("cache", "--output=json"),
     ("sweep", HERE),
-    ("down", "train", "--debug"),
+    ("down", "train", "--yes", "--debug"),
     ("find", "--type=nonsense", HERE),
     ("ls", "--region=nowhere-1"),
 )
@@ -276,7 +276,7 @@ def test_user_data_is_sent_and_kept_nowhere_here(spot: Spot, home: Path, sandbox
         ("up", "train", "--type=t3.micro", script, HERE, "--yes", "--debug"),
         ("show", "train"),
         ("show", "train", "--output=json"),
-        ("down", "train", "--debug"),
+        ("down", "train", "--yes", "--debug"),
     ):
         silent(spot(*line), line)
     assert [leak for leak in canaries.found_below(home) if str(own) not in leak] == []

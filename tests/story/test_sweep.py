@@ -177,7 +177,7 @@ def test_what_belongs_to_others_or_carries_no_tag_is_the_same_before_and_after(
 
 @pytest.mark.soak
 def test_after_a_clean_down_nothing_is_left_to_tell(spot: Spot, machine: dict[str, Any]) -> None:
-    assert spot("down", "train").code == 0
+    assert spot("down", "train", "--yes").code == 0
     listed = spot(*LIST)
     assert (listed.code, listed.document["left"]) == (0, [])
 

@@ -16,7 +16,7 @@ from spotkeeper.timings import CLAIM_YOUNG
 
 UP = ("up", "train", "--type", "g5.xlarge", "--yes")
 ABROAD = ("up", "train", "--type", "m5.large", "--region", "eu-west-1", "--yes")
-DOWN = ("down", "train")
+DOWN = ("down", "train", "--yes")
 REGIONS = ("us-east-1", "eu-west-1")
 
 #: How long a test may hang before it fails.
@@ -80,7 +80,7 @@ def test_of_three_launches_on_one_computer_one_wins(
 ) -> None:
     here = computers[0]
     check_one_winner(at_once((here, UP), (here, UP), (here, ABROAD)), sandbox)
-    assert spot("down", "train").code == 0
+    assert spot("down", "train", "--yes").code == 0
     assert account.left(sandbox, *REGIONS) == []
 
 

@@ -58,7 +58,7 @@ def test_when_a_region_is_dry_the_next_one_that_was_named_is_tried(
     [group] = account.groups(sandbox, other)
     assert machine["SecurityGroups"][0]["GroupId"] == group["GroupId"]
 
-    down = spot("down", "train", "--output", "json")
+    down = spot("down", "train", "--yes", "--output", "json")
     assert down.code == 0, down.err
     assert account.left(sandbox, HERE, THERE) == []
 
@@ -200,7 +200,7 @@ def test_a_group_whose_answer_was_lost_is_found_again(spot: Spot, sandbox: Sandb
 def test_a_name_can_be_used_again_at_once(spot: Spot, sandbox: Sandbox) -> None:
     line = ("up", "train", "--type", "g5.xlarge", "--yes", "--output", "json")
     first = spot(*line)
-    assert spot("down", "train").code == 0
+    assert spot("down", "train", "--yes").code == 0
 
     second = spot(*line)
 

@@ -123,7 +123,7 @@ def test_the_json_of_the_old_script_is_taken_as_it_is(
     _, (_, script) = account.user_data(sandbox, machine["InstanceId"])
     assert script.decode() == OLD["User_Data"]
 
-    assert spot("down", "ec2-dev").code == 0
+    assert spot("down", "ec2-dev", "--yes").code == 0
     assert [key["KeyName"] for key in client.describe_key_pairs()["KeyPairs"]] == ["my-key"]
 
 

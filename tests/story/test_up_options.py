@@ -188,7 +188,7 @@ def test_without_any_key_one_is_made_that_only_its_owner_can_read(
     assert key["PublicKey"].split()[:2] == public.split()[:2]
     assert f"-i {private} " in up.items[0]["ssh"]
 
-    assert spot("down", "train").code == 0
+    assert spot("down", "train", "--yes").code == 0
     assert not private.exists()
 
 
@@ -214,7 +214,7 @@ def test_a_group_of_the_users_own_is_used_and_never_deleted(spot: Spot, sandbox:
 
     assert [one["GroupId"] for one in machine["SecurityGroups"]] == [own["GroupId"]]
     assert account.groups(sandbox) == []
-    assert spot("down", "train").code == 0
+    assert spot("down", "train", "--yes").code == 0
     [kept] = client.describe_security_groups(GroupIds=[own["GroupId"]])["SecurityGroups"]
     assert kept["IpPermissions"] == []
 

@@ -1,12 +1,16 @@
 """``spot down``."""
 
+from collections.abc import Sequence
+
 import click
 
 from spotkeeper.cli import render, suggestions
 from spotkeeper.cli.context import Choices, agreed, global_options, pass_choices
+from spotkeeper.cli.terminal import plain_text
 from spotkeeper.errors import BadInput
-from spotkeeper.keeper.results import DownReport
+from spotkeeper.keeper.results import DownReport, MachineReport
 from spotkeeper.lifecycle.teardown import left_behind
+from spotkeeper.model.duration import words
 
 ENDED = (
     render.field("Ended", "kind"),
@@ -27,11 +31,14 @@ COSTS = (
 @click.command(name="down", short_help="Give machines back: cancel, terminate, verify, clean up.")
 @click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=suggestions.machines)
 @click.option("--all", "everything", is_flag=True, help="Everything of yours.")
-@click.option("--yes", is_flag=True, help="Do not ask (needed without a terminal).")
+@click.option("--yes", is_flag=True, help="Do not ask: the disks of boxes are deleted.")
 @global_options
 @pass_choices
 def command(choices: Choices, names: tuple[str, ...], everything: bool, yes: bool) -> None:  # noqa: FBT001
     """Give machines back: cancel the request, terminate, verify, delete disk, group and key.
+
+    A box's disk goes with all that is on it: that is asked. Where nobody can be asked, and without
+    --yes, a box is stopped instead, and the exit code is 8.
 
     Safe to repeat. The exit code is 8, with a list, while anything is left. The cost shown is an
     estimate of compute alone; AWS's bill decides.
@@ -39,13 +46,26 @@ def command(choices: Choices, names: tuple[str, ...], everything: bool, yes: boo
     if bool(names) == everything:
         raise BadInput("Name the machines to give back, or use --all")
     keeper, where = choices.keeper(), choices.region
-    if everything and not yes:
-        found = ", ".join(keeper.everything(where))
-        agreed(choices, f"Give everything back ({found or 'nothing'})?")
-    report = keeper.down(names, where, everything=everything)
+    asked = not yes and choices.interactive
+    if asked:
+        ending = keeper.everything(where) if everything else names
+        _ask(choices, ending, keeper.boxes(ending, where), everything=everything)
+    report = keeper.down(names, where, everything=everything, keep_boxes=not (yes or asked))
     _show(choices, report)
     if report.left:
         raise left_behind(report.left)
+
+
+def _ask(
+    choices: Choices, names: Sequence[str], boxes: Sequence[MachineReport], *, everything: bool
+) -> None:
+    """Ask where a disk with somebody's work would go, or where nobody said which machines."""
+    for box in boxes:
+        ran = f"has run for {words(box.ran)}" if box.ran else f"is {box.machine.summary()}"
+        told = f"{box.machine.name} {ran}; its disk is deleted, with all that is on it."
+        click.echo(plain_text(told), err=True)
+    if boxes or everything:
+        agreed(choices, f"Give back {', '.join(names) or 'nothing'}?")
 
 
 def _show(choices: Choices, report: DownReport) -> None:

@@ -53,7 +53,7 @@ STEPS = (
     ("", "sandbox advance 45m"),
     ("", f"start {NAME}"),
     ("", "sandbox advance 1h"),
-    ("Give it back: cancel, terminate, verify, clean up. What did it cost?", f"down {NAME}"),
+    ("Give it back: cancel, terminate, verify, clean up. What did it cost?", f"down {NAME} --yes"),
     ("What AWS would have billed, with the disk and the public address.", "sandbox bill"),
     ("Its life, as this computer remembers it.", f"show {NAME} --history"),
     ("And nothing is left, in any region.", "sweep"),

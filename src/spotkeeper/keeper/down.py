@@ -1,9 +1,10 @@
 """Giving back, with what it all cost."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from datetime import timedelta
 from decimal import Decimal
+from itertools import chain
 
 from spotkeeper.costs.usage import Cost, Interval, intervals, on_demand_usd
 from spotkeeper.errors import Busy, CredentialsProblem, Interrupted, NotFound, SpotkeeperError
@@ -52,6 +53,39 @@ class Down:
         if shared:
             self.end_shared(in_regions, outcome)
         return DownReport(tuple(outcome.ended), tuple(outcome.left), costs, warnings)
+
+    def put_aside(
+        self,
+        names: Sequence[str],
+        in_regions: Sequence[str],
+        stop: Callable[[str, tuple[str, ...]], object],
+    ) -> dict[str, Leftover]:
+        """Stop the boxes among some names, since nobody said that their disks may go; each with
+        what is left of it. What cannot be looked at may be one."""
+        launched_in = {name: lives.regions(self._edges.journal.read(name)) for name in names}
+        places = tuple(dict.fromkeys((*in_regions, *chain(*launched_in.values()))))
+        silent: dict[str | None, SpotkeeperError] = {}
+        try:
+            boxes, failed = self._reader.boxes(names, places)
+            silent = {each.region: each for each in failed}
+        except SpotkeeperError as nobody:  # answers, anywhere
+            boxes, silent = [], dict.fromkeys(places, nobody)
+        kept = {
+            name: _kept(name, region, f"nobody could look at it: {silent[region]}")
+            for name, found in launched_in.items()
+            for region in found
+            if region in silent
+        }
+        for box in boxes:
+            told = "it is stopped, and its disk is kept and costs"
+            try:
+                stop(box.name, (box.region,))
+            except Interrupted:
+                raise
+            except SpotkeeperError as problem:
+                told = f"it could not be stopped: {problem}"
+            kept[box.name] = _kept(box.name, box.region, told)
+        return kept
 
     def everything(self, in_regions: Sequence[str], *, all_regions: bool) -> tuple[str, ...]:
         """Every name that may still own something in the regions: machines, disks, or open in the
@@ -285,6 +319,11 @@ class Down:
         prices = self._edges.on_demand.on_demand_prices(one.region, {one.instance_type}).value
         usd_per_hour = prices.get(one.instance_type)
         return None if usd_per_hour is None else on_demand_usd(one, usd_per_hour)
+
+
+def _kept(name: str, region: str, told: str) -> Leftover:
+    step = f"`spot down {name} --yes` deletes it, with all that is on it"
+    return Leftover(ResourceId("box", name, region), f"{told}; {step}")
 
 
 def _unheard_of(name: str, failed: Sequence[SpotkeeperError]) -> NotFound:

@@ -220,11 +220,17 @@ class Keeper(ReadOnlyKeeper):
 
     @checked()
     def down(
-        self, names: Sequence[str] = (), regions: Sequence[str] = (), *, everything: bool = False
+        self,
+        names: Sequence[str] = (),
+        regions: Sequence[str] = (),
+        *,
+        everything: bool = False,
+        keep_boxes: bool = False,
     ) -> DownReport:
         """Give machines back: cancel, terminate, verify, and remove what was made for them, in
         some regions and wherever this computer launched them; or ``everything`` of the caller's
-        there, groups and keys included.
+        there, groups and keys included. With ``keep_boxes`` a box is stopped instead: its disk is
+        told as left.
 
         Raises:
             NotFound: a name that neither AWS nor the journal knows.
@@ -232,8 +238,20 @@ class Keeper(ReadOnlyKeeper):
         if everything and names:
             raise BadInput("down: names and everything exclude each other", next_step="Drop one.")
         ending = self.everything(regions) if everything else names
-        report = self._down.down(ending, listed(regions, self._edges), shared=everything)
-        return replace(report, warnings=tuple(dict.fromkeys((*self.warnings, *report.warnings))))
+        looked = listed(regions, self._edges)
+        kept = self._down.put_aside(ending, looked, self.stop) if keep_boxes else {}
+        ending = tuple(name for name in ending if name not in kept)
+        report = self._down.down(ending, looked, shared=everything)
+        told = tuple(dict.fromkeys((*self.warnings, *report.warnings)))
+        return replace(report, left=(*kept.values(), *report.left), warnings=told)
+
+    @checked()
+    def boxes(
+        self, names: Sequence[str], regions: Sequence[str] = ()
+    ) -> tuple[MachineReport, ...]:
+        """The boxes among the names, as far as can be looked: ``down`` deletes their disks."""
+        found, _ = self._reader.boxes(names, listed(regions, self._edges))
+        return self._reader.reports(found)
 
     @checked()
     def everything(self, regions: Sequence[str] = ()) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from spotkeeper.lifecycle.presence import BILLED, is_held, machines
 from spotkeeper.market.feeds import StorageFeed
 from spotkeeper.model import lives
 from spotkeeper.model.disk import cost_of_disks
-from spotkeeper.model.machine import InstanceState, Machine
+from spotkeeper.model.machine import InstanceState, Kind, Machine
 from spotkeeper.model.resource import ResourceKind, TaggedResource
 from spotkeeper.model.tags import TAG_NAME, TAG_OWNER, is_name
 from spotkeeper.ssh import keys
@@ -157,13 +157,21 @@ class MachineReader:
                 names.setdefault(region, set()).add(name)
         return {region: names[region] for region in sorted(names) if names[region]}, failed
 
+    def boxes(
+        self, names: Sequence[str], in_regions: Sequence[str]
+    ) -> tuple[list[Machine], list[SpotkeeperError]]:
+        """The boxes among some names, whose disks may be kept, and what could not be looked at."""
+        found, failed = self._machines(in_regions)
+        boxes = [each for each in found if each.name in names and each.kind is Kind.BOX]
+        return [each for each in boxes if each.instance and not each.instance.ended], failed
+
     def reports(self, found: Iterable[Machine]) -> tuple[MachineReport, ...]:
         """The machines with today's prices; a price that cannot be read is unknown."""
         everything = tuple(found)
-        prices = self._prices(everything)
+        prices, now = self._prices(everything), self._edges.clock.now()
         return tuple(
             replace(
-                MachineReport(machine, login=self.login(machine)),
+                MachineReport(machine, login=self.login(machine), asked_at=now),
                 spot_usd_per_hour=prices.get((machine.zone_name, machine.instance_type)),
                 on_demand_usd_per_hour=prices.get((machine.region, machine.instance_type)),
             )

@@ -80,7 +80,8 @@ class PriceComparison(ResultList[PriceRow]):
 class MachineReport(Result):
     """A machine with what it costs now and how to reach it.
 
-    ``disks``  what its disks cost, as far as it was asked: of a stopped machine.
+    ``disks``     what its disks cost, as far as it was asked: of a stopped machine.
+    ``asked_at``  when; how long it has run and how much time is left are counted from then.
     """
 
     machine: Machine
@@ -91,6 +92,21 @@ class MachineReport(Result):
     asked_max_usd_per_hour: Decimal | None = None
     spent_usd: Decimal | None = None
     disks: DiskCost | None = None
+    asked_at: datetime | None = None
+
+    @property
+    def ran(self) -> timedelta | None:
+        """Since it was last started; ``None`` while it does not run."""
+        found = self.machine.instance
+        if found is None or self.asked_at is None or found.state != "running":
+            return None
+        return self.asked_at - found.launched_at
+
+    @property
+    def remaining(self) -> timedelta | None:
+        """Until its deadline, below zero when that has passed; ``None`` where it has none."""
+        deadline = self.machine.deadline
+        return deadline - self.asked_at if deadline and self.asked_at else None
 
     @property
     def max_price_usd_per_hour(self) -> Decimal | None:

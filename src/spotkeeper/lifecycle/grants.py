@@ -186,7 +186,7 @@ COMMANDS: Mapping[str, Sequence[Grant]] = {
     "ssh": LOOK_PRICED,
     "stop": (*LOOK_PRICED, DISKS, _power("ec2:StopInstances")),
     "start": (*LOOK_PRICED, CHECKS, _power("ec2:StartInstances"), RETAG),
-    "down": (*LOOK_PRICED, *END),
+    "down": (*LOOK_PRICED, *END, _power("ec2:StopInstances")),  # a box that nobody may delete
     "extend": (*LOOK_PRICED, RETAG),
     "doctor": (
         _read("ec2:DescribeRegions", "ec2:DescribeInstanceTypes"),

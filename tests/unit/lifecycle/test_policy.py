@@ -132,7 +132,11 @@ def test_a_name_is_claimed_and_released_in_the_common_region_and_that_of_the_lau
 
 
 def test_whoever_may_list_may_settle_what_was_ended() -> None:
-    assert allowed("down") == allowed("ls") <= allowed("up") | {"ec2:DescribeSpotPriceHistory"}
+    assert (
+        allowed("down") - {"ec2:StopInstances"}
+        == allowed("ls")
+        <= allowed("up") | {"ec2:DescribeSpotPriceHistory"}
+    )
 
 
 def test_the_everyday_set_is_all_commands_together() -> None:
