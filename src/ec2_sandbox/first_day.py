@@ -8,6 +8,7 @@ from typing import Any
 from moto.ec2.models import EC2Backend
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 from moto.iam.models import AWSManagedPolicy, IAMBackend
+from moto.iam.policy_validation import BaseIAMPolicyValidator
 from moto.moto_api._internal import mock_random
 
 from ec2_sandbox.catalogue import ENABLED_REGIONS
@@ -21,6 +22,12 @@ def install() -> None:
     """Let moto's accounts begin so."""
     EC2Backend.create_default_vpc = _connected_vpc
     IAMBackend._init_managed_policies = _policies  # noqa: SLF001
+    BaseIAMPolicyValidator._validate_version = _take_any_version  # noqa: SLF001
+
+
+def _take_any_version(_validator: Any) -> None:
+    """A policy without a version is one of 2008 (IAM guide, reference_policies_elements_version);
+    what is no version at all was refused before."""
 
 
 def _policies(backend: Any) -> "AwsPolicies":

@@ -29,6 +29,7 @@ PRIVATE = (
     "moto.ec2.models.subnets.Subnet._unused_ips",
     "moto.ec2.responses.EC2Response._filters_from_querystring",
     "moto.iam.models.IAMBackend._init_managed_policies",
+    "moto.iam.policy_validation.BaseIAMPolicyValidator._validate_version",
     "moto.ssm.models.SimpleSystemManagerBackend._parameters",
 )
 

@@ -51,6 +51,9 @@ def test_policies_of_aws_can_be_attached_and_are_kept_where_they_are(door: Door)
     iam.attach_role_policy(RoleName="r", PolicyArn=POLICY)
     assert len(saved_world(door.home)) < before + 20_000
     state.restore(door.home, door.options)
+    allowed = {"Effect": "Allow", "Action": "iam:GetRole", "Resource": "*"}
+    without_version = json.dumps({"Statement": [allowed]})
+    iam.put_role_policy(RoleName="r", PolicyName="p", PolicyDocument=without_version)
     (kept,) = iam.list_attached_role_policies(RoleName="r")["AttachedPolicies"]
     assert kept["PolicyArn"] == POLICY
     assert iam.get_policy(PolicyArn=POLICY)["Policy"]["AttachmentCount"] == 1

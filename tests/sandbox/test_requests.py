@@ -196,7 +196,7 @@ def test_the_user_stops_and_starts_a_box(box: Machine) -> None:
     assert instance["StateTransitionReason"].startswith("User initiated (")
     box.do("stop")
     box.sandbox.control.drain(POOL)
-    assert box.refused("start") == "InsufficientInstanceCapacity"
+    assert box.refused("start") == "Unsupported"
     box.sandbox.control.refill(POOL)
     assert box.seen()[2] == "stopped"
     box.do("start")

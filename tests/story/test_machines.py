@@ -177,7 +177,7 @@ def test_a_start_in_a_dry_pool_says_so_and_loses_nothing(spot: Spot, sandbox: Sa
     start = spot("start", "train", "--output", "json")
 
     assert start.code == 5
-    assert "InsufficientInstanceCapacity" in start.error["message"]
+    assert "no available Spot capacity" in start.error["message"]
     [seen] = spot(*LS).items
     assert (seen["state"], seen["instance_id"]) == ("stopped", machine["instance_id"])
 

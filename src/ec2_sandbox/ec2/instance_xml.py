@@ -27,6 +27,22 @@ def reservation_item(reservation: Any, instances: Iterable[Any]) -> str:
     return f"<item>{_reservation(reservation, items)}</item>"
 
 
+#: What a launch of the sandbox cannot change, as recorded answers of EC2 have it.
+UNCHANGED = (
+    "<capacityReservationSpecification><capacityReservationPreference>open"
+    "</capacityReservationPreference></capacityReservationSpecification>"
+    "<enclaveOptions><enabled>false</enabled></enclaveOptions>"
+    "<maintenanceOptions><autoRecovery>default</autoRecovery>"
+    "<rebootMigration>default</rebootMigration></maintenanceOptions>"
+    "<networkPerformanceOptions><bandwidthWeighting>default</bandwidthWeighting>"
+    "</networkPerformanceOptions>"
+    "<privateDnsNameOptions><hostnameType>ip-name</hostnameType>"
+    "<enableResourceNameDnsARecord>false</enableResourceNameDnsARecord>"
+    "<enableResourceNameDnsAAAARecord>false</enableResourceNameDnsAAAARecord>"
+    "</privateDnsNameOptions><operator><managed>false</managed></operator>"
+)
+
+
 def _reservation(reservation: Any, items: str) -> str:
     return (
         f"<reservationId>{reservation.id}</reservationId>"
@@ -70,6 +86,7 @@ def _kind(instance: Any) -> str:
         f"<enaSupport>{truth(getattr(instance, 'ena_support', True))}</enaSupport>"
         "<platformDetails>Linux/UNIX</platformDetails>"
         "<usageOperation>RunInstances</usageOperation>"
+        f"<usageOperationUpdateTime>{stamp(instance.launch_time)}</usageOperationUpdateTime>"
         f"<hypervisor>{instance.hypervisor}</hypervisor>"
         f"<virtualizationType>{instance.virtualization_type}</virtualizationType>"
         f"<rootDeviceName>{instance.root_device_name}</rootDeviceName>"
@@ -84,7 +101,6 @@ def _settings(instance: Any) -> str:
     return (
         f"<ebsOptimized>{truth(instance.ebs_optimized)}</ebsOptimized>"
         f"<sourceDestCheck>{truth(instance.source_dest_check)}</sourceDestCheck>"
-        f"<sriovNetSupport>{instance.sriov_net_support}</sriovNetSupport>"
         f"<monitoring><state>{instance.monitoring_state}</state></monitoring>"
         f"<hibernationOptions><configured>{truth(configured)}</configured></hibernationOptions>"
         f"<metadataOptions><state>{metadata.state}</state>"
@@ -93,8 +109,15 @@ def _settings(instance: Any) -> str:
         f"{element('httpEndpoint', metadata.http_endpoint)}"
         f"{element('httpProtocolIpv6', metadata.http_protocol_ipv6)}"
         f"{element('instanceMetadataTags', metadata.instance_metadata_tags)}"
-        f"</metadataOptions>{_profile(profile)}"
+        f"</metadataOptions>{_profile(profile)}{_cpu(instance.instance_type)}{UNCHANGED}"
     )
+
+
+def _cpu(instance_type: str) -> str:
+    found = catalogue.instance_types()[instance_type]["VCpuInfo"]
+    cores, threads = found.get("DefaultCores"), found.get("DefaultThreadsPerCore")
+    told = f"{element('coreCount', cores)}{element('threadsPerCore', threads)}"
+    return f"<cpuOptions>{told}</cpuOptions>"
 
 
 def _profile(profile: Mapping[str, str] | None) -> str:

@@ -16,6 +16,7 @@ from ec2_sandbox.spot_requests.launch_orders import FLEET_TAG, read_order
 from ec2_sandbox.spot_requests.launch_templates import find_version
 from ec2_sandbox.spot_requests.request_states import RequestEvent, Situation
 from ec2_sandbox.spot_requests.spot_requests import SpotRequest, request_of
+from ec2_sandbox.world import world
 
 # From which states an instance may be stopped, started, rebooted; the last two need no doing
 # (UserGuide/ec2-instance-lifecycle.html).
@@ -126,10 +127,21 @@ def _check_start(instance: Any) -> None:
     if request := request_of(instance):
         request.check(RequestEvent.USER_START)
         if request.situation is Situation.STOPPED_BY_USER:
-            launches.check_room(request.pool, request.terms.max_price)
+            _check_room(instance, request)
             launches.check_spot_quota(request.pool.instance_type, request.pool.region, 1)
     elif instance.state == "stopped":
         launches.check_start(instance)
+
+
+def _check_room(instance: Any, request: SpotRequest) -> None:
+    """A start has a code and words of its own for a pool that is dry."""
+    if world().capacity.is_dry(request.pool, world().second):
+        raise refuse(
+            "Unsupported",
+            f"You can't start the Spot Instance '{instance.id}' because there is no available "
+            "Spot capacity.",
+        )
+    launches.check_price(request.pool, request.terms.max_price)
 
 
 def _check_terminate(instance: Any) -> None:

@@ -38,8 +38,9 @@ class PlacementResponses(EC2Response):  # type: ignore[misc]
         if not placement_query.admit(query, world().score_configurations, world().now):
             raise refuse(
                 "MaxConfigLimitExceeded",
-                "You have exceeded the number of Spot placement score configurations that you "
-                "can request in 24 hours. Repeat an earlier configuration, or wait.",
+                "You have exceeded your maximum allowed Spot placement configurations. You can "
+                "retry configurations that you used within the last 24 hours, or wait for 24 "
+                "hours before specifying a new configuration.",
             )
         rows = [_row(place, query) for place in _places(query)]
         best = sorted(rows, key=lambda row: (-row["Score"], row["Region"], _zone_id(row)))[:TOP]

@@ -1,7 +1,7 @@
 """EC2 as the sandbox answers it: our calls where moto's are stubs, moto's for the rest."""
 
 import moto.ec2.urls
-from moto.ec2.models.elastic_block_store import Snapshot
+from moto.ec2.models.elastic_block_store import Snapshot, Volume
 
 from ec2_sandbox import first_day
 from ec2_sandbox.ec2 import images
@@ -56,3 +56,5 @@ def install() -> None:
     first_day.install()
     images.install()
     Snapshot.progress = property(progress_of)
+    Volume.availability_zone_id = property(lambda volume: volume.zone.zone_id)
+    Volume.operator = {"Managed": False}

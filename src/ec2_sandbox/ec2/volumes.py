@@ -37,6 +37,7 @@ class VolumeResponses(EC2Response):  # type: ignore[misc]
         result = super().create_volume()
         volume = result.result
         volume.iops = volume.iops or default_iops(kind, size)
+        volume.multi_attach_enabled = bool(volume.multi_attach_enabled)
         machines.tell_volume(volume, "created", "")
         return ActionResult(_created(volume))
 

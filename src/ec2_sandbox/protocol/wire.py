@@ -15,6 +15,7 @@ from xml.sax.saxutils import escape
 CREDENTIAL = re.compile(r"Credential=[^/]*/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
 RPC_PATH = re.compile(r"/service/[^/]+/operation/(?P<operation>\w+)$")
 JSON = "application/x-amz-json-1.1"
+EC2_XML = "text/xml;charset=UTF-8"
 JSON_SERVICES = {"ssm", "pricing", "servicequotas", "scheduler", "fis"}
 
 #: EventBridge Scheduler names its operations by method and path alone (botocore's model of it).
@@ -107,7 +108,8 @@ def error(call: Call, code: str, message: str, *, status: int = 400) -> Answer:
     identity = request_id(call)
     if call.is_ec2:
         xml = f"<Response><Errors><Error>{said}</Error></Errors><RequestID>{identity}</RequestID>"
-        return Answer(status, "text/xml;charset=UTF-8", f"{xml}</Response>".encode())
+        told = (("x-amzn-requestid", identity),)
+        return Answer(status, EC2_XML, f"{xml}</Response>".encode(), told)
     xml = f"<ErrorResponse><Error><Type>Sender</Type>{said}</Error><RequestId>{identity}"
     return Answer(status, "text/xml", f"{xml}</RequestId></ErrorResponse>".encode())
 

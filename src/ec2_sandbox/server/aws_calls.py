@@ -44,6 +44,10 @@ POLL = 0.1  # real seconds between two looks of a call that waits
 # The services that moto lacks, or of which it lacks EC2's part; None is for moto to answer.
 NEIGHBOURS = {"pricing": products.answer, "servicequotas": quota_calls.answer}
 OUR_HEADERS = {"content-type", "content-length", "transfer-encoding", "connection", "date"}
+OUR_EC2_HEADERS = OUR_HEADERS | {"status", "x-amzn-requestid"}
+
+#: What stands in the answers for people who do not look: moto's, and that of our own XML.
+NO_REQUEST_IDS = (b">request-id<", b">00000000-0000-0000-0000-000000000000<")
 
 
 class Lost(ConnectionError):
@@ -212,6 +216,13 @@ def _through_moto(application: Any, call: Call, environ: dict[str, Any]) -> Answ
         if status >= 500:  # noqa: PLR2004
             raise RuntimeError(body.decode("utf-8", "replace")[-2_000:])
         return wire.error(call, "InvalidAction", "No such action or resource.", status=status)
-    ours = OUR_HEADERS - {"content-length"} if environ["REQUEST_METHOD"] == "HEAD" else OUR_HEADERS
+    ours = OUR_EC2_HEADERS if call.is_ec2 else OUR_HEADERS
+    if environ["REQUEST_METHOD"] == "HEAD":
+        ours = ours - {"content-length"}
     others = tuple((name, value) for name, value in headers if name.lower() not in ours)
-    return Answer(status, kind, body, others)
+    if not call.is_ec2:
+        return Answer(status, kind, body, others)
+    identity = wire.request_id(call)
+    for placeholder in NO_REQUEST_IDS:
+        body = body.replace(placeholder, f">{identity}<".encode())
+    return Answer(status, wire.EC2_XML, body, (*others, ("x-amzn-requestid", identity)))

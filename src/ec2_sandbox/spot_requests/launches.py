@@ -60,13 +60,6 @@ def launch(order: LaunchOrder, backend: Any) -> Any:
     return reservation
 
 
-def check_room(pool: Pool, max_price: int) -> None:
-    """Refuse a Spot start that the pool cannot take."""
-    if world().capacity.is_dry(pool, world().second):
-        raise refusal.no_spot_capacity()
-    _check_price(pool, max_price)
-
-
 def check_spot_quota(instance_type: str, region: str, count: int) -> None:
     """vCPUs of running Spot instances and open requests (UserGuide/using-spot-limits.html)."""
     quota = quotas.quota_of(instance_type)
@@ -83,13 +76,14 @@ def _spot_room(order: LaunchOrder, terms: SpotTerms) -> Room:
     if not fit:
         raise refusal.no_spot_capacity()
     pool, number = min(fit, key=lambda room: world().spot_price(room.pool))
-    _check_price(pool, terms.max_price)
+    check_price(pool, terms.max_price)
     count = min(number, order.count)
     check_spot_quota(order.instance_type, order.region, count)
     return Room(pool, count)
 
 
-def _check_price(pool: Pool, max_price: int) -> None:
+def check_price(pool: Pool, max_price: int) -> None:
+    """Refuse what is below the market."""
     price = world().spot_price(pool)
     if max_price < price:
         raise refusal.price_too_low(short_usd(max_price), short_usd(price))

@@ -139,7 +139,7 @@ def _finish(instance: Any, order: LaunchOrder) -> None:
         volume_id = instance.block_device_mapping[disk.device].volume_id
         volume = instance.ec2_backend.volumes[volume_id]
         volume.volume_type, volume.iops = disk.volume_type, disk.iops
-        volume.throughput = disk.throughput
+        volume.throughput, volume.multi_attach_enabled = disk.throughput, False
         volume.attachment.delete_on_termination = disk.delete_on_termination
         volume.snapshot_id = disk.snapshot_id
         volume.add_tags(dict(order.tags.get("volume", {})))

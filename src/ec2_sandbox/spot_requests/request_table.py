@@ -39,8 +39,8 @@ ONE_TIME_STOP = Refusal(
 )
 NOT_YOURS_TO_START = Refusal(
     "IncorrectSpotRequestState",
-    "The Spot Instance '{instance}' cannot be started: its Spot request '{request}' is not in a "
-    "state from which you may start it.",
+    "You can't start the Spot Instance '{instance}' because the associated Spot Instance request "
+    "is not in an appropriate state to support start.",
     "[tools] [stop] only EC2 restarts what EC2 stopped, nobody what is cancelled",
 )
 CANCELLED_STOP = Refusal(

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from tests.sandbox.test_answers_as_recorded import OF_AN_INSTANCE
 from tests.sandbox.unit import moto_instances
 from tests.sandbox.unit.moto_instances import REGION, run
 
@@ -16,6 +17,16 @@ from ec2_sandbox.ec2.instance_xml import launched, reservation_item  # isort: sk
 from ec2_sandbox.ec2.xml import listing  # isort: skip
 
 MODEL = get_service_model("ec2")
+
+
+RECORDED = {
+    **OF_AN_INSTANCE,
+    "PrivateDnsNameOptions": {
+        "HostnameType": "ip-name",
+        "EnableResourceNameDnsARecord": False,
+        "EnableResourceNameDnsAAAARecord": False,
+    },
+}
 
 
 def read(operation: str, body: str) -> dict[str, Any]:
@@ -45,7 +56,9 @@ def as_aws_has_it(instance: dict[str, Any]) -> dict[str, Any]:
     """moto's instance with the few things that we write as EC2 does and moto does not."""
     zone_id = {"AvailabilityZoneId": "euw1-az3"}
     linux = {"PlatformDetails": "Linux/UNIX", "UsageOperation": "RunInstances"}
-    fixed = {"PublicDnsName": "", "EnaSupport": True, **linux, **instance}
+    fixed = {"PublicDnsName": "", "EnaSupport": True, **linux, **RECORDED, **instance}
+    fixed["UsageOperationUpdateTime"] = instance["LaunchTime"]
+    fixed.pop("SriovNetSupport", None)
     fixed["Placement"] = {**instance["Placement"], **zone_id}
     fixed["HibernationOptions"] = instance["HibernationOptions"] or {"Configured": False}
     if not instance["StateReason"]["Code"]:

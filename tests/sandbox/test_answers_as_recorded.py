@@ -1,0 +1,87 @@
+"""Answers have what recorded answers of EC2 have: members, ids of requests, types, words."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from botocore.exceptions import ClientError
+from tests.sandbox.everything import IMAGE
+from tests.sandbox.front_door import Door
+
+from ec2_sandbox.server.control_verbs import carry_out
+
+ORDER = {"ImageId": IMAGE, "InstanceType": "m5.large", "MinCount": 1, "MaxCount": 1}
+PERSISTENT = {"SpotInstanceType": "persistent", "InstanceInterruptionBehavior": "stop"}
+
+# Of DescribeInstances and DescribeVolumes as EC2 answered them in 2025 and 2026.
+OF_AN_INSTANCE: dict[str, Any] = {
+    "CpuOptions": {"CoreCount": 1, "ThreadsPerCore": 2},
+    "CapacityReservationSpecification": {"CapacityReservationPreference": "open"},
+    "EnclaveOptions": {"Enabled": False},
+    "MaintenanceOptions": {"AutoRecovery": "default", "RebootMigration": "default"},
+    "NetworkPerformanceOptions": {"BandwidthWeighting": "default"},
+    "Operator": {"Managed": False},
+}
+OF_A_VOLUME: dict[str, Any] = {
+    "AvailabilityZoneId": "use1-az6",
+    "MultiAttachEnabled": False,
+    "Operator": {"Managed": False},
+}
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Door:
+    return Door(tmp_path)
+
+
+def test_instances_and_volumes_have_the_members_that_clients_read(door: Door) -> None:
+    ec2 = door.client("ec2")
+    zone = {"AvailabilityZone": "us-east-1a"}
+    launched = ec2.run_instances(**ORDER, Placement=zone)["Instances"][0]
+    ec2.create_volume(**zone, Size=1)
+    described = ec2.describe_instances()["Reservations"][0]["Instances"][0]
+    for shown in (launched, described):
+        assert OF_AN_INSTANCE.items() <= shown.items()
+        assert shown["UsageOperationUpdateTime"]
+        assert "SriovNetSupport" not in shown
+    volumes = ec2.describe_volumes()["Volumes"]
+    assert len(volumes) == 2
+    assert all(OF_A_VOLUME.items() <= volume.items() for volume in volumes)
+
+
+def test_every_answer_of_ec2_has_the_id_of_its_request_and_its_type(door: Door) -> None:
+    ec2 = door.client("ec2")
+    answers = [
+        ec2.describe_vpcs(),
+        ec2.describe_spot_price_history(MaxResults=1),
+        ec2.run_instances(**ORDER),
+        ec2.describe_instances(),
+    ]
+    with pytest.raises(ClientError) as caught:
+        ec2.describe_instances(InstanceIds=["i-00000000000000000"])
+    with pytest.raises(ClientError) as refused:
+        ec2.describe_placement_groups()
+    for answer in (*answers, caught.value.response, refused.value.response):
+        told: Any = answer["ResponseMetadata"]
+        assert str(UUID(told["RequestId"])) == told["HTTPHeaders"]["x-amzn-requestid"]
+        assert told["HTTPHeaders"]["content-type"] == "text/xml;charset=UTF-8"
+
+
+def test_a_start_is_refused_in_the_words_of_ec2(door: Door) -> None:
+    ec2 = door.client("ec2")
+    market = {"MarketType": "spot", "SpotOptions": PERSISTENT}
+    (box,) = ec2.run_instances(**ORDER, InstanceMarketOptions=market)["Instances"]
+    box_id, zone = box["InstanceId"], box["Placement"]["AvailabilityZone"]
+    ec2.stop_instances(InstanceIds=[box_id])
+    carry_out("drain", {"pool": f"m5.large@{zone}", "minutes": None}, door.home)
+    begin = f"You can't start the Spot Instance '{box_id}' because "
+    with pytest.raises(ClientError, match=f"{begin}there is no available Spot capacity"):
+        ec2.start_instances(InstanceIds=[box_id])
+    carry_out("refill", {"pool": f"m5.large@{zone}"}, door.home)
+    ec2.start_instances(InstanceIds=[box_id])
+    door.interrupt(box_id)
+    door.advance(timedelta(minutes=3))
+    with pytest.raises(ClientError, match=f"{begin}the associated Spot Instance request is not"):
+        ec2.start_instances(InstanceIds=[box_id])
