@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CONSTRAINED := --constraint constraints.txt
 
-.PHONY: help setup demo test quick soak machine matrix check bench decide figures mutants clean
+.PHONY: help setup demo test quick soak foreign machine matrix check bench decide figures mutants clean
 
 help:
 	@echo "make demo   see the whole life of a machine, in a simulated EC2"
 	@echo "make test   run the tests"
 	@echo "make quick  run those of them that take less than a minute in all"
 	@echo "make soak   run the tests that take long"
+	@echo "make foreign drive the AWS command line, Ansible, SkyPilot, Terraform, moto's tests"
 	@echo "make machine boot Debian with the guard, and see when it powers off (needs root)"
 	@echo "make matrix let every call of AWS go wrong in every way, and print what comes of it"
 	@echo "make setup  install the tools for development"
@@ -54,6 +55,9 @@ quick: setup
 
 soak: setup
 	$(BIN)/python -m pytest -n 3 --dist worksteal -m soak
+
+foreign: setup
+	$(BIN)/python -m tests.foreign.run
 
 machine: setup
 	$(BIN)/python -m pytest -n 0 -m machine tests/machine
