@@ -126,6 +126,20 @@ def test_no_jump_robs_a_machine_of_its_boot_or_its_shutdown(guests: GuestWorld) 
     assert all(date < before + timedelta(minutes=1) for date in ending)
 
 
+def test_a_machine_that_puts_its_shutdown_off_ends_at_that_time(guests: GuestWorld) -> None:
+    machine = guests.machine("#!/bin/sh\nshutdown -h +55\n")
+    called_off = guests.machine("#!/bin/sh\nshutdown -h +55; shutdown -c\n")
+    guests.control.advance(timedelta(hours=2))
+    launched, machines = machine.described()["LaunchTime"], (machine, called_off)
+    stops = [
+        datetime.fromisoformat(each["at"])
+        for each in guests.control.events(kind="instance", name=machine.id)
+        if each["facts"]["state"] == "stopping"
+    ]
+    assert [each.described()["State"]["Name"] for each in machines] == ["stopped", "running"]
+    assert timedelta(minutes=55) <= stops[0] - launched < timedelta(minutes=56)
+
+
 def _escaped(text: str) -> str:
     return re.sub(r'(["$`\\])', r"\\\1", text)
 
@@ -180,6 +194,10 @@ HOSTILE = {
     "a gigabyte of output": (
         "#!/bin/sh\nhead -c 1000000000 /dev/zero | tr '\\0' x",
         "the rest is not shown",
+    ),
+    "a gigabyte on the console": (
+        "#!/bin/sh\n(head -c 1000000000 /dev/zero | tr '\\0' x >/proc/1/fd/2); echo d",
+        "d",
     ),
     "a config that is none": ("#cloud-config\n- [", "cannot be read"),
     "a config of the wrong kind": ("#cloud-config\n- 1\n", "is no mapping"),

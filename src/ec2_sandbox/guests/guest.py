@@ -24,6 +24,7 @@ class Guest:
     is_over: bool = False
     has_listened: bool = False
     timers_at: float = 0.0
+    wakes_at_s: float = 0.0  # seconds of the sandbox's time after the boot, where it said so
     awaits_timers: bool = False
     port: int = 0
     host_key: str = ""
@@ -55,6 +56,8 @@ class Guest:
         elif word == "listening":
             self.port, self.host_key = told["port"], told["host_key"]
             self.fingerprint = told["fingerprint"]
+        elif word == "wakes":
+            self.wakes_at_s = float(told["at_s"])
         elif word == "failed":
             self.failure = told["why"]
             self.hear("console", text=f"the machine failed: {self.failure}\n")

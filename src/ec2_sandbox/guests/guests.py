@@ -16,7 +16,7 @@ import traceback
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -137,7 +137,9 @@ class Guests:
                 self._wait()
 
     def _moments(self) -> Iterator[datetime]:
-        """Times that tags tell a machine: nothing else lets it know of one that is to come."""
+        """Times that a machine set itself, and those that its tags tell: it knows of no others."""
+        for guest in self._ordered.values():
+            yield guest.booted_at + timedelta(seconds=guest.wakes_at_s)
         for instance in _instances():
             if instance.id in self._ordered:
                 for value in instance.ec2_backend.tags.get(instance.id, {}).values():

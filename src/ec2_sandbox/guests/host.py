@@ -22,9 +22,10 @@ from ec2_sandbox.guests.process_trees import ControlGroup, MarkedProcesses, kill
 
 MOST_BYTES = 8 << 20  # of a line: user data, decoded, is the longest part of one
 SIGKILL = 9
-TOLD_ON = {"console", "booted", "failed", "power", "timers"}  # of what a guest may say
+TOLD_ON = {"console", "booted", "failed", "power", "timers", "wakes"}  # of what a guest may say
 #: macOS has no SEQPACKET; its guests see the end of this process otherwise.
 LINK = socket.SOCK_SEQPACKET if sys.platform == "linux" else socket.SOCK_DGRAM
+MOST_ON_CONSOLE = 256 * 1024  # bytes that a guest's services may say in one life
 GRACE_S = 1.0  # beyond what a guest was given for its shutdown
 
 
@@ -105,8 +106,10 @@ class HostedGuest:
         if self._group:
             self._group.add(self._process.pid)
         loop.add_reader(self.link, self._hear)
-        while self._process.stderr and (line := await self._process.stderr.read(4096)):
-            self.tell("console", text=line.decode("utf-8", "replace"))
+        shown = 0
+        while self._process.stderr and (data := await self._process.stderr.read(4096)):
+            if (shown := shown + len(data)) <= MOST_ON_CONSOLE:  # the rest is read for nothing
+                self.tell("console", text=data.decode("utf-8", "replace"))
         code = await self._process.wait()
         loop.remove_reader(self.link)
         if code and not self.is_ending:

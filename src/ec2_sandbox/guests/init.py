@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ec2_sandbox.guests import machine_commands, process_trees
@@ -30,6 +31,7 @@ CONSOLE_BYTES_OF_A_PART = 64 * 1024  # as much as EC2 keeps of a console
 LEFTOVERS_S = 10.0  # systemd-shutdown's patience with whatever is left (systemd-shutdown(8))
 MOST_PROCESSES = 4096  # the default TasksMax of a login is of this order
 
+CALL_OFF = "call off"
 _CAP_SETPCAP, _CAP_NET_ADMIN, _PR_CAPBSET_DROP = 8, 12, 24
 _SIOCSIFADDR = 0x8916  # sockios.h
 
@@ -295,9 +297,20 @@ class Init:
             name, *words = json.loads(link.makefile().readline(1 << 16))
             how = _power(name, words)
             if how:
-                self.tell("power", how=how)
+                self._power_later(how, words)
             told = (0, "") if how or name != "systemctl" else self.services.systemctl(words)
             link.sendall(json.dumps(told).encode())
+
+    def _power_later(self, how: str, words: list[str]) -> None:
+        """Now, or after the minutes that ``shutdown +55`` names; ``-c`` calls that off."""
+        minutes = next((int(w[1:]) for w in words if w[:1] == "+" and w[1:].isdigit()), 0)
+        if how == CALL_OFF:
+            self.services.call_off("shutdown")
+        elif minutes:
+            act = partial(self.tell, "power", how=how)
+            self.tell("wakes", at_s=self.services.put_off("shutdown", 60.0 * minutes, act))
+        else:
+            self.tell("power", how=how)
 
     def _reap(self) -> None:
         """Whoever lost its parent has none but us to be waited for."""
@@ -323,11 +336,11 @@ sys.exit(main(sys.argv))
 
 
 def _power(name: str, words: list[str]) -> str:
-    """``poweroff`` or ``reboot``, where a command asks for either; a shutdown may be put off."""
+    """What becomes of the power, where a command asks for anything of it."""
     verb = next((word for word in words if word[:1] != "-"), "") if name == "systemctl" else name
     if verb == "shutdown":
         if "-c" in words:
-            return ""
+            return CALL_OFF
         return "reboot" if "-r" in words else "poweroff"
     return {"halt": "poweroff"}.get(verb, verb if verb in machine_commands.POWER else "")
 

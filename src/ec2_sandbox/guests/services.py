@@ -36,6 +36,7 @@ class Timer:
 
     unit: Unit
     next_s: float
+    act: Callable[[], None] | None = None  # once, in place of a service
 
 
 class Services:
@@ -51,6 +52,7 @@ class Services:
         self._services: dict[str, Service] = {}
         self._timers: dict[str, Timer] = {}
         self._lock = threading.RLock()
+        self._uptime_s = 0.0  # as it was last told, in the sandbox's time
 
     def boot(self) -> None:
         """Start what is enabled."""
@@ -71,6 +73,15 @@ class Services:
                 self._services[name] = service = Service(unit)
                 threading.Thread(target=self._live, args=(service,), daemon=True).start()
         return 0
+
+    def put_off(self, name: str, by_s: float, act: Callable[[], None]) -> float:
+        """Do it once, later; says when, in seconds after the boot."""
+        self._timers[name] = Timer(Unit(name), self._uptime_s + by_s, act)
+        return self._timers[name].next_s
+
+    def call_off(self, name: str) -> None:
+        """Not any more."""
+        self._timers.pop(name, None)
 
     def _is_active(self, name: str) -> bool:
         service = self._services.get(name)
@@ -142,8 +153,12 @@ class Services:
     def run_timers(self, uptime_s: float, is_over: Callable[[], bool]) -> None:
         """Start the services of the timers that are due, and wait for them for a while."""
         started = []
+        self._uptime_s = uptime_s
         for name, timer in list(self._timers.items()):
-            if uptime_s >= timer.next_s:
+            if uptime_s >= timer.next_s and timer.act:
+                self.call_off(name)
+                timer.act()
+            elif uptime_s >= timer.next_s:
                 every_s = timer.unit.seconds("OnUnitActiveSec", float("inf"))
                 timer.next_s = uptime_s + every_s
                 service = timer.unit.one("Unit", name.replace(".timer", ".service"))
