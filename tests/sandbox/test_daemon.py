@@ -233,9 +233,9 @@ def test_control_needs_a_running_sandbox(tmp_path: Path) -> None:
 def test_options_for_a_running_sandbox_are_not_taken_silently(
     running_sandbox: SandboxStatus,
 ) -> None:
-    again = daemon.start(running_sandbox.home, options=SandboxOptions(seed=99))
-    assert again.pid == running_sandbox.pid
-    assert "other options" in again.notes[0]
+    with pytest.raises(SandboxProblem, match="other options") as caught:
+        daemon.start(running_sandbox.home, options=SandboxOptions(seed=99))
+    assert "`spot sandbox reset`" in str(caught.value.next_step)
 
 
 def test_a_reset_keeps_the_process_and_forgets_the_rest(running_sandbox: SandboxStatus) -> None:

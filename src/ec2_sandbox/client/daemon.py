@@ -37,9 +37,6 @@ SOURCE = Path(__file__).parents[2]
 PROGRAM = (sys.executable, "-P", "-m", "ec2_sandbox")
 REPRODUCIBLE = {"PYTHONHASHSEED": "0"}  # sets of texts are iterated in the same order every time
 NEEDED = ("moto", "flask", "flask_cors", "asyncssh")
-OTHER_OPTIONS = (
-    "The sandbox was running already, with other options: `spot sandbox reset` takes new ones."
-)
 UNKNOWN_OPTIONS = "Another version's options were left out: {}."
 #: Endpoints that clients of S3 read in place of ``AWS_ENDPOINT_URL``: Arrow's and the SDKs', those
 #: of Rust, TensorFlow's, s5cmd's, fsspec's.
@@ -62,16 +59,21 @@ def start(
 ) -> SandboxStatus:
     """Start the sandbox, or find it running. Without options: those last used.
 
-    ``tied``: it ends with the process that starts it.
+    ``tied``: it ends with the process that starts it. ``SandboxProblem``: there is a world, and it
+    was begun with other options.
     """
     _check_extra()
     options = _prepared(options) if options else None
     folder = Home(home)
     folder.create()
     with folder.locked():
-        if running := _of_this_version(folder):
-            if options and without_port(options) != folder.options():
-                folder.add_note(OTHER_OPTIONS)
+        running = _of_this_version(folder)
+        if options and without_port(options) != folder.options() and folder.has_world():
+            raise SandboxProblem(
+                f"The world in {home} was begun with other options, which it keeps",
+                next_step="`spot sandbox reset` takes new ones, and begins a new world.",
+            )
+        if running:
             return _status(folder, running)
         if writer := folder.foreign_world():
             raise SandboxProblem(
@@ -142,7 +144,7 @@ def reset(home: Path, *, options: SandboxOptions | None = None) -> SandboxStatus
             if not _of_this_version(folder) and folder.foreign_world():
                 folder.forget_world()
     chosen = _prepared(without_port(options or before.options))
-    found = start(home) if before.running else start(home, options=chosen)
+    found = start(home)
     control.Control(found).reset(chosen)
     folder.remember_options(chosen)
     notes = (*before.notes, *found.notes, *folder.take_notes())

@@ -119,6 +119,10 @@ class Home:
         if new := set(digests) - self.trusted():
             self._write("trusted.json", sorted(self.trusted() | new))
 
+    def has_world(self) -> bool:
+        """Whether there is a saved world to go on with."""
+        return (self.path / WORLD).exists()
+
     def forget_world(self) -> None:
         """Begin anew at the next start."""
         (self.path / WORLD).unlink(missing_ok=True)

@@ -98,9 +98,11 @@ def start(choices: Choices, /, port: int | None, **market: Any) -> None:
     if before.running and port in (None, before.port) and _same(chosen, before.options):
         _show(choices, before)
     elif before.running:
+        another_port = "`spot sandbox stop` first: it takes a port when it starts."
+        another_world = "`spot sandbox reset` takes new options, and begins a new world."
         raise BadInput(
             f"The sandbox already runs at {before.url} with {_told(before.options)}",
-            next_step="Stop it first (`spot sandbox stop`), or use `spot sandbox reset`.",
+            next_step=another_port if _same(chosen, before.options) else another_world,
         )
     else:
         _show(choices, daemon.start(home(), options=chosen))
