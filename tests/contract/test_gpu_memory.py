@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from ec2_sandbox.catalogue import instance_types
-from spotkeeper.aws.market_shapes import instance_type
+from spotkeeper.aws.feeds import instance_type
 from spotkeeper.market.market import repaired
 
 #: By the data sheets of the makers, but for the parts of an L4, which are AWS's.

@@ -1,18 +1,24 @@
-"""The parameters and filters of DescribeSpotPriceHistory as one query."""
+"""DescribeSpotPriceHistory: its parameters and filters as one query, and a page of the answer."""
 
 import re
 from calendar import timegm
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from moto.ec2.responses import EC2Response
+
 from ec2_sandbox import catalogue
-from ec2_sandbox.ec2.price_history import PRODUCT, PriceQuery
+from ec2_sandbox.ec2.price_history import PRODUCT, PriceQuery, as_xml, page_of_rows, read_token
 from ec2_sandbox.ec2.price_rows import Selection
 from ec2_sandbox.market.prices import DAY
 from ec2_sandbox.protocol.filters import Filters, check_number, matches, unknown_filter
+from ec2_sandbox.protocol.paging import page_size
 from ec2_sandbox.protocol.refusal import invalid_combination, invalid_value
+from ec2_sandbox.world import world
 
+ROWS_PER_PAGE = 1_000
 HISTORY_DAYS = 90  # the documentation of StartTime
 FILTERS = {
     "availability-zone",
@@ -104,3 +110,20 @@ def _second(moment: Any, name: str) -> int:
     if not isinstance(moment, datetime):
         raise invalid_value(f"Value ({moment}) for parameter {name} is invalid")
     return timegm(moment.utctimetuple())
+
+
+class MarketResponses(EC2Response):  # type: ignore[misc]
+    """Spot prices."""
+
+    def describe_spot_price_history(self) -> str:
+        """A page of price changes, newest first."""
+        self.error_on_dryrun()
+        filters = self._filters_from_querystring()
+        query = read_query(self.params, filters, region=self.region, now=world().second)
+        token = self.params.get("NextToken")
+        begin = read_token(token) if token else None
+        if begin:  # time has gone on since the first page; the list has not
+            query = replace(query, start=begin.start, end=begin.end)
+        size = min(page_size(self.params, ROWS_PER_PAGE), ROWS_PER_PAGE)
+        rows, following = page_of_rows(world().market, query, begin=begin, size=size)
+        return as_xml(rows, following, region=self.region)

@@ -16,7 +16,7 @@ from ec2_sandbox.ec2.instance_listing import InstanceListing
 from ec2_sandbox.ec2.instance_status import InstanceStatusResponses
 from ec2_sandbox.ec2.instances import MachineResponses
 from ec2_sandbox.ec2.placement import PlacementResponses
-from ec2_sandbox.ec2.prices import MarketResponses
+from ec2_sandbox.ec2.price_query import MarketResponses
 from ec2_sandbox.ec2.requests import RequestResponses
 from ec2_sandbox.ec2.security_groups import SecurityGroupResponses
 from ec2_sandbox.ec2.snapshots import SnapshotResponses, progress_of

@@ -1,28 +1,27 @@
 """The market's feeds over EC2 and the Price List."""
 
-import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from datetime import datetime
+from decimal import Decimal
 from fnmatch import fnmatchcase
 from functools import cache, partial
 from itertools import chain
 from typing import Any
 
-from spotkeeper.aws import market_shapes, price_scan
-from spotkeeper.aws.memory import AnswerMemory
+from spotkeeper.aws import price_scan
+from spotkeeper.aws.memory import Remembering
 from spotkeeper.aws.price_pages import FIELDS
 from spotkeeper.aws.price_scan import Question
-from spotkeeper.aws.session import AwsSession
 from spotkeeper.errors import BadInput
 from spotkeeper.market.feeds import Progress
 from spotkeeper.market.market import exact_names
-from spotkeeper.model.instance_type import InstanceType
+from spotkeeper.model.instance_type import Gpus, InstanceType
 from spotkeeper.model.offer import Dated, SpotPrice
-from spotkeeper.model.pool import LINUX
+from spotkeeper.model.place import Zone
+from spotkeeper.model.pool import LINUX, Pool
 from spotkeeper.model.price_table import Latest, PriceTable, RawPrice, raw_prices
-from spotkeeper.timings import CATALOG_AGE, LAST_PRICES_AGE, ON_DEMAND_AGE, PRICES_KEPT_FOR
+from spotkeeper.timings import CATALOG_AGE, LAST_PRICES_AGE, PRICES_KEPT_FOR
 
 #: EC2 takes this many values in one filter; more types are asked for by leaving the filter out.
 MAX_FILTER_VALUES = 200
@@ -36,20 +35,6 @@ REGION_OF_NAMES = "us-east-1"
 
 SEPARATOR = "|"  # of what is remembered of a price
 
-#: Up to this many types the Price List is asked type by type, beyond it for the whole region.
-FEW_TYPES = 8
-
-#: Linux, shared tenancy, no licence on top: what Spot Linux/UNIX is compared with ("On-Demand
-#: prices" in docs/reference/aws.md).
-PRODUCT = {
-    "operatingSystem": "Linux",
-    "preInstalledSw": "NA",
-    "tenancy": "Shared",
-    "capacitystatus": "Used",
-    "marketoption": "OnDemand",
-    "operation": "RunInstances",
-}
-
 #: The parts of ``InstanceTypeInfo`` that are read, and so kept.
 _KEPT = (
     "InstanceType",
@@ -62,15 +47,8 @@ _KEPT = (
 )
 
 
-class Ec2Catalog:
+class Ec2Catalog(Remembering):
     """Instance types by DescribeInstanceTypes, remembered for a week."""
-
-    def __init__(
-        self, session: AwsSession, memory: AnswerMemory, now: Callable[[], datetime]
-    ) -> None:
-        self._aws = session
-        self._memory = memory
-        self._now = now
 
     def instance_types(self, region: str, globs: Sequence[str]) -> Dated[Collection[InstanceType]]:
         """Types of the region whose name matches a glob; all of them for no globs.
@@ -84,7 +62,7 @@ class Ec2Catalog:
             kept = {"at": self._now().isoformat(), "types": self._described(region, globs)}
             if kept["types"]:
                 self._memory.put("catalog", key, kept)
-        found = [market_shapes.instance_type(row) for row in kept["types"]]
+        found = [instance_type(row) for row in kept["types"]]
         self._refuse_unknown(region, globs, {row.name for row in found})
         return Dated(found, datetime.fromisoformat(kept["at"]))
 
@@ -103,7 +81,7 @@ class Ec2Catalog:
                 known.update({row["InstanceType"]: row for row in rows})
         if len(known) > before:
             self._memory.put("hardware", ALL_TYPES, kept)
-        types = {name: market_shapes.instance_type(row) for name, row in known.items()}
+        types = {name: instance_type(row) for name, row in known.items()}
         return Dated(types, datetime.fromisoformat(kept["at"]))
 
     def remembered(self) -> Dated[Mapping[str, InstanceType]] | None:
@@ -111,7 +89,7 @@ class Ec2Catalog:
         kept = self._memory.get("hardware", ALL_TYPES, younger_than=CATALOG_AGE)
         if not kept:
             return None
-        types = {name: market_shapes.instance_type(row) for name, row in kept["types"].items()}
+        types = {name: instance_type(row) for name, row in kept["types"].items()}
         return Dated(types, datetime.fromisoformat(kept["at"]))
 
     def refuse_unknown(self, globs: Sequence[str]) -> None:
@@ -139,15 +117,8 @@ class Ec2Catalog:
             raise BadInput(f"{name!r} is not an EC2 instance type", next_step=hint)
 
 
-class Ec2Prices:
+class Ec2Prices(Remembering):
     """Spot prices by DescribeSpotPriceHistory."""
-
-    def __init__(
-        self, session: AwsSession, memory: AnswerMemory, now: Callable[[], datetime]
-    ) -> None:
-        self._aws = session
-        self._memory = memory
-        self._now = now
 
     def scan(
         self, regions: Sequence[str], globs: Sequence[str], told: Progress | None = None
@@ -199,7 +170,7 @@ class Ec2Prices:
         named = {"InstanceTypes": sorted(types)} if len(types) <= MAX_FILTER_VALUES else {}
         rows = self._history(region, StartTime=self._now(), **named)
         newest: dict[object, SpotPrice] = {}
-        for price in (market_shapes.spot_price(row, region) for row in rows):
+        for price in (spot_price(row, region) for row in rows):
             known = newest.get(price.pool)
             if price.pool.instance_type in types and (not known or price.since > known.since):
                 newest[price.pool] = price
@@ -232,7 +203,7 @@ class Ec2Prices:
             InstanceTypes=[instance_type],
             AvailabilityZone=zone_name,
         )
-        prices = (market_shapes.spot_price(row, region) for row in rows)
+        prices = (spot_price(row, region) for row in rows)
         return sorted(prices, key=lambda price: price.since)
 
     def _history(self, region: str, **asked: Any) -> list[Any]:
@@ -261,85 +232,33 @@ def _fitting(globs: Sequence[str]) -> Callable[[RawPrice], bool]:
     return lambda row: fits(row.instance_type)
 
 
-class PriceList:
-    """On-Demand prices by Pricing GetProducts, remembered for a day."""
-
-    def __init__(
-        self, session: AwsSession, memory: AnswerMemory, now: Callable[[], datetime]
-    ) -> None:
-        self._aws = session
-        self._memory = memory
-        self._now = now
-
-    def on_demand_prices(
-        self, region: str, types: Collection[str]
-    ) -> Dated[Mapping[str, Decimal]]:
-        """Dollars per hour by type; a type without a known price is left out."""
-        now = self._now()
-        fresh = self._fresh(region, now)
-        missing = sorted(set(types) - set(fresh))
-        if missing and not self._aws.offline:
-            answers: dict[str, str | None] = dict.fromkeys(missing)
-            for wanted in self._questions(region, missing):
-                answers |= {name: str(usd) for name, usd in self._ask(region, wanted).items()}
-            fresh |= {name: (usd, now) for name, usd in answers.items()}
-            document = {name: [usd, at.isoformat()] for name, (usd, at) in fresh.items()}
-            self._memory.put("on-demand", region, document)
-        asked = {name: fresh[name] for name in types if name in fresh}
-        prices = {name: Decimal(usd) for name, (usd, _) in asked.items() if usd}
-        return Dated(prices, min((at for _, at in asked.values()), default=now))
-
-    def _fresh(self, region: str, now: datetime) -> dict[str, tuple[str | None, datetime]]:
-        """What is remembered of a region, each price with its own age."""
-        kept = self._memory.get("on-demand", region, younger_than=ON_DEMAND_AGE) or {}
-        dated = {name: (usd, datetime.fromisoformat(at)) for name, (usd, at) in kept.items()}
-        good = timedelta.max if self._aws.offline else ON_DEMAND_AGE
-        return {name: price for name, price in dated.items() if now - price[1] < good}
-
-    @staticmethod
-    def _questions(region: str, missing: Sequence[str]) -> list[dict[str, str]]:
-        base = {**PRODUCT, "regionCode": region}
-        if len(missing) > FEW_TYPES:
-            return [base]
-        return [{**base, "instanceType": name} for name in missing]
-
-    def _ask(self, region: str, wanted: Mapping[str, str]) -> dict[str, Decimal]:
-        found = products(self._aws, region, wanted)
-        return dict(pair for product in found if (pair := _hourly_price(product)))
-
-
-def products(aws: AwsSession, region: str, wanted: Mapping[str, str]) -> list[str]:
-    """EC2's products in the Price List with these attributes, each a JSON string of its own."""
-    return aws.pages(
-        "GetProducts",
-        aws.pricing_region(region),
-        service="pricing",
-        key="PriceList",
-        ServiceCode="AmazonEC2",
-        Filters=[
-            {"Type": "TERM_MATCH", "Field": field, "Value": value}
-            for field, value in wanted.items()
-        ],
+def instance_type(described: Mapping[str, Any]) -> InstanceType:
+    """``InstanceTypeInfo`` of DescribeInstanceTypes."""
+    return InstanceType(
+        name=described["InstanceType"],
+        vcpus=int(described["VCpuInfo"]["DefaultVCpus"]),
+        memory_mib=int(described["MemoryInfo"]["SizeInMiB"]),
+        archs=tuple(described.get("ProcessorInfo", {}).get("SupportedArchitectures", ())),
+        gpus=_gpus(described.get("GpuInfo", {}).get("Gpus", ())),
+        spot_supported="spot" in described.get("SupportedUsageClasses", ()),
+        hibernation_supported=bool(described.get("HibernationSupported")),
     )
 
 
-def _hourly_price(product: str) -> tuple[str, Decimal] | None:
-    """Type and price of one product."""
-    try:
-        document = json.loads(product)
-        name = document["product"]["attributes"]["instanceType"]
-        charged = charged_usd(document, "Hrs")
-    except (ValueError, KeyError, TypeError, AttributeError, InvalidOperation):
-        return None
-    return (name, charged[0]) if charged else None
+def _gpus(described: Iterable[Mapping[str, Any]]) -> Gpus | None:
+    for gpu in described:
+        return Gpus(
+            name=gpu.get("Name", "unknown"),
+            manufacturer=gpu.get("Manufacturer", "unknown"),
+            count=int(gpu.get("Count", 0)),
+            memory_mib_each=int(gpu.get("MemoryInfo", {}).get("SizeInMiB", 0)),
+            share=float(gpu.get("GpuPartitionSize", 1)),
+        )
+    return None
 
 
-def charged_usd(document: Any, unit: str) -> list[Decimal]:
-    """What a product of the Price List costs On-Demand by a unit, where it costs anything."""
-    prices = (
-        Decimal(dimension["pricePerUnit"]["USD"])
-        for term in document["terms"]["OnDemand"].values()
-        for dimension in term["priceDimensions"].values()
-        if dimension.get("unit") == unit
-    )
-    return [price for price in prices if price.is_finite() and price > 0]
+def spot_price(described: Mapping[str, Any], region: str) -> SpotPrice:
+    """``SpotPrice`` of DescribeSpotPriceHistory."""
+    zone = Zone(region, described["AvailabilityZone"], described.get("AvailabilityZoneId"))
+    pool = Pool(described["InstanceType"], zone, described["ProductDescription"])
+    return SpotPrice(pool, Decimal(described["SpotPrice"]), described["Timestamp"])

@@ -1,7 +1,11 @@
 """What this package wants remembered between commands; where that happens is not its business."""
 
-from datetime import timedelta
-from typing import Any, Protocol
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from spotkeeper.aws.session import AwsSession
 
 
 class AnswerMemory(Protocol):
@@ -15,3 +19,14 @@ class AnswerMemory(Protocol):
 
     def drop(self, kind: str, key: str) -> None:
         """Forget a document."""
+
+
+class Remembering:
+    """An edge of AWS that remembers what it was told."""
+
+    def __init__(
+        self, session: "AwsSession", memory: AnswerMemory, now: Callable[[], datetime]
+    ) -> None:
+        self._aws = session
+        self._memory = memory
+        self._now = now

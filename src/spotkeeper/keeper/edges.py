@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from spotkeeper.agent import boot_script
 from spotkeeper.lifecycle.journal_fallback import BestEffortJournal
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
         ScoreFeed,
         StorageFeed,
     )
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,3 +101,22 @@ class Silence:
 
     def waiting(self, text: str, elapsed: timedelta) -> None:
         """Ignore a wait."""
+
+
+def late(make: Callable[[], T]) -> T:
+    """What ``make`` makes, and its modules imported, as soon as one of its methods is called: an
+    edge that most commands do without."""
+    return cast("T", _Late(make))
+
+
+class _Late(Generic[T]):
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._made: T | None = None
+        self._lock = Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        with self._lock:
+            if self._made is None:
+                self._made = self._make()
+        return getattr(self._made, name)

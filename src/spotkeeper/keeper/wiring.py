@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, TypedDict
 from spotkeeper.errors import BadInput
 from spotkeeper.keeper.arguments import checked
 from spotkeeper.keeper.clocks import PracticeClock, SystemClock
-from spotkeeper.keeper.edges import Edges
+from spotkeeper.keeper.edges import Edges, late
 from spotkeeper.keeper.keeper import Keeper
-from spotkeeper.keeper.late import late
 from spotkeeper.keeper.sandbox import GuestReach, sandbox_home, sandbox_problems
 from spotkeeper.lifecycle.journal_fallback import BestEffortJournal
 from spotkeeper.market.market import Market
@@ -225,7 +224,8 @@ def _prices_url(chosen: Connection, environment: Mapping[str, str]) -> str:
 
 
 def _edges(session: AwsSession, around: Environment) -> Edges:
-    from spotkeeper.aws.feeds import Ec2Catalog, Ec2Prices, PriceList
+    from spotkeeper.aws.feeds import Ec2Catalog, Ec2Prices
+    from spotkeeper.aws.price_list import PriceList
     from spotkeeper.aws.regions import enabled_regions, known_regions
     from spotkeeper.store.cache import Cache
     from spotkeeper.store.journal import FileJournal
@@ -294,7 +294,7 @@ def _schedules(session: AwsSession) -> Schedules:
 
 
 def _storage(session: AwsSession, cache: AnswerMemory, now: Callable[[], datetime]) -> StorageFeed:
-    from spotkeeper.aws.storage_prices import StoragePrices
+    from spotkeeper.aws.price_list import StoragePrices
 
     return StoragePrices(session, cache, now)
 

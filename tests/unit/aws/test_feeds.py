@@ -8,7 +8,8 @@ from typing import Any, cast
 import pytest
 from tests.unit.aws.recorder import Answer, NoMemory, RecordingSession, listed_product
 
-from spotkeeper.aws.feeds import FEW_TYPES, MAX_FILTER_VALUES, Ec2Catalog, Ec2Prices, PriceList
+from spotkeeper.aws.feeds import MAX_FILTER_VALUES, Ec2Catalog, Ec2Prices
+from spotkeeper.aws.price_list import FEW_TYPES, PriceList
 from spotkeeper.aws.session import AwsSession
 from spotkeeper.errors import BadInput
 from spotkeeper.store.cache import Cache

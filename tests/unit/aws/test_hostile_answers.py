@@ -12,7 +12,7 @@ from tests.unit.aws.test_price_pages import botocores, ours
 
 from spotkeeper.aws import shapes
 from spotkeeper.aws.failures import Place, explained, from_client_error
-from spotkeeper.aws.feeds import _hourly_price
+from spotkeeper.aws.price_list import _hourly_price
 from spotkeeper.aws.price_pages import BadPage
 from spotkeeper.errors import SpotkeeperError, without_secrets
 from spotkeeper.market.advisor import NoAdvisor, packed, read_advisor, read_sizes, unpacked

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from spotkeeper.aws import market_shapes, shapes
+from spotkeeper.aws import feeds, shapes
 from spotkeeper.model.disk import Disk
 from spotkeeper.model.instance_type import Gpus
 from spotkeeper.model.machine import InstanceState
@@ -139,7 +139,7 @@ def test_a_volume_whose_speed_is_paid_for_is_not_priced_by_its_size(
 
 
 def test_a_small_instance_type() -> None:
-    found = market_shapes.instance_type(
+    found = feeds.instance_type(
         {
             "InstanceType": "m5.large",
             "VCpuInfo": {"DefaultVCpus": 2},
@@ -154,7 +154,7 @@ def test_a_small_instance_type() -> None:
 
 def test_a_large_instance_type() -> None:
     gpu = {"Name": "A10G", "Manufacturer": "NVIDIA", "Count": 4, "MemoryInfo": {"SizeInMiB": 24}}
-    found = market_shapes.instance_type(
+    found = feeds.instance_type(
         {
             "InstanceType": "g5.12xlarge",
             "VCpuInfo": {"DefaultVCpus": 48},
@@ -172,7 +172,7 @@ def test_a_large_instance_type() -> None:
 
 
 def test_a_spot_price_is_exact() -> None:
-    found = market_shapes.spot_price(
+    found = feeds.spot_price(
         {
             "AvailabilityZone": "us-east-1a",
             "AvailabilityZoneId": "use1-az6",

@@ -10,8 +10,8 @@ import pytest
 from tests.unit.aws.recorder import Answer, NoMemory, RecordingSession, listed_product
 
 from spotkeeper.aws.memory import AnswerMemory
+from spotkeeper.aws.price_list import StoragePrices
 from spotkeeper.aws.session import AwsSession
-from spotkeeper.aws.storage_prices import StoragePrices
 from spotkeeper.errors import PermissionDenied
 from spotkeeper.store.cache import Cache
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from threading import Barrier, Thread
 
-from spotkeeper.keeper.late import late
+from spotkeeper.keeper.edges import late
 
 
 class Bell:

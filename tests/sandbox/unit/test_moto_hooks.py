@@ -9,12 +9,12 @@ from tests.sandbox.unit.moto_instances import run
 from moto.core.loaders import create_loader  # isort: skip
 from moto.ec2.exceptions import InvalidInstanceIdError  # isort: skip
 
-from ec2_sandbox import moto_shortcuts  # isort: skip
+from ec2_sandbox import moto_hooks  # isort: skip
 
 
 @pytest.fixture
 def backend() -> Any:
-    moto_shortcuts.install()
+    moto_hooks.lay_shortcuts()
     return moto_instances.backend()
 
 
@@ -30,7 +30,7 @@ def test_an_id_that_nobody_has_is_refused_as_moto_refuses_it(backend: Any) -> No
 
 
 def test_a_model_is_read_once_however_many_ask_for_it() -> None:
-    moto_shortcuts.share_models()
+    moto_hooks.share_models()
     first, second = create_loader(), create_loader()
     assert first is not second
     models = [one.load_service_model("sts", "service-2") for one in (first, second)]
@@ -39,7 +39,7 @@ def test_a_model_is_read_once_however_many_ask_for_it() -> None:
 
 
 def test_a_file_that_is_not_there_stays_missing() -> None:
-    moto_shortcuts.share_models()
+    moto_hooks.share_models()
     loader = create_loader().file_loader
     assert loader.load_file("no/such/file") is None
     assert loader.load_file("no/such/file") is None
