@@ -90,7 +90,7 @@ class HostedGuest:
         jail.prepare_disk(self.disk, order)
         wrap = jail.jailed if order["jailed"] else jail.plain
         argv = wrap(folder, self.disk, order, theirs.fileno())
-        order["env"]["HOME"] = self.shown_home
+        order["env"] |= {"HOME": f"{order['root']}/root", "USER": "root", "LOGNAME": "root"}
         (folder / "order.json").write_text(json.dumps(order))
         loop = asyncio.get_running_loop()
         self._process = await asyncio.create_subprocess_exec(

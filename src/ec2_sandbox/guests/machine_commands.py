@@ -6,6 +6,7 @@ what they are given, for in a guest everybody is the same user.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pwd
@@ -66,11 +67,10 @@ def _with(command: str) -> list[str]:
 
 
 def _run(user: str, words: list[str]) -> int:
-    try:
-        home = pwd.getpwnam(user).pw_dir
-    except KeyError:
-        home = os.environ.get("HOME", "/")
-    os.environ.update(HOME=home, USER=user, LOGNAME=user)
+    if SOCKET_VARIABLE not in os.environ:  # in a jail; elsewhere that is the home of somebody real
+        with contextlib.suppress(KeyError):
+            os.environ["HOME"] = pwd.getpwnam(user).pw_dir
+    os.environ.update(USER=user, LOGNAME=user)
     try:
         os.execvp(words[0], words)
     except OSError as problem:

@@ -183,8 +183,16 @@ class Services:
             codes = [acts[verb](name) for name in names]
             if verb == "enable" and "--now" in words:
                 codes += [self.start(name) for name in names]
+            if verb in {"start", "restart"} and "--no-block" not in words:
+                self._await_oneshots(names)
             return max(codes, default=0), ""
         return self._told(verb, names)
+
+    def _await_oneshots(self, names: list[str]) -> None:
+        """``systemctl start`` of such a service ends with it."""
+        for service in filter(None, map(self._services.get, names)):
+            if service.unit.one("Type") == "oneshot":
+                service.over.wait(units.DEFAULT_STOP_S)
 
     def _told(self, verb: str, names: list[str]) -> tuple[int, str]:
         if verb in {"is-active", "status"}:

@@ -103,7 +103,8 @@ async def serve_session(machine: "HostedGuest", process: Any) -> None:
     shell = "/bin/bash" if Path("/bin/bash").exists() else "/bin/sh"
     login = ["-l"] if machine.root is None else []
     argv = [shell, "-c", process.command] if process.command else [shell, *login]
-    env = {"USER": machine.user, "LOGNAME": machine.user, "SHELL": shell}
+    user = machine.user
+    env = {"USER": user, "LOGNAME": user, "HOME": machine.shown_home, "SHELL": shell}
     peer, own = (process.get_extra_info(name) for name in ("peername", "sockname"))
     env["SSH_CONNECTION"] = f"{peer[0]} {peer[1]} {own[0]} {own[1]}"
     env |= {k: v for k, v in process.env.items() if k == "LANG" or k.startswith("LC_")}
