@@ -51,3 +51,17 @@ resource "aws_launch_template" "t" {
   image_id      = data.aws_ami.ubuntu.id
   instance_type = "m5.large"
 }
+resource "aws_ec2_fleet" "instant" {
+  type = "instant"
+  launch_template_config {
+    launch_template_specification {
+      launch_template_id = aws_launch_template.t.id
+      version            = aws_launch_template.t.latest_version
+    }
+  }
+  target_capacity_specification {
+    default_target_capacity_type = "spot"
+    total_target_capacity        = 1
+  }
+  terminate_instances = true
+}

@@ -75,8 +75,12 @@ def _scalar(text: str, shape: Any, path: str) -> Iterator[str]:
         yield f"{path}: {text!r} is no {kind}"
     elif kind == "blob" and not _is_base64(text):
         yield f"{path}: no base64"
-    elif kind == "string" and text and shape.enum and text not in shape.enum:
+    elif kind == "string" and text and shape.enum and text not in {*shape.enum, *UNLIKE_THE_MODEL}:
         yield f"{path}: {text!r} is none of {shape.enum}"
+
+
+#: As EC2 answers by the AWS command line's examples, though not by its model.
+UNLIKE_THE_MODEL = ("lowestPrice",)
 
 
 def problems_of_json(operation: Any, body: bytes) -> list[str]:

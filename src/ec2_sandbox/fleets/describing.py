@@ -32,10 +32,7 @@ def described(fleet: Any) -> dict[str, Any]:
         "ValidFrom": request.valid_from or NO_TIME,
         "ValidUntil": request.valid_until or NO_TIME,
         "SpotOptions": _spot_options(params.get("SpotOptions") or {}),
-        "OnDemandOptions": {
-            "AllocationStrategy": "lowest-price",
-            **(params.get("OnDemandOptions") or {}),
-        },
+        "OnDemandOptions": _spelled(params.get("OnDemandOptions") or {}),
         "Tags": [{"Key": tag["key"], "Value": tag["value"]} for tag in fleet.get_tags()],
         **fleet.instant_answer,
     }
@@ -141,5 +138,12 @@ def _target(request: Any) -> dict[str, Any]:
 
 def _spot_options(asked: Mapping[str, Any]) -> dict[str, Any]:
     pools = {} if asked.get("AllocationStrategy") else {"InstancePoolsToUseCount": 1}
-    defaults = {"AllocationStrategy": "lowest-price", "InstanceInterruptionBehavior": "terminate"}
-    return {**defaults, **pools, **asked}
+    return {"InstanceInterruptionBehavior": "terminate", **pools, **_spelled(asked)}
+
+
+def _spelled(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """With the strategy in EC2's spelling: that of the default is not the one of its model (the
+    AWS command line's example of describe-fleets)."""
+    strategy = asked.get("AllocationStrategy") or "lowest-price"
+    shown = "lowestPrice" if strategy == "lowest-price" else strategy
+    return {**asked, "AllocationStrategy": shown}
