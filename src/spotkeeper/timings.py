@@ -17,6 +17,10 @@ LONGEST_CALL = timedelta(seconds=60)
 #: ("Schedule types", EventBridge Scheduler User Guide).
 TERMINATE_AFTER = timedelta(minutes=2)
 
+#: A machine that runs so long after its deadline is not ended by its guard any more: that looks
+#: every minute, and a shutdown that hangs is escalated after five.
+GUARD_SLACK = timedelta(minutes=8)
+
 #: A schedule must lie ahead when it is made.
 SOONEST_SCHEDULE = timedelta(minutes=1)
 

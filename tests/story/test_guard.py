@@ -219,7 +219,7 @@ def test_extending_moves_tags_and_schedules_and_says_what_it_costs(
 ) -> None:
     before = moment(spot(*GUARDED, "--for", "2h").items[0]["deadline"])
 
-    told = spot("extend", "train", "4h")
+    told = spot("extend", "train", "+4h")
 
     assert told.code == 0, told.err
     after = before + 4 * HOUR
@@ -231,7 +231,7 @@ def test_extending_moves_tags_and_schedules_and_says_what_it_costs(
     tagged = [*account.instances(sandbox), *account.requests(sandbox)]
     assert {moment(account.tags(one)[TAG_DEADLINE]) for one in tagged} == {after}
 
-    again = spot("extend", "train", "30m", "--output", "json")
+    again = spot("extend", "train", "+30m", "--output", "json")
     [row] = again.items
     assert moment(row["deadline_before"]) == after
     assert moment(row["deadline"]) == after + 30 * MINUTE
@@ -248,11 +248,11 @@ def test_an_extension_that_was_killed_is_repeated_to_the_same_time(
     spot: Spot, sandbox: Sandbox, home: Path
 ) -> None:
     before = moment(spot(*GUARDED).items[0]["deadline"])
-    killed(home, "after UpdateSchedule 1", "extend", "train", "4h")
+    killed(home, "after UpdateSchedule 1", "extend", "train", "+4h")
     made = kept(sandbox)
     assert at(made["cancel"]) < at(made["terminate"])
 
-    [row] = spot("extend", "train", "4h", "--output", "json").items
+    [row] = spot("extend", "train", "+4h", "--output", "json").items
 
     assert moment(row["deadline"]) == before + 4 * HOUR
     assert at(kept(sandbox)["cancel"]) == before + 4 * HOUR
@@ -320,7 +320,7 @@ def test_the_policies_of_guard_and_extend_allow_every_call_that_they_are_for(
 
     seen = len(sandbox.control.calls())
     assert spot(*GUARDED).code == 0
-    assert spot("extend", "train", "1h").code == 0
+    assert spot("extend", "train", "+1h").code == 0
     assert spot("down", "train", "--yes").code == 0
     asked = {name for name, _ in sandbox.control.calls()[seen:] if "Schedule" in name}
     used = {action.split(":")[1] for action in caller if action.startswith("scheduler:")}

@@ -33,8 +33,13 @@ def test_ls_and_show_agree_in_table_json_and_csv(spot: Spot, sandbox: Sandbox) -
     assert up.document["kind"] == listed.document["kind"] == "machines"
     assert set(up.items[0]) >= MACHINE_FIELDS
     [machine] = listed.items
+    assert shown.items[0]["spent_usd"] > 0
+    later = {key: shown.items[0][key] for key in ("spent_usd", "running_seconds")}
+    later["remaining_seconds"] = shown.items[0]["remaining_seconds"]
+    machine |= later
     assert machine == shown.items[0]
-    assert {**up.items[0], "request_state": "active", "request_status": "fulfilled"} == {
+    known = {"request_state": "active", "request_status": "fulfilled"}
+    assert {**up.items[0], **known, **later} == {
         **machine,
         "max_price_usd_per_hour": up.items[0]["max_price_usd_per_hour"],
     }

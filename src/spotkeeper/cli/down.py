@@ -20,7 +20,7 @@ ENDED = (
 COSTS = (
     render.field("Name", "name"),
     render.field("Type", "instance_type", spare=4),
-    render.Column("Ran", lambda row: render.seconds(row["ran_seconds"]), right=True),
+    render.Column("Ran", lambda row: render.seconds(row["ran_seconds"]), right=True, spare=6),
     render.Column("Interrupted", lambda row: f"{row['interruptions']} x", right=True, spare=5),
     render.usd("Spot $", "spot_usd"),
     render.usd("On-Demand $", "on_demand_usd"),

@@ -1,7 +1,5 @@
 """``spot extend``."""
 
-from datetime import datetime
-
 import click
 
 from spotkeeper.cli import render, suggestions
@@ -21,19 +19,18 @@ COLUMNS = (render.field("Name", "name"), render.field("Deadline", "deadline"))
 @global_options
 @pass_choices
 def command(choices: Choices, /, name: str, by: str, *, yes: bool) -> None:
-    """Move a machine's deadline later by TIME (4h, 90m, 2d), or take it away with `none`.
+    """Give a machine TIME (4h, 90m, 2d) from now, or add it with +TIME.
 
-    TIME is added to the deadline; to now where it has passed or there was none. Doing it twice
-    adds it twice: what is printed is the deadline that counts. A budget sets the deadline no more.
-    The request of a box cannot be moved: it ends a week after the first deadline.
+    A deadline is never moved to an earlier time, so that 4h may be repeated; +4h adds every time.
+    `none` takes it away, of a machine with --once: the request of a box cannot be moved, it ends a
+    week after the first deadline. A budget sets the deadline no more.
 
     Example: spot extend train 4h
     """
-    lasting = length(by)
-    if lasting is None and not yes:
+    if length(by.strip().removeprefix("+")) is None and not yes:
         agreed(choices, f"Let {name} run, and cost, until you end it?")
     keeper = choices.keeper()
-    found = keeper.extend(name, lasting, choices.region)
+    found = keeper.extend(name, by, choices.region)
     warnings = (*keeper.warnings, *found.report.warnings)
     if choices.output != "table":
         rows = [found.to_dict()]
@@ -46,14 +43,10 @@ def command(choices: Choices, /, name: str, by: str, *, yes: bool) -> None:
 
 def _told(name: str, found: ExtendReport) -> list[str]:
     after = found.report.machine.deadline
-    lines = [f"{name}: deadline {_moment(found.before)} -> {_moment(after)}"]
+    told = " -> ".join("none" if at is None else render.moment(at) for at in (found.before, after))
+    lines = [f"{name}: deadline {told}"]
     if after is not None and found.remaining is not None:
         usd = found.usd_until_deadline
         cost = "at an unknown price" if usd is None else f"${usd:.2f} of compute at today's price"
-        local = after.astimezone()
-        lines.append(f"{words(found.remaining)} from now ({local:%a %H:%M} here), {cost}")
+        lines.append(f"{words(found.remaining)} from now, {cost}")
     return lines
-
-
-def _moment(moment: datetime | None) -> str:
-    return "none" if moment is None else f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -6,6 +6,7 @@ from spotkeeper.cli import render
 from spotkeeper.cli.context import Choices
 from spotkeeper.cli.terminal import plain_text
 from spotkeeper.keeper.results import MachineList, MachineReport, RememberedList
+from spotkeeper.model.tags import TAG_PREFIX
 
 COLUMNS = (
     render.field("Name", "name"),
@@ -23,6 +24,7 @@ LABELS = (
     ("state", "summary"),
     ("type", "instance_type"),
     ("zone", "zone"),
+    ("region", "region"),
     ("instance", "instance_id"),
     ("request", "request_id"),
     ("request state", "request_state"),
@@ -57,13 +59,29 @@ def show_one(choices: Choices, report: MachineReport, warnings: tuple[str, ...])
     render.warn(warnings)
     facts = [(label, row[key]) for label, key in LABELS if row[key] is not None]
     disks = ", ".join(row["volume_ids"]) or "none"
+    facts += [("tags", tags)] if (tags := _own_tags(row)) else []
     facts += [("budget", _budget(row))] if row["budget_usd"] is not None else []
+    if row["running_seconds"] is not None and row["spent_usd"] is not None:
+        facts.append(("so far", _so_far(row)))
     facts += [("disk", disks)]
     facts += [("costs now", _only_disks(row))] if row["state"] == "stopped" else []
     for label, value in (*facts, ("price", _price(row))):
         click.echo(plain_text(f"{label:<16}{value}"))
     if row["ssh"]:
         click.echo(f"\n{plain_text(row['ssh'])}")
+
+
+def _own_tags(row: render.Row) -> str:
+    own = {key: value for key, value in row["tags"].items() if not key.startswith(TAG_PREFIX)}
+    return ", ".join(f"{key}={value}" for key, value in own.items() if key != "Name")
+
+
+def _so_far(row: render.Row) -> str:
+    """Running time, cost and time left."""
+    cost, left = f"{render.total(row['spent_usd'])} of compute", row["remaining_seconds"]
+    time = "no deadline" if left is None else "deadline passed"
+    time = f"{render.seconds(left)} left" if left is not None and left > 0 else time
+    return f"runs for {render.seconds(row['running_seconds'])}, {cost}, {time}"
 
 
 def _budget(row: render.Row) -> str:
@@ -76,19 +94,18 @@ def _only_disks(row: render.Row) -> str:
     usd = row["disk_usd_per_month"]
     if usd is None:
         return "only its disk (price unknown)"
-    per_hour = render.money(row["disk_usd_per_hour"])
-    return f"only its disk: ${render.money(usd, 2)}/month (${per_hour}/h)"
+    return f"only its disk: {render.total(usd)}/month ({render.rate(row['disk_usd_per_hour'])})"
 
 
 def _price(row: render.Row) -> str:
     spot, on_demand = row["spot_usd_per_hour"], row["on_demand_usd_per_hour"]
     if spot is None:
         return "unknown"
-    told = f"${render.money(spot)}/h Spot"
+    told = f"{render.rate(spot)} Spot"
     if on_demand is None:
         return f"{told}, On-Demand unknown"
     saved = render.money(row["saving_percent"], 2)
-    return f"{told}, ${render.money(on_demand)}/h On-Demand, {saved} % saved"
+    return f"{told}, {render.rate(on_demand)} On-Demand, {saved} % saved"
 
 
 def short_time(text: str | None) -> str:

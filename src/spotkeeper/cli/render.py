@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import zip_longest
 from typing import Any, NamedTuple
@@ -25,6 +25,7 @@ UNKNOWN = "-"
 #: A table of 80 columns has room for six figures of a price.
 PLACES = ((10, 4), (100, 3))
 FEW_PLACES = 2
+CENT = 0.01
 
 RULE, PLAIN_RULE = "─", "-"
 
@@ -134,6 +135,26 @@ def price(usd: Decimal | float | None) -> str:
     """Dollars an hour to six figures at the most."""
     places = next((p for below, p in PLACES if usd is not None and usd < below), FEW_PLACES)
     return money(usd, places)
+
+
+def rate(usd_per_hour: Decimal | float | None) -> str:
+    """Dollars an hour with their sign."""
+    return UNKNOWN if usd_per_hour is None else f"${price(usd_per_hour)}/h"
+
+
+def total(usd: Decimal | float | None) -> str:
+    """A sum with its sign: to the cent, below a cent to four places."""
+    if usd is None:
+        return UNKNOWN
+    is_tiny = 0 < abs(float(usd)) < CENT
+    return f"${money(usd, 4 if is_tiny else FEW_PLACES)}"
+
+
+def moment(at: datetime) -> str:
+    """A time that somebody decides by: UTC, and what the clock on the wall says then."""
+    local = at.astimezone()
+    here = f" ({local:%a %H:%M} here)" if local.utcoffset() else ""
+    return f"{at:%Y-%m-%d %H:%M} UTC{here}"
 
 
 def seconds(length: int) -> str:

@@ -1,6 +1,6 @@
 """``spot up``."""
 
-from datetime import datetime
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,13 @@ from spotkeeper.cli.context import Choices, agreed, global_options, pass_choices
 from spotkeeper.cli.machines import show_one
 from spotkeeper.cli.offers import gpu
 from spotkeeper.cli.options import launch_options, need_options
-from spotkeeper.cli.terminal import plain_text
+from spotkeeper.cli.terminal import plain_text, terminal_width
 from spotkeeper.keeper.launch_inputs import launch_request_from
+from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.lifecycle.plan import Plan
 from spotkeeper.model.duration import words
 from spotkeeper.model.machine import Kind
-from spotkeeper.model.money import plain
+from spotkeeper.model.money import PUBLIC_IPV4_USD_PER_HOUR, plain
 from spotkeeper.store.settings import load
 
 PLAN_COLUMNS = (render.field("Name", "name"), render.field("Image", "image"))
@@ -33,15 +34,26 @@ _AFTER_GUARD = {
 }
 
 
-def say_plan(plan: Plan, *, dry_run: bool) -> None:
+def say_plan(plan: Plan, *, dry_run: bool, settings: Path | None = None) -> None:
     """What, where, dollars an hour and a day, saving, risk and deadline: on stderr."""
     click.echo(
         plain_text(f"{'Dry run' if dry_run else 'Plan'} for {plan.launch_request.name}"), err=True
     )
-    for label, told in _facts(plan):
-        click.echo(plain_text(f"  {label:<10} {told}"), err=True)
-    for warning in plan.warnings:
-        click.echo(plain_text(f"  note: {warning}"), err=True)
+    facts = [f"  {label:<10} {told}" for label, told in _facts(plan)]
+    if settings:
+        facts.append(f"  settings   {settings}")
+    for line in (*facts, *(f"  note: {warning}" for warning in plan.warnings)):
+        for part in _wrapped(plain_text(line)):
+            click.echo(plain_text(part), err=True)
+
+
+def _wrapped(line: str) -> list[str]:
+    """In lines of a terminal, what goes on beneath its beginning."""
+    import textwrap
+
+    if not sys.stderr.isatty():
+        return [line]
+    return textwrap.wrap(line, max(40, terminal_width()), subsequent_indent=" " * 13)
 
 
 def _facts(plan: Plan) -> list[tuple[str, str]]:
@@ -60,9 +72,35 @@ def _facts(plan: Plan) -> list[tuple[str, str]]:
         ("max price", _max_price(plan)),
         ("image", plan.image),
         ("disk", _disk(plan)),
+        ("address", f"public IPv4, {render.rate(PUBLIC_IPV4_USD_PER_HOUR)} while it runs"),
+        *_given(launch_request),
         ("deadline", _deadline(plan)),
         *_limits(plan),
+        *_sums(plan),
     ]
+
+
+def _given(launch_request: LaunchRequest) -> list[tuple[str, str]]:
+    """What else the machine gets, where something was given."""
+    given = (
+        ("tags", ", ".join(f"{key}={value}" for key, value in launch_request.tags.items())),
+        ("key", str(launch_request.key_file or launch_request.key_name)),
+        ("user data", f"{len(launch_request.user_script or b'')} bytes, for the first boot"),
+    )
+    return [each for each in given if each[1] and not each[1].startswith("0 bytes")]
+
+
+def _sums(plan: Plan) -> list[tuple[str, str]]:
+    """What it all costs until the deadline, now and at the most."""
+    if plan.deadline is None:
+        return []
+    if plan.at_today_usd is None:
+        return [("cost", "until then unknown: the price of its disk is")]
+    limit = "On-Demand; --max-price lowers it"
+    limit = "your maximum price" if plan.candidates[0].max_price_usd_per_hour else limit
+    most = "unknown" if plan.at_most_usd is None else f"{render.total(plan.at_most_usd)} ({limit})"
+    today = render.total(plan.at_today_usd)
+    return [("cost", f"until then at today's price {today}; at most {most}")]
 
 
 def _hardware(plan: Plan) -> str:
@@ -79,12 +117,12 @@ def _risk(band: str | None) -> str:
 
 def _price(plan: Plan) -> str:
     offer = plan.first
-    told = f"${plain(offer.spot_usd_per_hour)}/h, ${plan.usd_per_day}/day"
+    told = f"{render.rate(offer.spot_usd_per_hour)}, ${plan.usd_per_day}/day"
     if offer.on_demand_usd_per_hour is None:
         return f"{told} (On-Demand price unknown)"
     return (
         f"{told}, {offer.saving_percent} % below On-Demand "
-        f"(${plain(offer.on_demand_usd_per_hour)}/h)"
+        f"({render.rate(offer.on_demand_usd_per_hour)})"
     )
 
 
@@ -94,8 +132,8 @@ def _disk(plan: Plan) -> str:
         told += f"; {disk.size_gib} GB {disk.volume_type} of the image"
     if cost is None:
         return f"{told}; costs while it exists (price unknown)"
-    rates = f"${render.money(cost.usd_per_hour)}/h, ${render.money(cost.usd_per_month, 2)}/month"
-    return f"{told}: {rates} while it exists"
+    month = render.total(cost.usd_per_month)
+    return f"{told}: {render.rate(cost.usd_per_hour)}, {month}/month while it exists"
 
 
 def _max_price(plan: Plan) -> str:
@@ -107,9 +145,8 @@ def _deadline(plan: Plan) -> str:
     if plan.deadline is None or plan.lasting is None:
         return "none: it runs, and costs, until you end it"
     after = _AFTER_GUARD if plan.launch_request.guard else _AFTER_DEADLINE
-    return (
-        f"{_minute(plan.deadline)} (in {words(plan.lasting)}), {after[plan.launch_request.kind]}"
-    )
+    ends = f"{render.moment(plan.deadline)} (in {words(plan.lasting)})"
+    return f"{ends}, {after[plan.launch_request.kind]}"
 
 
 def _limits(plan: Plan) -> list[tuple[str, str]]:
@@ -123,10 +160,6 @@ def _limits(plan: Plan) -> list[tuple[str, str]]:
     if plan.launch_request.guard:
         limits.append(("guard", "EventBridge Scheduler, besides the timer on the machine"))
     return limits
-
-
-def _minute(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 @click.command(
@@ -158,7 +191,7 @@ def command(
 
     keeper = choices.keeper()
     plan = keeper.plan(launch_request)
-    say_plan(plan, dry_run=dry_run)
+    say_plan(plan, dry_run=dry_run, settings=settings.origin)
     if dry_run:
         if choices.output != "table":
             render.emit(choices, "plan", [plan.to_dict()], columns=PLAN_COLUMNS)

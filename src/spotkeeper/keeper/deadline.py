@@ -70,8 +70,9 @@ class Deadline:
         if plan.launch_request.guard and granted.deadline is not None:
             self.guard_schedules.arm(instance, granted.deadline)
 
-    def extend(self, machine: Machine, by: timedelta | None) -> ExtendReport:
-        """Move a deadline later, or take it away; what a budget said counts no more.
+    def extend(self, machine: Machine, by: timedelta | None, *, adds: bool) -> ExtendReport:
+        """Move a deadline to a time from now or, where that ``adds``, from itself; or take it
+        away. What a budget said counts no more.
 
         Raises:
             Refused: the machine is ending, or its request ends before.
@@ -81,7 +82,7 @@ class Deadline:
             raise Refused(
                 f"{machine.name} cannot be extended: {machine.summary()}", region=machine.region
             )
-        after = None if by is None else guard.extended(machine.deadline, by, now)
+        after = None if by is None else guard.extended(machine.deadline, by, now, adds=adds)
         guard.check_validity(machine, after, now)
         budget = guard.budget_of(machine.tags)
         tags = {TAG_BUDGET: guard.NO_BUDGET} if budget else {}
@@ -143,7 +144,7 @@ class Deadline:
         try:
             spending = self._spending(report)
             if spending is None:
-                return report
+                return self._with_spent(report)
             report = replace(report, spent_usd=spending.spent)
             until = machine.request.valid_until if machine.request else None
             wanted = guard.earliest(spending.deadline(now), spending.budget.not_after, until)
@@ -158,6 +159,14 @@ class Deadline:
             report = replace(report, machine=moved)
             told = f"deadline moved from {_told(machine.deadline)} to {_told(wanted)}: {spending}"
         return replace(report, warnings=(*report.warnings, told))
+
+    def _with_spent(self, report: MachineReport) -> MachineReport:
+        """With what it has cost so far, where that can be told."""
+        try:
+            spent = spent_usd(self._stretches(report.machine), self._edges.prices)
+        except SpotkeeperError:
+            return report
+        return replace(report, spent_usd=spent)
 
     def _spending(self, report: MachineReport) -> _Spending | None:
         """The budget of a machine and what is known of it; ``None`` where it has none.

@@ -197,18 +197,19 @@ class Keeper(ReadOnlyKeeper):
     def extend(
         self, name: str, by: timedelta | str | None, regions: Sequence[str] = ()
     ) -> ExtendReport:
-        """Move a machine's deadline later by a time, from now where it has passed or there was
-        none; ``None`` takes it away.
+        """Move a machine's deadline to a time from now, never earlier than it was; a text like
+        ``"+4h"`` adds to it; ``None`` takes it away.
 
         Raises:
             BadInput: it is no length of time.
             NotFound: no such machine.
             Refused: the machine is ending, or its request ends before.
         """
-        longer = length(by)
+        adds = isinstance(by, str) and by.strip().startswith("+")
+        longer = length(by.strip().removeprefix("+") if isinstance(by, str) else by)
         with self._edges.journal.lock(name):
             machine = self._reader.report(name, listed(regions, self._edges)).machine
-            return self._deadline.extend(machine, longer)
+            return self._deadline.extend(machine, longer, adds=adds)
 
     def _settled(self, name: str, regions: Sequence[str]) -> Machine:
         """A machine once it neither starts nor stops: EC2 refuses to turn it around halfway."""

@@ -37,6 +37,13 @@ ALL_MACHINES = "all"
 KEPT = frozenset({ResourceKind.VOLUME, ResourceKind.TEMPLATE})
 
 
+def _late(report: MachineReport) -> tuple[str, ...]:
+    name = report.machine.name
+    if report.summary == report.machine.summary():
+        return ()
+    return (f"{name} runs, and costs, past its deadline: `spot down {name}` ends it",)
+
+
 class MachineReader:
     """Reads AWS by tags, never local memory alone; what it sees goes to the journal."""
 
@@ -169,7 +176,7 @@ class MachineReader:
         """The machines with today's prices; a price that cannot be read is unknown."""
         everything = tuple(found)
         prices, now = self._prices(everything), self._edges.clock.now()
-        return tuple(
+        reports = (
             replace(
                 MachineReport(machine, login=self.login(machine), asked_at=now),
                 spot_usd_per_hour=prices.get((machine.zone_name, machine.instance_type)),
@@ -177,6 +184,7 @@ class MachineReader:
             )
             for machine in everything
         )
+        return tuple(replace(each, warnings=_late(each)) for each in reports)
 
     def with_disks(self, report: MachineReport) -> MachineReport:
         """With what its disks cost, where it is stopped and nothing else of it does."""

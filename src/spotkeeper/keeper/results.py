@@ -7,10 +7,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from spotkeeper.model.disk import disk_cost_told
+from spotkeeper.model.duration import words
 from spotkeeper.model.money import saving_percent
 from spotkeeper.model.offer import sources_told
 from spotkeeper.model.record import Record, Result, ResultList, moment, number
 from spotkeeper.model.tags import TAG_GUARD
+from spotkeeper.timings import GUARD_SLACK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,6 +111,14 @@ class MachineReport(Result):
         return deadline - self.asked_at if deadline and self.asked_at else None
 
     @property
+    def summary(self) -> str:
+        """Its state in words, and aloud when its guard failed."""
+        told, left = self.machine.summary(), self.remaining
+        if self.ran is None or left is None or left > -GUARD_SLACK:
+            return told
+        return f"{told}, {words(-left)} PAST its deadline"
+
+    @property
     def max_price_usd_per_hour(self) -> Decimal | None:
         """The maximum price: EC2's word where the request was looked at, else what was asked."""
         request = self.machine.request
@@ -132,7 +142,7 @@ class MachineReport(Result):
             "name": found.name,
             "kind": found.kind.value,
             "state": found.state,
-            "summary": found.summary(),
+            "summary": self.summary,
             "region": found.region,
             "zone": found.zone_name,
             "instance_type": found.instance_type,
@@ -148,6 +158,10 @@ class MachineReport(Result):
             "guard": found.tags.get(TAG_GUARD),
             "budget_usd": number(budget.usd) if budget else None,
             "spent_usd": number(self.spent_usd),
+            "running_seconds": None if self.ran is None else int(self.ran.total_seconds()),
+            "remaining_seconds": None
+            if self.remaining is None
+            else int(self.remaining.total_seconds()),
             "spot_usd_per_hour": number(self.spot_usd_per_hour),
             "on_demand_usd_per_hour": number(self.on_demand_usd_per_hour),
             "saving_percent": number(self.saving_percent),

@@ -117,6 +117,7 @@ class Up:
             self._reader.login(machine),
             plan.warnings,
             granted.max_price_usd_per_hour,
+            asked_at=self._edges.clock.now(),
         )
 
     def _until_up(

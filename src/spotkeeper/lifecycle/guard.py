@@ -178,10 +178,12 @@ def earliest(*moments: datetime | None) -> datetime | None:
     return min((moment for moment in moments if moment is not None), default=None)
 
 
-def extended(present: datetime | None, by: timedelta, now: datetime) -> datetime:
-    """A deadline moved later: from now where it has passed or there was none."""
+def extended(present: datetime | None, by: timedelta, now: datetime, *, adds: bool) -> datetime:
+    """A deadline that is so far from now, never earlier than it was; or one that the time is added
+    to, or to now where it has passed or there was none."""
     begin = now.replace(microsecond=0)
-    return max(present or begin, begin) + by
+    later = max(present or begin, begin)
+    return later + by if adds else max(later, begin + by)
 
 
 def check_validity(machine: Machine, deadline: datetime | None, now: datetime) -> None:

@@ -14,7 +14,7 @@ from spotkeeper.lifecycle.ports import OnInterruption
 from spotkeeper.model.disk import USUAL_TYPE, Disk, DiskCost, cost_of_disks, disk_cost_told
 from spotkeeper.model.duration import words
 from spotkeeper.model.machine import Kind
-from spotkeeper.model.money import plain, usd_per_day
+from spotkeeper.model.money import PUBLIC_IPV4_USD_PER_HOUR, plain, usd_per_day
 from spotkeeper.model.offer import Offer, Ranking
 from spotkeeper.model.record import Record, Result, moment, number
 from spotkeeper.timings import FOR_EVER, KEEP_AFTER_DEADLINE, SHORTEST_LIFE
@@ -143,22 +143,34 @@ class Plan(Result):
         return usd_per_day(self.first.spot_usd_per_hour)
 
     @property
+    def at_today_usd(self) -> Decimal | None:
+        """What machine, disk and public address cost until the deadline at today's price, in the
+        pool that is tried first; ``None`` as for ``at_most_usd``."""
+        usd = self._until_deadline_usd(self.candidates[0], self.first.spot_usd_per_hour)
+        return None if usd is None else usd.quantize(CENT, ROUND_CEILING)
+
+    @property
     def at_most_usd(self) -> Decimal | None:
-        """What machine and disk cost until the deadline at the most, in the dearest of the pools:
-        at the maximum price, or at On-Demand, which EC2 does not go beyond; rounded up to the
-        cent. ``None`` without a deadline, or where a price is not known, as that of disks is in
-        another region than the first pool's."""
-        sums = [self._at_most_usd(each) for each in self.candidates]
+        """What machine, disk and public address cost until the deadline at the most, in the
+        dearest of the pools: at the maximum price, or at On-Demand, which EC2 does not go beyond;
+        rounded up to the cent. ``None`` without a deadline, or where a price is not known, as that
+        of disks is in another region than the first pool's."""
+        sums = [
+            self._until_deadline_usd(
+                each, each.max_price_usd_per_hour or each.offer.on_demand_usd_per_hour
+            )
+            for each in self.candidates
+        ]
         known = [usd for usd in sums if usd is not None]
         return max(known).quantize(CENT, ROUND_CEILING) if len(known) == len(sums) else None
 
-    def _at_most_usd(self, candidate: Candidate) -> Decimal | None:
-        usd = candidate.max_price_usd_per_hour or candidate.offer.on_demand_usd_per_hour
+    def _until_deadline_usd(self, candidate: Candidate, usd: Decimal | None) -> Decimal | None:
         elsewhere = candidate.offer.pool.region != self.first.pool.region
         if not (usd and self.disk_cost and candidate.deadline and self.made_at) or elsewhere:
             return None
         hours = Decimal((candidate.deadline - self.made_at) // timedelta(seconds=1)) / 3600
-        return hours * (usd + self.disk_cost.usd_per_month / HOURS_PER_SHORTEST_MONTH)
+        disk = self.disk_cost.usd_per_month / HOURS_PER_SHORTEST_MONTH
+        return hours * (usd + disk + PUBLIC_IPV4_USD_PER_HOUR)
 
     @property
     def image(self) -> str:
@@ -181,6 +193,7 @@ class Plan(Result):
             "budget_usd": number(self.launch_request.budget_usd),
             "valid_until": moment(self.valid_until),
             "usd_per_day": number(self.usd_per_day),
+            "at_today_usd": number(self.at_today_usd),
             "at_most_usd": number(self.at_most_usd),
             "disk_gib": self.disk.size_gib,
             "further_disks_gib": [disk.size_gib for disk in self.further_disks],

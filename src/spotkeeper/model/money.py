@@ -4,6 +4,9 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 HOURS_PER_DAY = Decimal(24)
 
+#: A public address in use, the same in every region (https://aws.amazon.com/vpc/pricing/).
+PUBLIC_IPV4_USD_PER_HOUR = Decimal("0.005")
+
 #: Beyond this many zeros no amount is meant, and to print it would take for ever.
 MAX_EXPONENT = 18
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 from tests.unit.model.make import offer, pool
 
-from spotkeeper.cli import cache, machines, price_history, prices, render, sweep
+from spotkeeper.cli import cache, down, machines, price_history, prices, render, sweep
 from spotkeeper.cli.context import Choices
 from spotkeeper.keeper.prices import PriceHistory
 from spotkeeper.keeper.results import PriceComparison, PriceRow
@@ -149,3 +149,47 @@ def test_what_is_remembered(capsys: pytest.CaptureFixture[str]) -> None:
     begin, folds_at = heading.index("Of"), cache.COLUMNS[2].folds_at or 0
     folded = "".join(line[begin : begin + folds_at].strip() for line in lines)
     assert folded == key
+
+
+LONG = "llama-3-8b-instruct-finetune-experiment"  # as long as a name may be
+
+
+def machine_row(summary: str) -> render.Row:
+    return {
+        "name": LONG,
+        "summary": summary,
+        "instance_type": TYPE,
+        "zone": ZONE.name,
+        "spot_usd_per_hour": 183.4567,
+        "saving_percent": 63.4,
+        "deadline": "2026-11-27T10:27:25Z",
+    }
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+@pytest.mark.parametrize(
+    "summary",
+    ["running", "interrupted 02:45, waiting for capacity", "running, 3h PAST its deadline"],
+)
+def test_name_state_and_money_are_whole_however_long_the_name(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    columns: int,
+    summary: str,
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    render.emit(CHOICES, "machines", [machine_row(summary)], columns=machines.COLUMNS)
+    cost = {
+        "name": LONG,
+        "instance_type": TYPE,
+        "ran_seconds": 290_000,
+        "interruptions": 3,
+        "spot_usd": 633.6157,
+        "on_demand_usd": 4430.9013,
+        "saving_percent": 85.7,
+    }
+    render.emit(CHOICES, "costs", [cost], columns=down.COSTS)
+    out = read(capsys)
+    assert out.count(LONG) == 2
+    for whole in ("183.4567", "633.6157", "4430.9013", *summary.replace(",", " ").split()):
+        assert whole in out

@@ -47,13 +47,25 @@ def test_a_plan_says_all_that_spending_needs_to_know(capsys: pytest.CaptureFixtu
         "1 more pool",
         "$0.4253/h",
         "$10.21/day",
-        "57.72 % below On-Demand ($1.006/h)",
+        "57.72 % below On-Demand ($1.0060/h)",
         "band unknown",
         "$0.446565/h",
         "deep-learning",
         "2026-11-23 20:00 UTC (in 8h)",
     ):
         assert fact in text
+
+
+def test_a_plan_ends_with_what_it_all_costs_now_and_at_the_most(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    priced = replace(plan(tags={"team": "ml"}), usd_per_gib_month={"gp3": Decimal("0.08")})
+    text = told(capsys, priced)
+    # 8 h at 0.4253 + 0.0119 (100 GB in the shortest month) + 0.005; the dearest pool: On-Demand
+    assert "until then at today's price $3.54; at most $8.19 (your maximum price)" in text
+    assert "public IPv4, $0.0050/h" in text
+    assert "tags       team=ml" in text
+    assert "until then unknown" in told(capsys, plan())
 
 
 def test_a_plan_says_who_ends_the_machine_and_what_it_may_cost(

@@ -194,7 +194,7 @@ def test_a_guarded_launch_that_dies_anywhere_leaves_nothing_after_down(tmp_path:
 def test_extending_moves_tag_and_both_schedules_and_is_remembered(desk: Desk) -> None:
     before = desk.up().machine.deadline
     assert before is not None
-    found = desk.keeper.extend("dev", 4 * HOUR)
+    found = desk.keeper.extend("dev", "+4h")
     after = before + 4 * HOUR
     assert (found.before, found.report.machine.deadline) == (before, after)
     assert desk.keeper.show("dev").machine.deadline == after

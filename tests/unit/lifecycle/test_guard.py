@@ -89,12 +89,14 @@ def test_without_a_pair_the_cancellation_comes_first() -> None:
 
 
 @given(st.none() | moments, lengths, moments)
-def test_a_deadline_is_extended_from_itself_or_from_now(
+def test_a_deadline_is_extended_from_now_or_added_to_and_never_comes_earlier(
     present: datetime | None, by: timedelta, now: datetime
 ) -> None:
-    after = guard.extended(present, by, now)
+    after = guard.extended(present, by, now, adds=True)
     assert after == (present + by if present and present > now else now + by)
-    assert after > now
+    from_now = guard.extended(present, by, now, adds=False)
+    assert from_now == max(present or now, now + by) <= after
+    assert guard.extended(from_now, by, now, adds=False) == from_now
 
 
 def test_a_deadline_may_not_pass_the_end_of_the_request() -> None:

@@ -286,11 +286,11 @@ def at_most(*pools: tuple[str, str | None], **changes: object) -> Decimal | None
 @pytest.mark.parametrize(
     ("changes", "usd"),
     [
-        ({}, "10.10"),  # On-Demand is EC2's own limit
-        ({"max_price": MaxPrice.parse("0.50")}, "5.10"),
-        ({"max_price": MaxPrice.parse("0.50001")}, "5.11"),  # rounded up
+        ({}, "10.15"),  # On-Demand is EC2's own limit
+        ({"max_price": MaxPrice.parse("0.50")}, "5.15"),
+        ({"max_price": MaxPrice.parse("0.50001")}, "5.16"),  # rounded up
         ({"lasting": None}, None),  # for ever
-        ({"budget_usd": Decimal(2)}, "5.05"),  # its five hours, at the limit
+        ({"budget_usd": Decimal(2)}, "5.08"),  # its five hours, at the limit
     ],
 )
 def test_what_a_machine_costs_at_most_is_told(changes: dict[str, object], usd: str | None) -> None:
@@ -299,6 +299,6 @@ def test_what_a_machine_costs_at_most_is_told(changes: dict[str, object], usd: s
 
 def test_the_most_is_that_of_the_dearest_pool_and_unknown_where_one_is() -> None:
     elsewhere = "g5.xlarge@eu-west-1a"
-    assert at_most((GPU, "1.00"), ("g6.xlarge@us-east-1a", "2.00")) == Decimal("20.10")
+    assert at_most((GPU, "1.00"), ("g6.xlarge@us-east-1a", "2.00")) == Decimal("20.15")
     assert at_most((GPU, "1.00"), ("g6.xlarge@us-east-1a", None)) is None
     assert at_most((GPU, "1.00"), (elsewhere, "1.00")) is None  # its disks have another price
