@@ -171,6 +171,13 @@ SWEEP_PATIENCE = timedelta(minutes=2)
 #: A port that is filtered never answers; one that is open does in a round trip.
 SSH_PORT_TIMEOUT_SECONDS = 3.0
 
+#: A machine that runs answers within seconds; who waits longer is behind a wall.
+SSH_CONNECT_SECONDS = 10
+
+#: A connection on which so many questions in a row were not answered is given up.
+SSH_ALIVE_SECONDS = 5
+SSH_ALIVE_TIMES = 6
+
 # What is told
 
 #: Younger facts are told as of now.

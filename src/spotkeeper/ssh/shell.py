@@ -35,11 +35,21 @@ class Login(Result):
             "ssh": self.line(),
         }
 
-    def command(self, remote: Sequence[str] = ()) -> list[str]:
+    @property
+    def name(self) -> str:
+        """The machine's."""
+        return self.known_hosts.name
+
+    def command(self, remote: Sequence[str] = (), options: Sequence[str] = ()) -> list[str]:
         """The argument list of ssh, with a command for the machine if one is given."""
+        return [*self.client(options), "--", self.address, *remote]
+
+    def client(self, options: Sequence[str] = ()) -> list[str]:
+        """The same without the address: rsync adds that itself."""
         identity = ["-i", os.fspath(self.identity)] if self.identity else []
         return [
             "ssh",
+            *options,
             *identity,
             *(["-p", str(self.port)] if self.port not in {0, SSH_PORT} else []),
             "-o",
@@ -52,9 +62,6 @@ class Login(Result):
             "ForwardAgent=no",
             "-l",
             self.user,
-            "--",
-            self.address,
-            *remote,
         ]
 
     def line(self, remote: Sequence[str] = ()) -> str:

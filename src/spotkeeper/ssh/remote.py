@@ -1,0 +1,146 @@
+"""Commands on a machine, over the user's own OpenSSH and without anybody at the keyboard."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Generator, Iterator, Sequence
+from typing import IO, TYPE_CHECKING, cast
+
+from spotkeeper.errors import CredentialsProblem, NotFound, SpotkeeperError, Unreachable
+from spotkeeper.timings import SSH_ALIVE_SECONDS, SSH_ALIVE_TIMES, SSH_CONNECT_SECONDS
+
+if TYPE_CHECKING:
+    from spotkeeper.ssh.shell import Login
+
+#: ssh's own end; a command may end so, too (ssh(1), "EXIT STATUS").
+SSH_FAILED = 255
+
+#: Nobody is asked anything, and a machine that says nothing any more is given up.
+UNATTENDED = (
+    *("-o", "BatchMode=yes", "-o", "LogLevel=ERROR", "-T"),
+    *("-o", f"ConnectTimeout={SSH_CONNECT_SECONDS}"),
+    *("-o", f"ServerAliveInterval={SSH_ALIVE_SECONDS}"),
+    *("-o", f"ServerAliveCountMax={SSH_ALIVE_TIMES}"),
+)
+
+#: What ssh says → our kind of error, what happened, and the next step. The first that fits; where
+#: it ends without a word, the machine closed the connection, or somebody ended ssh.
+TROUBLES = tuple(
+    (re.compile(words), kind, happened, step)
+    for words, kind, happened, step in (
+        (
+            "HOST IDENTIFICATION HAS CHANGED|Host key verification failed",
+            CredentialsProblem,
+            "{name} at {address} does not show the host key that was learnt from it",
+            "If you changed its ssh server yourself, forget the key: ssh-keygen -R {instance} -f "
+            "{known_hosts}. If not, somebody else may answer there: see `spot show {name}`.",
+        ),
+        (
+            r"Permission denied \(|Too many authentication failures|UNPROTECTED PRIVATE KEY",
+            CredentialsProblem,
+            "{name} does not let {user} in with the key of this computer",
+            "It takes the key that it was launched with: have that one in ~/.ssh, and unlock it "
+            "with `ssh-add` where it has a passphrase.",
+        ),
+        (
+            r"\A\s*\Z|Connection to .* closed by remote|client_loop|server .* not responding"
+            "|[Bb]roken pipe|connection unexpectedly closed|Connection reset",
+            Unreachable,
+            "The connection to {name} was lost",
+            "See `spot show {name}`: it may have been interrupted. Then repeat the command.",
+        ),
+        (
+            "ssh: connect to|timed out|Connection refused|Connection closed|No route to host"
+            "|Could not resolve|kex_exchange_identification|banner exchange",
+            Unreachable,
+            "{name} does not answer at {address}: {said}",
+            "See `spot show {name}`; its security group lets in the address that you had when "
+            "it was launched.",
+        ),
+    )
+)
+
+
+def run_remote(
+    login: Login, command: Sequence[str], *, stdin: bytes = b""
+) -> tuple[int, bytes, bytes]:
+    """Run a command on a machine to its end: its exit code, output and errors.
+
+    Raises:
+        NotFound: there is no OpenSSH client here.
+        CredentialsProblem: the machine's host key is another one, or it does not take ours.
+        Unreachable: it does not answer, or the connection was lost.
+    """
+    with started(ssh_line(login, command), subprocess.PIPE) as process:
+        out, err = process.communicate(stdin)
+    return _ended(login, process.returncode, err, out)
+
+
+def follow_remote(
+    login: Login, command: Sequence[str]
+) -> Generator[bytes, None, tuple[int, bytes, bytes]]:
+    """The output of a command as it comes; in the end what ``run_remote`` gives, without it.
+
+    Raises:
+        SpotkeeperError: as ``run_remote``.
+    """
+    with tempfile.TemporaryFile() as errors:
+        with started(ssh_line(login, command), subprocess.DEVNULL, errors) as process:
+            pipe = cast("IO[bytes]", process.stdout)
+            while piece := os.read(pipe.fileno(), 1 << 16):
+                yield piece
+        errors.seek(0)
+        return _ended(login, process.returncode, errors.read())
+
+
+def ssh_line(login: Login, command: Sequence[str]) -> list[str]:
+    """The argument list; ssh hands one line to the machine's shell, so each word is quoted."""
+    return login.command((shlex.join(command),), options=UNATTENDED)
+
+
+@contextlib.contextmanager
+def started(
+    command: Sequence[str], stdin: int | IO[bytes], errors: int | IO[bytes] = subprocess.PIPE
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of ours, which is over when the block is."""
+    try:
+        process = subprocess.Popen(  # noqa: S603 - no shell of this computer reads the words
+            command, stdin=stdin, stdout=subprocess.PIPE, stderr=errors
+        )
+    except FileNotFoundError as problem:
+        raise NotFound(
+            f"There is no {command[0]} on this computer", next_step="Install the OpenSSH client."
+        ) from problem
+    try:
+        with process:
+            yield process
+    finally:
+        process.kill()
+
+
+def _ended(login: Login, code: int, err: bytes, out: bytes = b"") -> tuple[int, bytes, bytes]:
+    said = err.decode(errors="replace")
+    if (code == SSH_FAILED or code < 0) and (problem := trouble(login, said)):
+        raise problem
+    return code, out, err
+
+
+def trouble(login: Login, said: str) -> SpotkeeperError | None:
+    """What ssh's own words mean; ``None`` where it says nothing of the kind."""
+    for words, kind, happened, step in TROUBLES:
+        if words.search(said):
+            facts = {
+                "name": login.name,
+                "address": login.address,
+                "user": login.user,
+                "instance": login.instance_id,
+                "known_hosts": shlex.quote(str(login.known_hosts)),
+                "said": (said.strip().splitlines() or [""])[-1],
+            }
+            return kind(happened.format(**facts), next_step=step.format(**facts))
+    return None
