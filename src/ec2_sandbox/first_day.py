@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from moto.ec2.exceptions import DependencyViolationError
 from moto.ec2.models import EC2Backend
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 from moto.iam.models import AWSManagedPolicy, IAMBackend
@@ -16,11 +17,13 @@ from ec2_sandbox.world import world
 
 FIRST_BLOCK = 16  # of 127/8; below are addresses that programs of this computer may use
 _vpc_alone = EC2Backend.create_default_vpc
+_delete_vpc = EC2Backend.delete_vpc
 
 
 def install() -> None:
     """Let moto's accounts begin so."""
     EC2Backend.create_default_vpc = _connected_vpc
+    EC2Backend.delete_vpc = _delete_unconnected_vpc
     IAMBackend._init_managed_policies = _policies  # noqa: SLF001
     BaseIAMPolicyValidator._validate_version = _take_any_version  # noqa: SLF001
 
@@ -32,6 +35,15 @@ def _take_any_version(_validator: Any) -> None:
 
 def _policies(backend: Any) -> "AwsPolicies":
     return AwsPolicies(backend)
+
+
+def _delete_unconnected_vpc(backend: Any, vpc_id: str) -> Any:
+    """Refused while a gateway is attached, of which moto does not think (DeleteVpc)."""
+    if any(one.vpc and one.vpc.id == vpc_id for one in backend.internet_gateways.values()):
+        raise DependencyViolationError(
+            f"The vpc '{vpc_id}' has dependencies and cannot be deleted."
+        )
+    return _delete_vpc(backend, vpc_id)
 
 
 def _connected_vpc(backend: Any) -> Any:

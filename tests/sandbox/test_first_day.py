@@ -37,10 +37,12 @@ def test_the_default_vpc_has_a_way_to_the_internet(door: Door) -> None:
 
 
 def _delete(ec2: Any, vpc: str, gateway: str) -> None:
-    ec2.detach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
-    ec2.delete_internet_gateway(InternetGatewayId=gateway)
     for subnet in ec2.describe_subnets()["Subnets"]:
         ec2.delete_subnet(SubnetId=subnet["SubnetId"])
+    with pytest.raises(ClientError, match="DependencyViolation"):
+        ec2.delete_vpc(VpcId=vpc)
+    ec2.detach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+    ec2.delete_internet_gateway(InternetGatewayId=gateway)
     ec2.delete_vpc(VpcId=vpc)
 
 

@@ -49,6 +49,13 @@ class SandboxEC2Response(
     """One call of the EC2 API; moto makes a new object for each."""
 
 
+#: What DescribeVolumes shows and moto's volumes do not have.
+OF_VOLUMES = {
+    "availability_zone_id": property(lambda volume: volume.zone.zone_id),
+    "operator": {"Managed": False},
+}
+
+
 def install() -> None:
     """Make moto's EC2 answer with this class."""
     moto.ec2.urls.url_paths["{0}/"] = SandboxEC2Response.dispatch
@@ -56,5 +63,5 @@ def install() -> None:
     first_day.install()
     images.install()
     Snapshot.progress = property(progress_of)
-    Volume.availability_zone_id = property(lambda volume: volume.zone.zone_id)
-    Volume.operator = {"Managed": False}
+    for name, value in OF_VOLUMES.items():
+        setattr(Volume, name, value)

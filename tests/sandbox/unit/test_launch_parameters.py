@@ -87,6 +87,9 @@ def test_an_ipv6_address_is_given_and_a_missing_vpc_is_told(tmp_path: Any) -> No
     inside = [{"Name": "vpc-id", "Values": [default["VpcId"]]}]
     for one in ec2.describe_subnets(Filters=inside)["Subnets"]:
         ec2.delete_subnet(SubnetId=one["SubnetId"])
+    (gateway,) = ec2.describe_internet_gateways()["InternetGateways"]
+    ends = {"InternetGatewayId": gateway["InternetGatewayId"]}
+    ec2.detach_internet_gateway(**ends, VpcId=default["VpcId"])
     ec2.delete_vpc(VpcId=default["VpcId"])
     with pytest.raises(ClientError, match="VPCIdNotSpecified"):
         ec2.run_instances(**order)
