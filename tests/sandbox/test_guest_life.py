@@ -115,8 +115,8 @@ def test_no_jump_robs_a_machine_of_its_boot_or_its_shutdown(guests: GuestWorld) 
     booting = _dates(machine)
     assert len(booting) == 2
     assert booting[-1] < launched + timedelta(minutes=1)
-    work = f"trap '{DATE}; sleep 0.3; {DATE}; exit' TERM; while :; do sleep 0.05; done"
-    machine.says(f'nohup sh -c "{_escaped(work)}" >/dev/null 2>&1 & sleep 0.2')
+    work = f"trap '{DATE}; sleep 0.3; {DATE}; exit' TERM; touch on; while :; do sleep 0.05; done"
+    machine.says(f'nohup sh -c "{_escaped(work)}" >/dev/null 2>&1 & until [ -e on ]; do :; done')
     before = guests.control.now()
     guests.ec2.stop_instances(InstanceIds=[machine.id])
     guests.control.advance(timedelta(hours=6))
@@ -152,9 +152,11 @@ def test_a_notice_is_waited_for_where_a_process_has_asked_for_it_and_nowhere_els
 ) -> None:
     """The one that listens powers off by itself, in the seconds that are its own."""
     machine = guests.machine(spot=True)
-    first = f"{ASK}spot/instance-action" if listens else "sleep 9"
+    first = f"{ASK}spot/instance-action" if listens else "touch asked; sleep 99"
     wait = f"{first}; while ! {ASK}spot/instance-action | grep -q 200.OK; do sleep 0.1; done"
-    machine.ssh("cat > wait; nohup sh wait >/dev/null 2>&1 & sleep 0.5", input=f"{wait}\npoweroff")
+    begun = "until [ -e asked ]; do sleep 0.05; done"
+    wait = wait.replace(";", "; touch asked;", 1)
+    machine.ssh(f"cat > wait; nohup sh wait >/dev/null 2>&1 & {begun}", input=f"{wait}\npoweroff")
     guests.control.advance(timedelta(hours=1))  # nobody is waited for without a notice
     guests.control.interrupt(machine.id)
     noticed = guests.control.now()

@@ -162,11 +162,13 @@ def test_every_process_hears_of_the_end_and_none_outlives_it(guests: GuestWorld)
     """Double forks, own sessions, those that ignore it: all are gone with the machine."""
     need("pgrep")
     machine = guests.machine(spot=True)
+    heeds = "trap 'echo heard >> heard; exit' TERM; touch on; while :; do sleep 0.05; done"
+    ignores = 'trap "" TERM HUP; sleep 987654'
     machine.says(
-        "(trap 'echo heard >> heard; exit' TERM; while :; do sleep 0.05; done) >/dev/null 2>&1 &"
-        "nohup setsid sh -c 'trap \"\" TERM HUP; sleep 987654' >/dev/null 2>&1 & sleep 0.3"
+        f"({heeds}) >/dev/null 2>&1 & nohup setsid sh -c '{ignores}' >/dev/null 2>&1 & "
+        "until [ -e on ]; do sleep 0.05; done"
     )
-    assert _sleeping()
+    until(_sleeping, "both of them")
     guests.control.interrupt(machine.id)
     guests.control.advance(timedelta(minutes=3))
     machine.await_state("stopped")

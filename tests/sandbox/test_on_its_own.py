@@ -55,7 +55,8 @@ def test_the_fixture_comes_by_its_entry_point_and_costs_nothing_until_it_is_used
     ]
     (tmp_path / "test_notice.py").write_text(example.partition("```")[0])
     (tmp_path / "test_nothing.py").write_text(
-        "import sys\n\ndef test_nothing(): assert not {'moto', 'boto3'} & set(sys.modules)\n"
+        "import sys\n\ndef test_nothing():\n"
+        "    assert not {'moto', 'boto3', 'asyncssh'} & set(sys.modules)\n"
     )
     environment = {**os.environ, "HOME": str(tmp_path)}
     for name in ("test_nothing.py", "test_notice.py"):

@@ -7,7 +7,10 @@ from tests.guest_machines import need
 from tests.story.conftest import Spot
 
 #: Writes down that it heard of the end.
-WORK = "nohup sh -c 'trap \"echo saved > saved; exit\" TERM; while :; do sleep 0.05; done'"
+WORK = (
+    "nohup sh -c 'trap \"echo saved > saved; exit\" TERM; touch on; while :; do sleep 0.05; done'"
+)
+ON = "until [ -e on ]; do sleep 0.05; done"
 
 
 def test_a_box_is_interrupted_comes_back_with_its_disk_and_is_ended_by_its_own_guard(
@@ -20,7 +23,7 @@ def test_a_box_is_interrupted_comes_back_with_its_disk_and_is_ended_by_its_own_g
     assert up.code == 0, up.err
     [begun] = up.items
 
-    assert _there(spot, f"echo mine > file; {WORK} >/dev/null 2>&1 & sleep 0.2") == ""
+    assert _there(spot, f"echo mine > file; {WORK} >/dev/null 2>&1 & {ON}") == ""
     assert spot("sandbox", "interrupt", "train").code == 0
     assert spot("sandbox", "advance", "3m").code == 0
     assert spot("show", "train", "--output", "json").items[0]["state"] == "stopped"
