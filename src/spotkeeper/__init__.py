@@ -50,41 +50,27 @@ __version__ = "0.1.0"
 #: Where each public name lives; it is imported when it is asked for, so that the command line's
 #: help and version need none of it. Of the errors there is one for each exit code.
 _HOMES = {
-    "BacktestReport": "spotkeeper.keeper.backtest",
-    "BadInput": "spotkeeper.errors",
-    "Chapter": "spotkeeper.costs.history",
-    "Check": "spotkeeper.lifecycle.doctor",
-    "Cost": "spotkeeper.costs.usage",
-    "CredentialsProblem": "spotkeeper.errors",
-    "Declined": "spotkeeper.errors",
-    "DownReport": "spotkeeper.keeper.results",
-    "ExtendReport": "spotkeeper.keeper.results",
-    "Interrupted": "spotkeeper.errors",
-    "Keeper": "spotkeeper.keeper.keeper",
-    "LaunchedMachine": "spotkeeper.keeper.results",
-    "LeftBehind": "spotkeeper.errors",
-    "Leftover": "spotkeeper.model.resource",
-    "Login": "spotkeeper.ssh.shell",
-    "MachineHistory": "spotkeeper.keeper.results",
-    "MachineList": "spotkeeper.keeper.results",
-    "MachineReport": "spotkeeper.keeper.results",
-    "NameTaken": "spotkeeper.errors",
-    "NoCapacity": "spotkeeper.errors",
-    "NotFound": "spotkeeper.errors",
-    "Offer": "spotkeeper.model.offer",
-    "Plan": "spotkeeper.lifecycle.plan",
-    "PoolHistory": "spotkeeper.market.series",
-    "PriceComparison": "spotkeeper.keeper.results",
-    "PriceHistory": "spotkeeper.keeper.prices",
-    "PriceRow": "spotkeeper.keeper.results",
-    "QuotaReached": "spotkeeper.errors",
-    "RehearsalReport": "spotkeeper.keeper.rehearse",
-    "Ranking": "spotkeeper.model.offer",
-    "RememberedList": "spotkeeper.keeper.results",
-    "ResourceId": "spotkeeper.model.resource",
-    "SpotkeeperError": "spotkeeper.errors",
-    "SweepReport": "spotkeeper.keeper.results",
-    "connect": "spotkeeper.keeper.wiring",
+    name: f"spotkeeper.{module}"
+    for module, names in {
+        "costs.history": "Chapter",
+        "costs.usage": "Cost",
+        "errors": "BadInput CredentialsProblem Declined Interrupted LeftBehind NameTaken "
+        "NoCapacity NotFound QuotaReached SpotkeeperError",
+        "keeper.backtest": "BacktestReport",
+        "keeper.keeper": "Keeper",
+        "keeper.prices": "PriceHistory",
+        "keeper.rehearse": "RehearsalReport",
+        "keeper.results": "DownReport ExtendReport LaunchedMachine MachineHistory MachineList "
+        "MachineReport PriceComparison PriceRow RememberedList SweepReport",
+        "keeper.wiring": "connect",
+        "lifecycle.doctor": "Check",
+        "lifecycle.plan": "Plan",
+        "market.series": "PoolHistory",
+        "model.offer": "Offer Ranking",
+        "model.resource": "Leftover ResourceId",
+        "ssh.shell": "Login",
+    }.items()
+    for name in names.split()
 }
 
 __all__ = [

@@ -61,10 +61,7 @@ class CatalogueResponses(EC2Response):  # type: ignore[misc]
             for name, location in found
         )
         return listing(
-            "DescribeInstanceTypeOfferings",
-            items,
-            set_name="instanceTypeOfferingSet",
-            token=token,
+            "DescribeInstanceTypeOfferings", items, set_name="instanceTypeOfferingSet", token=token
         )
 
     def describe_regions(self) -> Any:

@@ -40,10 +40,7 @@ class ConsoleResponses(EC2Response):  # type: ignore[misc]
         text = console_text(_machine(instance), runs, seen, seed=world().options.seed)
         if (here := guests()) and (guest := here.of(instance.id)):
             text = guest.console_text()
-        answer: dict[str, Any] = {
-            "InstanceId": instance.id,
-            "Timestamp": updated_at(runs, seen),
-        }
+        answer: dict[str, Any] = {"InstanceId": instance.id, "Timestamp": updated_at(runs, seen)}
         if text:
             answer["Output"] = Base64EncodedString.from_raw_string(text)
         return ActionResult(answer)

@@ -54,10 +54,7 @@ class InstanceStatusResponses(EC2Response):  # type: ignore[misc]
             setattr(options, attribute, value)
         shown = {name: getattr(options, own) for name, (own, _) in METADATA_OPTIONS.items()}
         return ActionResult(
-            {
-                "InstanceId": instance.id,
-                "InstanceMetadataOptions": {**shown, "State": "pending"},
-            }
+            {"InstanceId": instance.id, "InstanceMetadataOptions": {**shown, "State": "pending"}}
         )
 
     def _statuses(self) -> list[dict[str, Any]]:

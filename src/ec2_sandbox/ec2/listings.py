@@ -62,10 +62,7 @@ def listing_of(operation: str) -> Listing | None:
     regular = {_plain(name): find(item, re.split(r"[.\-]", name)) for name in names}
     irregular = {_plain(name): path for name, path in IRREGULAR.get(operation, {}).items()}
     return Listing(
-        member=lists[0],
-        item=item,
-        paths={**regular, **irregular},
-        has_pages="NextToken" in inputs,
+        member=lists[0], item=item, paths={**regular, **irregular}, has_pages="NextToken" in inputs
     )
 
 

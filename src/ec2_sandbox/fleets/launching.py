@@ -13,13 +13,7 @@ from ec2_sandbox.spot_requests import launches
 from ec2_sandbox.spot_requests.launch_orders import FLEET_TAG, LaunchOrder, read_order
 
 # An override's own fields that RunInstances has under the same name.
-SAME_NAME = (
-    "ImageId",
-    "KeyName",
-    "BlockDeviceMappings",
-    "IamInstanceProfile",
-    "MetadataOptions",
-)
+SAME_NAME = ("ImageId", "KeyName", "BlockDeviceMappings", "IamInstanceProfile", "MetadataOptions")
 
 
 @dataclass(frozen=True)

@@ -97,11 +97,7 @@ def delete_fleets(
 def _delete(fleet: Fleet, *, terminate: bool) -> Deletion:
     before = fleet.state
     fleet.delete(terminate=terminate)
-    return {
-        "FleetId": fleet.id,
-        "PreviousFleetState": before,
-        "CurrentFleetState": fleet.state,
-    }
+    return {"FleetId": fleet.id, "PreviousFleetState": before, "CurrentFleetState": fleet.state}
 
 
 def _unknown(fleet_id: str) -> Deletion:

@@ -60,10 +60,7 @@ GUEST = Reason(
     "guest",
 )
 SPOT_STOP = Reason(
-    "Server.SpotInstanceShutdown",
-    "Spot Instance shutdown",
-    "Server.SpotInstanceShutdown",
-    "ec2",
+    "Server.SpotInstanceShutdown", "Spot Instance shutdown", "Server.SpotInstanceShutdown", "ec2"
 )
 SPOT_END = Reason(
     "Server.SpotInstanceTermination",

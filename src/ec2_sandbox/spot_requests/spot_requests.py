@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any, Protocol
 
 from moto.ec2.models.core import TaggedEC2Resource
@@ -276,17 +277,19 @@ class SpotRequest(TaggedEC2Resource):  # type: ignore[misc]
         """Its luck against others in its pool, from 0 to 1: drawn anew for every start."""
         return world().fraction(self.instance_id, self.started)
 
-    # What EC2 shows
+    # What EC2 shows, by its names
+
+    spot_instance_request_id = property(attrgetter("id"))
+    instance_interruption_behavior = property(attrgetter("terms.interruption_behavior"))
+    valid_from = property(attrgetter("terms.valid_from"))
+    valid_until = property(attrgetter("terms.valid_until"))
+    launch_group = property(attrgetter("terms.launch_group"))
+    availability_zone_group = property(attrgetter("terms.zone_group"))
 
     @property
     def status(self) -> dict[str, Any]:
         """Code, EC2's sentence for it, and since when."""
         return {"Code": self.status_code, "Message": self.message, "UpdateTime": self.changed_at}
-
-    @property
-    def spot_instance_request_id(self) -> str:
-        """EC2's name for ``id``."""
-        return self.id
 
     @property
     def spot_price(self) -> str:
@@ -297,31 +300,6 @@ class SpotRequest(TaggedEC2Resource):  # type: ignore[misc]
     def type(self) -> str:
         """EC2's word for the kind."""
         return "one-time" if self.terms.kind is RequestKind.ONCE else "persistent"
-
-    @property
-    def instance_interruption_behavior(self) -> str:
-        """stop, hibernate or terminate."""
-        return self.terms.interruption_behavior
-
-    @property
-    def valid_from(self) -> datetime | None:
-        """When the request becomes active."""
-        return self.terms.valid_from
-
-    @property
-    def valid_until(self) -> datetime | None:
-        """When the request ends by itself."""
-        return self.terms.valid_until
-
-    @property
-    def launch_group(self) -> str | None:
-        """Those that are launched and interrupted together."""
-        return self.terms.launch_group
-
-    @property
-    def availability_zone_group(self) -> str | None:
-        """Those that are launched in the same zone."""
-        return self.terms.zone_group
 
     @property
     def instance_id(self) -> str | None:

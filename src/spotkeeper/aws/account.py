@@ -51,11 +51,7 @@ class Ec2Account:
         for operation in ("GetServiceQuota", "GetAWSDefaultServiceQuota"):
             try:
                 answer = self._aws.call(
-                    operation,
-                    region,
-                    service="service-quotas",
-                    ServiceCode="ec2",
-                    QuotaCode=code,
+                    operation, region, service="service-quotas", ServiceCode="ec2", QuotaCode=code
                 )
             except SpotkeeperError as refusal:
                 if refusal.aws_code != "NoSuchResourceException":

@@ -67,10 +67,7 @@ class MachineReader:
             self.note(machine)
         shown = [machine for machine in found if machine.name and (ended or machine.present)]
         told = regions.by_reason(failed)
-        return MachineList(
-            self.reports(shown),
-            (*told, *self._half_created(found, in_regions)),
-        )
+        return MachineList(self.reports(shown), (*told, *self._half_created(found, in_regions)))
 
     def report(self, name: str, in_regions: Sequence[str]) -> MachineReport:
         """The machine of a name.

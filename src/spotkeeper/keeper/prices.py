@@ -50,10 +50,7 @@ class PriceHistory(ResultList[PoolHistory]):
 
 
 def from_file(
-    path: Path,
-    types: Sequence[str] = (),
-    in_regions: Sequence[str] = (),
-    days: int | None = None,
+    path: Path, types: Sequence[str] = (), in_regions: Sequence[str] = (), days: int | None = None
 ) -> PriceHistory:
     """What a file says of the pools whose type matches, in its last ``days``, or in all its time.
 

@@ -5,7 +5,6 @@ from __future__ import annotations  # a command imports only the edges that it u
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
@@ -35,13 +34,7 @@ if TYPE_CHECKING:
         Reach,
         Schedules,
     )
-    from spotkeeper.market.feeds import (
-        AdvisorFeed,
-        PublicPriceFeed,
-        QuotaFeed,
-        ScoreFeed,
-        StorageFeed,
-    )
+    from spotkeeper.market.feeds import AdvisorFeed, PublicPriceFeed, QuotaFeed, ScoreFeed
 
 SANDBOX_VARIABLE = "SPOT_SANDBOX"
 YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
@@ -171,10 +164,7 @@ class Environment:
 
 
 def _practice(
-    chosen: Connection,
-    folders: Folders,
-    environment: Mapping[str, str],
-    on_call: OnCall | None,
+    chosen: Connection, folders: Folders, environment: Mapping[str, str], on_call: OnCall | None
 ) -> Edges:
     from ec2_sandbox.client import Control, daemon
     from spotkeeper.aws.public_feeds import ADVISOR_VARIABLE
@@ -225,7 +215,7 @@ def _prices_url(chosen: Connection, environment: Mapping[str, str]) -> str:
 
 def _edges(session: AwsSession, around: Environment) -> Edges:
     from spotkeeper.aws.feeds import Ec2Catalog, Ec2Prices
-    from spotkeeper.aws.price_list import PriceList
+    from spotkeeper.aws.price_list import PriceList, StoragePrices
     from spotkeeper.aws.regions import enabled_regions, known_regions
     from spotkeeper.store.cache import Cache
     from spotkeeper.store.journal import FileJournal
@@ -255,7 +245,7 @@ def _edges(session: AwsSession, around: Environment) -> Edges:
         known_regions=partial(known_regions, session, cache),
         caller_cidr=around.caller_cidr,
         on_demand=on_demand,
-        storage=late(lambda: _storage(session, cache, clock.now)),
+        storage=StoragePrices(session, cache, clock.now),
         memory=cache,
         work=around.work,
         warnings=around.warnings,
@@ -291,12 +281,6 @@ def _schedules(session: AwsSession) -> Schedules:
     from spotkeeper.aws.schedules import EventBridgeSchedules
 
     return EventBridgeSchedules(session)
-
-
-def _storage(session: AwsSession, cache: AnswerMemory, now: Callable[[], datetime]) -> StorageFeed:
-    from spotkeeper.aws.price_list import StoragePrices
-
-    return StoragePrices(session, cache, now)
 
 
 def _ssh_port() -> Reach:

@@ -3,12 +3,7 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
-from spotkeeper.errors import (
-    GuardRoleMissing,
-    PermissionDenied,
-    Refused,
-    SpotkeeperError,
-)
+from spotkeeper.errors import GuardRoleMissing, PermissionDenied, Refused, SpotkeeperError
 from spotkeeper.lifecycle import guard
 from spotkeeper.lifecycle.guard import Guarded
 from spotkeeper.lifecycle.ports import Clock, Cloud, Schedules

@@ -3,25 +3,13 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from spotkeeper.errors import (
-    Refused,
-    ResourceGone,
-    SpotkeeperError,
-    StaleToken,
-    Unreachable,
-)
+from spotkeeper.errors import Refused, ResourceGone, SpotkeeperError, StaleToken, Unreachable
 from spotkeeper.lifecycle.name_claim import NameClaim
 from spotkeeper.lifecycle.plan import Candidate, Plan, disk_gib
 from spotkeeper.lifecycle.ports import LaunchOrder, Ports
 from spotkeeper.lifecycle.prerequisites import PrerequisiteMaker, Prerequisites
 from spotkeeper.lifecycle.presence import machines, name_taken, refuse_taken
-from spotkeeper.lifecycle.refused_pools import (
-    TRY_NEXT,
-    Blocked,
-    all_refused,
-    unclear,
-    with_quota,
-)
+from spotkeeper.lifecycle.refused_pools import TRY_NEXT, Blocked, all_refused, unclear, with_quota
 from spotkeeper.lifecycle.userdata import compose, guard_values
 from spotkeeper.lifecycle.wait import poll
 from spotkeeper.model.journal_entry import Entry, Intent, Launched, LaunchRefused

@@ -57,8 +57,7 @@ def document(part: str, grantee: Grantee) -> Document:
         return _whole([_trust(grantee.caller)])
     if part not in PARTS:
         raise BadInput(
-            f"There is no policy of {part!r}",
-            next_step=f"Use {', '.join((*PARTS, GUARD_TRUST))}.",
+            f"There is no policy of {part!r}", next_step=f"Use {', '.join((*PARTS, GUARD_TRUST))}."
         )
     merged: dict[str, list[Grant]] = {}
     for grant in PARTS[part]:

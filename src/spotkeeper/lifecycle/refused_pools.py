@@ -3,26 +3,14 @@
 import re
 from collections.abc import Hashable, Mapping, Sequence
 
-from spotkeeper.errors import (
-    NoCapacity,
-    QuotaReached,
-    Scope,
-    SpotkeeperError,
-    Unreachable,
-)
+from spotkeeper.errors import NoCapacity, QuotaReached, Scope, SpotkeeperError, Unreachable
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.pool import Pool
 from spotkeeper.model.quota import quota_family
 
 #: A refusal with one of these scopes leaves other pools worth a try; all others stop the launch.
 TRY_NEXT = frozenset(
-    {
-        Scope.ZONE,
-        Scope.TYPE_IN_REGION,
-        Scope.FAMILY_IN_REGION,
-        Scope.REGION,
-        Scope.IMAGE,
-    }
+    {Scope.ZONE, Scope.TYPE_IN_REGION, Scope.FAMILY_IN_REGION, Scope.REGION, Scope.IMAGE}
 )
 
 _ID = re.compile(r"\bi-[0-9a-f]{8,}\b")

@@ -250,10 +250,7 @@ class Classifier:
         since, limit = resource.born, CLAIM_YOUNG
         if resource.claim in lives.known_nonces(entries):
             ready = lives.ready_tokens(entries)
-            since, limit = (
-                lives.last_intent_at(entries) if ready else None,
-                VISIBILITY_WINDOW,
-            )
+            since, limit = (lives.last_intent_at(entries) if ready else None, VISIBILITY_WINDOW)
         if self._is_young(since, limit):
             return Verdict.YOUNG, f"a launch of {name} may use it; {_again(since, limit)}"
         hidden = self._may_hide(resource)

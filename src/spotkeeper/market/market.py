@@ -66,11 +66,7 @@ def _taken(waiting: "SimpleQueue[K]") -> Iterator[K]:
 
 
 #: Families whose GPU EC2 names wrongly or too broadly.
-GPU_NAMES: Mapping[str, str] = {
-    "p5en": "H200",
-    "p4de": "A100-80GB",
-    "p3dn": "V100-32GB",
-}
+GPU_NAMES: Mapping[str, str] = {"p5en": "H200", "p4de": "A100-80GB", "p3dn": "V100-32GB"}
 
 #: Types whose GPU count EC2 reports wrongly.
 GPU_COUNTS: Mapping[str, int] = {"p5.4xlarge": 1}

@@ -48,8 +48,7 @@ def texts(path: Path) -> Iterator[str]:
         raise Unreadable("is cut off or damaged") from problem
     except OSError as problem:
         raise BadInput(
-            f"Cannot read {path}: {problem.strerror}",
-            next_step="Name a file that you may read.",
+            f"Cannot read {path}: {problem.strerror}", next_step="Name a file that you may read."
         ) from problem
     except UnicodeDecodeError as problem:
         raise Unreadable("is no text; if it is packed, only gz is understood") from problem

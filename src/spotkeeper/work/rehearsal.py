@@ -230,12 +230,7 @@ VERDICTS: Sequence[_Row] = (
         "it saves nothing, and begins again each time",
         _SAVE,
     ),
-    (
-        lambda seen: not seen.finished,
-        False,
-        "it did not come to its end ({words})",
-        (),
-    ),
+    (lambda seen: not seen.finished, False, "it did not come to its end ({words})", ()),
     (
         lambda seen: seen.began_again,
         False,

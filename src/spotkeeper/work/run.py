@@ -45,13 +45,7 @@ class RunState(str, Enum):
 OVER = frozenset({RunState.FINISHED, RunState.FAILED, RunState.CANCELLED})
 
 _HELD = frozenset(
-    {
-        RunState.SETTING_UP,
-        RunState.RUNNING,
-        RunState.UNFIT,
-        RunState.CANCELLED,
-        RunState.FAILED,
-    }
+    {RunState.SETTING_UP, RunState.RUNNING, RunState.UNFIT, RunState.CANCELLED, RunState.FAILED}
 )
 
 #: Every state and those that may follow it.

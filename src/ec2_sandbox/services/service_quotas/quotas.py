@@ -10,7 +10,9 @@ from functools import cache
 
 from ec2_sandbox.world import World
 
+NAMED = "Standard (A, C, D, H, I, M, R, T, Z)"
 STANDARD = r"[acdhimrtz]\d|im\d|is\d|hpc\d"
+GRAPHICS = r"(?:g|gr|vt)\d"
 
 
 @dataclass(frozen=True)
@@ -40,15 +42,8 @@ class Quota:
 
 
 SPOT_QUOTAS = (
-    Quota(
-        "L-34B43A08",
-        "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests",
-        STANDARD,
-        640,
-        5,
-        "Standard/Spot",
-    ),
-    Quota("L-3819A6DF", "All G and VT Spot Instance Requests", r"(?:g|gr|vt)\d", 128, 0, "G/Spot"),
+    Quota("L-34B43A08", f"All {NAMED} Spot Instance Requests", STANDARD, 640, 5, "Standard/Spot"),
+    Quota("L-3819A6DF", "All G and VT Spot Instance Requests", GRAPHICS, 128, 0, "G/Spot"),
     Quota("L-7212CCBC", "All P4, P3 and P2 Spot Instance Requests", r"p[234]", 128, 0, "P/Spot"),
     Quota("L-C4BD4855", "All P5 Spot Instance Requests", r"p[56]", 192, 0, "P5/Spot"),
     Quota("L-6B0D517C", "All Trn Spot Instance Requests", r"trn\d", 128, 0, "Trn/Spot"),
@@ -59,21 +54,9 @@ SPOT_QUOTAS = (
 )
 ON_DEMAND_QUOTAS = (
     Quota(
-        "L-1216C47A",
-        "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances",
-        STANDARD,
-        640,
-        5,
-        "Standard/OnDemand",
+        "L-1216C47A", f"Running On-Demand {NAMED} instances", STANDARD, 640, 5, "Standard/OnDemand"
     ),
-    Quota(
-        "L-DB2E81BA",
-        "Running On-Demand G and VT instances",
-        r"(?:g|gr|vt)\d",
-        128,
-        0,
-        "G/OnDemand",
-    ),
+    Quota("L-DB2E81BA", "Running On-Demand G and VT instances", GRAPHICS, 128, 0, "G/OnDemand"),
     Quota("L-417A185B", "Running On-Demand P instances", r"p\d", 192, 0, "P/OnDemand"),
     Quota("L-2C3B7624", "Running On-Demand Trn instances", r"trn\d", 128, 0, "Trn/OnDemand"),
     Quota("L-1945791B", "Running On-Demand Inf instances", r"inf\d", 128, 0, "Inf/OnDemand"),
