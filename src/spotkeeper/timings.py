@@ -178,6 +178,9 @@ SSH_CONNECT_SECONDS = 10
 SSH_ALIVE_SECONDS = 5
 SSH_ALIVE_TIMES = 6
 
+#: Between two looks at the output of a run: soon enough to read along, and no load for anybody.
+LOOK_AT_LOG = timedelta(seconds=1)
+
 # What is told
 
 #: Younger facts are told as of now.

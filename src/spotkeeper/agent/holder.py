@@ -125,8 +125,8 @@ class _Holder:
         for path, text in written.items():
             with contextlib.suppress(OSError), open(path, "w") as file:
                 file.write(text)
-        if self._order.user is not None:
-            entry = pwd.getpwnam(self._order.user)
+        entry = pwd.getpwnam(self._order.user) if self._order.user is not None else None
+        if entry is not None and entry.pw_uid != os.getuid():  # else it is that user already
             os.initgroups(entry.pw_name, entry.pw_gid)
             os.setgid(entry.pw_gid)
             os.setuid(entry.pw_uid)

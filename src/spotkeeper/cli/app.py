@@ -26,6 +26,9 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     },
     "Work": {
         "rehearse": "Does my script survive an interruption? Try it here.",
+        "run": "Run a command on a machine until it is done.",
+        "logs": "Print the output of a machine's run, or follow it.",
+        "cancel": "End the run of a machine; the machine stays.",
     },
     "Machines": {
         "up": "Launch a machine on the best pool and wait until it answers.",

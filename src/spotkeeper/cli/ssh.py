@@ -4,7 +4,6 @@ import click
 
 from spotkeeper.cli import suggestions
 from spotkeeper.cli.context import Choices, global_options, pass_choices
-from spotkeeper.errors import SandboxProblem
 from spotkeeper.ssh import shell
 from spotkeeper.store.folders import private_folder
 
@@ -32,9 +31,5 @@ def command(choices: Choices, name: str, remote: tuple[str, ...], only_print: bo
     if only_print:
         click.echo(login.line(remote))
         return 0
-    if login.port == 0:
-        raise SandboxProblem(
-            f"{name} is simulated: nothing answers at {login.address}",
-            next_step="`spot sandbox reset --guests jailed` begins anew with machines that run.",
-        )
+    shell.refuse_simulated(login, name)
     return shell.run(login.command(remote))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from spotkeeper.keeper.deadline import Deadline
     from spotkeeper.keeper.down import Down
+    from spotkeeper.keeper.logs import LogWish, RunLog, RunReader
     from spotkeeper.keeper.machines import MachineReader
     from spotkeeper.keeper.results import (
         DownReport,
@@ -29,11 +30,13 @@ if TYPE_CHECKING:
         RememberedList,
         SweepReport,
     )
+    from spotkeeper.keeper.run import RunOrder
     from spotkeeper.keeper.up import Up
     from spotkeeper.lifecycle.launch_request import LaunchRequest
     from spotkeeper.lifecycle.plan import Plan
     from spotkeeper.model.machine import Machine
     from spotkeeper.ssh.shell import Login
+    from spotkeeper.work.run_report import RunReport
 
 
 class Keeper(ReadOnlyKeeper):
@@ -62,6 +65,12 @@ class Keeper(ReadOnlyKeeper):
         from spotkeeper.keeper.up import Up
 
         return Up(self._edges, self._find, self._down, self._deadline)
+
+    @cached_property
+    def _runs(self) -> RunReader:
+        from spotkeeper.keeper.logs import RunReader
+
+        return RunReader(self._edges, self._reader)
 
     @cached_property
     def _deadline(self) -> Deadline:
@@ -218,6 +227,52 @@ class Keeper(ReadOnlyKeeper):
             return machine
         self._up.waiter().until_settled(machine.instance)
         return self._reader.report(name, (machine.region,)).machine
+
+    @checked()
+    def run(self, name: str, order: RunOrder, regions: Sequence[str] = ()) -> RunReport:
+        """Start a command on a machine that is there, and let its agent keep it until it is over;
+        a box that was stopped is started.
+
+        Raises:
+            NotFound: no such machine.
+            NameTaken: another run is on it and not over.
+            Refused: EC2 stopped it, or it lacks what the agent needs.
+        """
+        from spotkeeper.keeper.run import Runner
+
+        machine = self._reader.report(name, listed(regions, self._edges)).machine
+        if machine.state != "running":
+            self._talk.say(f"{name} is {machine.summary()}: starting it")
+            machine = self.start(name, (machine.region,)).machine
+        if machine.instance is not None:
+            self._up.waiter().until_reachable(machine.instance, "run")
+        login = self._reader.way_in(name, (machine.region,))
+        return Runner(self._runs, self._talk).start(order, machine, login)
+
+    @checked()
+    def logs(self, name: str, wish: LogWish, regions: Sequence[str] = ()) -> RunLog:
+        """The output of a machine's run, to be iterated over; pieces of bytes.
+
+        Raises:
+            NotFound: no such machine.
+        """
+        from spotkeeper.keeper.logs import RunLog
+
+        region = self._reader.report(name, listed(regions, self._edges)).machine.region
+        find = lambda: self._reader.report(name, (region,)).machine  # noqa: E731
+        return RunLog(name, wish, self._runs, find, self._talk, self._edges.clock.sleep)
+
+    @checked()
+    def cancel(self, name: str, regions: Sequence[str] = ()) -> RunReport:
+        """Ask for the end of a machine's run; one that is over stays as it ended.
+
+        Raises:
+            NotFound: no such machine, or it does not run now.
+        """
+        machine = self._reader.report(name, listed(regions, self._edges)).machine
+        agent = self._runs.agent(machine)
+        agent.ask("cancel")
+        return self._runs.look(machine, agent)[0]
 
     @checked()
     def down(

@@ -6,7 +6,7 @@ from spotkeeper.errors import NotFound, Refused
 from spotkeeper.lifecycle.ports import Clock, Cloud
 from spotkeeper.lifecycle.wait import Waiter
 from spotkeeper.model.machine import Instance, InstanceState, Kind, Machine
-from spotkeeper.model.spot_request import INTERRUPTED_CODES, SpotRequest
+from spotkeeper.model.spot_request import INTERRUPTED_CODES
 from spotkeeper.timings import SHORTEST_LIFE
 
 
@@ -24,7 +24,7 @@ def stop(machine: Machine, *, cloud: Cloud, waiter: Waiter) -> None:
             next_step=f"End it with `spot down {machine.name}`.",
             region=machine.region,
         )
-    if _is_interrupted(instance, machine.request):
+    if is_interrupted(machine):
         raise Refused(
             f"{machine.name} was {machine.summary()}. EC2 will start it again by itself, and "
             "cannot be told not to",
@@ -55,7 +55,7 @@ def start(
         SpotkeeperError: EC2 stopped it again, or ended it; its reason says which error.
     """
     instance = _instance(machine)
-    if _is_interrupted(instance, machine.request):
+    if is_interrupted(machine):
         raise Refused(
             f"{machine.name} was {machine.summary()}. Only EC2 can start it again",
             next_step="Wait, or give it back with `spot down` and launch it elsewhere.",
@@ -83,6 +83,7 @@ def _instance(machine: Machine) -> Instance:
     return machine.instance
 
 
-def _is_interrupted(instance: Instance, request: SpotRequest | None) -> bool:
-    code = request.status_code if request else ""
-    return instance.state is InstanceState.STOPPED and code in INTERRUPTED_CODES
+def is_interrupted(machine: Machine) -> bool:
+    """Whether EC2 stopped it, and will start it again by itself."""
+    code = machine.request.status_code if machine.request else ""
+    return machine.state == InstanceState.STOPPED and code in INTERRUPTED_CODES

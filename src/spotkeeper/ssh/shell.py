@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from spotkeeper.errors import NotFound
+from spotkeeper.errors import NotFound, SandboxProblem
 from spotkeeper.model.record import Record, Result
 from spotkeeper.timings import SSH_PORT_TIMEOUT_SECONDS
 
@@ -67,6 +67,19 @@ class Login(Result):
     def line(self, remote: Sequence[str] = ()) -> str:
         """The same as one printable line to paste into a shell."""
         return " ".join(map(_word, self.command(remote)))
+
+
+def refuse_simulated(login: Login, name: str) -> None:
+    """Refuse to reach a machine that no processes stand behind.
+
+    Raises:
+        SandboxProblem: it is one.
+    """
+    if login.port == 0:
+        raise SandboxProblem(
+            f"{name} is simulated: nothing answers at {login.address}",
+            next_step="`spot sandbox reset --guests jailed` begins anew with machines that run.",
+        )
 
 
 def run(command: Sequence[str]) -> int:

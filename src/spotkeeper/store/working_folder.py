@@ -3,8 +3,9 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from spotkeeper.errors import BadInput
@@ -22,6 +23,26 @@ MADE_AGAIN = frozenset(
 _GIT_LIST = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
 
 
+#: Like .gitignore for what git keeps and a machine does not need; it knows no ``!`` and no ``**``.
+IGNORE_FILE = ".spotignore"
+
+
+def _is_named(file: Path, patterns: Sequence[str]) -> bool:
+    """Whether a pattern names the file or a folder around it: anywhere, or from the top where it
+    has a slash."""
+    return any(
+        _begins(file.parts, pattern.lstrip("/").split("/"))
+        if "/" in pattern
+        else any(fnmatchcase(part, pattern) for part in file.parts)
+        for pattern in patterns
+    )
+
+
+def _begins(parts: Sequence[str], patterns: Sequence[str]) -> bool:
+    fit = zip(parts, patterns, strict=False)
+    return len(parts) >= len(patterns) and all(fnmatchcase(part, each) for part, each in fit)
+
+
 @dataclass(frozen=True)
 class WorkingFolder:
     """A folder and its code: what git would keep, or all of it where git does not know it."""
@@ -35,7 +56,9 @@ class WorkingFolder:
             BadInput: they are too many bytes to be code; the biggest are named.
         """
         listed = self._git(*_GIT_LIST)
-        found = sorted(set(self._all() if listed is None else self._listed(listed)))
+        known = set(self._all() if listed is None else self._listed(listed))
+        ignored = self._patterns()
+        found = sorted(each for each in known if not _is_named(each, ignored))
         sizes = {each: (self.path / each).lstat().st_size for each in found}
         if sum(sizes.values()) > MOST_BYTES:
             biggest = sorted(sizes, key=lambda each: -sizes[each])[:_NAMED]
@@ -43,7 +66,8 @@ class WorkingFolder:
             raise BadInput(
                 f"{self.path} holds {sum(sizes.values()) / 1e6:,.0f} MB, and code may have "
                 f"{MOST_BYTES / 1e6:,.0f} MB",
-                next_step=f"Have git ignore what is no code. The biggest are: {named}.",
+                next_step=f"Name what is no code in .gitignore or {IGNORE_FILE}. The biggest are: "
+                f"{named}.",
             )
         return found
 
@@ -65,6 +89,15 @@ class WorkingFolder:
         for each in self.files():
             (target / each).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(self.path / each, target / each, follow_symlinks=False)
+
+    def _patterns(self) -> list[str]:
+        """The lines of the folder's own file of what is no code."""
+        try:
+            text = (self.path / IGNORE_FILE).read_text("utf-8", "surrogateescape")
+        except FileNotFoundError:
+            return []
+        lines = (line.strip() for line in text.splitlines())
+        return [line.rstrip("/") for line in lines if line and not line.startswith("#")]
 
     def _listed(self, text: str) -> Iterator[Path]:
         """Git's list; of a submodule it names the folder alone."""

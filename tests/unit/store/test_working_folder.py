@@ -9,7 +9,7 @@ import pytest
 
 from spotkeeper.errors import BadInput
 from spotkeeper.store import working_folder
-from spotkeeper.store.working_folder import WorkingFolder
+from spotkeeper.store.working_folder import IGNORE_FILE, WorkingFolder
 
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 ODD = "blank and\nline.py"
@@ -64,6 +64,26 @@ def test_the_code_is_what_git_would_keep(repository: Path) -> None:
     ]
     assert code.ignored() == ["data", "last.ckpt"]
     assert code.commit().endswith("-dirty")
+
+
+@needs_git
+@pytest.mark.parametrize(
+    ("patterns", "left_out"),
+    [
+        ("# words\n\n*.py\n", {ODD, "link.py", "new.py", "src/model.py", "train.py"}),
+        ("/*.py", {ODD, "link.py", "new.py", "train.py"}),
+        ("src/", {"src/model.py"}),
+        ("src/*.py\n/train.py", {"src/model.py", "train.py"}),
+        ("rc\nrain.py", set()),
+    ],
+)
+def test_what_its_own_file_names_is_no_code(
+    repository: Path, patterns: str, left_out: set[str]
+) -> None:
+    before = {str(each) for each in WorkingFolder(repository).files()}
+    (repository / IGNORE_FILE).write_text(patterns)
+    after = {str(each) for each in WorkingFolder(repository).files()}
+    assert before - after == left_out
 
 
 @needs_git

@@ -1,0 +1,201 @@
+"""``logs``: the output of a run, piece by piece, also while its machine is away."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from spotkeeper.errors import NotFound, SpotkeeperError, Unreachable
+from spotkeeper.keeper.edges import Edges
+from spotkeeper.keeper.machine_agent import MachineAgent
+from spotkeeper.keeper.machines import MachineReader
+from spotkeeper.lifecycle.ports import Talk
+from spotkeeper.lifecycle.power import is_interrupted
+from spotkeeper.model.machine import InstanceState, Machine
+from spotkeeper.ssh.shell import refuse_simulated
+from spotkeeper.timings import LONGEST_PAUSE, LOOK_AT_LOG
+from spotkeeper.work.run import Run, event_of, read_line
+from spotkeeper.work.run_report import RunReport
+
+#: Runs as they were seen last, by the instance that they are on.
+SEEN_RUNS = "runs"
+
+
+@dataclass(frozen=True)
+class LogWish:
+    """Which part of the output is wanted; ``attempt`` is None for the latest, ``whole`` begins at
+    set-up, ``raw`` shows the values that the user named as they are."""
+
+    follow: bool = False
+    lines: int = 0
+    since: timedelta | None = None
+    attempt: int | None = None
+    raw: bool = False
+    whole: bool = False
+
+
+class RunReader:
+    """Asks machines for their run, and remembers what they said."""
+
+    def __init__(self, edges: Edges, machines: MachineReader) -> None:
+        self._edges, self._machines = edges, machines
+
+    def agent(self, machine: Machine) -> MachineAgent:
+        """The agent of a machine that runs.
+
+        Raises:
+            NotFound: the machine is off, or has no address; with the run that was seen last.
+            SandboxProblem: it is a simulated one.
+        """
+        name, login = machine.name, self._machines.login(machine)
+        if machine.state != InstanceState.RUNNING or login is None:
+            seen = self.seen(machine)
+            last = f". Its run, when it was seen last: {seen.sentence()}" if seen else ""
+            step = (
+                "EC2 starts it again when it has room; the run goes on by itself then. "
+                f"`spot logs -f {name}` waits for it, `spot down {name}` gives it up"
+                if is_interrupted(machine)
+                else f"Its log is on its disk: `spot start {name}`, then ask again"
+            )
+            raise NotFound(f"{name} is {machine.summary()}{last}", next_step=f"{step}.")
+        refuse_simulated(login, name)
+        return MachineAgent(login)
+
+    def look(self, machine: Machine, agent: MachineAgent) -> tuple[RunReport, list[str]]:
+        """The run of a machine as it is now, and the lines of its record.
+
+        Raises:
+            NotFound: there was none yet.
+        """
+        status = agent.status()
+        report = RunReport.of(machine.name, status)
+        if report is None or machine.instance is None:
+            raise NotFound(
+                f"No command was ever run on {machine.name} with `spot run`",
+                next_step=f"Run one with `spot run {machine.name} -- COMMAND`.",
+            )
+        self._edges.memory.put(SEEN_RUNS, machine.instance.id, [status, time.time()])
+        return report, status["record"]
+
+    def seen(self, machine: Machine) -> RunReport | None:
+        """The run of a machine as this computer saw it last."""
+        if machine.instance is None:
+            return None
+        kept = self._edges.memory.get(SEEN_RUNS, machine.instance.id, younger_than=timedelta.max)
+        return RunReport.of(machine.name, kept[0]) if kept else None
+
+
+@dataclass
+class RunLog:
+    """The output of a run, as bytes; ``report`` is the run as it was seen last."""
+
+    name: str
+    wish: LogWish
+    reader: RunReader
+    find: Callable[[], Machine]
+    talk: Talk
+    sleep: Callable[[timedelta], None]
+    report: RunReport | None = None
+    _lines_told: int = 0
+    _machine: Machine | None = field(default=None, repr=False)
+    _agent: MachineAgent | None = field(default=None, repr=False)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Pieces as they come: until now, or until the end of the run where it is followed."""
+        wish = self.wish
+        following = self._begin()
+        while True:
+            head, data = self._patiently(lambda agent: agent.logs(*following))  # noqa: B023
+            if data:
+                yield data
+            attempt, place = head["attempt"], head["next"]
+            following = self._place(attempt, place)
+            if head["is_last"] or not wish.follow:
+                if place < head["end"]:
+                    continue
+                later = self._later(attempt) if wish.follow and wish.attempt is None else None
+                if later is None:
+                    return
+                if later != attempt:
+                    following = self._place(later, 0)
+                    continue
+            if not data:
+                time.sleep(LOOK_AT_LOG.total_seconds())
+
+    def _later(self, attempt: int) -> int | None:
+        """The attempt to be read after one that has ended; None after the last."""
+        run = self._look()
+        later = [each.number for each in run.attempts if each.number > attempt]
+        return min(later) if later else None if run.is_over else attempt
+
+    def _begin(self) -> list[str]:
+        """The words that find the first piece."""
+        wish = self.wish
+        if wish.whole:
+            return self._place(0, 0)
+        status: dict[str, Any] = {}
+        if wish.follow or wish.since is not None:
+            status = self._patiently(lambda agent: agent.status())
+            self._lines_told = len(status["record"] or ())
+        words = ["--attempt", str(wish.attempt)] if wish.attempt is not None else []
+        if wish.lines:
+            words += ["--lines", str(wish.lines)]
+        if wish.since is not None:
+            words += ["--since", str(status["at"] - wish.since.total_seconds())]
+        return [*words, *self._rawly()]
+
+    def _place(self, attempt: int, place: int) -> list[str]:
+        return ["--place", str(place), "--attempt", str(attempt), *self._rawly()]
+
+    def _rawly(self) -> list[str]:
+        return ["--raw"] if self.wish.raw else []
+
+    def _look(self) -> Run:
+        def look(agent: MachineAgent) -> tuple[RunReport, list[str]]:
+            assert self._machine is not None  # noqa: S101 - its agent was asked for
+            return self.reader.look(self._machine, agent)
+
+        self.report, record = self._patiently(look)
+        for line in map(read_line, record[self._lines_told :]):
+            event = event_of(line) if line is not None else None
+            if line is not None and event is not None:
+                at = datetime.fromtimestamp(line.at, UTC)
+                self.talk.say(f"{self.name}: {at:%H:%M:%S} UTC, {': '.join(filter(None, event))}")
+        self._lines_told = len(record)
+        return self.report.run
+
+    def _patiently(self, ask: Callable[[MachineAgent], Any]) -> Any:
+        """What an agent answers; who follows waits for a machine that is away."""
+        began = time.monotonic()
+        while True:
+            try:
+                if self._agent is None:
+                    self._machine = self.find()
+                    self._agent = self.reader.agent(self._machine)
+                return ask(self._agent)
+            except (Unreachable, NotFound) as problem:
+                told, pause = self._away(problem)
+            self.talk.waiting(f"{self.name}: {told}", timedelta(seconds=time.monotonic() - began))
+            self._agent = None
+            pause()
+
+    def _away(self, problem: SpotkeeperError) -> tuple[str, Callable[[], None]]:
+        """Why there is no answer for now, and how to wait for the next try.
+
+        Raises:
+            SpotkeeperError: the problem, where nobody follows or nothing will change.
+        """
+        if self.wish.follow and isinstance(problem, Unreachable):
+            return problem.message, lambda: time.sleep(LOOK_AT_LOG.total_seconds())
+        machine = None if self._agent or not self.wish.follow else self._machine
+        if machine is not None and _comes_back(machine):
+            return machine.summary(), lambda: self.sleep(LONGEST_PAUSE)
+        raise problem
+
+
+def _comes_back(machine: Machine) -> bool:
+    """Whether a machine that is not running may run again without anybody's doing."""
+    instance, request = machine.instance, machine.request
+    on_its_way = instance is not None and instance.passing
+    return on_its_way or is_interrupted(machine) or (request is not None and request.relaunches)

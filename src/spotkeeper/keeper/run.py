@@ -1,0 +1,212 @@
+"""``run``: a command is brought to a machine, and its agent keeps it until it is over."""
+
+import json
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from spotkeeper.errors import BadInput, Interrupted, NameTaken, NotFound, SpotkeeperError
+from spotkeeper.keeper.inputs import given_length
+from spotkeeper.keeper.logs import RunReader
+from spotkeeper.keeper.machine_agent import MachineAgent
+from spotkeeper.lifecycle.ports import Talk
+from spotkeeper.model.machine import Machine
+from spotkeeper.model.record import moment
+from spotkeeper.ssh.shell import Login
+from spotkeeper.ssh.transfer import push
+from spotkeeper.store.working_folder import WorkingFolder
+from spotkeeper.work.contract import RunSpec, UnreadableSpec
+from spotkeeper.work.run_report import RunReport
+
+
+@dataclass(frozen=True)
+class RunOrder:
+    """What is to be run, with the folder as it is now. ``variables`` are shown nowhere."""
+
+    command: tuple[str, ...]
+    code: WorkingFolder
+    files: tuple[Path, ...]
+    setup: tuple[tuple[str, ...], ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    signal: str = "TERM"
+    grace_s: float = 60.0
+    retries: int = 0
+    then: str = "stop"
+
+    def spec(self, machine: Machine, run_id: str) -> RunSpec:
+        """The same in the words of the agent, for a machine."""
+        return RunSpec(
+            run_id,
+            machine.name,
+            self.command,
+            self.setup,
+            self.variables,
+            user=machine.login,
+            signal=self.signal,
+            grace_s=self.grace_s,
+            retries=self.retries,
+            then=self.then,
+            deadline=moment(machine.deadline) or "never",
+            commit=self.code.commit(),
+        )
+
+
+def run_order(
+    command: Sequence[str], words: Mapping[str, Any], *, environment: Mapping[str, str]
+) -> RunOrder:
+    """What is to be run, for the command line or a program; nothing was asked of anybody yet.
+
+    Raises:
+        BadInput: something that no machine could run, or a folder that is too big.
+    """
+    folder = _folder()
+    code = WorkingFolder(folder)
+    order = RunOrder(
+        tuple(command),
+        code,
+        tuple(code.files()),
+        _setup(folder, words.get("setup")),
+        _variables(words, environment),
+        words.get("signal") or "TERM",
+        given_length(words.get("grace") or "60s", "--grace", "Use 60s or 2m.").total_seconds(),
+        words.get("retries") or 0,
+        words.get("then") or "stop",
+    )
+    try:
+        RunSpec(
+            "run", "run", order.command, secrets=order.variables, retries=order.retries
+        ).check()
+    except UnreadableSpec as problem:
+        raise BadInput(str(problem), next_step="See `spot run --help`.") from None
+    return order
+
+
+def _folder() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise BadInput(
+            "The folder that this was typed in does not exist any more",
+            next_step="Go to the folder with the code, and repeat the command.",
+        ) from None
+
+
+def _setup(folder: Path, file: str | None) -> tuple[tuple[str, ...], ...]:
+    """The step that the file is: run as it says itself where it may be executed, else by bash."""
+    if file is None:
+        return ()
+    path = folder / file
+    try:
+        inside = path.resolve().relative_to(folder.resolve())
+    except ValueError:
+        inside = None
+    if inside is None or not path.is_file():
+        raise BadInput(
+            f"--setup {file} is no file of {folder}",
+            next_step="It is run on the machine in a copy of this folder: name a script in it.",
+        )
+    executable = path.stat().st_mode & 0o100
+    return ((f"./{inside}",) if executable else ("bash", str(inside)),)
+
+
+def _variables(words: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
+    """Those of the file first, so that what is typed wins."""
+    pairs = [*_file_lines(words.get("env_file")), *(words.get("env") or ())]
+    found = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals and name not in environment:
+            raise BadInput(
+                f"--env {name}: this shell has no variable of that name",
+                next_step=f"Export it, or give its value: --env {name}=VALUE.",
+            )
+        found[name] = value if equals else environment[name]
+    return found
+
+
+def _file_lines(path: str | None) -> list[str]:
+    """NAME=VALUE or NAME a line; a pair of quotes around a value is not part of it."""
+    if path is None:
+        return []
+    try:
+        text = Path(path).expanduser().read_text(encoding="utf-8", errors="surrogateescape")
+    except (OSError, ValueError, RuntimeError) as problem:
+        told = getattr(problem, "strerror", None) or problem
+        raise BadInput(f"--env-file {path}: {told}", next_step="Name a readable file.") from None
+    lines = (line.strip().removeprefix("export ").strip() for line in text.splitlines())
+    return [_unquoted(line) for line in lines if line and not line.startswith("#")]
+
+
+def _unquoted(line: str) -> str:
+    name, equals, value = line.partition("=")
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+        value = value[1:-1]
+    return name + equals + value
+
+
+class Runner:
+    """Brings an order to a machine that can be reached."""
+
+    def __init__(self, reader: RunReader, talk: Talk) -> None:
+        self._reader, self._talk, self._began = reader, talk, time.monotonic()
+
+    def start(self, order: RunOrder, machine: Machine, login: Login) -> RunReport:
+        """Lay the agent down, push the folder, and start the command.
+
+        Raises:
+            NameTaken: another run is on the machine and not over.
+            SpotkeeperError: nothing was started, and why; the next step says what costs on.
+        """
+        name, agent = machine.name, self._reader.agent(machine)
+        run_id, asked = f"{name}-{secrets.token_hex(4)}", False
+        try:
+            self._refuse_second(machine, agent)
+            if not agent.is_current():
+                self._talk.say(f"{name}: laying down the agent that keeps the run")
+                agent.install()
+            agent.ask("configure", given=json.dumps({"name": name}).encode())
+            code = agent.prepare(run_id)
+            self._talk.say(f"{name}: pushing {len(order.files):,} files")
+            files = [str(each) for each in order.files]
+            push(login, order.code.path, code, files=files, told=self._tell_progress)
+            asked = True
+            agent.start(order.spec(machine, run_id))
+            return self._reader.look(machine, agent)[0]
+        except (SpotkeeperError, KeyboardInterrupt) as problem:
+            raise _not_started(problem, name, is_doubtful=asked) from problem
+
+    def _tell_progress(self, text: str) -> None:
+        self._talk.waiting(f"pushing: {text}", timedelta(seconds=time.monotonic() - self._began))
+
+    def _refuse_second(self, machine: Machine, agent: MachineAgent) -> None:
+        try:
+            report, _ = self._reader.look(machine, agent)
+        except NotFound:
+            return
+        if not report.run.is_over:
+            name = machine.name
+            raise NameTaken(
+                f"The run {report.run.run_id} is on {name} and not over: {report.sentence()}",
+                next_step=f"Follow it with `spot logs -f {name}`, end it with `spot cancel "
+                f"{name}`, or run this on a machine of another name.",
+            )
+
+
+def _not_started(
+    problem: SpotkeeperError | KeyboardInterrupt, name: str, *, is_doubtful: bool
+) -> SpotkeeperError:
+    """The problem, with what it leaves behind."""
+    costs = f"{name} runs, and costs, until `spot stop {name}` or `spot down {name}`."
+    if isinstance(problem, NameTaken):
+        return problem
+    if is_doubtful:
+        costs = f"Whether the command was started is not known: see `spot show {name}`."
+    if isinstance(problem, KeyboardInterrupt):
+        told = "Interrupted" if is_doubtful else "Interrupted: nothing was started"
+        return Interrupted(told, next_step=costs)
+    problem.next_step = f"{problem.next_step} {costs}"
+    return problem

@@ -1,0 +1,82 @@
+"""A run as it is told to a person: the story of its record in words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from spotkeeper.model.record import Record, Result, moment
+from spotkeeper.work.run import Outcome, Run, RunState, read
+
+
+@dataclass(frozen=True, repr=False)
+class RunReport(Result):
+    """The run of a machine as it was at ``seen_at``, by the clock of the machine."""
+
+    name: str
+    run: Run
+    seen_at: datetime
+    progress: float | None = None
+
+    @classmethod
+    def of(cls, name: str, status: Mapping[str, Any]) -> "RunReport | None":
+        """What an agent's status says; ``None`` where there was no run yet."""
+        if status["record"] is None:
+            return None
+        return cls(name, read(status["record"]), _time(status["at"]), _share(status["progress"]))
+
+    @property
+    def is_done(self) -> bool:
+        """Whether its command came to its end, and well."""
+        return self.run.state is RunState.FINISHED
+
+    def sentence(self) -> str:
+        """State, attempts, the last checkpoint and how far it is."""
+        run, told = self.run, [self.run.state.value]
+        reason = run.words if run.state not in {RunState.RUNNING, RunState.FINISHED} else ""
+        told[0] += f" ({reason})" if reason else ""
+        told[0] += f" since {_time(run.last_at):%Y-%m-%d %H:%M} UTC" if run.is_over else ""
+        if run.last_attempt > 1:
+            told.append(f"attempt {run.last_attempt}")
+        if interruptions := run.count(Outcome.INTERRUPTED):
+            told.append(
+                f"interrupted {'once' if interruptions == 1 else f'{interruptions} times'}"
+            )
+        if run.sets:
+            last = run.sets[-1]
+            size = f"{last.size_bytes / 1e6:,.1f} MB"
+            told.append(f"last checkpoint {_time(last.at):%H:%M:%S} UTC ({size})")
+        if self.progress is not None and not run.is_over:
+            told.append(f"{self.progress:.0%} done")
+        return ", ".join(told)
+
+    def to_dict(self) -> Record:
+        """As ``run`` of a machine in ``--output json``."""
+        run = self.run
+        last = run.sets[-1] if run.sets else None
+        return {
+            "name": self.name,
+            "run_id": run.run_id,
+            "state": run.state.value,
+            "reason": run.words or None,
+            "attempts": run.last_attempt,
+            "interruptions": run.count(Outcome.INTERRUPTED),
+            "accepted_at": moment(_time(run.accepted_at)),
+            "checkpoint_at": moment(_time(last.at)) if last else None,
+            "checkpoint_bytes": last.size_bytes if last else None,
+            "progress": self.progress,
+            "seen_at": moment(self.seen_at),
+            "summary": self.sentence(),
+        }
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _share(text: str) -> float | None:
+    try:
+        share = float(text)
+    except ValueError:
+        return None
+    return share if 0 <= share <= 1 else None
