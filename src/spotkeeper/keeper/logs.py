@@ -14,6 +14,7 @@ from spotkeeper.lifecycle.ports import Talk
 from spotkeeper.lifecycle.power import is_interrupted
 from spotkeeper.model.machine import InstanceState, Machine
 from spotkeeper.ssh.shell import refuse_simulated
+from spotkeeper.store.folders import private_folder
 from spotkeeper.timings import LONGEST_PAUSE, LOOK_AT_LOG
 from spotkeeper.work.run import Run, event_of, read_line
 from spotkeeper.work.run_report import RunReport
@@ -60,6 +61,7 @@ class RunReader:
             )
             raise NotFound(f"{name} is {machine.summary()}{last}", next_step=f"{step}.")
         refuse_simulated(login, name)
+        private_folder(login.known_hosts.parent)
         return MachineAgent(login)
 
     def look(self, machine: Machine, agent: MachineAgent) -> tuple[RunReport, list[str]]:
