@@ -79,6 +79,21 @@ def test_ssh_passes_a_command_through_and_returns_its_code(
 
 
 @pytest.mark.usefixtures("aws")
+def test_ssh_takes_whatever_ssh_takes(
+    spot: Spot, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [machine] = spot("up", "train", "--type", "t3.micro", "--yes", "--output", "json").items
+    said = fake_ssh(home, monkeypatch, code=42)
+    forward = ("-N", "-L", "8888:localhost:8888")
+    assert spot("ssh", "train", *forward, "nvidia-smi", "-L").code == 42
+    passed = said.read_text().splitlines()
+    assert passed[:3] == [*forward]
+    assert passed[-4:] == ["--", machine["public_ip"], "nvidia-smi", "-L"]
+    assert spot("ssh", "train", "-L").code == 2
+    assert spot("ssh", "train", "--config").out.startswith("Host train\n    HostName ")
+
+
+@pytest.mark.usefixtures("aws")
 def test_without_the_callers_address_nothing_is_opened_or_launched(
     spot: Spot, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

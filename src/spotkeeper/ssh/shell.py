@@ -7,6 +7,7 @@ import socket
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from spotkeeper.errors import NotFound, SandboxProblem
@@ -47,26 +48,37 @@ class Login(Result):
     def client(self, options: Sequence[str] = ()) -> list[str]:
         """The same without the address: rsync adds that itself."""
         identity = ["-i", os.fspath(self.identity)] if self.identity else []
+        settings = [f"{key}={value}" for key, value in self._settings()]
         return [
             "ssh",
             *options,
             *identity,
             *(["-p", str(self.port)] if self.port not in {0, SSH_PORT} else []),
-            "-o",
-            f"UserKnownHostsFile={_quoted(self.known_hosts)}",
-            "-o",
-            f"HostKeyAlias={self.instance_id}",
-            "-o",
-            "StrictHostKeyChecking=accept-new",
-            "-o",
-            "ForwardAgent=no",
+            *chain.from_iterable(("-o", each) for each in settings),
             "-l",
             self.user,
         ]
 
-    def line(self, remote: Sequence[str] = ()) -> str:
+    def config(self) -> str:
+        """The same as a section of ``~/.ssh/config``, under the machine's name."""
+        facts = [("HostName", self.address), ("User", self.user), ("Port", str(self.port))]
+        facts += [("IdentityFile", _quoted(self.identity))] if self.identity else []
+        lines = (f"    {key} {value}" for key, value in (*facts, *self._settings()))
+        return "\n".join((f"Host {self.name}", *lines))
+
+    def _settings(self) -> list[tuple[str, str]]:
+        return [
+            ("UserKnownHostsFile", _quoted(self.known_hosts)),
+            ("HostKeyAlias", self.instance_id),
+            ("StrictHostKeyChecking", "accept-new"),
+            ("ForwardAgent", "no"),
+            # of an agent with many keys sshd takes the first few only
+            *([("IdentitiesOnly", "yes")] if self.identity else []),
+        ]
+
+    def line(self, remote: Sequence[str] = (), options: Sequence[str] = ()) -> str:
         """The same as one printable line to paste into a shell."""
-        return " ".join(map(_word, self.command(remote)))
+        return " ".join(map(_word, self.command(remote, options)))
 
 
 def refuse_simulated(login: Login, name: str) -> None:

@@ -40,6 +40,8 @@ def test_the_command_pins_the_host_key_to_the_instance() -> None:
         "StrictHostKeyChecking=accept-new",
         "-o",
         "ForwardAgent=no",
+        "-o",
+        "IdentitiesOnly=yes",
         "-l",
         "ubuntu",
         "--",
@@ -90,6 +92,25 @@ def test_openssh_understands_it_as_meant(path: str, tmp_path: Path) -> None:
     assert told["userknownhostsfile"].strip('"') == path
     assert told["identityfile"].strip('"') == f"{tmp_path}/my key"
     assert told["forwardagent"] == "no"
+
+
+@pytest.mark.skipif(shutil.which("ssh") is None, reason="no OpenSSH here")
+def test_openssh_reads_the_section_of_a_config_file_as_the_command(tmp_path: Path) -> None:
+    made = login("/my home/train", identity=f"{tmp_path}/my key")
+    (tmp_path / "my key").touch()
+    (tmp_path / "config").write_text(made.config())
+    asked = [(f"{tmp_path}/config", ["train"]), ("none", made.command(options=["-4"])[1:])]
+    read = [
+        subprocess.run(
+            ["ssh", "-F", file, "-G", *words], capture_output=True, text=True, check=True
+        ).stdout
+        for file, words in asked
+    ]
+    facts = [
+        {line.replace('"', "") for line in each.splitlines() if line[:5] not in ("host ", "addre")}
+        for each in read
+    ]
+    assert facts[0] ^ facts[1] == set()
 
 
 @pytest.fixture
