@@ -58,7 +58,6 @@ def edges(
         enabled_regions=cloud.regions,
         known_regions=lambda: tuple(geography.ZONES),
         caller_cidr=lambda: CIDR,
-        on_demand=feeds,
         storage=feeds,
         advisor=feeds,
         scores=feeds,

@@ -234,3 +234,17 @@ def test_a_need_that_makes_no_sense_is_refused(
 def test_options_that_exclude_each_other_are_named(spot: Spot) -> None:
     told = paragraph(spot("find", "--arch", "arm64", "--gpu", "A100", *EAST), 5)
     assert "--gpu A100 and --arch arm64 exclude each other" in told
+
+
+def test_keys_that_the_price_list_refuses_cost_nothing_but_the_list_prices(
+    spot: Spot, sandbox: Sandbox
+) -> None:
+    sandbox.control.fail("GetProducts", "UnrecognizedClientException", times=99)
+    found = spot(*G5, *JSON)
+    assert {offer["on_demand_usd_per_hour"] for offer in found.items} == {None}
+    (note,) = told(found, "On-Demand prices are not known")
+    assert "UnrecognizedClientException" in note
+    assert "on_demand_usd_per_hour" not in {row["fact"] for row in found.items[0]["sources"]}
+    assert spot(*UP).code == 0
+    assert spot("ls", *EAST, *JSON).items[0]["spot_usd_per_hour"] > 0
+    assert spot("down", "train").code == 0

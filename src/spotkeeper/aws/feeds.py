@@ -12,8 +12,8 @@ from typing import Any
 from spotkeeper.aws import price_scan
 from spotkeeper.aws.memory import Remembering
 from spotkeeper.aws.price_pages import FIELDS
-from spotkeeper.aws.price_scan import Question
-from spotkeeper.errors import BadInput
+from spotkeeper.aws.price_scan import Everything, Gathered, Question
+from spotkeeper.errors import BadInput, SpotkeeperError
 from spotkeeper.market.feeds import Progress
 from spotkeeper.market.market import exact_names
 from spotkeeper.model.instance_type import Gpus, InstanceType
@@ -26,8 +26,6 @@ from spotkeeper.timings import CATALOG_AGE, LAST_PRICES_AGE, PRICES_KEPT_FOR
 #: EC2 takes this many values in one filter; more types are asked for by leaving the filter out.
 MAX_FILTER_VALUES = 200
 
-#: DescribeInstanceTypes takes this many names.
-MAX_NAMED_TYPES = 100
 ALL_TYPES = "all"
 
 #: Where the names of types are read; botocore's model is the same everywhere.
@@ -67,22 +65,32 @@ class Ec2Catalog(Remembering):
         return Dated(found, datetime.fromisoformat(kept["at"]))
 
     def hardware(self, seen: Mapping[str, Collection[str]]) -> Dated[Mapping[str, InstanceType]]:
-        """The types that were seen on sale, each asked for once, in a region that has it."""
+        """The types that were seen on sale, each asked for once, in a region that has it; those of
+        a region that refuses are left out where others are known.
+
+        Raises:
+            SpotkeeperError: none of them is known.
+        """
         kept = self._memory.get("hardware", ALL_TYPES, younger_than=CATALOG_AGE)
         if kept is None:
             kept = {"at": self._now().isoformat(), "types": {}}
         known = kept["types"]
         before = len(known)
+        problem: SpotkeeperError | None = None
         for region, names in seen.items():
-            missing = sorted(set(names).difference(known))
-            for begin in range(0, len(missing), MAX_NAMED_TYPES):
-                some = missing[begin : begin + MAX_NAMED_TYPES]
-                rows = self._rows(region, InstanceTypes=some)
+            try:
+                rows = self._named(region, sorted(set(names).difference(known)))
+            except SpotkeeperError as refused:
+                problem = problem or refused
+            else:
                 known.update({row["InstanceType"]: row for row in rows})
+        sold = set().union(*seen.values())
+        if problem and sold.isdisjoint(known):
+            raise problem
         if len(known) > before:
             self._memory.put("hardware", ALL_TYPES, kept)
-        types = {name: instance_type(row) for name, row in known.items()}
-        return Dated(types, datetime.fromisoformat(kept["at"]))
+from spotkeeper.aws.price_scan import Everything, Gathered, Question
+from spotkeeper.errors import BadInput, SpotkeeperError
 
     def remembered(self) -> Dated[Mapping[str, InstanceType]] | None:
         """The types that were asked for in the last week."""
@@ -99,6 +107,14 @@ class Ec2Catalog(Remembering):
     def _described(self, region: str, globs: Sequence[str]) -> list[dict[str, Any]]:
         filters = [{"Name": "instance-type", "Values": list(globs)}] if globs else []
         return self._rows(region, Filters=filters)
+
+    def _named(self, region: str, names: Sequence[str]) -> list[dict[str, Any]]:
+        """By a filter, since a name that EC2 does not describe refuses a whole list of names."""
+        rows: list[dict[str, Any]] = []
+        for begin in range(0, len(names), MAX_FILTER_VALUES):
+            some = list(names[begin : begin + MAX_FILTER_VALUES])
+            rows += self._rows(region, Filters=[{"Name": "instance-type", "Values": some}])
+        return rows
 
     def _rows(self, region: str, **asked: Any) -> list[dict[str, Any]]:
         rows = self._aws.pages("DescribeInstanceTypes", region, key="InstanceTypes", **asked)
@@ -128,12 +144,22 @@ class Ec2Prices(Remembering):
             return [self._remembered(region, globs) for region in regions]
         question = _question(self._now(), globs)
         fits = _fitting(globs) if globs and not question.patterns else None
-        found = price_scan.scan(
-            self._aws, regions, question, told, gather=lambda: Latest(LINUX, fits)
-        )
+        found = self._scanned(regions, question, told, gather=lambda: Latest(LINUX, fits))
         if not globs:
             self._remember(found)
         return found
+
+    def _scanned(
+        self,
+        regions: Sequence[str],
+        question: Question,
+        told: Progress | None,
+        gather: Callable[[], Gathered] = Everything,
+    ) -> list[PriceTable]:
+        ours = [region for region in regions if not _sells_in_yuan(region)]
+        tables = price_scan.scan(self._aws, ours, question, told, gather=gather)
+        found = {table.region: table for table in tables}
+        return [found.get(each) or _in_yuan(each, self._now()) for each in regions]
 
     def _remember(self, tables: Iterable[PriceTable]) -> None:
         """Keep whole regions for ``--offline``; prices are asked for anew whenever they can be."""
@@ -188,7 +214,7 @@ class Ec2Prices(Remembering):
         if self._aws.offline:
             lost = partial(self._aws.nothing_remembered, "price history")
             return [PriceTable(region, (), since, lost(region)) for region in regions]
-        tables = price_scan.scan(self._aws, regions, _question(since, globs), told)
+        tables = self._scanned(regions, _question(since, globs), told)
         fits = _fitting(globs)
         return [replace(table, rows=list(filter(fits, table.rows))) for table in tables]
 
@@ -207,6 +233,8 @@ class Ec2Prices(Remembering):
         return sorted(prices, key=lambda price: price.since)
 
     def _history(self, region: str, **asked: Any) -> list[Any]:
+        if _sells_in_yuan(region):
+            return []
         return self._aws.pages(
             "DescribeSpotPriceHistory",
             region,
@@ -214,6 +242,19 @@ class Ec2Prices(Remembering):
             ProductDescriptions=[LINUX],
             **asked,
         )
+
+
+def _sells_in_yuan(region: str) -> bool:
+    """The regions of China bill in CNY ("Spot prices" in docs/reference/aws.md)."""
+    return region.startswith("cn-")
+
+
+def _in_yuan(region: str, now: datetime) -> PriceTable:
+    problem = BadInput(
+        f"{region} sells in yuan, and prices are compared in dollars only",
+        next_step="Name regions outside of China with --region; what runs there can be ended.",
+    )
+    return PriceTable(region, (), now, problem)
 
 
 def _question(moment: datetime, globs: Sequence[str]) -> Question:

@@ -300,9 +300,9 @@ class Down:
             return None
         try:
             spot = spent_usd(stretches, self._edges.prices)
-            on_demand = [self._on_demand_usd(one) for one in stretches]
         except SpotkeeperError:
             return None
+        on_demand = [self._on_demand_usd(one) for one in stretches]
         known = [usd for usd in on_demand if usd is not None]
         last = stretches[-1]
         return Cost(
@@ -316,8 +316,8 @@ class Down:
         )
 
     def _on_demand_usd(self, one: Interval) -> Decimal | None:
-        prices = self._edges.on_demand.on_demand_prices(one.region, {one.instance_type}).value
-        usd_per_hour = prices.get(one.instance_type)
+        listed = self._edges.market.on_demand({one.region: {one.instance_type}})
+        usd_per_hour = listed[one.region].value.get(one.instance_type)
         return None if usd_per_hour is None else on_demand_usd(one, usd_per_hour)
 
 

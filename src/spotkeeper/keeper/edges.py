@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     )
     from spotkeeper.market.feeds import (
         AdvisorFeed,
-        OnDemandFeed,
         PriceFeed,
         PublicPriceFeed,
         QuotaFeed,
@@ -68,7 +67,6 @@ class Edges:
     enabled_regions: Callable[[], tuple[str, ...]]
     known_regions: Callable[[], tuple[str, ...]]
     caller_cidr: Callable[[], str]
-    on_demand: OnDemandFeed
     storage: StorageFeed
     advisor: AdvisorFeed
     scores: ScoreFeed

@@ -12,7 +12,7 @@ from spotkeeper.keeper.edges import Edges
 from spotkeeper.keeper.facts import Risk
 from spotkeeper.keeper.offers import MarketView, OfferBuilder
 from spotkeeper.market.feeds import Progress
-from spotkeeper.market.market import MarketSnapshot
+from spotkeeper.market.market import MarketSnapshot, unlisted
 from spotkeeper.model.need import Need
 from spotkeeper.model.offer import Ranking, SortBy
 from spotkeeper.ranking.ranking import Chosen, Facts, Shortlist, Wanted, shortlist
@@ -144,6 +144,7 @@ class Find:
         found = shortlist(snapshot.tables, self._facts(view, risk, options.by), wanted)
         builder = self._builder(found.chosen, options, view, risk)
         told = (*view.notes, *snapshot.problems, *risk.warnings, *builder.quotas.warnings)
+        told += unlisted(builder.listed)
         first = found.chosen[:1] if options.explain else ()
         return Ranking(
             offers=tuple(builder.offer(each) for each in found.chosen),

@@ -1,6 +1,7 @@
 """What the caller has: machines as AWS lists them, with their price and login."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -256,15 +257,12 @@ class MachineReader:
         prices: dict[tuple[str | None, str | None], Decimal] = {}
         for region in {machine.region for machine in found}:
             types = {m.instance_type for m in found if m.region == region and m.instance_type}
-            try:
+            with suppress(SpotkeeperError):
                 for price in self._edges.prices.current_prices(region, types):
                     pool = price.pool
                     prices[pool.zone.name, pool.instance_type] = price.usd_per_hour
-                listed = self._edges.on_demand.on_demand_prices(region, types)
-                for name, usd in listed.value.items():
-                    prices[region, name] = usd
-            except SpotkeeperError:
-                continue
+            for name, usd in self._edges.market.on_demand({region: types})[region].value.items():
+                prices[region, name] = usd
         return prices
 
     def _half_created(self, found: Sequence[Machine], looked: Sequence[str]) -> tuple[str, ...]:

@@ -99,11 +99,12 @@ class OfferBuilder:
         hardware = view.snapshot.hardware
         partial = hardware.value[name].partial
         types = ADVISOR if partial else EC2_TYPES
+        priced_at = listed.as_of if listed and not listed.problem else None
         learnt = (name, zone) in risk.known.experiences
         facts = (
             ("spot_usd_per_hour", view.prices_origin, self._priced_at[region]),
             ("hardware", types, risk.advised_at if partial else hardware.as_of),
-            ("on_demand_usd_per_hour", PRICE_LIST, listed.as_of if listed else None),
+            ("on_demand_usd_per_hour", PRICE_LIST, priced_at),
             ("saving_percent", ADVISOR, risk.advised_at if view.is_public else None),
             ("interruption_band", ADVISOR, risk.advised_at if name in region_risk.bands else None),
             ("placement_score", SCORES, risk.scored_at if region_risk.score(name, zone) else None),

@@ -15,7 +15,7 @@ from spotkeeper.keeper.find import Find, FindOptions
 from spotkeeper.keeper.results import PriceComparison, PriceRow
 from spotkeeper.lifecycle.plan import no_offers
 from spotkeeper.market.feeds import Progress
-from spotkeeper.market.market import exact_names
+from spotkeeper.market.market import OnDemand, exact_names, unlisted
 from spotkeeper.market.series import PoolHistory, moment, series
 from spotkeeper.model.need import Need
 from spotkeeper.model.offer import Ranking, Refusal, SortBy
@@ -205,19 +205,24 @@ class Prices:
             nothing = Ranking((), found.missing, tuple(notes), interrupted=found.interrupted)
             raise no_offers(nothing)
         notes += _lines(found.missing)
-        priced = tuple(sorted(self._listed(pools), key=by_name))
+        listed = self._listed(pools)
+        notes += unlisted(listed)
+        priced = tuple(sorted(_with_list_prices(pools, listed), key=by_name))
         warnings = (*self._edges.warnings, *notes)
         return PriceHistory(priced, since, now, rows, warnings, found.interrupted)
 
-    def _listed(self, pools: Sequence[PoolHistory]) -> Iterator[PoolHistory]:
-        """The histories with the On-Demand prices of now."""
+    def _listed(self, pools: Sequence[PoolHistory]) -> OnDemand:
         types: dict[str, set[str]] = {}
         for each in pools:
             types.setdefault(each.pool.region, set()).add(each.pool.instance_type)
-        listed = self._edges.market.on_demand(types)
-        for each in pools:
-            known = listed[each.pool.region].value
-            yield replace(each, on_demand_usd_per_hour=known.get(each.pool.instance_type))
+        return self._edges.market.on_demand(types)
+
+
+def _with_list_prices(pools: Sequence[PoolHistory], listed: OnDemand) -> Iterator[PoolHistory]:
+    """The histories with the On-Demand prices of now."""
+    for each in pools:
+        known = listed[each.pool.region].value
+        yield replace(each, on_demand_usd_per_hour=known.get(each.pool.instance_type))
 
 
 def _all_zones(ranking: Ranking) -> list[PriceRow]:

@@ -244,7 +244,6 @@ def _edges(session: AwsSession, around: Environment) -> Edges:
         enabled_regions=partial(enabled_regions, session, cache),
         known_regions=partial(known_regions, session, cache),
         caller_cidr=around.caller_cidr,
-        on_demand=on_demand,
         storage=StoragePrices(session, cache, clock.now),
         memory=cache,
         work=around.work,

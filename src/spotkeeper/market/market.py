@@ -8,7 +8,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TypeVar
 
-from spotkeeper.errors import LOGGED_OUT, Interrupted, Scope, SpotkeeperError, by_reason
+from spotkeeper.errors import LOGGED_OUT, Interrupted, SpotkeeperError, by_reason
 from spotkeeper.market.feeds import CatalogFeed, OnDemandFeed, PriceFeed, Progress
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.offer import Dated, Refusal
@@ -114,8 +114,10 @@ class MarketSnapshot:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Which regions did not answer, or not to the end, and why."""
-        return by_reason((each.region, each.problem) for each in self.tables if each.problem)
+        """Which regions did not answer, or not to the end, and why; and what is not described."""
+        told = by_reason((each.region, each.problem) for each in self.tables if each.problem)
+        lost = self.hardware.problem
+        return (*told, f"some types are left out: {lost.message}") if lost else told
 
     @property
     def interrupted(self) -> bool:
@@ -166,7 +168,7 @@ class Market:
         listed = self._catalog.hardware(seen)
         hardware = {name: repaired(row) for name, row in listed.value.items() if name in sold}
         missing = tuple(_not_offered(tables, seen, globs))
-        return MarketSnapshot(tables, Dated(hardware, listed.as_of), missing)
+        return MarketSnapshot(tables, replace(listed, value=hardware), missing)
 
     def histories(
         self,
@@ -219,17 +221,24 @@ class Market:
         self._catalog.refuse_unknown(names)
 
     def on_demand(self, types: Mapping[str, Collection[str]]) -> OnDemand:
-        """List prices by region and type; a region that does not answer has none."""
+        """List prices by region and type; a region that does not answer has none.
+
+        Keys that EC2 takes the Price List may refuse: it is in the commercial partition alone.
+        """
 
         def answer(region: str) -> Dated[Mapping[str, Decimal]]:
             try:
                 return self._on_demand.on_demand_prices(region, types[region])
             except SpotkeeperError as problem:
-                if problem.scope is Scope.CREDENTIALS:
-                    raise
-                return Dated({}, self._now())
+                return Dated({}, self._now(), problem)
 
         return answers(answer, types)
+
+
+def unlisted(listed: OnDemand) -> tuple[str, ...]:
+    """Where On-Demand prices are not known, and why."""
+    problems = by_reason((region, each.problem) for region, each in listed.items() if each.problem)
+    return tuple(f"On-Demand prices are not known: {each}" for each in problems)
 
 
 def _refuse_silence(tables: Sequence[PriceTable]) -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Generic, NamedTuple, TypeVar
 
+from spotkeeper.errors import SpotkeeperError
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.money import saving_percent
 from spotkeeper.model.pool import Pool
@@ -33,10 +34,11 @@ HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Dated(Generic[T]):
-    """Facts, and when the oldest of them was learnt."""
+    """Facts, and when the oldest of them was learnt; with ``problem``, why there are no others."""
 
     value: T
     as_of: datetime
+    problem: SpotkeeperError | None = None
 
 
 class Source(NamedTuple):

@@ -209,3 +209,31 @@ def test_a_name_that_no_type_has_is_told_with_the_nearest() -> None:
         feed.instance_types(REGION, ["g5.xlrage"])
     assert "g5.xlarge" in caught.value.next_step
     assert feed.instance_types(REGION, ["g5.xlarge", "q*"]).value == []
+
+
+def catalog(*answers: Answer) -> Ec2Catalog:
+    session = RecordingSession(DescribeInstanceTypes=list(answers))
+    return Ec2Catalog(cast("AwsSession", session), NoMemory(), lambda: NOW)
+
+
+def test_a_type_that_ec2_does_not_describe_hides_no_other() -> None:
+    found = catalog({"InstanceTypes": [G5]}).hardware({REGION: ["g5.xlarge", "g5z.xlarge"]})
+    assert set(found.value) == {"g5.xlarge"}
+    assert found.problem is None
+
+
+def test_a_region_that_refuses_leaves_out_the_types_that_it_alone_sells() -> None:
+    feed = catalog(refused := BadInput("denied"), {"InstanceTypes": [G5]})
+    found = feed.hardware({"eu-west-1": ["g5.xlarge", "z1.large"], REGION: ["g5.xlarge"]})
+    assert set(found.value) == {"g5.xlarge"}
+    assert found.problem is refused
+    with pytest.raises(BadInput, match="denied"):
+        catalog(refused).hardware({REGION: ["g5.xlarge"]})
+
+
+def test_prices_in_yuan_are_not_taken_for_dollars() -> None:
+    feed, session = spot_prices(row("3.71"))
+    (table,) = feed.scan(["cn-north-1"], ["g5.xlarge"])
+    assert "yuan" in str(table.problem)
+    assert feed.current_prices("cn-north-1", {"g5.xlarge"}) == ()
+    assert session.calls == []
