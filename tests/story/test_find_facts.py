@@ -248,3 +248,15 @@ def test_keys_that_the_price_list_refuses_cost_nothing_but_the_list_prices(
     assert spot(*UP).code == 0
     assert spot("ls", *EAST, *JSON).items[0]["spot_usd_per_hour"] > 0
     assert spot("down", "train").code == 0
+
+
+@pytest.mark.parametrize("operation", ["DescribeTags", "DescribeSpotInstanceRequests"])
+def test_what_may_not_be_listed_hides_no_machine(
+    spot: Spot, sandbox: Sandbox, operation: str
+) -> None:
+    assert spot(*UP).code == 0
+    sandbox.control.fail(operation, "UnauthorizedOperation", times=99, http_status=403)
+    found = spot("ls", *EAST, *JSON)
+    assert [row["name"] for row in found.items] == ["train"]
+    assert told(found, f"{operation} in us-east-1")
+    assert spot("show", "train", *EAST, *JSON).items[0]["state"] == "running"

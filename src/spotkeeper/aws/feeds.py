@@ -89,8 +89,9 @@ class Ec2Catalog(Remembering):
             raise problem
         if len(known) > before:
             self._memory.put("hardware", ALL_TYPES, kept)
-from spotkeeper.aws.price_scan import Everything, Gathered, Question
-from spotkeeper.errors import BadInput, SpotkeeperError
+        types = {name: instance_type(row) for name, row in known.items()}
+        left_out = problem if sold.difference(known) else None
+        return Dated(types, datetime.fromisoformat(kept["at"]), left_out)
 
     def remembered(self) -> Dated[Mapping[str, InstanceType]] | None:
         """The types that were asked for in the last week."""
@@ -129,7 +130,7 @@ from spotkeeper.errors import BadInput, SpotkeeperError
             import difflib  # for a wrong name only
 
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f"Did you mean {near[0]}?" if near else "NameClaims look like g5.xlarge."
+            hint = f"Did you mean {near[0]}?" if near else "Names look like g5.xlarge."
             raise BadInput(f"{name!r} is not an EC2 instance type", next_step=hint)
 
 

@@ -154,7 +154,7 @@ class Keeper(ReadOnlyKeeper):
         Raises:
             NotFound: none of that name is in the regions.
         """
-        report = self._reader.report(name, listed(regions, self._edges))
+        report = self._reader.report(name, listed(regions, self._edges), partly=True)
         kept = self._deadline.kept_to_budget(self._deadline.watched(report))
         return self._reader.with_disks(kept)
 

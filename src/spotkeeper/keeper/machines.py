@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from spotkeeper.costs.usage import sighting
-from spotkeeper.errors import NotFound, SpotkeeperError
+from spotkeeper.errors import NotFound, PermissionDenied, SpotkeeperError
 from spotkeeper.keeper import regions
 from spotkeeper.keeper.edges import Edges
 from spotkeeper.keeper.results import MachineList, MachineReport, RememberedList
@@ -17,7 +17,7 @@ from spotkeeper.lifecycle.presence import BILLED, is_held, machines
 from spotkeeper.market.feeds import StorageFeed
 from spotkeeper.model import lives
 from spotkeeper.model.disk import cost_of_disks
-from spotkeeper.model.machine import InstanceState, Kind, Machine
+from spotkeeper.model.machine import InstanceState, Kind, Machine, pair
 from spotkeeper.model.resource import ResourceKind, TaggedResource
 from spotkeeper.model.tags import TAG_NAME, TAG_OWNER, is_name
 from spotkeeper.ssh import keys
@@ -63,20 +63,22 @@ class MachineReader:
 
         Those that ended are left out unless ``ended`` is asked for.
         """
-        found, failed = self._machines(in_regions)
+        found, failed = self._machines(in_regions, partly=True)
         for machine in found:
             self.note(machine)
         shown = [machine for machine in found if machine.name and (ended or machine.present)]
         told = regions.by_reason(failed)
         return MachineList(self.reports(shown), (*told, *self._half_created(found, in_regions)))
 
-    def report(self, name: str, in_regions: Sequence[str]) -> MachineReport:
-        """The machine of a name.
+    def report(
+        self, name: str, in_regions: Sequence[str], *, partly: bool = False
+    ) -> MachineReport:
+        """The machine of a name; ``partly``: with its instance alone, if nothing else may be seen.
 
         Raises:
             NotFound: none of that name is in the regions.
         """
-        return self.reports(self.present(name, in_regions)[:1])[0]
+        return self.reports(self.present(name, in_regions, partly=partly)[:1])[0]
 
     def way_in(self, name: str, in_regions: Sequence[str]) -> Login:
         """How to reach a running machine.
@@ -110,7 +112,9 @@ class MachineReader:
             )
         return RememberedList(tuple(kept[1]), datetime.fromisoformat(kept[0]))
 
-    def present(self, name: str, in_regions: Sequence[str]) -> list[Machine]:
+    def present(
+        self, name: str, in_regions: Sequence[str], *, partly: bool = False
+    ) -> list[Machine]:
         """Machines of a name that are there, those that are alive first; usually one.
 
         Raises:
@@ -118,7 +122,7 @@ class MachineReader:
         """
         if not is_name(name):
             raise NotFound(f"{name!r} cannot be a machine's name")
-        found, failed = self._machines(in_regions, name)
+        found, failed = self._machines(in_regions, name, partly=partly)
         for machine in found:
             self.note(machine)
         present = [machine for machine in found if machine.present]
@@ -221,14 +225,34 @@ class MachineReader:
             journal.append(machine.name, seen)
 
     def _machines(
-        self, in_regions: Sequence[str], name: str | None = None
+        self, in_regions: Sequence[str], name: str | None = None, *, partly: bool
     ) -> tuple[list[Machine], list[SpotkeeperError]]:
-        inhabited, silent = self.inhabited(in_regions)
-        places = [region for region, names in inhabited.items() if name is None or name in names]
-        found, failed = regions.in_each(
-            places, lambda region: machines(self._cloud, region, self.owner, name)
-        )
-        return [machine for each in found for machine in each], [*silent, *failed]
+        """``partly``: what may not be listed is told with what failed, and hides no instance."""
+
+        def look(region: str) -> tuple[Sequence[Machine], SpotkeeperError | None]:
+            if not partly:
+                return machines(self._cloud, region, self.owner, name), None
+            seen = self._cloud.observe(region, self.owner, name)
+            return pair(seen.instances, seen.requests), seen.problem
+
+        places, silent = self._places(in_regions, name, partly=partly)
+        found, failed = regions.in_each(places, look)
+        hidden = [problem for _, problem in found if problem]
+        return [machine for some, _ in found for machine in some], [*silent, *failed, *hidden]
+
+    def _places(
+        self, in_regions: Sequence[str], name: str | None, *, partly: bool
+    ) -> tuple[list[str], list[SpotkeeperError]]:
+        """Where a name may be: by tags, or wherever these may not be read."""
+        try:
+            inhabited, silent = self.inhabited(in_regions)
+        except PermissionDenied as refusal:
+            if not partly:
+                raise
+            return list(in_regions), [refusal]
+        denied = [str(each.region) for each in silent if isinstance(each, PermissionDenied)]
+        sure = [region for region, names in inhabited.items() if name is None or name in names]
+        return [*sure, *(denied if partly else ())], silent
 
     def _billed(self, region: str) -> list[TaggedResource]:
         return [tagged for tagged in self._mine(region) if tagged.resource_id.kind in BILLED]
