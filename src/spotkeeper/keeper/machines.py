@@ -225,7 +225,7 @@ class MachineReader:
             journal.append(machine.name, seen)
 
     def _machines(
-        self, in_regions: Sequence[str], name: str | None = None, *, partly: bool
+        self, in_regions: Sequence[str], name: str | None = None, *, partly: bool = False
     ) -> tuple[list[Machine], list[SpotkeeperError]]:
         """``partly``: what may not be listed is told with what failed, and hides no instance."""
 
