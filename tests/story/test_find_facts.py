@@ -247,7 +247,7 @@ def test_keys_that_the_price_list_refuses_cost_nothing_but_the_list_prices(
     assert "on_demand_usd_per_hour" not in {row["fact"] for row in found.items[0]["sources"]}
     assert spot(*UP).code == 0
     assert spot("ls", *EAST, *JSON).items[0]["spot_usd_per_hour"] > 0
-    assert spot("down", "train").code == 0
+    assert spot("down", "train", "--yes").code == 0
 
 
 @pytest.mark.parametrize("operation", ["DescribeTags", "DescribeSpotInstanceRequests"])
