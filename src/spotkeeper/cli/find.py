@@ -9,7 +9,6 @@ from spotkeeper.cli import offers, render
 from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.cli.options import need_options
 from spotkeeper.errors import Interrupted
-from spotkeeper.keeper.find import FindOptions
 from spotkeeper.keeper.inputs import need_from
 from spotkeeper.model.offer import SortBy
 from spotkeeper.store.settings import load
@@ -52,15 +51,11 @@ def command(choices: Choices, /, *, refresh: bool, offline: bool, **given: Any) 
     config, why = given["config"], given["why"]
     choices.work = load(Path(config) if config else None, folder=Path.cwd()).work
     keeper = choices.keeper(refresh=refresh, offline=offline)
-    options = FindOptions(
-        by=SortBy(given["sort"]),
-        limit=given["limit"],
-        explain=why,
-        told=offers.progress(choices),
-        scores=given["score"],
-        quotas=given["quota"],
+    ranking = keeper.find(
+        need_from(given, choices.region),
+        progress=offers.progress(choices),
+        **{word: given[word] for word in ("sort", "limit", "why", "score", "quota")},
     )
-    ranking = keeper.find(need_from(given, choices.region), options)
     if not ranking.offers:
         from spotkeeper.lifecycle.plan import no_offers
 

@@ -35,41 +35,35 @@ WHOLE = 100  # percent
 
 @dataclass(frozen=True, slots=True)
 class FindOptions:
-    """How the market is to be shown.
+    """How the market is to be shown, by the words of ``find``.
 
-    ``explain``  keeps every refusal, and says why the first is the first.
-    ``scores``   asks EC2 for placement scores; new questions are limited to about ten a day.
-    ``quotas``   asks for the Spot quotas of what is shown; without it they are known where they
-                 were asked for a moment ago.
+    ``why``    keeps every refusal, and says why the first is the first.
+    ``score``  asks EC2 for placement scores; new questions are limited to about ten a day.
+    ``quota``  asks for the Spot quotas of what is shown; without it they are known where they were
+               asked for a moment ago.
     """
 
-    by: SortBy = SortBy.VALUE
+    sort: SortBy = SortBy.VALUE
     limit: int = ENOUGH
-    explain: bool = False
-    told: Progress | None = None
-    scores: bool = False
-    quotas: bool = False
+    why: bool = False
+    progress: Progress | None = None
+    score: bool = False
+    quota: bool = False
 
 
 def options_of(words: Mapping[str, Any]) -> FindOptions:
-    """How the market is to be shown, by the words of a program.
+    """The same, out of all words of a verb.
 
     Raises:
         BadInput: there is no such order, or nothing is to be shown.
     """
-    sort, limit = words.get("sort", SortBy.VALUE), words.get("limit", ENOUGH)
+    said = {word: words[word] for word in FindOptions.__slots__ if word in words}
+    sort, limit = said.setdefault("sort", SortBy.VALUE), said.get("limit", ENOUGH)
     if sort not in set(SortBy):
         raise BadInput(f"find: sort cannot be {sort!r}", next_step=f"Use {', '.join(SortBy)}.")
     if limit < 1:
         raise BadInput(f"find: limit cannot be {limit}", next_step="Use 1 or more.")
-    return FindOptions(
-        by=SortBy(sort),
-        limit=limit,
-        explain=words.get("why", False),
-        told=words.get("progress"),
-        scores=words.get("score", False),
-        quotas=words.get("quota", False),
-    )
+    return FindOptions(**{**said, "sort": SortBy(sort)})
 
 
 class Find:
@@ -132,27 +126,27 @@ class Find:
     def _view(self, need: Need, options: FindOptions) -> MarketView:
         searched = regions.searched(need.regions, self._edges)
         refuse_contradictions(need, searched)
-        snapshot = self._market.look(searched, need.types, told=options.told)
+        snapshot = self._market.look(searched, need.types, told=options.progress)
         return MarketView(searched, snapshot)
 
     def _ranking(self, need: Need, options: FindOptions, view: MarketView) -> Ranking:
         snapshot = view.snapshot
         risk = facts.known_risk(self._edges, view.regions, self._edges.work)
-        if options.scores and not view.is_public:
+        if options.score and not view.is_public:
             risk = self._scored(need, options, view, risk)
-        wanted = Wanted(need, options.by, options.limit, options.explain)
-        found = shortlist(snapshot.tables, self._facts(view, risk, options.by), wanted)
+        wanted = Wanted(need, options.sort, options.limit, options.why)
+        found = shortlist(snapshot.tables, self._facts(view, risk, options.sort), wanted)
         builder = self._builder(found.chosen, options, view, risk)
         told = (*view.notes, *snapshot.problems, *risk.warnings, *builder.quotas.warnings)
         told += unlisted(builder.listed)
-        first = found.chosen[:1] if options.explain else ()
+        first = found.chosen[:1] if options.why else ()
         return Ranking(
             offers=tuple(builder.offer(each) for each in found.chosen),
             refused=(*snapshot.missing, *found.refused),
             warnings=(*told, *self._conflicts(need, found, view)),
             found=found.found,
             refused_by_reason=_counts(found, snapshot),
-            why=next((builder.explanation(each, options.by) for each in first), None),
+            why=next((builder.explanation(each, options.sort) for each in first), None),
             made_at=risk.known.now,
             interrupted=snapshot.interrupted,
         )
@@ -160,8 +154,8 @@ class Find:
     def _scored(self, need: Need, options: FindOptions, view: MarketView, risk: Risk) -> Risk:
         """The risk with placement scores of the types that rank best without them."""
         tables, hardware = view.snapshot.tables, view.snapshot.hardware.value
-        everything = Wanted(need, options.by)
-        found = shortlist(tables, self._facts(view, risk, options.by), everything)
+        everything = Wanted(need, options.sort)
+        found = shortlist(tables, self._facts(view, risk, options.sort), everything)
         names = dict.fromkeys(each.instance_type for each in found.chosen)
         ranked = [hardware[name] for name in names]
         return facts.scored(self._edges, risk, tables, ranked)
@@ -185,7 +179,7 @@ class Find:
         hardware = view.snapshot.hardware.value
         shown = dict.fromkeys((each.instance_type, each.region) for each in chosen)
         pairs = [(hardware[name], region) for name, region in shown]
-        quotas = facts.looked_up(self._edges.quotas, pairs, ask=options.quotas)
+        quotas = facts.looked_up(self._edges.quotas, pairs, ask=options.quota)
         return OfferBuilder(view, risk, self._market.on_demand(_types(chosen)), quotas)
 
     def _conflicts(self, need: Need, found: Shortlist, view: MarketView) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ class FindWords(NeedWords, total=False):
     why: bool
     score: bool
     quota: bool
-    progress: Progress
+    progress: Progress | None
 
 
 class LaunchWords(NeedWords, total=False):

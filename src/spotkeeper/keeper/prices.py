@@ -151,7 +151,7 @@ class Prices:
             Interrupted: nor had one arrived when somebody pressed Ctrl-C.
         """
         need = Need(types=tuple(types), regions=tuple(in_regions))
-        by_price = FindOptions(by=SortBy.PRICE, limit=ALL_POOLS, explain=True, told=told)
+        by_price = FindOptions(sort=SortBy.PRICE, limit=ALL_POOLS, why=True, progress=told)
         ranking = self._find.find(need, by_price)
         if not ranking.offers:
             raise no_offers(ranking)

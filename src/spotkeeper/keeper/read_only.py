@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from spotkeeper.errors import Declined
 from spotkeeper.keeper.arguments import checked
 from spotkeeper.keeper.edges import Edges, Silence
-from spotkeeper.keeper.find import Find, FindOptions, options_of
+from spotkeeper.keeper.find import Find, options_of
 from spotkeeper.keeper.inputs import (
     BacktestWords,
     FindWords,
@@ -58,19 +58,13 @@ class ReadOnlyKeeper:
         return (*self._edges.warnings, *told)
 
     @checked(FindWords)
-    def find(
-        self,
-        need: Need | None = None,
-        options: FindOptions | None = None,
-        /,
-        **words: Unpack[FindWords],
-    ) -> Ranking:
+    def find(self, need: Need | None = None, /, **words: Unpack[FindWords]) -> Ranking:
         """Rank the pools that fit a need, over all regions that it names.
 
         A region that does not answer is named in the ranking's warnings; when none answers, the
         first one's problem is raised.
         """
-        return self._find.find(need or need_of(words), options or options_of(words))
+        return self._find.find(need or need_of(words), options_of(words))
 
     @checked()
     def prices(

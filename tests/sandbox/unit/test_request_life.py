@@ -176,7 +176,8 @@ def check() -> None:
             used["On-Demand"] += 2
         if instance.state not in machines.OVER and instance.lifecycle == "spot":
             assert request_of(instance) is not None
-    counted = {quotas.BY_CODE[code].is_spot: vcpus for (_, code), vcpus in world().vcpus.items()}
+    spot = {quota.code for quota in quotas.SPOT_QUOTAS}
+    counted = {code in spot: vcpus for (_, code), vcpus in world().vcpus.items()}
     assert used["Spot"] == counted.get(True, 0)
     assert used["On-Demand"] == counted.get(False, 0)
 

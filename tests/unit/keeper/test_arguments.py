@@ -147,7 +147,7 @@ def test_a_word_that_is_nearly_one_is_told(desk: spotkeeper.Keeper) -> None:
 
 
 def test_every_verb_is_checked_and_every_kind_is_known() -> None:
-    ours = {"FindOptions", "LaunchRequest", "Need", "Plan"}
+    ours = {"LaunchRequest", "Need", "Plan"}
     for verb in (*VERBS.values(), spotkeeper.connect):
         assert isinstance(vars(verb)["__signature__"], Signature)
         for option in options(verb):

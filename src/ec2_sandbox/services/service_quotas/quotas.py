@@ -31,11 +31,6 @@ class Quota:
     fresh: float
     usage_class: str
 
-    @property
-    def is_spot(self) -> bool:
-        """Whether it limits Spot requests; the others limit On-Demand instances."""
-        return self.usage_class.endswith("/Spot")
-
     def covers(self, instance_type: str) -> bool:
         """Whether instances of the type count against it."""
         return re.match(f"(?:{self.families})", instance_type) is not None
