@@ -17,7 +17,10 @@ import spotkeeper
 from spotkeeper.errors import BadInput
 from spotkeeper.keeper.arguments import KINDS, UNSAID, for_program
 from spotkeeper.keeper.inputs import LaunchWords, NeedWords
+from spotkeeper.keeper.logs import LogWish
+from spotkeeper.keeper.run import RunOrder
 from spotkeeper.model.option import NEED, OPTIONS, REGIONS
+from spotkeeper.store.working_folder import WorkingFolder
 
 #: What is passed where something else may be meant.
 SAMPLES: dict[str, object] = {
@@ -56,13 +59,19 @@ NEEDED: dict[str, object] = {
     "types": ["g5.xlarge"],
     "by": "4h",
     "plan": "see below",
+    "order": RunOrder(("true",), WorkingFolder(Path()), ()),
+    "wish": LogWish(),
+    "command": ["true"],
+    "path": "past.csv",
+    "work": "2h",
+    "within": "4h",
     "image": "ubuntu",
 }
 
 VERBS: dict[str, Callable[..., Any]] = {
     name: verb
-    for name, verb in vars(spotkeeper.Keeper).items()
-    if inspect.isfunction(verb) and not name.startswith("_")
+    for name, verb in inspect.getmembers(spotkeeper.Keeper, inspect.isfunction)
+    if not name.startswith("_")
 }
 
 
@@ -147,7 +156,7 @@ def test_a_word_that_is_nearly_one_is_told(desk: spotkeeper.Keeper) -> None:
 
 
 def test_every_verb_is_checked_and_every_kind_is_known() -> None:
-    ours = {"LaunchRequest", "Need", "Plan"}
+    ours = {"LaunchRequest", "LogWish", "Need", "Plan", "RunOrder"}
     for verb in (*VERBS.values(), spotkeeper.connect):
         assert isinstance(vars(verb)["__signature__"], Signature)
         for option in options(verb):
