@@ -83,7 +83,6 @@ class AwsPolicies(dict[str, Any]):
         return AwsPolicies, (None,), {"backend": self.backend}, None, self._own()
 
     def _own(self) -> Iterator[tuple[str, Any]]:
-        """What a snapshot keeps of them."""
         for arn, policy in super().items():
             if policy.attachment_count or not isinstance(policy, AWSManagedPolicy):
                 yield arn, policy
@@ -104,10 +103,6 @@ class AwsPolicies(dict[str, Any]):
 
     def __getitem__(self, arn: str) -> Any:
         return dict.__getitem__(self._read(), arn)
-
-    def keys(self) -> Any:
-        """With those of AWS."""
-        return dict.keys(self._read())
 
     def values(self) -> Any:
         """With those of AWS."""

@@ -22,7 +22,7 @@ def invalid_combination(message: str) -> EC2ClientError:
 
 
 def no_spot_capacity() -> EC2ClientError:
-    """What RunInstances and StartInstances answer for a dry pool."""
+    """What RunInstances answers for a dry pool."""
     return refuse(
         "InsufficientInstanceCapacity",
         "There is no Spot capacity available that matches your request.",
