@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from spotkeeper.keeper.backtest import BacktestReport
     from spotkeeper.keeper.keeper import Keeper
+    from spotkeeper.keeper.logs import RunLog
     from spotkeeper.keeper.prices import PriceHistory
     from spotkeeper.keeper.rehearse import RehearsalReport
     from spotkeeper.keeper.results import (
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from spotkeeper.model.offer import Offer, Ranking
     from spotkeeper.model.resource import Leftover, ResourceId
     from spotkeeper.ssh.shell import Login
+    from spotkeeper.work.run_report import RunReport
 
 __version__ = "0.1.0"
 
@@ -58,6 +60,7 @@ _HOMES = {
         "NoCapacity NotFound QuotaReached SpotkeeperError",
         "keeper.backtest": "BacktestReport",
         "keeper.keeper": "Keeper",
+        "keeper.logs": "RunLog",
         "keeper.prices": "PriceHistory",
         "keeper.rehearse": "RehearsalReport",
         "keeper.results": "DownReport ExtendReport LaunchedMachine MachineHistory MachineList "
@@ -69,6 +72,7 @@ _HOMES = {
         "model.offer": "Offer Ranking",
         "model.resource": "Leftover ResourceId",
         "ssh.shell": "Login",
+        "work.run_report": "RunReport",
     }.items()
     for name in names.split()
 }
@@ -106,6 +110,8 @@ __all__ = [
     "RehearsalReport",
     "RememberedList",
     "ResourceId",
+    "RunLog",
+    "RunReport",
     "SpotkeeperError",
     "SweepReport",
     "__version__",
