@@ -85,3 +85,14 @@ def test_a_start_is_refused_in_the_words_of_ec2(door: Door) -> None:
     door.advance(timedelta(minutes=3))
     with pytest.raises(ClientError, match=f"{begin}the associated Spot Instance request is not"):
         ec2.start_instances(InstanceIds=[box_id])
+
+
+def test_a_request_says_that_its_instance_was_ended_as_ec2_says_it(door: Door) -> None:
+    ec2 = door.client("ec2")
+    market = {"MarketType": "spot"}
+    (once,) = ec2.run_instances(**ORDER, InstanceMarketOptions=market)["Instances"]
+    ec2.terminate_instances(InstanceIds=[once["InstanceId"]])
+    (request,) = ec2.describe_spot_instance_requests()["SpotInstanceRequests"]
+    assert request["Status"]["Code"] == "instance-terminated-by-user"
+    told = "Spot Instance terminated due to user-initiated termination."
+    assert request["Status"]["Message"] == told

@@ -124,7 +124,7 @@ MESSAGES: Mapping[str, str] = {
     "constraint-not-fulfillable": "Your Spot request cannot be fulfilled: none of the "
     "Availability Zones that it allows offers the instance type.",
     "limit-exceeded": "Your Spot request exceeds the limit on the storage of your EBS volumes.",
-    "bad-parameters": "Your Spot request has bad parameters.",
+    "bad-parameters": "Your Spot request failed due to bad parameters.",
     "system-error": "Your Spot request failed because of an unexpected system error.",
     "canceled-before-fulfillment": "Your Spot request is canceled before it was fulfilled.",
     "schedule-expired": "Your Spot request expired before it was fulfilled.",
@@ -135,7 +135,7 @@ MESSAGES: Mapping[str, str] = {
     "capacity available that matches your request.",
     "instance-stopped-by-price": "Your Spot instance was stopped because the Spot price exceeded "
     "your maximum price.",
-    "instance-terminated-by-user": "Your Spot instance was terminated by you.",
+    "instance-terminated-by-user": "Spot Instance terminated due to user-initiated termination.",
     "instance-terminated-no-capacity": "Your Spot instance was terminated because there is no "
     "Spot capacity available that matches your request.",
     "instance-terminated-by-price": "Your Spot instance was terminated because the Spot price "
