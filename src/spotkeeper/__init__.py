@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         SpotkeeperError,
     )
     from spotkeeper.keeper.backtest import BacktestReport
+    from spotkeeper.keeper.costs import CostReport, CostRow
     from spotkeeper.keeper.keeper import Keeper
     from spotkeeper.keeper.logs import RunLog
     from spotkeeper.keeper.prices import PriceHistory
@@ -59,6 +60,7 @@ _HOMES = {
         "errors": "BadInput CredentialsProblem Declined Interrupted LeftBehind NameTaken "
         "NoCapacity NotFound QuotaReached SpotkeeperError",
         "keeper.backtest": "BacktestReport",
+        "keeper.costs": "CostReport CostRow",
         "keeper.keeper": "Keeper",
         "keeper.logs": "RunLog",
         "keeper.prices": "PriceHistory",
@@ -83,6 +85,8 @@ __all__ = [
     "Chapter",
     "Check",
     "Cost",
+    "CostReport",
+    "CostRow",
     "CredentialsProblem",
     "Declined",
     "DownReport",

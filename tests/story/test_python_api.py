@@ -21,7 +21,16 @@ PUBLIC = {
     *("Ranking", "Offer", "PriceComparison", "PriceRow", "PriceHistory", "PoolHistory", "Plan"),
     *("LaunchedMachine", "MachineList", "MachineReport", "RememberedList", "MachineHistory"),
     *("Chapter", "Login", "ExtendReport", "DownReport", "SweepReport", "ResourceId", "Leftover"),
-    *("Cost", "Check", "RehearsalReport", "BacktestReport", "RunReport", "RunLog"),
+    *(
+        "Cost",
+        "CostReport",
+        "CostRow",
+        "Check",
+        "RehearsalReport",
+        "BacktestReport",
+        "RunReport",
+        "RunLog",
+    ),
     # what they raise: one for each exit code
     *("SpotkeeperError", "BadInput", "Declined", "CredentialsProblem", "NoCapacity"),
     *("QuotaReached", "NotFound", "LeftBehind", "NameTaken", "Interrupted"),
@@ -29,7 +38,7 @@ PUBLIC = {
 VERBS = {
     *("find", "prices", "price_history", "plan", "dry_run", "up", "ls", "last_listing", "show"),
     *("history", "ssh", "stop", "start", "extend", "down", "everything", "sweep", "doctor"),
-    *("policy", "warnings", "rehearse", "backtest", "run", "logs", "cancel", "boxes"),
+    *("policy", "warnings", "rehearse", "backtest", "run", "logs", "cancel", "boxes", "costs"),
 }
 
 

@@ -42,6 +42,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     },
     "Account": {
         "doctor": "Check what a launch needs, each line with its fix.",
+        "costs": "What your machines have cost, by name, day, type or tag.",
         "sweep": "Find what nobody wants any more, in all regions, and end it.",
         "policy": "Print the least IAM policy that a command needs.",
     },

@@ -6,6 +6,7 @@ import click
 
 from spotkeeper.cli import render, suggestions
 from spotkeeper.cli.context import Choices, agreed, global_options, pass_choices
+from spotkeeper.cli.costs import interruptions
 from spotkeeper.cli.terminal import plain_text
 from spotkeeper.errors import BadInput
 from spotkeeper.keeper.results import DownReport, MachineReport
@@ -21,7 +22,7 @@ COSTS = (
     render.field("Name", "name"),
     render.field("Type", "instance_type", spare=4),
     render.Column("Ran", lambda row: render.seconds(row["ran_seconds"]), right=True, spare=6),
-    render.Column("Interrupted", lambda row: f"{row['interruptions']} x", right=True, spare=5),
+    render.Column("Interrupted", interruptions, right=True, spare=5),
     render.usd("Spot $", "spot_usd"),
     render.usd("On-Demand $", "on_demand_usd"),
     render.percent("Saved %", "saving_percent", spare=3),
@@ -79,5 +80,7 @@ def _show(choices: Choices, report: DownReport) -> None:
     if costs:
         click.echo("\nWhat it cost (estimate, compute only):")
         render.emit(choices, "costs", costs, columns=COSTS)
+        if unseen := sum(cost["unseen"] for cost in costs):
+            click.echo(plain_text(f"{unseen} stops were not seen: it is at most so much."))
     if not told["left"]:
         click.echo("Nothing is left.")

@@ -1,7 +1,7 @@
 """When a machine was billable, from what the journal saw of it. Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -22,7 +22,8 @@ _BILLED_STATES = frozenset({InstanceState.PENDING, InstanceState.RUNNING, Instan
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A stretch of time during which an instance ran in one pool."""
+    """A stretch of time during which an instance ran in one pool; ``unseen`` where it ended at a
+    time that nobody saw, before the next look."""
 
     region: str
     zone_name: str
@@ -30,6 +31,7 @@ class Interval:
     begin: datetime
     end: datetime
     interrupted: bool
+    unseen: bool = False
 
 
 def sighting(machine: Machine, entries: Iterable[Entry], now: datetime) -> Seen | None:
@@ -129,7 +131,9 @@ def _of_instance(seen: Sequence[_Sighting], until: datetime) -> list[Interval]:
         if begin is not None:
             end = following.since if following else until
             interrupted = following is not None and following.taken
-            found.append(_stretch(one.entry, begin, end, interrupted=interrupted))
+            stretch = _stretch(one.entry, begin, end, interrupted=interrupted)
+            gap = following is not None and one.running == following.running
+            found.append(replace(stretch, unseen=gap))
     return found
 
 
@@ -162,6 +166,7 @@ class Cost(Result):
     interruptions: int
     spot_usd: Decimal
     on_demand_usd: Decimal | None
+    unseen: int = 0
 
     @property
     def saving_percent(self) -> Decimal | None:
@@ -178,6 +183,7 @@ class Cost(Result):
             "zone": self.zone_name,
             "ran_seconds": int(self.ran.total_seconds()),
             "interruptions": self.interruptions,
+            "unseen": self.unseen,
             "spot_usd": number(self.spot_usd),
             "on_demand_usd": number(self.on_demand_usd),
             "saving_percent": number(self.saving_percent),

@@ -312,6 +312,7 @@ class Down:
             ran=sum((one.end - one.begin for one in stretches), timedelta(0)),
             interruptions=sum(one.interrupted for one in stretches),
             spot_usd=spot,
+            unseen=sum(one.unseen for one in stretches),
             on_demand_usd=sum(known, Decimal(0)) if len(known) == len(stretches) else None,
         )
 

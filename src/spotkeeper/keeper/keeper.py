@@ -16,6 +16,7 @@ from spotkeeper.keeper.regions import listed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from spotkeeper.keeper.costs import CostReport
     from spotkeeper.keeper.deadline import Deadline
     from spotkeeper.keeper.down import Down
     from spotkeeper.keeper.logs import LogWish, RunLog, RunReader
@@ -169,6 +170,25 @@ class Keeper(ReadOnlyKeeper):
         from spotkeeper.keeper.history import history
 
         return history(name, self._edges, every=every)
+
+    @checked()
+    def costs(
+        self, month: str | None = None, *, by: str = "name", regions: Sequence[str] = ()
+    ) -> CostReport:
+        """What the machines of this computer's journal have cost, in a month like ``2026-11`` or
+        ever, by name, day, type or ``tag:KEY`` of the machines that there are.
+
+        Raises:
+            BadInput: there is no such month, or group.
+        """
+        from spotkeeper.keeper.costs import TAG, CostReport, costs
+
+        listed_now = self.ls(regions) if by.startswith(TAG) else ()
+        tags = {each.machine.name: each.machine.tags for each in listed_now}
+        rows = costs(self._edges, month=month, by=by, tags=tags)
+        unseen = sum(row.unseen for row in rows)
+        gaps = (f"{unseen} stops were not seen: it is at most so much",) if unseen else ()
+        return CostReport(rows, (*self.warnings, *gaps))
 
     @checked()
     def ssh(self, name: str, regions: Sequence[str] = ()) -> Login:

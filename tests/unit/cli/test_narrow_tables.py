@@ -184,6 +184,7 @@ def test_name_state_and_money_are_whole_however_long_the_name(
         "instance_type": TYPE,
         "ran_seconds": 290_000,
         "interruptions": 3,
+        "unseen": 2,
         "spot_usd": 633.6157,
         "on_demand_usd": 4430.9013,
         "saving_percent": 85.7,

@@ -1,6 +1,6 @@
 """The past of a name, with what each stretch cost."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from tests.fakes.cloud import FakeCloud
 from tests.fakes.journal import MemoryJournal
 from tests.unit.model.make import entry_of
 
-from spotkeeper.errors import NotFound, Unreachable
+from spotkeeper.errors import BadInput, NotFound, Unreachable
 from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.results import MachineHistory
 from spotkeeper.model.journal_entry import Seen, Settled
@@ -83,3 +83,65 @@ def test_a_cost_that_cannot_be_known_is_unknown_and_the_rest_is_told(
 def test_a_name_that_the_journal_never_heard_of_is_not_found(keeper: Keeper, name: str) -> None:
     with pytest.raises(NotFound, match="knows nothing of"):
         keeper.history(name)
+
+
+@pytest.mark.parametrize(
+    ("month", "by", "groups"),
+    [
+        (None, "name", {"train": 2.0}),
+        (None, "type", {"g5.xlarge": 2.0}),
+        (None, "tag:team", {"-": 2.0}),
+        ("2026-11", "name", {"train": 2.0}),
+        ("2026-10", "name", {}),
+    ],
+)
+def test_costs_are_told_by_group_and_month(
+    keeper: Keeper, month: str | None, by: str, groups: dict[str, float]
+) -> None:
+    rows = keeper.costs(month, by=by).rows
+    assert {row.group: row.ran / timedelta(hours=1) for row in rows} == groups
+    for row in rows:
+        lives = keeper.history("train", every=True).chapters
+        assert row.spot_usd == sum((each.spot_usd or Decimal(0) for each in lives), Decimal(0))
+        assert row.address_usd == Decimal("0.01")
+
+
+def test_a_stretch_over_midnight_and_the_end_of_the_month_is_divided(
+    cloud: FakeCloud, tmp_path: Path
+) -> None:
+    made, begin = MemoryJournal(), datetime(2026, 10, 31, 22, tzinfo=UTC)
+    place = {"region": "us-east-1", "zone": "us-east-1a", "type": "g5.xlarge"}
+    ran = {"instance": "i-1", "by": "ec2", **place}
+    over = {"state": "stopped", "since": (begin + timedelta(hours=8)).isoformat(), **ran}
+    made.append(
+        "a", entry_of(Seen, begin, {"state": "running", "since": begin.isoformat(), **ran})
+    )
+    made.append("a", entry_of(Seen, begin, over))
+    keeper = fakes.keeper(cloud, home=tmp_path, journal=made)
+    [whole] = keeper.costs().rows
+    days = keeper.costs(by="day").rows
+    assert [row.group for row in days] == ["2026-10-31", "2026-11-01"]
+    assert [row.ran / timedelta(hours=1) for row in days] == [2, 6]
+    assert [row.interruptions for row in days] == [0, 1]
+    [november] = keeper.costs("2026-11").rows
+    assert november.ran == timedelta(hours=6)
+    assert whole.spot_usd is not None
+    assert november.spot_usd == whole.spot_usd * Decimal("0.75")
+
+
+def test_what_nobody_saw_is_counted(cloud: FakeCloud, tmp_path: Path) -> None:
+    made, begin = MemoryJournal(), cloud.clock.now()
+    place = {"region": "us-east-1", "zone": "us-east-1a", "type": "g5.xlarge"}
+    for hours in (0, 4, 9):  # running each time, and since another time each
+        at = begin + timedelta(hours=hours)
+        ran = {"state": "running", "instance": "i-1", "since": at.isoformat(), "by": "user"}
+        made.append("a", entry_of(Seen, at, {**ran, **place}))
+    found = fakes.keeper(cloud, home=tmp_path, journal=made).costs()
+    assert [row.unseen for row in found.rows] == [2]
+    assert "2 stops were not seen" in found.warnings[-1]
+
+
+@pytest.mark.parametrize(("month", "by"), [("November", "name"), (None, "colour"), (None, "tag:")])
+def test_no_month_and_no_group_are_refused(keeper: Keeper, month: str | None, by: str) -> None:
+    with pytest.raises(BadInput, match=r"cannot be|no month"):
+        keeper.costs(month, by=by)
