@@ -1,6 +1,9 @@
 """A command brought to a machine that really runs: started, followed, interrupted, ended."""
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,61 +16,118 @@ CANARY = "canary-of-a-variable-4711"
 #: Prints what it was given, to the byte, and counts on over an interruption.
 TRAIN = r"""
 import json, os, pathlib, signal, sys, time
-print(json.dumps([sys.argv[1:], os.environ.get("WORD"), sorted(os.listdir("."))]), flush=True)
-print("token", os.environ.get("TOKEN"), flush=True)
 state = pathlib.Path(os.environ["SPOT_CHECKPOINT_DIR"], "step")
 step = int(state.read_text()) if state.exists() else 0
+if not step:
+    print(json.dumps([sys.argv[2:], os.environ.get("WORD"), sorted(os.listdir("."))]))
+    print("token", os.environ.get("TOKEN"), flush=True)
 stop = []
 signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
-while step < 1000:
+while step < int(sys.argv[1]) and not stop:
     step += 1
     print("step", step, flush=True)
     time.sleep(0.1)
-    if stop or pathlib.Path(os.environ["SPOT_OUTPUT_DIR"], "enough").exists():
-        state.with_suffix(".tmp").write_text(str(step))
-        state.with_suffix(".tmp").rename(state)
-        sys.exit(0)
+state.with_suffix(".tmp").write_text(str(step))
+state.with_suffix(".tmp").rename(state)
 """
 
 ODD = ["two words", "it's", "$HOME", "", "*", "a\nb", "\u00fc", "--detach"]
+THERE = ("--region", "us-east-1")
 
 
 @pytest.fixture
-def folder(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The code, with something that is none."""
+def folder(home: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The code, with something that is none; machines really run."""
+    need("bwrap", "ssh")
+    sandbox.reset(guests="jailed", speed=1)
     found = home / "code"
     found.mkdir()
     (found / "train.py").write_text(TRAIN)
+    (found / "setup.sh").write_text("echo built > built.txt; echo set up\n")
     (found / "data.bin").write_text("big")
     (found / ".spotignore").write_text("*.bin\n")
     monkeypatch.chdir(found)
     return found
 
 
-def test_a_command_is_brought_to_a_machine_read_along_and_ended(
-    spot: Spot, sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+class Typed:
+    """A command as a user types it, whose output grows while it runs."""
+
+    def __init__(self, folder: Path, *words: str) -> None:
+        self._out, self._err = folder / "out", folder / "err"
+        with self._out.open("wb") as out, self._err.open("wb") as err:
+            line = [sys.executable, "-m", "spotkeeper", *words]
+            self.process = subprocess.Popen(line, stdout=out, stderr=err)
+
+    @property
+    def out(self) -> str:
+        return self._out.read_text()
+
+    @property
+    def err(self) -> str:
+        return self._err.read_text()
+
+    def until(self, text: str) -> None:
+        until(lambda: text in self.out or self.process.poll() is not None, text)
+        assert text in self.out, self.err
+
+    def ended(self) -> int:
+        return self.process.wait(timeout=60)
+
+
+def test_a_command_is_brought_to_a_machine_followed_to_its_end_and_cancelled(
+    spot: Spot, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    need("bwrap", "ssh")
-    sandbox.reset(guests="jailed", speed=1)
     monkeypatch.setenv("TOKEN", CANARY)
-    order = ("--type", "g5.xlarge", "--region", "us-east-1", "--for", "8h", "--yes")
-    told = ("--env", "TOKEN", "--env", "WORD=it's $HOME")
-    begun = spot("run", "train", *order, *told, "--detach", "--", "python3", "train.py", *ODD)
-    assert begun.code == 0, begun.err
-    until(lambda: "step 3" in spot("logs", "train").out, "the third step")
+    order = (*THERE, "--type", "g5.xlarge", "--for", "8h", "--yes", "--setup", "setup.sh")
+    given = ("--env", "TOKEN", "--env", "WORD=it's $HOME")
+    run = Typed(tmp_path, "run", "train", *order, *given, "--", "python3", "train.py", "40", *ODD)
+    run.until("step 3")
 
-    given, token = spot("logs", "train", "--raw").out.splitlines()[:2]
-    assert json.loads(given) == [ODD, "it's $HOME", [".spotignore", "train.py"]]
-    assert token == f"token {CANARY}"
-    assert spot("logs", "train").out.splitlines()[1] == "token ***"
-    assert spot("logs", "train", "-n", "1").out.startswith("step ")
-
-    second = spot("run", "train", "--detach", "--", "true")
+    [shown] = spot("show", "train", *THERE, "--output", "json").items
+    assert shown["run"]["state"] == "running"
+    second = spot("run", "train", *THERE, "--", "true")
     assert (second.code, "is on train and not over" in second.err) == (9, True), second.err
+    raw = spot("logs", "train", *THERE, "--raw").out.splitlines()
+    seen = [ODD, "it's $HOME", [".spotignore", "built.txt", "setup.sh", "train.py"]]
+    assert json.loads(raw[0]) == seen
+    assert raw[1] == f"token {CANARY}"
+    assert run.ended() == 0
+    counted = [f"step {step}" for step in range(1, 41)]
+    lines = run.out.splitlines()
+    assert [lines[0], *lines[2:]] == ["set up", "token ***", *counted]
+    assert "only its disk costs then, until `spot down train`" in run.err
+    assert CANARY not in run.out + run.err + json.dumps(shown)
+
+    assert spot("run", "train", *THERE, "--detach", "--", "sleep", "600").code == 0
+    (tmp_path / "again").mkdir()
+    following = Typed(tmp_path / "again", "logs", "-f", "train", *THERE)
     for _ in range(2):
-        cancelled = spot("cancel", "train", "--output", "json")
+        cancelled = spot("cancel", "train", *THERE)
         assert cancelled.code == 0, cancelled.err
-    followed = spot("logs", "-f", "train")
-    assert followed.code == 1
-    again = spot("cancel", "train", "--output", "json")
+    assert following.ended() == 1, following.err
+    again = spot("cancel", "train", *THERE, "--output", "json")
     assert again.items[0]["state"] == "cancelled", again.err
+    assert "cancelled" in spot("ls", *THERE).out
+
+
+@pytest.mark.soak
+def test_a_log_is_read_along_over_an_interruption_of_the_machine(
+    spot: Spot, folder: Path, tmp_path: Path
+) -> None:
+    order = (*THERE, "--type", "g5.xlarge", "--for", "8h", "--yes")
+    run = Typed(tmp_path, "run", "train", *order, "--", "python3", "train.py", "300")
+    run.until("step 9\n")
+    assert spot("sandbox", "interrupt", "train").code == 0
+    until(lambda: "interrupted" in run.err, "the notice")
+    (tmp_path / "left").mkdir()
+    left = Typed(tmp_path / "left", "logs", "-f", "train", *THERE, "--raw")
+    left.until("step 9\n")
+    left.process.send_signal(signal.SIGINT)
+    assert left.ended() == 130
+    assert "`spot cancel train` ends it" in left.err
+    assert run.process.wait(timeout=300) == 0
+    steps = [line for line in run.out.splitlines() if line.startswith("step")]
+    assert steps == [f"step {step}" for step in range(1, 301)]
+    assert "resumed: attempt 2" in run.err
+    assert "attempt 2, interrupted once" in run.err

@@ -9,8 +9,7 @@ from spotkeeper.cli import suggestions
 from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.cli.terminal import plain_text
 from spotkeeper.errors import Interrupted
-from spotkeeper.keeper.inputs import given_length
-from spotkeeper.keeper.logs import LogWish, RunLog
+from spotkeeper.keeper.logs import RunLog
 
 
 @click.command(name="logs", short_help="Print the output of a machine's run, or follow it.")
@@ -22,16 +21,13 @@ from spotkeeper.keeper.logs import LogWish, RunLog
 @click.option("--raw", is_flag=True, help="The bytes as they are, also values of --env.")
 @global_options
 @pass_choices
-def command(choices: Choices, /, name: str, since: str | None, **given: Any) -> int:
+def command(choices: Choices, /, name: str, **given: Any) -> int:
     """Print what the command of `spot run` printed: its latest attempt.
 
     With -f it is followed to its end, also while EC2 has taken the machine; the exit code then is
     0 if the run finished, else 1. Values given with --env are shown as ***.
     """
-    age = None if since is None else given_length(since, "--since", "Use 10m or 2h.")
-    given["lines"] = given["lines"] or 0
-    log = choices.keeper().logs(name, LogWish(since=age, **given), choices.region)
-    return show_log(choices, log)
+    return show_log(choices, choices.keeper().logs(name, choices.region, **given))
 
 
 def show_log(choices: Choices, log: RunLog) -> int:
@@ -42,7 +38,7 @@ def show_log(choices: Choices, log: RunLog) -> int:
     """
     out = sys.stdout if choices.output == "table" else sys.stderr
     try:
-        for piece in log:
+        for piece in log.pieces():
             choices.talk.finish()
             if out.isatty() and not log.wish.raw:
                 out.write(_for_terminal(piece))

@@ -18,6 +18,9 @@ COLUMNS = (
     render.Column("Deadline", lambda row: short_time(row["deadline"]), spare=6),
 )
 
+#: Only where there is one.
+RUN = render.Column("Run, seen", lambda row: _run_seen(row["run"]), spare=2)
+
 LABELS = (
     ("name", "name"),
     ("kind", "kind"),
@@ -39,7 +42,8 @@ LABELS = (
 def show_list(choices: Choices, listing: MachineList) -> None:
     """A table of machines."""
     rows = [report.to_dict() for report in listing.reports]
-    render.emit(choices, "machines", rows, columns=COLUMNS, warnings=listing.warnings)
+    columns = (*COLUMNS, RUN) if any(row["run"] for row in rows) else COLUMNS
+    render.emit(choices, "machines", rows, columns=columns, warnings=listing.warnings)
     if not rows and choices.output == "table":
         click.echo("No machines. Launch one with `spot up NAME --gpus 1`.", err=True)
 
@@ -63,6 +67,7 @@ def show_one(choices: Choices, report: MachineReport, warnings: tuple[str, ...])
     facts += [("budget", _budget(row))] if row["budget_usd"] is not None else []
     if row["running_seconds"] is not None and row["spent_usd"] is not None:
         facts.append(("so far", _so_far(row)))
+    facts += [("run", _run(row))] if row["run"] else []
     facts += [("disk", disks)]
     facts += [("costs now", _only_disks(row))] if row["state"] == "stopped" else []
     for label, value in (*facts, ("price", _price(row))):
@@ -82,6 +87,15 @@ def _so_far(row: render.Row) -> str:
     time = "no deadline" if left is None else "deadline passed"
     time = f"{render.seconds(left)} left" if left is not None and left > 0 else time
     return f"runs for {render.seconds(row['running_seconds'])}, {cost}, {time}"
+
+
+def _run(row: render.Row) -> str:
+    run = row["run"]
+    return f"{run['summary']}; seen {str(run['seen_at']).replace('T', ' ').removesuffix('Z')} UTC"
+
+
+def _run_seen(run: render.Row | None) -> str:
+    return f"{run['state']} {short_time(run['seen_at'])}" if run else render.UNKNOWN
 
 
 def _budget(row: render.Row) -> str:

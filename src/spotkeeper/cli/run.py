@@ -15,7 +15,6 @@ from spotkeeper.cli.up import say_plan
 from spotkeeper.errors import NotFound
 from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.launch_inputs import launch_request_from
-from spotkeeper.keeper.logs import LogWish
 from spotkeeper.keeper.run import run_order
 from spotkeeper.store.settings import load
 from spotkeeper.work.contract import SIGNALS
@@ -73,7 +72,7 @@ def command(
     if detach:
         show_run(choices, report)
         return 0
-    log = keeper.logs(name, LogWish(follow=True, whole=True), choices.region)
+    log = keeper.logs(name, choices.region, follow=True, whole=True)
     code = show_log(choices, log)
     show_run(choices, log.report or report)
     click.echo(plain_text(_WHAT_COSTS[order.then].format(name=name)), err=True)

@@ -86,6 +86,29 @@ class RehearseWords(TypedDict, total=False):
     seed: int
 
 
+class RunWords(TypedDict, total=False):
+    """How a command is run on a machine; see ``spot run --help``."""
+
+    setup: str | Path
+    env: Mapping[str, str]
+    env_file: str | Path
+    signal: str
+    grace: timedelta | str
+    retries: int
+    then: str
+
+
+class LogWords(TypedDict, total=False):
+    """Which part of the output is wanted; ``whole`` begins at set-up."""
+
+    follow: bool
+    lines: int
+    since: timedelta | str
+    attempt: int
+    raw: bool
+    whole: bool
+
+
 class BacktestWords(TypedDict, total=False):
     """What a file of the past does not say; see ``spot backtest --help``."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from spotkeeper.errors import BadInput
 from spotkeeper.keeper.arguments import checked
-from spotkeeper.keeper.inputs import LaunchWords, length
+from spotkeeper.keeper.inputs import LaunchWords, LogWords, RunWords, length
 from spotkeeper.keeper.read_only import ReadOnlyKeeper
 from spotkeeper.keeper.regions import listed
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from spotkeeper.keeper.costs import CostReport
     from spotkeeper.keeper.deadline import Deadline
     from spotkeeper.keeper.down import Down
-    from spotkeeper.keeper.logs import LogWish, RunLog, RunReader
+    from spotkeeper.keeper.logs import RunLog, RunReader
     from spotkeeper.keeper.machines import MachineReader
     from spotkeeper.keeper.results import (
         DownReport,
@@ -157,7 +157,8 @@ class Keeper(ReadOnlyKeeper):
         """
         report = self._reader.report(name, listed(regions, self._edges), partly=True)
         kept = self._deadline.kept_to_budget(self._deadline.watched(report))
-        return self._reader.with_disks(kept)
+        looked = self._reader.with_disks(kept)
+        return self._runs.looked_at(looked) if looked.run is not None else looked
 
     @checked()
     def history(self, name: str, *, every: bool = False) -> MachineHistory:
@@ -248,18 +249,33 @@ class Keeper(ReadOnlyKeeper):
         self._up.waiter().until_settled(machine.instance)
         return self._reader.report(name, (machine.region,)).machine
 
-    @checked()
-    def run(self, name: str, order: RunOrder, regions: Sequence[str] = ()) -> RunReport:
-        """Start a command on a machine that is there, and let its agent keep it until it is over;
-        a box that was stopped is started.
+    @checked(RunWords)
+    def run(
+        self,
+        name: str,
+        command: Sequence[str] | RunOrder,
+        /,
+        regions: Sequence[str] = (),
+        **words: Unpack[RunWords],
+    ) -> RunReport:
+        """Start a command on a machine that is there, in a copy of the working folder, and let its
+        agent keep it until it is over; a box that was stopped is started.
 
         Raises:
+            BadInput: no machine could run it, or the folder is too big to be code.
             NotFound: no such machine.
             NameTaken: another run is on it and not over.
             Refused: EC2 stopped it, or it lacks what the agent needs.
         """
-        from spotkeeper.keeper.run import Runner
+        import os
 
+        from spotkeeper.keeper.run import Runner, RunOrder, run_order
+
+        order = (
+            command
+            if isinstance(command, RunOrder)
+            else run_order(command, words, environment=os.environ)
+        )
         machine = self._reader.report(name, listed(regions, self._edges)).machine
         if machine.state != "running":
             self._talk.say(f"{name} is {machine.summary()}: starting it")
@@ -269,15 +285,16 @@ class Keeper(ReadOnlyKeeper):
         login = self._reader.way_in(name, (machine.region,))
         return Runner(self._runs, self._talk).start(order, machine, login)
 
-    @checked()
-    def logs(self, name: str, wish: LogWish, regions: Sequence[str] = ()) -> RunLog:
-        """The output of a machine's run, to be iterated over; pieces of bytes.
+    @checked(LogWords)
+    def logs(self, name: str, regions: Sequence[str] = (), **words: Unpack[LogWords]) -> RunLog:
+        """The output of a machine's run, line by line: of its latest attempt, or to its end.
 
         Raises:
             NotFound: no such machine.
         """
-        from spotkeeper.keeper.logs import RunLog
+        from spotkeeper.keeper.logs import RunLog, wish_of
 
+        wish = wish_of(words)
         region = self._reader.report(name, listed(regions, self._edges)).machine.region
         find = lambda: self._reader.report(name, (region,)).machine  # noqa: E731
         return RunLog(name, wish, self._runs, find, self._talk, self._edges.clock.sleep)

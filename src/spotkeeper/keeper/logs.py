@@ -1,15 +1,17 @@
 """``logs``: the output of a run, piece by piece, also while its machine is away."""
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from spotkeeper.errors import NotFound, SpotkeeperError, Unreachable
 from spotkeeper.keeper.edges import Edges
+from spotkeeper.keeper.inputs import given_length
 from spotkeeper.keeper.machine_agent import MachineAgent
-from spotkeeper.keeper.machines import MachineReader
+from spotkeeper.keeper.machines import SEEN_RUNS, MachineReader
+from spotkeeper.keeper.results import MachineReport
 from spotkeeper.lifecycle.ports import Talk
 from spotkeeper.lifecycle.power import is_interrupted
 from spotkeeper.model.machine import InstanceState, Machine
@@ -18,9 +20,6 @@ from spotkeeper.store.folders import private_folder
 from spotkeeper.timings import LONGEST_PAUSE, LOOK_AT_LOG
 from spotkeeper.work.run import Run, event_of, read_line
 from spotkeeper.work.run_report import RunReport
-
-#: Runs as they were seen last, by the instance that they are on.
-SEEN_RUNS = "runs"
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,17 @@ class LogWish:
     attempt: int | None = None
     raw: bool = False
     whole: bool = False
+
+
+def wish_of(words: Mapping[str, Any]) -> LogWish:
+    """Which part a program or the command line wants.
+
+    Raises:
+        BadInput: a length of time that is none.
+    """
+    since = words.get("since")
+    age = None if since is None else given_length(since, "--since", "Use 10m or 2h.")
+    return LogWish(**{**words, "since": age})
 
 
 class RunReader:
@@ -51,7 +61,7 @@ class RunReader:
         """
         name, login = machine.name, self._machines.login(machine)
         if machine.state != InstanceState.RUNNING or login is None:
-            seen = self.seen(machine)
+            seen = self._machines.seen_run(machine)
             last = f". Its run, when it was seen last: {seen.sentence()}" if seen else ""
             step = (
                 "EC2 starts it again when it has room; the run goes on by itself then. "
@@ -77,20 +87,25 @@ class RunReader:
                 f"No command was ever run on {machine.name} with `spot run`",
                 next_step=f"Run one with `spot run {machine.name} -- COMMAND`.",
             )
-        self._edges.memory.put(SEEN_RUNS, machine.instance.id, [status, time.time()])
+        self._edges.memory.put(SEEN_RUNS, machine.instance.id, status)
         return report, status["record"]
 
-    def seen(self, machine: Machine) -> RunReport | None:
-        """The run of a machine as this computer saw it last."""
-        if machine.instance is None:
-            return None
-        kept = self._edges.memory.get(SEEN_RUNS, machine.instance.id, younger_than=timedelta.max)
-        return RunReport.of(machine.name, kept[0]) if kept else None
+    def looked_at(self, report: MachineReport) -> MachineReport:
+        """The report with the run as it is now, where one was seen that is not over and the
+        machine answers; else as it was seen last."""
+        if report.run is None or report.run.run.is_over:
+            return report
+        try:
+            run, _ = self.look(report.machine, self.agent(report.machine))
+        except SpotkeeperError:
+            return report
+        return replace(report, run=run)
 
 
-@dataclass
+@dataclass(repr=False)
 class RunLog:
-    """The output of a run, as bytes; ``report`` is the run as it was seen last."""
+    """The output of a run, line by line; ``report`` is the run as it was seen last, where it was
+    followed."""
 
     name: str
     wish: LogWish
@@ -100,10 +115,22 @@ class RunLog:
     sleep: Callable[[timedelta], None]
     report: RunReport | None = None
     _lines_told: int = 0
-    _machine: Machine | None = field(default=None, repr=False)
-    _agent: MachineAgent | None = field(default=None, repr=False)
+    _machine: Machine | None = field(default=None)
+    _agent: MachineAgent | None = field(default=None)
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __repr__(self) -> str:
+        return f"<RunLog name={self.name!r}>"
+
+    def __iter__(self) -> Iterator[str]:
+        """Lines of text, without their ends."""
+        begun = b""
+        for piece in self.pieces():
+            *lines, begun = (begun + piece).split(b"\n")
+            yield from (line.decode("utf-8", "replace") for line in lines)
+        if begun:
+            yield begun.decode("utf-8", "replace")
+
+    def pieces(self) -> Iterator[bytes]:
         """Pieces as they come: until now, or until the end of the run where it is followed."""
         wish = self.wish
         following = self._begin()

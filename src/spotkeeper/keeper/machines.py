@@ -1,11 +1,14 @@
 """What the caller has: machines as AWS lists them, with their price and login."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spotkeeper.costs.usage import sighting
 from spotkeeper.errors import NotFound, PermissionDenied, SpotkeeperError
@@ -23,6 +26,9 @@ from spotkeeper.model.tags import TAG_NAME, TAG_OWNER, is_name
 from spotkeeper.ssh import keys
 from spotkeeper.ssh.shell import Login
 
+if TYPE_CHECKING:
+    from spotkeeper.work.run_report import RunReport
+
 
 def usd_per_gib_month(storage: StorageFeed, region: str) -> Mapping[str, Decimal]:
     """Prices by volume type; empty where nobody tells."""
@@ -33,6 +39,9 @@ def usd_per_gib_month(storage: StorageFeed, region: str) -> Mapping[str, Decimal
 
 
 ALL_MACHINES = "all"
+
+#: Runs as they were seen last, by the instance that they are on.
+SEEN_RUNS = "runs"
 
 #: Things of a name that outlive its machine.
 KEPT = frozenset({ResourceKind.VOLUME, ResourceKind.TEMPLATE})
@@ -180,13 +189,26 @@ class MachineReader:
         prices, now = self._prices(everything), self._edges.clock.now()
         reports = (
             replace(
-                MachineReport(machine, login=self.login(machine), asked_at=now),
+                MachineReport(
+                    machine, login=self.login(machine), asked_at=now, run=self.seen_run(machine)
+                ),
                 spot_usd_per_hour=prices.get((machine.zone_name, machine.instance_type)),
                 on_demand_usd_per_hour=prices.get((machine.region, machine.instance_type)),
             )
             for machine in everything
         )
         return tuple(replace(each, warnings=_late(each)) for each in reports)
+
+    def seen_run(self, machine: Machine) -> RunReport | None:
+        """The run of a machine as this computer saw it last."""
+        if machine.instance is None:
+            return None
+        kept = self._edges.memory.get(SEEN_RUNS, machine.instance.id, younger_than=timedelta.max)
+        if kept is None:
+            return None
+        from spotkeeper.work.run_report import RunReport
+
+        return RunReport.of(machine.name, kept)
 
     def with_disks(self, report: MachineReport) -> MachineReport:
         """With what its disks cost, where it is stopped and nothing else of it does."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from spotkeeper.model.offer import Offer
     from spotkeeper.model.resource import Leftover, ResourceId
     from spotkeeper.ssh.shell import Login
+    from spotkeeper.work.run_report import RunReport
 
 
 SECONDS_PER_HOUR = 3600
@@ -84,6 +85,7 @@ class MachineReport(Result):
 
     ``disks``     what its disks cost, as far as it was asked: of a stopped machine.
     ``asked_at``  when; how long it has run and how much time is left are counted from then.
+    ``run``       its run, as this computer saw it last.
     """
 
     machine: Machine
@@ -95,6 +97,7 @@ class MachineReport(Result):
     spent_usd: Decimal | None = None
     disks: DiskCost | None = None
     asked_at: datetime | None = None
+    run: RunReport | None = None
 
     @property
     def ran(self) -> timedelta | None:
@@ -167,6 +170,7 @@ class MachineReport(Result):
             "saving_percent": number(self.saving_percent),
             **disk_cost_told(self.disks),
             "max_price_usd_per_hour": number(self.max_price_usd_per_hour),
+            "run": self.run.to_dict() if self.run else None,
             "tags": dict(found.tags),
         }
 

@@ -77,9 +77,7 @@ def run_order(
         words.get("then") or "stop",
     )
     try:
-        RunSpec(
-            "run", "run", order.command, secrets=order.variables, retries=order.retries
-        ).check()
+        order.spec(Machine(None, None), "run").check()
     except UnreadableSpec as problem:
         raise BadInput(str(problem), next_step="See `spot run --help`.") from None
     return order
@@ -95,7 +93,7 @@ def _folder() -> Path:
         ) from None
 
 
-def _setup(folder: Path, file: str | None) -> tuple[tuple[str, ...], ...]:
+def _setup(folder: Path, file: str | Path | None) -> tuple[tuple[str, ...], ...]:
     """The step that the file is: run as it says itself where it may be executed, else by bash."""
     if file is None:
         return ()
@@ -115,7 +113,10 @@ def _setup(folder: Path, file: str | None) -> tuple[tuple[str, ...], ...]:
 
 def _variables(words: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
     """Those of the file first, so that what is typed wins."""
-    pairs = [*_file_lines(words.get("env_file")), *(words.get("env") or ())]
+    typed = words.get("env") or ()
+    if isinstance(typed, Mapping):
+        typed = [f"{name}={value}" for name, value in typed.items()]
+    pairs = [*_file_lines(words.get("env_file")), *typed]
     found = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
@@ -128,7 +129,7 @@ def _variables(words: Mapping[str, Any], environment: Mapping[str, str]) -> dict
     return found
 
 
-def _file_lines(path: str | None) -> list[str]:
+def _file_lines(path: str | Path | None) -> list[str]:
     """NAME=VALUE or NAME a line; a pair of quotes around a value is not part of it."""
     if path is None:
         return []
@@ -142,7 +143,7 @@ def _file_lines(path: str | None) -> list[str]:
 
 
 def _unquoted(line: str) -> str:
-    name, equals, value = line.partition("=")
+    name, equals, value = (part.strip() for part in line.partition("="))
     if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
         value = value[1:-1]
     return name + equals + value

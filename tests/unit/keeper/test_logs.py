@@ -1,0 +1,111 @@
+"""The output of a run, read along while connections break and the machine goes away."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, cast
+
+import pytest
+from tests.unit.model.make import instance, request
+
+from spotkeeper.errors import NotFound, Unreachable
+from spotkeeper.keeper import logs
+from spotkeeper.keeper.edges import Silence
+from spotkeeper.keeper.logs import LogWish, RunLog, RunReader
+from spotkeeper.model.machine import InstanceState, Machine
+from spotkeeper.work.run import Accepted, Ended, Line, Outcome, Starting
+from spotkeeper.work.run_report import RunReport
+
+RUNS = Machine(instance(), request())
+STOPPED = instance(state=InstanceState.STOPPED)
+INTERRUPTED = Machine(STOPPED, request(status_code="instance-stopped-no-capacity"))
+BY_USER = Machine(STOPPED, request(status_code="instance-stopped-by-user"))
+STOPPING = Machine(instance(state=InstanceState.STOPPING), request())
+
+OUTPUT = {0: b"installed\n", 1: b"one\ntwo\n", 2: b"three\nfour\n"}
+RECORD: tuple[Line, ...] = (
+    Accepted(1, "run-1"),
+    Starting(2, 0, "a"),
+    Ended(3, 0, Outcome.READY, "exit 0"),
+    Starting(4, 1, "a"),
+    Ended(5, 1, Outcome.INTERRUPTED, "exit 0"),
+    Starting(6, 2, "b"),
+    Ended(7, 2, Outcome.FINISHED, "exit 0"),
+)
+
+
+@dataclass
+class Stage:
+    """A machine whose agent gives three bytes at a time, and every third time nothing at all;
+    ``away`` is how it is found when the first attempt was read, as often as it is looked for."""
+
+    away: list[Machine] = field(default_factory=list)
+    asked: int = 0
+    attempt: int = 0
+    slept: int = 0
+
+    def find(self) -> Machine:
+        return self.away.pop(0) if self.attempt == 1 and self.away else RUNS
+
+    def agent(self, machine: Machine) -> "Stage":
+        if machine is not RUNS:
+            raise NotFound(machine.summary())
+        return self
+
+    def look(self, *_: object) -> tuple[RunReport, list[str]]:
+        self._break()
+        lines = RECORD[: {0: 4, 1: 6, 2: 7}[self.attempt]]
+        record = [line.to_json() for line in lines]
+        report = RunReport.of("train", {"record": record, "at": 9.0, "progress": ""})
+        assert report is not None
+        return report, record
+
+    def status(self) -> dict[str, Any]:
+        return {"at": 9.0, "record": []}
+
+    def logs(self, *words: str) -> tuple[dict[str, Any], bytes]:
+        self._break()
+        told = dict(zip(words[::2], words[1::2], strict=True))
+        self.attempt, place = int(told["--attempt"]), int(told["--place"])
+        whole = OUTPUT[self.attempt]
+        piece = whole[place : place + 3]
+        after = place + len(piece)
+        head = {"attempt": self.attempt, "next": after, "end": len(whole)}
+        return {**head, "is_last": after == len(whole)}, piece
+
+    def sleep(self, length: timedelta) -> None:
+        self.slept += 1
+
+    def _break(self) -> None:
+        self.asked += 1
+        if self.asked % 3 == 0:
+            raise Unreachable("The connection to train was lost")
+
+    def read(self, wish: LogWish) -> tuple[bytes, RunLog]:
+        log = RunLog("train", wish, cast("RunReader", self), self.find, Silence(), self.sleep)
+        return b"".join(log.pieces()), log
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "LOOK_AT_LOG", timedelta(0))
+
+
+@pytest.mark.parametrize("away", [[], [STOPPING, INTERRUPTED, INTERRUPTED]])
+def test_nothing_is_lost_or_said_twice(away: list[Machine]) -> None:
+    stage = Stage([*away])
+    output, log = stage.read(LogWish(follow=True, whole=True))
+    assert output == b"".join(OUTPUT.values())
+    assert log.report is not None
+    assert log.report.is_done
+    assert log.report.sentence().endswith("attempt 2, interrupted once")
+    assert stage.slept == len(away)
+
+
+def test_who_follows_does_not_wait_for_a_machine_that_nobody_starts() -> None:
+    with pytest.raises(NotFound, match="stopped"):
+        Stage([STOPPING, BY_USER]).read(LogWish(follow=True, whole=True))
+
+
+def test_who_does_not_follow_is_told_at_once() -> None:
+    with pytest.raises(Unreachable):
+        Stage(asked=2).read(LogWish(whole=True))
