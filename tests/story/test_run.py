@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,11 +28,14 @@ while step < int(sys.argv[1]) and not stop:
     step += 1
     print("step", step, flush=True)
     time.sleep(0.1)
+    while step == 10 and "WORD" in os.environ and not os.path.exists(os.path.expanduser("~/go")):
+        time.sleep(0.05)
 state.with_suffix(".tmp").write_text(str(step))
 state.with_suffix(".tmp").rename(state)
 """
 
 ODD = ["two words", "it's", "$HOME", "", "*", "a\nb", "\u00fc", "--detach"]
+PATIENCE_S = 300.0
 THERE = ("--region", "us-east-1")
 
 
@@ -72,16 +76,33 @@ class Typed:
         assert text in self.out, self.err
 
     def ended(self) -> int:
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=PATIENCE_S)
+
+
+@pytest.fixture
+def typed(tmp_path: Path) -> Iterator[Callable[..., Typed]]:
+    """Type a command; what still runs at the end of the story is killed."""
+    begun: list[Typed] = []
+
+    def type_it(*words: str) -> Typed:
+        folder = tmp_path / f"typed-{len(begun)}"
+        folder.mkdir()
+        begun.append(Typed(folder, *words))
+        return begun[-1]
+
+    yield type_it
+    for each in begun:
+        each.process.kill()
+        each.process.wait()
 
 
 def test_a_command_is_brought_to_a_machine_followed_to_its_end_and_cancelled(
-    spot: Spot, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    spot: Spot, folder: Path, typed: Callable[..., Typed], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TOKEN", CANARY)
     order = (*THERE, "--type", "g5.xlarge", "--for", "8h", "--yes", "--setup", "setup.sh")
     given = ("--env", "TOKEN", "--env", "WORD=it's $HOME")
-    run = Typed(tmp_path, "run", "train", *order, *given, "--", "python3", "train.py", "40", *ODD)
+    run = typed("run", "train", *order, *given, "--", "python3", "train.py", "20", *ODD)
     run.until("step 3")
 
     [shown] = spot("show", "train", *THERE, "--output", "json").items
@@ -92,16 +113,17 @@ def test_a_command_is_brought_to_a_machine_followed_to_its_end_and_cancelled(
     seen = [ODD, "it's $HOME", [".spotignore", "built.txt", "setup.sh", "train.py"]]
     assert json.loads(raw[0]) == seen
     assert raw[1] == f"token {CANARY}"
+    line = spot("ssh", "train", *THERE, "--print", "--", "touch", "go").out
+    subprocess.run(["sh", "-c", line], check=True, stdin=subprocess.DEVNULL)
     assert run.ended() == 0
-    counted = [f"step {step}" for step in range(1, 41)]
+    counted = [f"step {step}" for step in range(1, 21)]
     lines = run.out.splitlines()
     assert [lines[0], *lines[2:]] == ["set up", "token ***", *counted]
     assert "only its disk costs then, until `spot down train`" in run.err
     assert CANARY not in run.out + run.err + json.dumps(shown)
 
     assert spot("run", "train", *THERE, "--detach", "--", "sleep", "600").code == 0
-    (tmp_path / "again").mkdir()
-    following = Typed(tmp_path / "again", "logs", "-f", "train", *THERE)
+    following = typed("logs", "-f", "train", *THERE)
     for _ in range(2):
         cancelled = spot("cancel", "train", *THERE)
         assert cancelled.code == 0, cancelled.err
@@ -113,20 +135,19 @@ def test_a_command_is_brought_to_a_machine_followed_to_its_end_and_cancelled(
 
 @pytest.mark.soak
 def test_a_log_is_read_along_over_an_interruption_of_the_machine(
-    spot: Spot, folder: Path, tmp_path: Path
+    spot: Spot, folder: Path, typed: Callable[..., Typed]
 ) -> None:
     order = (*THERE, "--type", "g5.xlarge", "--for", "8h", "--yes")
-    run = Typed(tmp_path, "run", "train", *order, "--", "python3", "train.py", "300")
+    run = typed("run", "train", *order, "--", "python3", "train.py", "300")
     run.until("step 9\n")
     assert spot("sandbox", "interrupt", "train").code == 0
     until(lambda: "interrupted" in run.err, "the notice")
-    (tmp_path / "left").mkdir()
-    left = Typed(tmp_path / "left", "logs", "-f", "train", *THERE, "--raw")
+    left = typed("logs", "-f", "train", *THERE, "--raw")
     left.until("step 9\n")
     left.process.send_signal(signal.SIGINT)
     assert left.ended() == 130
     assert "`spot cancel train` ends it" in left.err
-    assert run.process.wait(timeout=300) == 0
+    assert run.ended() == 0
     steps = [line for line in run.out.splitlines() if line.startswith("step")]
     assert steps == [f"step {step}" for step in range(1, 301)]
     assert "resumed: attempt 2" in run.err
