@@ -4,7 +4,6 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Any
 
 from spotkeeper.aws.memory import Remembering
 from spotkeeper.aws.session import AwsSession
@@ -100,17 +99,6 @@ class StoragePrices(Remembering):
         return {name: usd.pop() for name, usd in found.items() if len(usd) == 1}
 
 
-def _monthly_price(product: str) -> tuple[str, Decimal] | None:
-    """Volume type and price of one product; ``None`` for what is not whole."""
-    try:
-        document = json.loads(product)
-        name = document["product"]["attributes"]["volumeApiName"]
-        prices = {usd for usd in charged_usd(document, UNIT) if usd < MOST_USD}
-    except (ValueError, KeyError, TypeError, AttributeError, InvalidOperation):
-        return None
-    return (name, prices.pop()) if isinstance(name, str) and len(prices) == 1 else None
-
-
 def products(aws: AwsSession, region: str, wanted: Mapping[str, str]) -> list[str]:
     """EC2's products in the Price List with these attributes, each a JSON string of its own."""
     return aws.pages(
@@ -126,23 +114,31 @@ def products(aws: AwsSession, region: str, wanted: Mapping[str, str]) -> list[st
     )
 
 
+def _monthly_price(product: str) -> tuple[str, Decimal] | None:
+    """Volume type and price of one product, where that is clear."""
+    name, charged = _charged_usd(product, "volumeApiName", UNIT)
+    prices = {usd for usd in charged if usd < MOST_USD}
+    return (name, prices.pop()) if len(prices) == 1 else None
+
+
 def _hourly_price(product: str) -> tuple[str, Decimal] | None:
-    """Type and price of one product."""
-    try:
-        document = json.loads(product)
-        name = document["product"]["attributes"]["instanceType"]
-        charged = charged_usd(document, "Hrs")
-    except (ValueError, KeyError, TypeError, AttributeError, InvalidOperation):
-        return None
+    """Instance type and price of one product."""
+    name, charged = _charged_usd(product, "instanceType", "Hrs")
     return (name, charged[0]) if charged else None
 
 
-def charged_usd(document: Any, unit: str) -> list[Decimal]:
-    """What a product of the Price List costs On-Demand by a unit, where it costs anything."""
-    prices = (
-        Decimal(dimension["pricePerUnit"]["USD"])
-        for term in document["terms"]["OnDemand"].values()
-        for dimension in term["priceDimensions"].values()
-        if dimension.get("unit") == unit
-    )
-    return [price for price in prices if price.is_finite() and price > 0]
+def _charged_usd(product: str, attribute: str, unit: str) -> tuple[str, list[Decimal]]:
+    """What a product costs On-Demand by a unit, where it costs anything and is told as a whole."""
+    try:
+        document = json.loads(product)
+        name = document["product"]["attributes"][attribute]
+        prices = [
+            Decimal(dimension["pricePerUnit"]["USD"])
+            for term in document["terms"]["OnDemand"].values()
+            for dimension in term["priceDimensions"].values()
+            if dimension.get("unit") == unit
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError, InvalidOperation):
+        return "", []
+    usd = [price for price in prices if price.is_finite() and price > 0]
+    return (name, usd) if isinstance(name, str) else ("", [])
