@@ -24,13 +24,15 @@ if TYPE_CHECKING:
     from spotkeeper.keeper.backtest import BacktestReport
     from spotkeeper.keeper.costs import CostReport, CostRow
     from spotkeeper.keeper.keeper import Keeper
+    from spotkeeper.keeper.launched_machine import LaunchedMachine
     from spotkeeper.keeper.logs import RunLog
     from spotkeeper.keeper.prices import PriceHistory
+    from spotkeeper.keeper.pull import Pulled
+    from spotkeeper.keeper.push import Pushed
     from spotkeeper.keeper.rehearse import RehearsalReport
     from spotkeeper.keeper.results import (
         DownReport,
         ExtendReport,
-        LaunchedMachine,
         MachineHistory,
         MachineList,
         MachineReport,
@@ -63,9 +65,12 @@ _HOMES = {
         "keeper.costs": "CostReport CostRow",
         "keeper.keeper": "Keeper",
         "keeper.logs": "RunLog",
+        "keeper.launched_machine": "LaunchedMachine",
         "keeper.prices": "PriceHistory",
+        "keeper.pull": "Pulled",
+        "keeper.push": "Pushed",
         "keeper.rehearse": "RehearsalReport",
-        "keeper.results": "DownReport ExtendReport LaunchedMachine MachineHistory MachineList "
+        "keeper.results": "DownReport ExtendReport MachineHistory MachineList "
         "MachineReport PriceComparison PriceRow RememberedList SweepReport",
         "keeper.wiring": "connect",
         "lifecycle.doctor": "Check",
@@ -109,6 +114,8 @@ __all__ = [
     "PriceComparison",
     "PriceHistory",
     "PriceRow",
+    "Pulled",
+    "Pushed",
     "QuotaReached",
     "Ranking",
     "RehearsalReport",

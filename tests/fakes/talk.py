@@ -13,7 +13,7 @@ class FakeTalk:
     def say(self, text: str) -> None:
         self.said.append(text)
 
-    def waiting(self, text: str, elapsed: timedelta) -> None:
+    def waiting(self, text: str, elapsed: timedelta, _detail: str = "") -> None:
         self.waited.append((text, elapsed))
 
 

@@ -31,6 +31,7 @@ PUBLIC = {
         "RunReport",
         "RunLog",
     ),
+    *("Pushed", "Pulled"),
     # what they raise: one for each exit code
     *("SpotkeeperError", "BadInput", "Declined", "CredentialsProblem", "NoCapacity"),
     *("QuotaReached", "NotFound", "LeftBehind", "NameTaken", "Interrupted"),
@@ -39,6 +40,7 @@ VERBS = {
     *("find", "prices", "price_history", "plan", "dry_run", "up", "ls", "last_listing", "show"),
     *("history", "ssh", "stop", "start", "extend", "down", "everything", "sweep", "doctor"),
     *("policy", "warnings", "rehearse", "backtest", "run", "logs", "cancel", "boxes", "costs"),
+    *("push", "pull", "forward"),
 }
 
 

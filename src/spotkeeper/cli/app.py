@@ -29,6 +29,9 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "run": "Run a command on a machine until it is done.",
         "logs": "Print the output of a machine's run, or follow it.",
         "cancel": "End the run of a machine; the machine stays.",
+        "push": "Bring files to a machine.",
+        "pull": "Fetch a run's output, or other files.",
+        "forward": "Open ports of a machine on this computer.",
     },
     "Machines": {
         "up": "Launch a machine on the best pool and wait until it answers.",

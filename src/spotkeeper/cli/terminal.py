@@ -57,11 +57,12 @@ class TerminalTalk:
         self.finish()
         _tell(plain_text(text))
 
-    def waiting(self, text: str, elapsed: timedelta) -> None:
-        """Still waiting for something."""
+    def waiting(self, text: str, elapsed: timedelta, detail: str = "") -> None:
+        """Still waiting for something; ``detail`` is shown on a terminal only."""
         line = f"{text} ({words(elapsed)})"
         if sys.stderr.isatty():
-            _tell(f"{ERASE}{plain_text(line)}", nl=False)
+            shown = f"{line} {detail}"[: terminal_width() - 1].rstrip()
+            _tell(f"{ERASE}{plain_text(shown)}", nl=False)
             self._open = True
         elif text != self._last or elapsed - self._told_at >= QUIET_FOR:
             self._told_at = elapsed

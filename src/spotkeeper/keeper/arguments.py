@@ -147,9 +147,15 @@ KINDS: Mapping[str, Callable[[object], bool]] = {
     TEXTS: _are_texts,
     "Mapping[str, str]": _are_texts_by_text,
     "Progress": callable,
+    "Opened": callable,
 }
 
-_TOLD = {TEXTS: "a list of texts", "Mapping[str, str]": "a dict of texts", "Progress": "callable"}
+_TOLD = {
+    TEXTS: "a list of texts",
+    "Mapping[str, str]": "a dict of texts",
+    "Progress": "callable",
+    "Opened": "callable",
+}
 
 #: Options whose keyword is not their flag, and those of other commands than ``up``.
 _WORDS = {option.flag: option.word for option in OPTIONS} | {

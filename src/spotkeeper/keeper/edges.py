@@ -97,7 +97,7 @@ class Silence:
     def say(self, text: str) -> None:
         """Ignore a step."""
 
-    def waiting(self, text: str, elapsed: timedelta) -> None:
+    def waiting(self, text: str, elapsed: timedelta, detail: str = "") -> None:
         """Ignore a wait."""
 
 

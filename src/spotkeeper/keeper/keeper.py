@@ -4,13 +4,13 @@ from __future__ import annotations  # most of these classes are imported by one 
 
 from dataclasses import replace
 from datetime import timedelta
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Unpack
 
 from spotkeeper.errors import BadInput
 from spotkeeper.keeper.arguments import checked
 from spotkeeper.keeper.inputs import LaunchWords, LogWords, RunWords, length
-from spotkeeper.keeper.read_only import ReadOnlyKeeper
+from spotkeeper.keeper.reaching import ReachingKeeper
 from spotkeeper.keeper.regions import listed
 
 if TYPE_CHECKING:
@@ -19,12 +19,11 @@ if TYPE_CHECKING:
     from spotkeeper.keeper.costs import CostReport
     from spotkeeper.keeper.deadline import Deadline
     from spotkeeper.keeper.down import Down
+    from spotkeeper.keeper.launched_machine import LaunchedMachine
     from spotkeeper.keeper.logs import RunLog, RunReader
-    from spotkeeper.keeper.machines import MachineReader
     from spotkeeper.keeper.results import (
         DownReport,
         ExtendReport,
-        LaunchedMachine,
         MachineHistory,
         MachineList,
         MachineReport,
@@ -36,11 +35,10 @@ if TYPE_CHECKING:
     from spotkeeper.lifecycle.launch_request import LaunchRequest
     from spotkeeper.lifecycle.plan import Plan
     from spotkeeper.model.machine import Machine
-    from spotkeeper.ssh.shell import Login
     from spotkeeper.work.run_report import RunReport
 
 
-class Keeper(ReadOnlyKeeper):
+class Keeper(ReachingKeeper):
     """Finds, launches, lists and gives back machines of one account.
 
     Every method raises ``SpotkeeperError`` for what it can explain; the error's class and
@@ -48,12 +46,6 @@ class Keeper(ReadOnlyKeeper):
     """
 
     # What a verb does not need is not even imported: a look at the market is quick.
-
-    @cached_property
-    def _reader(self) -> MachineReader:
-        from spotkeeper.keeper.machines import MachineReader
-
-        return MachineReader(self._edges)
 
     @cached_property
     def _down(self) -> Down:
@@ -116,11 +108,10 @@ class Keeper(ReadOnlyKeeper):
             SpotkeeperError: after what was begun has been given back; ``LeftBehind`` where that
                 failed.
         """
-        from spotkeeper.keeper.results import LaunchedMachine
+        from spotkeeper.keeper.launched_machine import LaunchedMachine
 
         report = self._up.up(plan)
-        machine = report.machine
-        return LaunchedMachine.of(report, partial(self.down, (machine.name,), (machine.region,)))
+        return LaunchedMachine.of(report, self)
 
     @checked()
     def ls(self, regions: Sequence[str] = (), *, ended: bool = False) -> MachineList:
@@ -190,15 +181,6 @@ class Keeper(ReadOnlyKeeper):
         unseen = sum(row.unseen for row in rows)
         gaps = (f"{unseen} stops were not seen: it is at most so much",) if unseen else ()
         return CostReport(rows, (*self.warnings, *gaps))
-
-    @checked()
-    def ssh(self, name: str, regions: Sequence[str] = ()) -> Login:
-        """How to reach a running machine.
-
-        Raises:
-            NotFound: no such machine, or it has no address now.
-        """
-        return self._reader.way_in(name, listed(regions, self._edges))
 
     @checked()
     def stop(self, name: str, regions: Sequence[str] = ()) -> MachineReport:

@@ -24,7 +24,8 @@ from spotkeeper.model.machine import InstanceState, Kind, Machine, pair
 from spotkeeper.model.resource import ResourceKind, TaggedResource
 from spotkeeper.model.tags import TAG_NAME, TAG_OWNER, is_name
 from spotkeeper.ssh import keys
-from spotkeeper.ssh.shell import Login
+from spotkeeper.ssh.shell import Login, refuse_simulated
+from spotkeeper.store.folders import private_folder
 
 if TYPE_CHECKING:
     from spotkeeper.work.run_report import RunReport
@@ -97,11 +98,26 @@ class MachineReader:
         """
         report = self.report(name, in_regions)
         if report.login is None:
+            stopped = report.machine.state == InstanceState.STOPPED
             raise NotFound(
                 f"{name} cannot be reached now: {report.machine.summary()}",
-                next_step=f"See `spot show {name}`.",
+                next_step=f"Start it: `spot start {name}`."
+                if stopped
+                else f"See `spot show {name}`.",
             )
         return report.login
+
+    def reachable(self, name: str, in_regions: Sequence[str]) -> Login:
+        """The same where something of ours is to reach it now.
+
+        Raises:
+            NotFound: no such machine, or it has no address now.
+            SandboxProblem: nothing stands behind its address.
+        """
+        login = self.way_in(name, in_regions)
+        private_folder(login.known_hosts.parent)
+        refuse_simulated(login, name)
+        return login
 
     def remember(self, listing: MachineList) -> None:
         """Keep a list of machines for ``last_listing``."""
@@ -138,7 +154,8 @@ class MachineReader:
         if not present:
             silent = ", ".join(str(each.region) for each in failed)
             raise NotFound(
-                f"There is no machine {name}" + (f" ({silent} did not answer)" if silent else "")
+                f"There is no machine {name}" + (f" ({silent} did not answer)" if silent else ""),
+                details={"silent_regions": silent} if silent else None,
             )
         return sorted(present, key=lambda machine: not machine.alive)
 

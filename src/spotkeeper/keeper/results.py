@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,6 @@ from spotkeeper.model.tags import TAG_GUARD
 from spotkeeper.timings import GUARD_SLACK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime, timedelta
     from decimal import Decimal
 
@@ -173,46 +172,6 @@ class MachineReport(Result):
             "run": self.run.to_dict() if self.run else None,
             "tags": dict(found.tags),
         }
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class LaunchedMachine(MachineReport):
-    """A machine that was launched a moment ago; a ``with`` block gives it back at its end,
-    whatever happened in it.
-
-    with keeper.up(plan) as machine:
-        print(machine.login.line())
-    """
-
-    give_back: Callable[[], DownReport] | None = field(default=None, compare=False)
-
-    @classmethod
-    def of(cls, report: MachineReport, give_back: Callable[[], DownReport]) -> LaunchedMachine:
-        """The machine of a report, with what ends it."""
-        facts = {each.name: getattr(report, each.name) for each in fields(MachineReport)}
-        return cls(**facts, give_back=give_back)
-
-    def __enter__(self) -> LaunchedMachine:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Raises ``LeftBehind`` where something of it is left, and ``Interrupted`` where somebody
-        does not want to wait for its end."""
-        from spotkeeper.errors import Interrupted
-        from spotkeeper.lifecycle.teardown import left_behind
-
-        if self.give_back is None:
-            return
-        try:
-            report = self.give_back()
-        except KeyboardInterrupt:
-            name = self.machine.name
-            raise Interrupted(
-                f"Interrupted while {name} was given back: it may still exist",
-                next_step=f"Run `spot down {name}` to end it.",
-            ) from None
-        if report.left:
-            raise left_behind(report.left)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

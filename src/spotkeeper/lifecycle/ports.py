@@ -326,8 +326,8 @@ class Talk(Protocol):
     def say(self, text: str) -> None:
         """A step was taken."""
 
-    def waiting(self, text: str, elapsed: timedelta) -> None:
-        """Still waiting for something."""
+    def waiting(self, text: str, elapsed: timedelta, detail: str = "") -> None:
+        """Still waiting for something; ``detail`` is for who watches."""
 
 
 @dataclass(frozen=True, slots=True)

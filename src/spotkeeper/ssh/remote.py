@@ -8,7 +8,7 @@ import re
 import shlex
 import subprocess
 import tempfile
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import IO, TYPE_CHECKING, cast
 
 from spotkeeper.errors import CredentialsProblem, NotFound, SpotkeeperError, Unreachable
@@ -96,6 +96,26 @@ def follow_remote(
                 yield piece
         errors.seek(0)
         return _ended(login, process.returncode, errors.read())
+
+
+def hold_ports(login: Login, ports: Sequence[str], opened: Callable[[], None]) -> None:
+    """Have ports of this computer, written as ``-L`` takes them, lead to the machine until the
+    connection is lost; ``opened`` is called once they do.
+
+    Raises:
+        SpotkeeperError: as ``run_remote``, always in the end.
+    """
+    wanted = [word for port in ports for word in ("-L", port)]
+    tell = ("-N", "-o", "PermitLocalCommand=yes", "-o", "LocalCommand=echo open")
+    options = (*UNATTENDED, "-o", "ExitOnForwardFailure=yes", *tell, *wanted)
+    with tempfile.TemporaryFile() as errors:
+        with started(login.command(options=options), subprocess.DEVNULL, errors) as process:
+            if cast("IO[bytes]", process.stdout).readline():
+                opened()
+            process.wait()
+        errors.seek(0)
+        said = errors.read().decode(errors="replace")
+    raise trouble(login, said) or Unreachable(f"ssh ended: {said.strip()}")
 
 
 def ssh_line(login: Login, command: Sequence[str]) -> list[str]:

@@ -81,9 +81,10 @@ def push(
         _push_by_tar(login, source, of_home(destination), names, told)
 
 
-def pull(login: Login, remote: str, local: Path, *, told: Told) -> None:
-    """Bring a file, or what is in a folder of a machine, into a folder of this computer; nothing
-    outside of it is written, wherever links lead.
+def pull(login: Login, remote: str, local: Path | None, *, told: Told) -> Path:
+    """Bring a file, or what is in a folder of a machine, into a folder of this computer, which is
+    given; nothing outside of it is written, wherever links lead. By default a folder comes into
+    one of its name, a file into the working folder.
 
     Raises:
         NotFound: the machine has nothing of that name.
@@ -96,18 +97,20 @@ def pull(login: Login, remote: str, local: Path, *, told: Told) -> None:
             f"There is no {remote} on {login.name}{_reason(err)}",
             next_step=f"See what there is: spot ssh {login.name} -- ls",
         )
+    folder = kind.strip() == b"folder"
+    local = local or Path(PurePosixPath(remote).name if folder else ".")
     try:
         local.mkdir(parents=True, exist_ok=True)
         mode = local.stat().st_mode
     except OSError as problem:
         raise BadInput(f"{local} cannot be a folder: {problem.strerror}") from problem
-    folder = kind.strip() == b"folder"
     way = _pull_by_rsync if _has_rsync() else _pull_by_tar
     try:
         if not way(login, remote, local, folder, told):
             _pull_by_tar(login, remote, local, folder, told)
     finally:
         local.chmod(mode & 0o7777)  # it is the user's, and not what was pulled
+    return local
 
 
 def superfluous(

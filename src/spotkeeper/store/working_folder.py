@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -79,6 +79,20 @@ class WorkingFolder:
         names = (name.rstrip("/") for name in (listed or "").split("\0") if name)
         return sorted(name for name in names if not MADE_AGAIN & set(Path(name).parts))
 
+    def known(self) -> list[Path] | None:
+        """All that git would keep, be it code or not; ``None`` where git does not know the folder,
+        or ignores it."""
+        listed = self._git(*_GIT_LIST)
+        ignored = self._git("check-ignore", "-q", os.fspath(self.path.absolute()))
+        if listed is None or ignored is not None:
+            return None
+        return sorted(set(self._listed(listed)))
+
+    def ignores(self, names: Iterable[str]) -> set[str]:
+        """Those of the names, which need not be there, that git ignores."""
+        given = b"".join(os.fsencode(name) + b"\0" for name in names)
+        return {*(self._git("check-ignore", "-z", "--stdin", given=given) or "").split("\0")}
+
     def commit(self) -> str:
         """The commit it is at, with ``-dirty`` where something changed since; "" without git."""
         told = self._git("describe", "--always", "--dirty", "--abbrev=12", "--match=")
@@ -119,11 +133,12 @@ class WorkingFolder:
                 if name not in MADE_AGAIN and not name.startswith("._"):
                     yield (Path(folder) / name).relative_to(self.path)
 
-    def _git(self, *arguments: str) -> str | None:
+    def _git(self, *arguments: str, given: bytes = b"") -> str | None:
         """What git says; None where there is no git, or no repository that it can read."""
         try:
             done = subprocess.run(  # noqa: S603 - a fixed program; the arguments are ours
                 ["git", "-C", os.fspath(self.path), *arguments],  # noqa: S607 - the user's git
+                input=given,
                 capture_output=True,
                 check=False,
             )

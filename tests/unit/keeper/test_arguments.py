@@ -50,6 +50,7 @@ FITTING: dict[str, set[str]] = {
     "Sequence[str]": {"texts"},
     "Mapping[str, str]": set(),
     "Progress": {"function"},
+    "Opened": {"function"},
 }
 
 #: What a verb cannot do without.
@@ -59,6 +60,8 @@ NEEDED: dict[str, object] = {
     "types": ["g5.xlarge"],
     "by": "4h",
     "plan": "see below",
+    "ports": ["8888"],
+    "opened": print,
     "order": RunOrder(("true",), WorkingFolder(Path()), ()),
     "wish": LogWish(),
     "command": ["true"],

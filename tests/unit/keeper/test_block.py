@@ -14,7 +14,7 @@ from tests.unit.keeper.test_interrupted_launch import CtrlC
 
 from spotkeeper.errors import BadInput, Interrupted, LeftBehind
 from spotkeeper.keeper.keeper import Keeper
-from spotkeeper.keeper.results import LaunchedMachine
+from spotkeeper.keeper.launched_machine import LaunchedMachine
 
 
 class Desk:
