@@ -199,3 +199,24 @@ def test_what_is_remembered_is_asked_for_anew_on_demand(spot: Spot, sandbox: San
         asked = [name for name, _ in sandbox.control.calls()]
         assert asked.count("DescribeInstanceTypes") == expected
         assert asked.count("GetProducts") == expected
+
+
+def test_a_gpu_means_x86_unless_something_else_is_named_and_that_is_said(spot: Spot) -> None:
+    asked = (
+        "find",
+        "--gpus",
+        "1",
+        "--gpu-memory",
+        "16",
+        "--region",
+        "us-east-1",
+        "--limit",
+        "200",
+    )
+    usual = spot(*asked, "--output", "json")
+    assert {each["arch"] for each in usual.items} == {"x86_64"}
+    assert any("pools of arm64 are left out" in told for told in usual.document["warnings"])
+    for words in (("--arch", "arm64"), ("--gpu", "T4g"), ("--type", "g5g.*")):
+        named = spot(*asked, *words, "--output", "json")
+        assert {each["arch"] for each in named.items} == {"arm64"}
+        assert not any("left out" in told for told in named.document["warnings"])

@@ -13,6 +13,7 @@ from spotkeeper.keeper.facts import Risk
 from spotkeeper.keeper.offers import MarketView, OfferBuilder
 from spotkeeper.market.feeds import Progress
 from spotkeeper.market.market import MarketSnapshot, unlisted
+from spotkeeper.model.instance_type import Arch
 from spotkeeper.model.need import Need
 from spotkeeper.model.offer import Ranking, SortBy
 from spotkeeper.ranking.ranking import Chosen, Facts, Shortlist, Wanted, shortlist
@@ -90,7 +91,13 @@ class Find:
                 raise public_market.refuse_to_guess(refused) from None
             return ranking
         refuse_unknown_gpu(need, view.snapshot.hardware.value)
-        return self._ranking(need, options, view)
+        usual = _usual(need)
+        ranking = self._ranking(usual, options, view)
+        if usual is need or not ranking.offers:
+            return ranking if usual is need else self._ranking(need, options, view)
+        left_out = ranking.refused_by_reason.get(f"architecture is not {usual.arch}", 0)
+        told = f"{left_out} pools of arm64 are left out, where x86 packages do not run; see --arch"
+        return replace(ranking, warnings=(*ranking.warnings, told)) if left_out else ranking
 
     def types(self, need: Need) -> tuple[str, ...]:
         """The types that fit a need, whatever they cost; a glob for a family that fits as a whole.
@@ -191,6 +198,14 @@ class Find:
         types = [row for name, row in snapshot.hardware.value.items() if name in sold]
         told = contradiction(need, snapshot.tables, types)
         return (told,) if told else ()
+
+
+def _usual(need: Need) -> Need:
+    """The need as it is meant: who asks for a GPU, and names neither model, type nor architecture,
+    has packages for x86."""
+    is_named = need.arch or need.gpu or need.types
+    is_meant = (need.gpus or need.gpu_memory_gb) and not is_named
+    return replace(need, arch=Arch.X86_64) if is_meant else need
 
 
 def _implied(view: MarketView, risk: Risk) -> dict[str, dict[str, Decimal]]:
