@@ -16,6 +16,7 @@ from spotkeeper.errors import NotFound
 from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.launch_inputs import launch_request_from
 from spotkeeper.keeper.run import run_order
+from spotkeeper.model.machine import Kind, Machine
 from spotkeeper.store.settings import load
 from spotkeeper.work.contract import SIGNALS
 from spotkeeper.work.run_report import RunReport
@@ -67,7 +68,10 @@ def command(
     words = {word: given.pop(word) for word in OF_THE_RUN}
     order = run_order(command_line, words, environment=os.environ)
     keeper = choices.keeper()
-    _have_machine(choices, keeper, {"name": name, **given})
+    machine = _machine_for_it(choices, keeper, {"name": name, **given})
+    fate = (machine.kind, order.then)
+    if fate == (Kind.ONCE, "stop"):
+        choices.talk.say(f"note: {name} is gone with its disk when the run is over; --then keep")
     report = keeper.run(name, order, choices.region)
     if detach:
         show_run(choices, report)
@@ -75,28 +79,30 @@ def command(
     log = keeper.logs(name, choices.region, follow=True, whole=True)
     code = show_log(choices, log)
     show_run(choices, log.report or report)
-    click.echo(plain_text(_WHAT_COSTS[order.then].format(name=name)), err=True)
+    click.echo(plain_text(_WHAT_COSTS[fate].format(name=name)), err=True)
     return code
 
 
 _WHAT_COSTS = {
-    "stop": "{name} powers off in a minute or two; only its disk costs then, until "
+    (Kind.BOX, "stop"): "{name} powers off in a minute or two; only its disk costs then, until "
     "`spot down {name}`.",
-    "keep": "{name} runs, and costs, until `spot stop {name}` or `spot down {name}`.",
+    (Kind.BOX, "keep"): "{name} runs, and costs, until `spot stop {name}` or `spot down {name}`.",
+    (Kind.ONCE, "stop"): "{name} powers off in a minute or two, and is gone with its disk.",
+    (Kind.ONCE, "keep"): "{name} runs, and costs, until `spot down {name}`.",
 }
 
 
-def _have_machine(choices: Choices, keeper: Keeper, given: dict[str, Any]) -> None:
-    """Launch the machine where there is none of the name."""
+def _machine_for_it(choices: Choices, keeper: Keeper, given: dict[str, Any]) -> Machine:
+    """The machine of the name; launched where there is none."""
     name, config, yes = given["name"], given.pop("config"), given.pop("yes")
     try:
-        keeper.show(name, choices.region)
+        machine = keeper.show(name, choices.region).machine
     except NotFound:
         choices.talk.say(f"There is no machine {name}: it is to be launched")
     else:
         if any(value not in {None, False, ()} for word, value in given.items() if word != "name"):
             choices.talk.say(f"{name} is there already: the options of a launch change nothing")
-        return
+        return machine
     settings = load(Path(config) if config else None, folder=Path.cwd())
     request = launch_request_from(given, settings, choices.region)
     choices.region = request.need.regions
@@ -104,8 +110,9 @@ def _have_machine(choices: Choices, keeper: Keeper, given: dict[str, Any]) -> No
     say_plan(plan, dry_run=False)
     if not yes:
         agreed(choices, "Launch it, and run the command there?")
-    choices.region = (keeper.up(plan).machine.region,)
-    choices.runs = name
+    machine = keeper.up(plan).machine
+    choices.region, choices.runs = (machine.region,), name
+    return machine
 
 
 def show_run(choices: Choices, report: RunReport) -> None:
