@@ -45,17 +45,17 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     },
     "Account": {
         "doctor": "Check what a launch needs, each line with its fix.",
+        "policy": "Print the least IAM policy that a command needs.",
         "costs": "What your machines have cost, by name, day, type or tag.",
         "sweep": "Find what nobody wants any more, in all regions, and end it.",
-        "policy": "Print the least IAM policy that a command needs.",
-    },
-    "This computer": {
-        "cache": "Show or clear what is remembered of prices, types and images.",
-        "completion": "Print what completes names and types in your shell.",
     },
     "Practice": {
-        "sandbox": "Run a simulated EC2 on this computer, at no cost.",
         "tour": "See the whole life of a machine, in the sandbox.",
+        "sandbox": "Run a simulated EC2 on this computer, at no cost.",
+    },
+    "More": {
+        "cache": "Show or clear what is remembered of prices, types and images.",
+        "completion": "Print what completes names and types in your shell.",
     },
 }
 
