@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from spotkeeper.keeper.backtest import BacktestReport
     from spotkeeper.keeper.costs import CostReport, CostRow
     from spotkeeper.keeper.keeper import Keeper
-    from spotkeeper.keeper.launched_machine import LaunchedMachine
+    from spotkeeper.keeper.launched_machine import LaunchedMachine, StartedRun
     from spotkeeper.keeper.logs import RunLog
     from spotkeeper.keeper.prices import PriceHistory
     from spotkeeper.keeper.pull import Pulled
@@ -65,7 +65,7 @@ _HOMES = {
         "keeper.costs": "CostReport CostRow",
         "keeper.keeper": "Keeper",
         "keeper.logs": "RunLog",
-        "keeper.launched_machine": "LaunchedMachine",
+        "keeper.launched_machine": "LaunchedMachine StartedRun",
         "keeper.prices": "PriceHistory",
         "keeper.pull": "Pulled",
         "keeper.push": "Pushed",
@@ -124,6 +124,7 @@ __all__ = [
     "RunLog",
     "RunReport",
     "SpotkeeperError",
+    "StartedRun",
     "SweepReport",
     "__version__",
     "connect",

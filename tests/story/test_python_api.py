@@ -30,6 +30,7 @@ PUBLIC = {
         "BacktestReport",
         "RunReport",
         "RunLog",
+        "StartedRun",
     ),
     *("Pushed", "Pulled"),
     # what they raise: one for each exit code

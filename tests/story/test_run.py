@@ -12,6 +12,8 @@ from tests.conftest import Sandbox
 from tests.guest_machines import need, until
 from tests.story.conftest import Spot
 
+import spotkeeper
+
 CANARY = "canary-of-a-variable-4711"
 
 #: Prints what it was given, to the byte, and counts on over an interruption.
@@ -129,8 +131,19 @@ def test_a_command_is_brought_to_a_machine_followed_to_its_end_and_cancelled(
     assert [spot("cancel", "train", *THERE).code for _ in range(2)] == [0, 0]
     assert following.ended() == 1, following.err
     again = spot("cancel", "train", *THERE, "--output", "json")
-    assert again.items[0]["state"] == "cancelled", again.err
-    assert "cancelled" in spot("ls", *THERE).out
+    assert (again.items[0]["state"], "cancelled" in spot("ls", *THERE).out) == (
+        "cancelled",
+        True,
+    ), again.err
+    a_program_has_the_run_in_hand()
+
+
+def a_program_has_the_run_in_hand() -> None:
+    keeper = spotkeeper.connect(region="us-east-1", sandbox=True)
+    machine = spotkeeper.LaunchedMachine.of(keeper.show("train"), keeper)
+    started = machine.run(["sh", "-c", "echo $SEED; sleep 600"], env={"SEED": "7"})
+    assert next(iter(started.logs(follow=True))) == "7"
+    assert started.cancel().run.run_id == started.run.run_id
 
 
 @pytest.mark.soak

@@ -149,7 +149,7 @@ class Keeper(ReachingKeeper):
         report = self._reader.report(name, listed(regions, self._edges), partly=True)
         kept = self._deadline.kept_to_budget(self._deadline.watched(report))
         looked = self._reader.with_disks(kept)
-        return self._runs.looked_at(looked) if looked.run is not None else looked
+        return self._runs.looked_at(looked) if looked.last_run is not None else looked
 
     @checked()
     def history(self, name: str, *, every: bool = False) -> MachineHistory:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Unpack
 
 from spotkeeper.errors import BadInput, Interrupted
 from spotkeeper.keeper.results import MachineReport
 from spotkeeper.lifecycle.teardown import left_behind
+from spotkeeper.work.run_report import RunReport
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from spotkeeper.keeper.inputs import LogWords, RunWords
+    from spotkeeper.keeper.logs import RunLog
     from spotkeeper.keeper.pull import Pulled
     from spotkeeper.keeper.push import Pushed
     from spotkeeper.keeper.results import DownReport
@@ -31,8 +34,39 @@ class MachineKeeper(Protocol):
     ) -> Pulled:
         """Fetch files from there."""
 
+    def run(
+        self, name: str, command: Sequence[str], regions: Sequence[str], **words: Unpack[RunWords]
+    ) -> RunReport:
+        """Start a command there."""
+
+    def logs(self, name: str, regions: Sequence[str], **words: Unpack[LogWords]) -> RunLog:
+        """What its run printed."""
+
+    def cancel(self, name: str, regions: Sequence[str]) -> RunReport:
+        """End its run."""
+
     def down(self, names: Sequence[str], regions: Sequence[str]) -> DownReport:
         """Give machines back."""
+
+
+@dataclass(frozen=True, repr=False)
+class StartedRun(RunReport):
+    """A command that was started a moment ago, as it was then.
+
+    for line in run.logs(follow=True):
+        print(line)
+    """
+
+    keeper: MachineKeeper = field(kw_only=True, compare=False)
+    region: str = field(kw_only=True)
+
+    def logs(self, **words: Unpack[LogWords]) -> RunLog:
+        """As ``Keeper.logs``."""
+        return self.keeper.logs(self.name, (self.region,), **words)
+
+    def cancel(self) -> RunReport:
+        """As ``Keeper.cancel``."""
+        return self.keeper.cancel(self.name, (self.region,))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -59,6 +93,13 @@ class LaunchedMachine(MachineReport):
     def pull(self, remote: str | None = None, local: Path | str | None = None) -> Pulled:
         """As ``Keeper.pull``."""
         return self._keeper.pull(self.machine.name, remote, local, (self.machine.region,))
+
+    def run(self, command: Sequence[str], **words: Unpack[RunWords]) -> StartedRun:
+        """As ``Keeper.run``."""
+        region = self.machine.region
+        report = self._keeper.run(self.machine.name, command, (region,), **words)
+        facts = {each.name: getattr(report, each.name) for each in fields(RunReport)}
+        return StartedRun(**facts, keeper=self._keeper, region=region)
 
     @property
     def _keeper(self) -> MachineKeeper:

@@ -93,13 +93,13 @@ class RunReader:
     def looked_at(self, report: MachineReport) -> MachineReport:
         """The report with the run as it is now, where one was seen that is not over and the
         machine answers; else as it was seen last."""
-        if report.run is None or report.run.run.is_over:
+        if report.last_run is None or report.last_run.run.is_over:
             return report
         try:
             run, _ = self.look(report.machine, self.agent(report.machine))
         except SpotkeeperError:
             return report
-        return replace(report, run=run)
+        return replace(report, last_run=run)
 
 
 @dataclass(repr=False)

@@ -207,7 +207,10 @@ class MachineReader:
         reports = (
             replace(
                 MachineReport(
-                    machine, login=self.login(machine), asked_at=now, run=self.seen_run(machine)
+                    machine,
+                    login=self.login(machine),
+                    asked_at=now,
+                    last_run=self.seen_run(machine),
                 ),
                 spot_usd_per_hour=prices.get((machine.zone_name, machine.instance_type)),
                 on_demand_usd_per_hour=prices.get((machine.region, machine.instance_type)),

@@ -84,7 +84,7 @@ class MachineReport(Result):
 
     ``disks``     what its disks cost, as far as it was asked: of a stopped machine.
     ``asked_at``  when; how long it has run and how much time is left are counted from then.
-    ``run``       its run, as this computer saw it last.
+    ``last_run``  its run, as this computer saw it last.
     """
 
     machine: Machine
@@ -96,7 +96,7 @@ class MachineReport(Result):
     spent_usd: Decimal | None = None
     disks: DiskCost | None = None
     asked_at: datetime | None = None
-    run: RunReport | None = None
+    last_run: RunReport | None = None
 
     @property
     def ran(self) -> timedelta | None:
@@ -169,7 +169,7 @@ class MachineReport(Result):
             "saving_percent": number(self.saving_percent),
             **disk_cost_told(self.disks),
             "max_price_usd_per_hour": number(self.max_price_usd_per_hour),
-            "run": self.run.to_dict() if self.run else None,
+            "run": self.last_run.to_dict() if self.last_run else None,
             "tags": dict(found.tags),
         }
 
