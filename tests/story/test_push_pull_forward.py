@@ -23,14 +23,14 @@ SERVE = (
 
 @pytest.mark.soak
 def test_files_go_there_and_come_back_and_a_port_stays_open_over_an_interruption(
-    spot: Spot, sandbox: Sandbox, home: Path
+    spot: Spot, sandbox: Sandbox, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     need("bwrap", "ssh", "git")
     sandbox.reset(guests="jailed", speed=1)
     order = ("--type", "g5.xlarge", "--region", "us-east-1", "--for", "8h")
     assert spot("up", "train", *order, "--yes").code == 0
     what_git_keeps_goes_there(spot, home)
-    what_was_made_there_comes_back(spot, home)
+    what_was_made_there_comes_back(spot, home, monkeypatch)
     a_port_stays_open_until_ctrl_c(spot, sandbox)
     assert spot("stop", "train").code == 0
     for verb in (("push", "train", "project"), ("pull", "train"), ("forward", "train", "8888")):
@@ -55,7 +55,9 @@ def what_git_keeps_goes_there(spot: Spot, home: Path) -> None:
     assert _there(spot, "cat data/mine") == "ignored, but named"
 
 
-def what_was_made_there_comes_back(spot: Spot, home: Path) -> None:
+def what_was_made_there_comes_back(
+    spot: Spot, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pulled = spot("pull", "train", "output", "--output", "json")
     assert pulled.items[0]["local"] == "output"
     assert (home / "output" / "model.pt").is_file()
@@ -64,10 +66,12 @@ def what_was_made_there_comes_back(spot: Spot, home: Path) -> None:
     without = spot("pull", "train")
     assert without.code == 7
     assert "spot pull train FILE" in without.err
-    run = "/var/lib/spotkeeper/runs/abc"
-    _there(spot, f"mkdir -p {run}/output {run}/work && echo abc > {run}/../../current")
-    _there(spot, f"echo 0.1 > {run}/output/loss; echo 7 > {run}/work/step")
     shutil.rmtree(home / "output")
+    command = ("sh", "-c", 'echo 0.1 > "$SPOT_OUTPUT_DIR/loss"; echo 7 > step')
+    monkeypatch.chdir(home / "project")
+    done = spot("run", "train", "--then", "keep", "--region", "us-east-1", "--", *command)
+    monkeypatch.chdir(home)
+    assert done.code == 0, done.err
     assert spot("pull", "train").code == spot("pull", "train", "work/step").code == 0
     assert ((home / "output/loss").read_text(), (home / "step").read_text()) == ("0.1\n", "7\n")
 

@@ -41,7 +41,7 @@ TROUBLES = tuple(
             "{known_hosts}. If not, somebody else may answer there: see `spot show {name}`.",
         ),
         (
-            r"Permission denied \(|Too many authentication failures|UNPROTECTED PRIVATE KEY",
+            r"Permission denied \([a-z]|Too many authentication failures|UNPROTECTED PRIVATE KEY",
             CredentialsProblem,
             "{name} does not let {user} in with the key of this computer",
             "It takes the key that it was launched with: have that one in ~/.ssh, and unlock it "

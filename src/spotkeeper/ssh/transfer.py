@@ -45,7 +45,7 @@ _TAR_DONE = frozenset({0, 1})
 _TOLD_EVERY_S = 0.2
 
 #: Where a program names its own reason, the connection that it then closes is none.
-_OWN_WORDS = ("No space left", "Permission denied\n", "Read-only file system", "cannot create")
+_OWN_WORDS = ("No space left", "denied\n", "denied (13)", "Read-only file system", "cannot create")
 #: What follows the reason.
 _SUMMARIES = ("rsync error:", "rsync: connection unexpectedly", "rsync: [sender] write error")
 
