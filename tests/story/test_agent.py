@@ -5,6 +5,7 @@ import os
 import pwd
 import random
 import secrets
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,8 @@ import pytest
 from tests.story.habits import loop
 
 from spotkeeper.agent import control
+from spotkeeper.agent.disk import read_text
+from spotkeeper.agent.holder import end_file
 from spotkeeper.agent.machine import RunFolder
 from spotkeeper.agent.stand_in import StandInMachine
 from spotkeeper.work.contract import RunSpec
@@ -120,6 +123,19 @@ def test_a_stop_of_the_machine_is_told_and_the_next_life_goes_on(stage: Stage) -
     run = stage.over()
     assert (run.state, run.last_attempt) == (RunState.FINISHED, 2)
     assert b"done 60 60" in stage.ask("logs")[1]
+
+
+def test_a_machine_that_killed_the_command_itself_at_its_end_interrupted_it(stage: Stage) -> None:
+    stage.accept(*stage.note(lasts=600))
+    stage.machine.start()
+    stage.until(stage.noted)
+    os.kill(stage.machine.agent_pid, signal.SIGKILL)
+    os.kill(int(str(stage.noted()[0]["pid"])), signal.SIGTERM)
+    stage.until(lambda: read_text(end_file(stage.folder.attempt(1))).strip())
+    stage.machine.end()
+    stage.machine.start()
+    stage.until(lambda: stage.run.last_attempt == 2)
+    assert stage.run.count(Outcome.INTERRUPTED) == 1
 
 
 def test_every_attempt_has_the_code_its_surroundings_and_one_identity(stage: Stage) -> None:

@@ -51,6 +51,7 @@ class Services:
         self._root, self._spawn, self._say = root, start, say
         self._services: dict[str, Service] = {}
         self._timers: dict[str, Timer] = {}
+        self._is_ending = False
         self._lock = threading.RLock()
         self._uptime_s = 0.0  # as it was last told, in the sandbox's time
 
@@ -134,7 +135,8 @@ class Services:
         return 0
 
     def stop_all(self, within_s: float) -> None:
-        """All at once, as at a shutdown."""
+        """All at once, at the shutdown; who asks is told of it."""
+        self._is_ending = True
         threads = [
             threading.Thread(target=self.stop, args=(name, within_s)) for name in self._services
         ]
@@ -204,7 +206,9 @@ class Services:
             return int(not all(on)), "".join("enabled\n" if e else "disabled\n" for e in on)
         if verb == "list-units":
             return 0, "".join(f"{name}\n" for name in self._services if self._is_active(name))
-        known = {"daemon-reload": "", "reset-failed": "", "is-system-running": "running\n"}
+        if verb == "is-system-running":
+            return int(self._is_ending), "stopping\n" if self._is_ending else "running\n"
+        known = {"daemon-reload": "", "reset-failed": ""}
         return int(verb not in known), known.get(verb, f"Unknown command verb {verb}.\n")
 
     def _restart(self, name: str) -> int:

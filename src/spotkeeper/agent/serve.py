@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -302,9 +303,10 @@ class Agent:
         done = attempt.number > 0 and os.path.exists(paths.done)
         seen = self.attempts.end_of_command(self.attempt_folder)
         ending = AttemptEnd(self.clock(), done=done)
-        if seen is not None:
+        is_of_this_life = attempt.start.boot == self.machine.boot
+        if seen is not None and (is_of_this_life or seen.signal not in _OF_A_SHUTDOWN):
             ending = AttemptEnd(self.clock(), seen.code, seen.signal, seen.why, done=done)
-        elif attempt.start.boot == self.machine.boot and not attempt.killing:
+        elif is_of_this_life and not attempt.killing:
             ending = AttemptEnd(self.clock(), why="it was ended with its parent", done=done)
         for duty in self.duties:
             ending = duty.after_attempt(attempt, ending)
@@ -324,6 +326,10 @@ class Agent:
         )
         self.attempts.forget(self.attempt_folder)
         self._workers_gone_at = 0.0
+
+
+#: How a machine that ends kills who is left: nobody of ours may have been there to ask for it.
+_OF_A_SHUTDOWN = frozenset({signal.SIGTERM, signal.SIGKILL})
 
 
 class Duty:

@@ -18,4 +18,7 @@ def command(choices: Choices, /, name: str) -> None:
     left of it then is killed. A run that is over stays as it ended. `spot logs -f NAME` sees the
     end.
     """
-    show_run(choices, choices.keeper().cancel(name, choices.region))
+    report = choices.keeper().cancel(name, choices.region)
+    if not report.run.is_over:
+        choices.talk.say(f"{name}: its end was asked for; `spot logs -f {name}` sees it")
+    show_run(choices, report)

@@ -62,7 +62,7 @@ class RunReader:
         name, login = machine.name, self._machines.login(machine)
         if machine.state != InstanceState.RUNNING or login is None:
             seen = self._machines.seen_run(machine)
-            last = f". Its run, when it was seen last: {seen.sentence()}" if seen else ""
+            last = f". Its run at {seen.seen_at:%H:%M} UTC: {seen.sentence()}" if seen else ""
             step = (
                 "EC2 starts it again when it has room; the run goes on by itself then. "
                 f"`spot logs -f {name}` waits for it, `spot down {name}` gives it up"

@@ -2,10 +2,8 @@
 
 import json
 import secrets
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ from spotkeeper.errors import BadInput, Interrupted, NameTaken, NotFound, Spotke
 from spotkeeper.keeper.inputs import given_length
 from spotkeeper.keeper.logs import RunReader
 from spotkeeper.keeper.machine_agent import MachineAgent
+from spotkeeper.keeper.push import progress
 from spotkeeper.lifecycle.ports import Talk
 from spotkeeper.model.machine import Machine
 from spotkeeper.model.record import moment
@@ -153,7 +152,7 @@ class Runner:
     """Brings an order to a machine that can be reached."""
 
     def __init__(self, reader: RunReader, talk: Talk) -> None:
-        self._reader, self._talk, self._began = reader, talk, time.monotonic()
+        self._reader, self._talk = reader, talk
 
     def start(self, order: RunOrder, machine: Machine, login: Login) -> RunReport:
         """Lay the agent down, push the folder, and start the command.
@@ -173,15 +172,18 @@ class Runner:
             code = agent.prepare(run_id)
             self._talk.say(f"{name}: pushing {len(order.files):,} files")
             files = [str(each) for each in order.files]
-            push(login, order.code.path, code, files=files, told=self._tell_progress)
+            push(
+                login,
+                order.code.path,
+                code,
+                files=files,
+                told=progress(self._talk, f"{name}: pushing"),
+            )
             asked = True
             agent.start(order.spec(machine, run_id))
             return self._reader.look(machine, agent)[0]
         except (SpotkeeperError, KeyboardInterrupt) as problem:
             raise _not_started(problem, name, is_doubtful=asked) from problem
-
-    def _tell_progress(self, text: str) -> None:
-        self._talk.waiting(f"pushing: {text}", timedelta(seconds=time.monotonic() - self._began))
 
     def _refuse_second(self, machine: Machine, agent: MachineAgent) -> None:
         try:
