@@ -29,7 +29,7 @@ UP = "up train --type g5.xlarge --yes"
 FIND = "find --type g5.xlarge"
 DOWN = "down train --yes"
 GUARDED = f"{UP} --guard scheduler"
-EXTEND = "extend train 4h"
+EXTEND = "extend train +4h"
 SWEEP = "sweep --apply"
 STOPPED = (f"{UP} --for 1h", "stop train")
 

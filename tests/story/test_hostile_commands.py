@@ -238,11 +238,11 @@ def test_what_ec2_says_of_a_failure_may_be_anything(
 ) -> None:
     for payload in filter(_told_by_ec2, hostile.sample()[:: step // 3]):
         sandbox.control.fail("DescribeTags", "UnauthorizedOperation", message=payload)
-        answer = spot("ls", "--region=us-east-1", "--debug")
+        answer = spot("stop", "train", "--region=us-east-1", "--debug")
         harmless(answer, home, payload)
         assert answer.code == 4
     sandbox.control.fail("DescribeTags", "Odd\u202e{0}%s", message="\u202e$(id)")
-    answer = spot("ls", "--region=us-east-1", "--output=json")
+    answer = spot("stop", "train", "--region=us-east-1", "--output=json")
     assert answer.error["message"].count("\u202e$(id)") == 1
     assert answer.err.isascii()
 

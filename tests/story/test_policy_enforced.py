@@ -169,7 +169,7 @@ def test_the_life_of_a_machine_passes_with_the_printed_policies_alone(lab: Labor
 @pytest.mark.parametrize(
     ("action", "line"),
     [
-        ("ec2:DescribeTags", "ls"),
+        ("ec2:DescribeInstances", "ls"),
         ("ec2:RunInstances", UP),
         ("ec2:TerminateInstances", DOWN),
     ],

@@ -326,12 +326,13 @@ def test_files_are_the_owners_only_and_the_sandbox_knows_no_login(
     finally:
         os.umask(before)
         daemon.stop(home / "own" / "state" / "sandbox")
+    disks = home / "own/state/sandbox/guests/volumes"  # a machine's own files, in a closed folder
     kinds = {path.suffix for path in found}
     assert {".jsonl", ".lock", ".cache", ".snapshot", ".pub", ".log"} <= kinds
     wrong = {
         str(path): oct(mode)
         for path, mode in found.items()
-        if mode != (0o700 if path.is_dir() else 0o600)
+        if mode != (0o700 if path.is_dir() else 0o600) and disks not in path.parents
     }
     assert wrong == {}
     assert stat.S_IMODE((home / "own").stat().st_mode) == 0o700
