@@ -24,11 +24,15 @@ _INSTALL = (
     "command -v python3 >/dev/null || exit 91; "
     "python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' || exit 92; "
     "sudo -n true || exit 93; "
-    't=$(mktemp) && cat >"$t" && echo "{sha256}  $t" | sha256sum -c --status || exit 95; '
+    't=$(mktemp) && cat >"$t" && echo "{sha256}  $t" | sha256sum -c --status || '
+    '{{ rm -f "$t"; exit 95; }}; '
     'sudo -n python3 "$t" install; s=$?; rm -f "$t"; exit $s'
 )
 
 _NO_AGENT = 94
+
+#: How every answer of an agent begins.
+_ANSWER = b'{"schema":'
 
 #: Why a machine cannot do what it is asked, by the code that its shell ends with.
 _WHY: Mapping[int, tuple[str, str]] = {
@@ -110,7 +114,8 @@ class MachineAgent:
         if code in _WHY:
             why, step = _WHY[code]
             raise Refused(f"{name} {why}", next_step=step)
-        line, _, rest = out.partition(b"\n")
+        _, begins, answer = out.partition(_ANSWER)  # a login shell may say something first
+        line, _, rest = (begins + answer).partition(b"\n")
         try:
             found: dict[str, Any] = json.loads(line)
         except ValueError:

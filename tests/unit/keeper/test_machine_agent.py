@@ -71,6 +71,21 @@ def test_a_machine_without_an_agent_has_had_no_run(there: Path, tmp_path: Path) 
         MachineAgent(login(tmp_path)).status()
 
 
+def test_what_a_login_shell_says_first_is_no_answer(there: Path, tmp_path: Path) -> None:
+    answer = 'echo "Welcome to {}"; echo \'{"schema": 1, "end": 3}\'; printf "a\\nb"'
+    program(there.parent / "here", "ssh", f"#!/bin/sh\n{answer}\n")
+    assert MachineAgent(login(tmp_path)).logs() == ({"schema": 1, "end": 3}, b"a\nb")
+
+
+def test_a_file_that_came_in_pieces_does_not_stay(there: Path, tmp_path: Path) -> None:
+    for name, text in {"python3": YES, "sudo": YES, "sha256sum": NO}.items():
+        program(there, name, text)
+    program(there, "mktemp", f"#!/bin/sh\necho {tmp_path}/arriving\n")
+    with pytest.raises(SpotkeeperError):
+        MachineAgent(login(tmp_path)).install()
+    assert not (tmp_path / "arriving").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "kind"),
     [
