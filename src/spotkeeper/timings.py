@@ -46,6 +46,9 @@ FOR_EVER = timedelta(days=3650)
 #: A machine needs minutes to start: less than this to its deadline is no life.
 SHORTEST_LIFE = timedelta(minutes=10)
 
+#: From the end of a boot to the first login: a machine that is idle for less is not left alone.
+SHORTEST_IDLE = timedelta(minutes=1)
+
 #: How long after the deadline a box's request, and so its stopped instance, is kept. The request's
 #: ValidUntil cannot be moved later, and EC2 ends a stopped instance whose request expires.
 KEEP_AFTER_DEADLINE = timedelta(days=7)

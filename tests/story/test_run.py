@@ -38,6 +38,8 @@ state.with_suffix(".tmp").rename(state)
 
 ODD = ["two words", "it's", "$HOME", "", "*", "a\nb", "\u00fc", "--detach"]
 PATIENCE_S = 300.0
+NOTIFY = f"https://ntfy.example/{CANARY}"
+LEFT_ALONE = ("--idle", "30m", "--notify", NOTIFY)
 THERE = ("--region", "us-east-1")
 
 
@@ -104,7 +106,9 @@ def test_a_command_is_brought_to_a_machine_followed_to_its_end_and_cancelled(
     monkeypatch.setenv("TOKEN", CANARY)
     order = (*THERE, "--type", "g5.xlarge", "--for", "8h", "--yes", "--setup", "setup.sh")
     given = ("--env", "TOKEN", "--env", "WORD=it's $HOME")
-    run = typed("run", "train", *order, *given, "--", "python3", "train.py", "20", *ODD)
+    run = typed(
+        "run", "train", *order, *LEFT_ALONE, *given, "--", "python3", "train.py", "20", *ODD
+    )
     run.until("step 3")
 
     [shown] = spot("show", "train", *THERE, "--output", "json").items
@@ -123,7 +127,12 @@ def test_a_command_is_brought_to_a_machine_followed_to_its_end_and_cancelled(
     assert [lines[0], *lines[2:]] == ["set up", "token ***", *counted]
     assert "only its disk costs then, until `spot down train`" in run.err
     assert CANARY not in run.out + run.err + json.dumps(shown)
+    a_stopped_box_runs_another_that_is_cancelled(spot, typed)
+    the_agent_knows_what_was_said_of_its_machine(spot)
+    a_program_has_the_run_in_hand()
 
+
+def a_stopped_box_runs_another_that_is_cancelled(spot: Spot, typed: Callable[..., Typed]) -> None:
     assert spot("stop", "train", *THERE).code == 0
     second = spot("run", "train", *THERE, "--detach", "--", "sleep", "600")
     assert (second.code, "starting it" in second.err) == (0, True), second.err
@@ -131,11 +140,27 @@ def test_a_command_is_brought_to_a_machine_followed_to_its_end_and_cancelled(
     assert [spot("cancel", "train", *THERE).code for _ in range(2)] == [0, 0]
     assert following.ended() == 1, following.err
     again = spot("cancel", "train", *THERE, "--output", "json")
-    assert (again.items[0]["state"], "cancelled" in spot("ls", *THERE).out) == (
-        "cancelled",
-        True,
-    ), again.err
-    a_program_has_the_run_in_hand()
+    assert again.items[0]["state"] == "cancelled", again.err
+
+
+def the_agent_knows_what_was_said_of_its_machine(spot: Spot) -> None:
+    """Also after a second run that said nothing of it."""
+    assert "cancelled" in spot("ls", *THERE).out
+    show = ("--print", "--", "sudo", "cat", "/var/lib/spotkeeper/settings.json")
+    line = spot("ssh", "train", *THERE, *show).out
+    known = json.loads(subprocess.run(["sh", "-c", line], check=True, capture_output=True).stdout)
+    assert known == {"name": "train", "idle_s": 1800.0, "notify_url": NOTIFY}
+
+
+def test_a_machine_that_cannot_be_watched_is_there_all_the_same(
+    spot: Spot, sandbox: Sandbox
+) -> None:
+    sandbox.reset(guests="none")
+    order = ("--type", "g5.xlarge", *THERE, "--idle", "30m", "--yes", "--output", "json")
+    launched = spot("up", "train", *order)
+    assert launched.code == 0
+    [told] = [each for each in json.loads(launched.out)["warnings"] if "nobody watches" in each]
+    assert told in launched.err
 
 
 def a_program_has_the_run_in_hand() -> None:

@@ -6,6 +6,7 @@ reads what it wrote. So each may be repeated, and none needs the agent to be ali
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import sys
@@ -98,9 +99,11 @@ def cancel(home: Home) -> str:
 
 
 def configure(home: Home, settings: bytes) -> str:
-    """Keep what was said of the machine: ``name``, ``idle_s``, ``notify_url``."""
+    """Keep what was said of the machine: ``name``, ``idle_s``, ``notify_url``; what is not said
+    now stays as it was."""
     make_folder(home.folder)
-    Storage().replace(home.settings, settings)
+    known = {**json.loads(read_text(home.settings) or "{}"), **json.loads(settings)}
+    Storage().replace(home.settings, json.dumps(known).encode())
     return answer()
 
 

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -150,7 +151,7 @@ def _deadline(plan: Plan) -> str:
 
 
 def _limits(plan: Plan) -> list[tuple[str, str]]:
-    """The budget and the guard that were asked for."""
+    """What else ends it, or is told of it, where that was asked for."""
     limits = []
     if plan.launch_request.budget_usd is not None:
         told = f"${plain(plan.launch_request.budget_usd)} of compute at the price of the pool"
@@ -159,6 +160,11 @@ def _limits(plan: Plan) -> list[tuple[str, str]]:
         limits.append(("budget", told + after))
     if plan.launch_request.guard:
         limits.append(("guard", "EventBridge Scheduler, besides the timer on the machine"))
+    if plan.launch_request.idle:
+        limits.append(("idle", f"powered off when not used for {words(plan.launch_request.idle)}"))
+    if plan.launch_request.notify_url:
+        host = urlsplit(plan.launch_request.notify_url).hostname
+        limits.append(("notify", f"{host}, of what becomes of its runs"))
     return limits
 
 

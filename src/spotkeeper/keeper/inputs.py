@@ -59,6 +59,8 @@ class LaunchWords(NeedWords, total=False):
     max_price: Decimal | float | str
     lasting: timedelta | str | None
     budget_usd: Decimal | float | str
+    idle: timedelta | str
+    notify_url: str
     guard: str
     guard_role: str
     image: str

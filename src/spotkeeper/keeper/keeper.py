@@ -110,7 +110,7 @@ class Keeper(ReachingKeeper):
         """
         from spotkeeper.keeper.launched_machine import LaunchedMachine
 
-        report = self._up.up(plan)
+        report = self._runs.watched(self._up.up(plan), plan.launch_request, self._talk)
         return LaunchedMachine.of(report, self)
 
     @checked()

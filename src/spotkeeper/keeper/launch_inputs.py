@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from spotkeeper.errors import BadInput
 from spotkeeper.keeper.inputs import (
     NO_DEADLINE,
     dollars,
+    given_length,
     length,
     max_price,
     need_from,
@@ -76,7 +78,24 @@ def launch_request_from(
         guard=merged["guard"],
         guard_role=str(merged["guard_role"] or DEFAULT_ROLE),
         budget_usd=dollars(merged["budget_usd"], "--budget", "Use dollars such as 5."),
+        idle=given_length(merged["idle"], "--idle", "Use 30m or 2h.") if merged["idle"] else None,
+        notify_url=_notify_url(merged["notify_url"]),
     )
+
+
+def _notify_url(text: str | None) -> str:
+    """Not repeated where it is none: part of it may be a secret."""
+    try:
+        parts = urlsplit(text or "")
+        is_url = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_url = False
+    if text and (not is_url or not text.isascii() or not text.isprintable() or " " in text):
+        raise BadInput(
+            "--notify is no address of the web",
+            next_step="Use one that takes a POST, such as https://ntfy.sh/TOPIC.",
+        )
+    return text or ""
 
 
 def _key_file(text: str | None) -> Path | None:

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from spotkeeper.errors import NotFound, SpotkeeperError, Unreachable
+from spotkeeper.errors import Interrupted, NotFound, SpotkeeperError, Unreachable
 from spotkeeper.keeper.edges import Edges
 from spotkeeper.keeper.inputs import given_length
 from spotkeeper.keeper.machine_agent import MachineAgent
 from spotkeeper.keeper.machines import SEEN_RUNS, MachineReader
 from spotkeeper.keeper.results import MachineReport
+from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.lifecycle.ports import Talk
 from spotkeeper.lifecycle.power import is_interrupted
 from spotkeeper.model.machine import InstanceState, Machine
@@ -89,6 +90,31 @@ class RunReader:
             )
         self._edges.memory.put(SEEN_RUNS, machine.instance.id, status)
         return report, status["record"]
+
+    def watched(self, report: MachineReport, asked: LaunchRequest, talk: Talk) -> MachineReport:
+        """The report of a machine that was launched; its agent watches it if that was asked for.
+
+        Raises:
+            Interrupted: by Ctrl-C; the machine runs.
+        """
+        if asked.idle is None and not asked.notify_url:
+            return report
+        idle_s = asked.idle.total_seconds() if asked.idle else 0
+        try:
+            agent = self.agent(report.machine)
+            agent.have(talk, name=asked.name, idle_s=idle_s, notify_url=asked.notify_url)
+        except SpotkeeperError as problem:
+            told = (
+                f"nobody watches whether {asked.name} is used, or tells of it: {problem.message}"
+            )
+            talk.say(told)
+            return replace(report, warnings=(*report.warnings, told))
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"Interrupted: {asked.name} runs, and nobody watches whether it is used",
+                next_step=f"It costs until its deadline, or `spot down {asked.name}`.",
+            ) from None
+        return report
 
     def looked_at(self, report: MachineReport) -> MachineReport:
         """The report with the run as it is now, where one was seen that is not over and the

@@ -9,6 +9,7 @@ from spotkeeper.agent.build import packed_agent
 from spotkeeper.agent.install import UNIT
 from spotkeeper.agent.main import REFUSED
 from spotkeeper.errors import NotFound, Refused, SpotkeeperError, Unreachable
+from spotkeeper.lifecycle.ports import Talk
 from spotkeeper.ssh.remote import run_remote
 from spotkeeper.ssh.shell import Login
 from spotkeeper.work.contract import RunSpec
@@ -64,6 +65,17 @@ class MachineAgent:
         """
         data, sha256 = packed_agent()
         self._told(_INSTALL.format(sha256=sha256), data)
+
+    def have(self, talk: Talk, **settings: object) -> None:
+        """Have this version's agent serve there, with what it is to know of the machine.
+
+        Raises:
+            SpotkeeperError: as ``install`` and ``ask``.
+        """
+        if not self.is_current():
+            talk.say(f"{self._login.name}: laying down the agent")
+            self.install()
+        self.ask("configure", given=json.dumps(settings).encode())
 
     def is_current(self) -> bool:
         """Whether the agent that is there is this version's, and serves."""

@@ -1,6 +1,5 @@
 """``run``: a command is brought to a machine, and its agent keeps it until it is over."""
 
-import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -165,10 +164,7 @@ class Runner:
         run_id, asked = f"{name}-{secrets.token_hex(4)}", False
         try:
             self._refuse_second(machine, agent)
-            if not agent.is_current():
-                self._talk.say(f"{name}: laying down the agent that keeps the run")
-                agent.install()
-            agent.ask("configure", given=json.dumps({"name": name}).encode())
+            agent.have(self._talk, name=name)
             code = agent.prepare(run_id)
             self._talk.say(f"{name}: pushing {len(order.files):,} files")
             files = [str(each) for each in order.files]

@@ -19,7 +19,7 @@ from spotkeeper.model.tags import (
     TAG_PREFIX,
     is_name,
 )
-from spotkeeper.timings import DEFAULT_LIFE
+from spotkeeper.timings import DEFAULT_LIFE, SHORTEST_IDLE
 
 #: gp3 volumes end at 64 TiB.
 MAX_DISK_GIB = 65536
@@ -32,7 +32,9 @@ class LaunchRequest:
     ``lasting`` is the time to the deadline, ``None`` for never; a budget brings the deadline
     forward. ``guard`` is what enforces it besides the machine's own timer, in the name of
     ``guard_role``, a role's name or ARN. ``key_file`` is a public key of OpenSSH, ``key_name``
-    one that EC2 knows already. ``group_ids`` replaces the group that would be made.
+    one that EC2 knows already. ``group_ids`` replaces the group that would be made. Its agent
+    powers it off when it was ``idle`` for so long, and posts to ``notify_url``, which is shown
+    nowhere: it may be what lets one in.
     """
 
     name: str
@@ -53,6 +55,8 @@ class LaunchRequest:
     guard: str | None = None
     guard_role: str = DEFAULT_ROLE
     budget_usd: Decimal | None = None
+    idle: timedelta | None = None
+    notify_url: str = field(default="", repr=False)
 
     @property
     def behaviour(self) -> OnInterruption:
@@ -87,6 +91,11 @@ def check(launch_request: LaunchRequest) -> None:
             f"--guard {launch_request.guard} ends the machine at its deadline, and --for none "
             "gives it none",
             next_step="Use --for with a time such as 8h, or leave --guard out.",
+        )
+    if launch_request.idle is not None and launch_request.idle < SHORTEST_IDLE:
+        raise BadInput(
+            "--idle of less than a minute ends a machine before anybody can use it",
+            next_step="Use --idle with a time such as 30m.",
         )
     _check_behaviour(launch_request)
     _check_tags(launch_request.tags)

@@ -75,6 +75,8 @@ LAUNCH = (
     Option("max_price", _PRICE, "P", "0.50, spot+5%, od or od-20%; none by default."),
     Option("lasting", _TEXT, "8h", "Deadline, 24h by default; `none` for never.", "for"),
     Option("budget_usd", _USD, "USD", "Deadline when so much is spent on compute.", "budget"),
+    Option("idle", _TEXT, "30m", "Power it off when nobody used it for so long."),
+    Option("notify_url", _TEXT, "URL", "Where to post what becomes of its runs.", "notify"),
     Option("guard", _TEXT, None, "End it from outside as well.", choices=("scheduler",)),
     Option("guard_role", _TEXT, "ROLE", "Of that guard; spotkeeper-guard by default."),
     Option("image", _TEXT, "IMAGE", "deep-learning, ubuntu, amazon-linux or ami-..."),

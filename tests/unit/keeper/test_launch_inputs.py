@@ -74,6 +74,8 @@ def test_the_defaults_are_a_box_for_a_day() -> None:
         ('max-price = "od"', "max_price", "0.5", lambda w: w.max_price and w.max_price.text),
         ('image = "ubuntu"', "image", "ami-1", lambda w: w.image),
         ("disk = 200", "disk_gb", 300, lambda w: w.disk_gib),
+        ('idle = "30m"', "idle", "2h", lambda w: w.idle),
+        ('notify = "https://a.example/b"', "notify_url", "http://c:8/", lambda w: w.notify_url),
         ('subnet = "subnet-1"', "subnet_id", "subnet-2", lambda w: w.subnet_id),
         ('security-group = "sg-1"', "group_ids", ("sg-2",), lambda w: w.group_ids),
         ('on-interruption = "hibernate"', "on_interruption", "terminate", lambda w: w.behaviour),
@@ -99,6 +101,28 @@ def test_a_zero_that_is_typed_wins_too(tmp_path: Path, option: str, name: str) -
     typed: dict[str, Any] = {option: 0}
     made = launch_request(settings, vcpus=4, **typed)
     assert getattr(made.need, name) == 0
+
+
+@pytest.mark.parametrize(
+    ("typed", "flag"),
+    [
+        ({"idle": "59s"}, "--idle"),
+        ({"idle": "soon"}, "--idle"),
+        ({"notify_url": "ftp://secret.example/"}, "--notify"),
+        ({"notify_url": "https:///secret"}, "--notify"),
+        ({"notify_url": "https://secret.example:x/"}, "--notify"),
+        ({"notify_url": "https://secret.example/a\nb"}, "--notify"),
+        ({"notify_url": "secret"}, "--notify"),
+    ],
+)
+def test_what_no_agent_could_keep_to_is_refused(typed: dict[str, Any], flag: str) -> None:
+    with pytest.raises(BadInput, match=flag) as caught:
+        check(launch_request(gpus=1, **typed))
+    assert "secret" not in caught.value.paragraph()
+
+
+def test_where_it_is_told_of_is_shown_to_nobody() -> None:
+    assert "secret" not in repr(launch_request(gpus=1, notify_url="https://a.example/secret"))
 
 
 def test_a_disk_of_nothing_is_refused_and_not_ignored() -> None:
