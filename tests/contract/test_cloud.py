@@ -17,6 +17,7 @@ from spotkeeper.errors import (
     ResourceGone,
     StaleToken,
 )
+from spotkeeper.lifecycle.ports import SshGroup
 from spotkeeper.model.disk import Disk
 from spotkeeper.model.machine import InstanceState
 from spotkeeper.model.resource import ResourceKind
@@ -258,6 +259,21 @@ def test_a_group_of_the_same_name_is_the_same_group(site: Site) -> None:
     assert site.group("spotkeeper-contract") == site.group_id
     site.cloud.open_ssh(REGION, site.group_id, "198.51.100.7/32")
     site.cloud.open_ssh(REGION, site.group_id, "198.51.100.7/32")
+
+
+def test_our_groups_tell_whom_they_let_in(site: Site) -> None:
+    def told(owner: str) -> list[SshGroup]:
+        return [*site.cloud.ssh_groups(REGION, owner, [site.group_id])]
+
+    owner = site.cloud.caller().owner
+    for cidr in ("198.51.100.7/32", "203.0.113.9/32", "203.0.113.9/32"):
+        site.cloud.open_ssh(REGION, site.group_id, cidr)
+    [group] = told(owner)
+    assert sorted(group.cidrs) == ["198.51.100.7/32", "203.0.113.9/32"]
+    assert told("1:user/other") == []
+    for _ in range(2):
+        site.cloud.close_ssh(REGION, site.group_id, "198.51.100.7/32")
+    assert told(owner) == [SshGroup(site.group_id, ("203.0.113.9/32",))]
 
 
 def test_a_key_may_be_imported_twice_and_deleted_twice(site: Site) -> None:

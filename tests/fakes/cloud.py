@@ -29,7 +29,7 @@ from spotkeeper.errors import (
     SpotkeeperError,
     Unreachable,
 )
-from spotkeeper.lifecycle.ports import Clock, Image, LaunchOrder, Observation, Subnet
+from spotkeeper.lifecycle.ports import Clock, Image, LaunchOrder, Observation, SshGroup, Subnet
 from spotkeeper.model.machine import ENDED, Instance, InstanceState, Volume
 from spotkeeper.model.pool import Pool
 from spotkeeper.model.resource import ResourceKind, TaggedResource
@@ -210,6 +210,23 @@ class FakeCloud:
         if group is None or group.region != region:
             raise rules.gone("InvalidGroup.NotFound", group_id)
         group.cidrs.add(cidr)
+
+    @answered
+    def close_ssh(self, region: str, group_id: str, cidr: str) -> None:
+        group = self.ec2.groups.get(group_id)
+        if group is None or group.region != region:
+            raise rules.gone("InvalidGroup.NotFound", group_id)
+        group.cidrs.discard(cidr)
+
+    @answered
+    def ssh_groups(
+        self, region: str, owner: str, group_ids: Collection[str]
+    ) -> tuple[SshGroup, ...]:
+        return tuple(
+            SshGroup(group.id, tuple(group.cidrs))
+            for group in self._in(region, self.ec2.groups.values())
+            if group.id in group_ids and group.tags.get(TAG_OWNER) == owner
+        )
 
     @answered
     def import_key(

@@ -25,6 +25,7 @@ def described(server: Server, *, lifecycle: str | None = "spot") -> Instance:
         state_reason=server.reason,
         state_message=server.reason_words,
         volume_ids=() if server.state in ENDED else server.disk_ids,
+        group_ids=() if server.state in ENDED else server.order.group_ids,
         tags=dict(server.tags),
     )
 

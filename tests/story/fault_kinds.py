@@ -59,6 +59,7 @@ UNKNOWN: Mapping[str, str] = {
     "GetRole": "NoSuchEntity",
     "GetServiceQuota": "NoSuchResourceException",
     "GetAWSDefaultServiceQuota": "NoSuchResourceException",
+    "RevokeSecurityGroupIngress": "InvalidPermission.NotFound",
     "RunInstances": "InvalidGroup.NotFound",
     "StartInstances": "InvalidInstanceID.NotFound",
     "StopInstances": "InvalidInstanceID.NotFound",

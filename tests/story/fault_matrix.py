@@ -18,7 +18,7 @@ from tests.story.fault_kinds import KINDS, Kind
 from tests.story.fault_trials import Laboratory, Result, Row, laboratory
 
 from ec2_sandbox.client import daemon
-from spotkeeper.aws.shapes import tag_list
+from spotkeeper.aws.shapes import ssh_rule, tag_list
 from spotkeeper.lifecycle.name_claim import claim_title
 from spotkeeper.model.journal_entry import Ending, Settling
 from spotkeeper.model.tags import TAG_CLAIM, TAG_MANAGED, TAG_NAME, TAG_OWNER, Caller
@@ -56,6 +56,14 @@ def too_late(lab: Laboratory) -> None:
 def usual_quota(lab: Laboratory) -> None:
     """The account has no quota of its own."""
     lab.sandbox.control.fail("GetServiceQuota", "NoSuchResourceException", times=2)
+
+
+def moved_house(lab: Laboratory) -> None:
+    """The group was opened to an address that its user has no more."""
+    [group] = account.groups(lab.sandbox)
+    lab.sandbox.client("ec2").authorize_security_group_ingress(
+        GroupId=group["GroupId"], IpPermissions=ssh_rule("203.0.113.9/32")
+    )
 
 
 def own_disk_key(lab: Laboratory) -> None:
@@ -177,6 +185,9 @@ ROWS = (
     Row("DescribeVolumes", "stop train", (UP,)),
     Row("StartInstances", "start train", STOPPED),
     Row("CreateTags", "start train", (*STOPPED, too_late)),
+    Row("DescribeSecurityGroups", "start train", STOPPED),
+    Row("AuthorizeSecurityGroupIngress", "start train", STOPPED),
+    Row("RevokeSecurityGroupIngress", "start train", (*STOPPED, moved_house)),
     Row("CreateLaunchTemplate", UP),
     Row("DescribeLaunchTemplates", UP, (claimed,)),
     Row("DeleteLaunchTemplate", DOWN, (UP,)),

@@ -30,6 +30,7 @@ from tests.story.fault_matrix import (
     claimed,
     ended_unseen,
     lost_group,
+    moved_house,
     own_disk_key,
     private,
     too_late,
@@ -92,10 +93,10 @@ PATHS: Mapping[str, Collection[Row]] = {
         Row("", "ls", (UP, unclaimed, ended_unseen)),
     ),
     "show": (Row("", "show train", (*STOPPED, elsewhere)),),
-    "ssh": (Row("", "ssh train --print", (UP, elsewhere)),),
+    "ssh": (Row("", "ssh train --print", (UP, moved_house, elsewhere)),),
     "stop": (Row("", "stop train", (UP, elsewhere)),),
     "start": (
-        Row("", "start train", (*STOPPED, too_late)),
+        Row("", "start train", (*STOPPED, too_late, moved_house)),
         Row("", "start train", (private, *STOPPED, elsewhere)),
     ),
     "down": (
@@ -119,6 +120,11 @@ COSTS = {"ec2:DescribeSpotPriceHistory", "pricing:GetProducts"}
 DISPENSABLE = {line: COSTS - {"ec2:DescribeSpotPriceHistory"} for line in (FIND, UP, GUARDED)}
 #: An interface goes with its instance, whether it may be deleted or not.
 DISPENSABLE[SWEEP] = COSTS | {"ec2:DeleteNetworkInterface"}
+#: Whoever may not open the group may still come from where they were.
+DISPENSABLE["start train"] = COSTS | {
+    "ec2:DescribeSecurityGroups",
+    "ec2:AuthorizeSecurityGroupIngress",
+}
 #: What the disks of a stopped machine cost depends on their size.
 DISPENSABLE["stop train"] = COSTS | {"ec2:DescribeVolumes"}
 

@@ -12,18 +12,23 @@ from tests.story import account
 from tests.story.computer import as_if_aws, usual_key
 from tests.story.conftest import Spot
 
+from spotkeeper.aws.shapes import RULE_DESCRIPTION, ssh_rule
 from spotkeeper.ssh.shell import SshPort
 
 ADDRESS = "198.51.100.7"
+OFFICE, OFFICE_NETWORK = "203.0.113.9/32", "203.0.113.0/24"
+FULL = "RulesPerSecurityGroupLimitExceeded"
 
 
 class Echo(BaseHTTPRequestHandler):
     """Tells callers one address, as checkip.amazonaws.com does."""
 
+    address = ADDRESS
+
     def do_GET(self) -> None:
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(f"{ADDRESS}\n".encode())
+        self.wfile.write(f"{self.address}\n".encode())
 
     def log_message(self, *_: object) -> None:
         """Quiet."""
@@ -91,6 +96,49 @@ def test_ssh_takes_whatever_ssh_takes(
     assert passed[-4:] == ["--", machine["public_ip"], "nvidia-smi", "-L"]
     assert spot("ssh", "train", "-L").code == 2
     assert spot("ssh", "train", "--config").out.startswith("Host train\n    HostName ")
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize("opened", ["its own", "the world", "a group of the user"])
+def test_a_caller_who_moved_is_let_in_and_the_former_address_is_not(
+    spot: Spot, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, opened: str
+) -> None:
+    ec2, [vpc] = sandbox.client("ec2"), sandbox.client("ec2").describe_vpcs()["Vpcs"]
+    named = ec2.create_security_group(GroupName="mine", Description="-", VpcId=vpc["VpcId"])
+    options = {
+        "its own": (),
+        "the world": ("--open-to-world",),
+        "a group of the user": ("--security-group", named["GroupId"]),
+    }[opened]
+    assert spot("up", "train", "--type", "t3.micro", "--yes", *options).code == 0
+    [machine] = ec2.describe_instances()["Reservations"][0]["Instances"]
+    [group_id] = [group["GroupId"] for group in machine["SecurityGroups"]]
+    for cidr, described in ((OFFICE, "the office"), (OFFICE_NETWORK, RULE_DESCRIPTION)):
+        [rule] = ssh_rule(cidr)
+        rule["IpRanges"][0]["Description"] = described
+        ec2.authorize_security_group_ingress(GroupId=group_id, IpPermissions=[rule])
+
+    def let_in() -> set[str]:
+        [group] = ec2.describe_security_groups(GroupIds=[group_id])["SecurityGroups"]
+        return {each["CidrIp"] for rule in group["IpPermissions"] for each in rule["IpRanges"]}
+
+    before, others = let_in(), {OFFICE, OFFICE_NETWORK}
+    moved = opened == "its own"
+    for verb, address in (("ssh", "198.51.100.8"), ("stop", ""), ("start", "198.51.100.9")):
+        monkeypatch.setattr(Echo, "address", address)
+        done = spot(verb, "train", *(["--print"] if verb == "ssh" else []))
+        assert done.code == 0, done.err
+        assert "could not be let in" not in done.err
+        if address:
+            assert let_in() == (others | {f"{address}/32"} if moved else before)
+
+    sandbox.control.fail("AuthorizeSecurityGroupIngress", FULL, times=9)
+    refused = spot("ssh", "train", "--print")
+    monkeypatch.setattr(Echo, "address", "nobody")
+    unknown = spot("ssh", "train", "--print")
+    assert (refused.code, unknown.code) == (0, 0)
+    assert ("Take rules for addresses" in refused.err) == moved
+    assert unknown.err.count("could not be let in") == 1
 
 
 @pytest.mark.usefixtures("aws")

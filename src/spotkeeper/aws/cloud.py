@@ -17,7 +17,7 @@ from spotkeeper.errors import (
     SpotkeeperError,
     Unreachable,
 )
-from spotkeeper.lifecycle.ports import Image, LaunchOrder, Observation, Subnet
+from spotkeeper.lifecycle.ports import Image, LaunchOrder, Observation, SshGroup, Subnet
 from spotkeeper.model.machine import Instance, Volume
 from spotkeeper.model.place import Zone
 from spotkeeper.model.resource import ResourceId, ResourceKind, TaggedResource
@@ -191,6 +191,28 @@ class Ec2Cloud:
                 IpPermissions=shapes.ssh_rule(cidr),
             ),
         )
+
+    def close_ssh(self, region: str, group_id: str, cidr: str) -> None:
+        """Take a rule that ``open_ssh`` made out again; no error when there is none."""
+        _unless(
+            "InvalidPermission.NotFound",
+            lambda: self._aws.call(
+                "RevokeSecurityGroupIngress",
+                region,
+                GroupId=group_id,
+                IpPermissions=shapes.ssh_rule(cidr),
+            ),
+        )
+
+    def ssh_groups(
+        self, region: str, owner: str, group_ids: Collection[str]
+    ) -> tuple[SshGroup, ...]:
+        """Those of the groups that we made for the owner."""
+        filters = [*shapes.tag_filters(owner, None), {"Name": "group-id", "Values": [*group_ids]}]
+        found = self._aws.pages(
+            "DescribeSecurityGroups", region, key="SecurityGroups", Filters=filters
+        )
+        return tuple(map(shapes.ssh_group, found))
 
     def import_key(
         self, region: str, name: str, *, public_key: str, tags: Mapping[str, str]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from spotkeeper.lifecycle.ports import LaunchOrder, OnInterruption
+from spotkeeper.lifecycle.ports import LaunchOrder, OnInterruption, SshGroup
 from spotkeeper.lifecycle.refusals import reason_code
 from spotkeeper.model.disk import USUAL_TYPE, Disk
 from spotkeeper.model.machine import Instance, InstanceState, Kind, Volume
@@ -111,6 +111,20 @@ def ssh_rule(cidr: str) -> list[Body]:
     return [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [described]}]
 
 
+def ssh_group(described: Shape) -> SshGroup:
+    """``SecurityGroup`` of DescribeSecurityGroups: what ``ssh_rule`` made of it."""
+    return SshGroup(
+        described["GroupId"],
+        tuple(
+            address["CidrIp"]
+            for rule in described.get("IpPermissions", ())
+            if (rule["IpProtocol"], rule.get("FromPort"), rule.get("ToPort")) == ("tcp", 22, 22)
+            for address in rule.get("IpRanges", ())
+            if address.get("Description") == RULE_DESCRIPTION
+        ),
+    )
+
+
 #: Volume types whose speed is paid for, and what of it is in the price of a gp3's size
 #: (EBS pricing).
 PAID_FOR_SPEED = frozenset({"io1", "io2"})
@@ -145,6 +159,7 @@ def instance(described: Shape, region: str) -> Instance:
             for mapping in described.get("BlockDeviceMappings", ())
             if "Ebs" in mapping
         ),
+        group_ids=tuple(group["GroupId"] for group in described.get("SecurityGroups", ())),
         tags=tags(described.get("Tags")),
     )
 

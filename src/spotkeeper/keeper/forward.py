@@ -113,7 +113,7 @@ class Forwarding:
         machine = self.machines.report(self.name, regions).machine
         instance = machine.instance
         if instance and instance.public_ip and instance.state is InstanceState.RUNNING:
-            return self.machines.reachable(self.name, (machine.region,))
+            return self.machines.reachable(self.name, (machine.region,), self.talk)
         stands = instance and instance.state in {InstanceState.STOPPED, InstanceState.STOPPING}
         if instance and stands and instance.state_reason not in TAKEN_BACK:
             raise NotFound(

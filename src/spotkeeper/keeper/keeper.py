@@ -201,6 +201,7 @@ class Keeper(ReachingKeeper):
             machine = self._settled(name, regions)
             waiter, clock = self._up.waiter(), self._edges.clock
             renew = self._deadline.renew
+            self._reader.admit(machine, self._talk)
             power.start(machine, cloud=self._cloud, waiter=waiter, clock=clock, renew=renew)
             self._up.adopt(machine)
         return self.show(name, (machine.region,))
@@ -264,7 +265,7 @@ class Keeper(ReachingKeeper):
             machine = self.start(name, (machine.region,)).machine
         if machine.instance is not None:
             self._up.waiter().until_reachable(machine.instance, "run")
-        login = self._reader.way_in(name, (machine.region,))
+        login = self._reader.way_in(name, (machine.region,), self._talk)
         return Runner(self._runs, self._talk).start(order, machine, login)
 
     @checked(LogWords)

@@ -15,7 +15,7 @@ from spotkeeper.errors import NotFound, PermissionDenied, SpotkeeperError
 from spotkeeper.keeper import regions
 from spotkeeper.keeper.edges import Edges
 from spotkeeper.keeper.results import MachineList, MachineReport, RememberedList
-from spotkeeper.lifecycle.prerequisites import key_name
+from spotkeeper.lifecycle.prerequisites import admit, key_name
 from spotkeeper.lifecycle.presence import BILLED, is_held, machines
 from spotkeeper.market.feeds import StorageFeed
 from spotkeeper.model import lives
@@ -28,6 +28,7 @@ from spotkeeper.ssh.shell import Login, refuse_simulated
 from spotkeeper.store.folders import private_folder
 
 if TYPE_CHECKING:
+    from spotkeeper.lifecycle.ports import Talk
     from spotkeeper.work.run_report import RunReport
 
 
@@ -90,8 +91,8 @@ class MachineReader:
         """
         return self.reports(self.present(name, in_regions, partly=partly)[:1])[0]
 
-    def way_in(self, name: str, in_regions: Sequence[str]) -> Login:
-        """How to reach a running machine.
+    def way_in(self, name: str, in_regions: Sequence[str], talk: Talk) -> Login:
+        """How to reach a running machine, once the caller's present address is let in.
 
         Raises:
             NotFound: no such machine, or it has no address now.
@@ -105,16 +106,27 @@ class MachineReader:
                 if stopped
                 else f"See `spot show {name}`.",
             )
+        self.admit(report.machine, talk)
         return report.login
 
-    def reachable(self, name: str, in_regions: Sequence[str]) -> Login:
+    def admit(self, machine: Machine, talk: Talk) -> None:
+        """Let the caller's present address in to a machine; what fails is said, and no more."""
+        if machine.instance is None:
+            return
+        try:
+            admit(self._cloud, machine.instance, self.owner, self._edges.caller_cidr())
+        except SpotkeeperError as problem:
+            step = f" {problem.next_step}" if problem.aws_code and problem.next_step else ""
+            talk.say(f"Your present address could not be let in: {problem.message}{step}")
+
+    def reachable(self, name: str, in_regions: Sequence[str], talk: Talk) -> Login:
         """The same where something of ours is to reach it now.
 
         Raises:
             NotFound: no such machine, or it has no address now.
             SandboxProblem: nothing stands behind its address.
         """
-        login = self.way_in(name, in_regions)
+        login = self.way_in(name, in_regions, talk)
         private_folder(login.known_hosts.parent)
         refuse_simulated(login, name)
         return login

@@ -36,7 +36,7 @@ class ReachingKeeper(ReadOnlyKeeper):
         Raises:
             NotFound: no such machine, or it has no address now.
         """
-        return self._reader.way_in(name, listed(regions, self._edges))
+        return self._reader.way_in(name, listed(regions, self._edges), self._talk)
 
     @checked()
     def push(
@@ -58,7 +58,7 @@ class ReachingKeeper(ReadOnlyKeeper):
         """
         from spotkeeper.keeper.push import pushed
 
-        login = self._reader.reachable(name, listed(regions, self._edges))
+        login = self._reader.reachable(name, listed(regions, self._edges), self._talk)
         return pushed(login, Path(path), destination, self._talk, delete=delete)
 
     @checked()
@@ -78,7 +78,7 @@ class ReachingKeeper(ReadOnlyKeeper):
         """
         from spotkeeper.keeper.pull import pulled
 
-        login = self._reader.reachable(name, listed(regions, self._edges))
+        login = self._reader.reachable(name, listed(regions, self._edges), self._talk)
         return pulled(login, remote, None if local is None else Path(local), self._talk)
 
     @checked()

@@ -141,8 +141,16 @@ LAUNCH = (
         },
     ),
 )
+GROUPS = _read("ec2:DescribeSecurityGroups")
+OPEN_SSH = Grant("OpenSsh", ("ec2:AuthorizeSecurityGroupIngress",), _ec2("security-group"), OURS)
+#: Lets the caller's present address in, and former ones no more.
+OWN_ADDRESS = (
+    GROUPS,
+    OPEN_SSH,
+    Grant("CloseSsh", ("ec2:RevokeSecurityGroupIngress",), _ec2("security-group"), OURS),
+)
 PREREQUISITES = (
-    _read("ec2:DescribeSecurityGroups"),
+    GROUPS,
     Grant(
         "MakeTagged",
         ("ec2:CreateSecurityGroup", "ec2:ImportKeyPair"),
@@ -150,7 +158,7 @@ PREREQUISITES = (
         MADE,
     ),
     Grant("MakeInVpc", ("ec2:CreateSecurityGroup",), _ec2("vpc")),
-    Grant("OpenSsh", ("ec2:AuthorizeSecurityGroupIngress",), _ec2("security-group"), OURS),
+    OPEN_SSH,
     Grant("ClaimName", ("ec2:CreateLaunchTemplate",), CLAIMS, MADE),
     Grant(
         "MakeSpotRole",
@@ -183,9 +191,9 @@ COMMANDS: Mapping[str, Sequence[Grant]] = {
     "up": (MARKET, LOOK, PLACES, CHECKS, PUBLIC_IMAGES, *LAUNCH, *PREREQUISITES, *END),
     "ls": (*LOOK_PRICED, *END),
     "show": (*LOOK_PRICED, DISKS),
-    "ssh": LOOK_PRICED,
+    "ssh": (*LOOK_PRICED, *OWN_ADDRESS),
     "stop": (*LOOK_PRICED, DISKS, _power("ec2:StopInstances")),
-    "start": (*LOOK_PRICED, CHECKS, _power("ec2:StartInstances"), RETAG),
+    "start": (*LOOK_PRICED, CHECKS, _power("ec2:StartInstances"), RETAG, *OWN_ADDRESS),
     "down": (*LOOK_PRICED, *END, _power("ec2:StopInstances")),  # a box that nobody may delete
     "extend": (*LOOK_PRICED, RETAG),
     "doctor": (

@@ -40,6 +40,14 @@ class Subnet:
 
 
 @dataclass(frozen=True, slots=True)
+class SshGroup:
+    """A security group of ours; ``cidrs`` are those that our own rules let reach port 22."""
+
+    id: str
+    cidrs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Image:
     """A machine image; ``login`` is the user its makers created, ``further_disks`` are those that
     a launch makes besides the root."""
@@ -129,6 +137,14 @@ class Cloud(Protocol):
 
     def open_ssh(self, region: str, group_id: str, cidr: str) -> None:
         """Let an address reach port 22; no error when it already may."""
+
+    def close_ssh(self, region: str, group_id: str, cidr: str) -> None:
+        """Take a rule that ``open_ssh`` made out again; no error when there is none."""
+
+    def ssh_groups(
+        self, region: str, owner: str, group_ids: Collection[str]
+    ) -> tuple[SshGroup, ...]:
+        """Those of the groups that we made for the owner."""
 
     def import_key(
         self, region: str, name: str, *, public_key: str, tags: Mapping[str, str]

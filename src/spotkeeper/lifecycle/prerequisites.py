@@ -1,12 +1,13 @@
 """What a machine stands on in a region: subnet, security group and key."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from spotkeeper.errors import NoSubnet, Refused
 from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.lifecycle.ports import Cloud, Subnet
 from spotkeeper.model.launch import short_hash
+from spotkeeper.model.machine import Instance
 from spotkeeper.model.resource import ResourceKind, TaggedResource
 from spotkeeper.model.tags import TAG_KEY, TAG_OWNER, TAG_VPC, shared_tags
 
@@ -112,6 +113,25 @@ class PrerequisiteMaker:
                 tags={**shared_tags(self._owner), TAG_KEY: name},
             )
         return name
+
+
+def admit(cloud: Cloud, instance: Instance, owner: str, caller_cidr: str) -> None:
+    """Let the caller's present address in to a machine, in place of former ones.
+
+    A group that its user named or opened to the world is left alone. Former addresses go first:
+    a group may be full of them. EC2 is told the address also where its list shows it, for a list
+    may be of a moment ago.
+    """
+    for group in cloud.ssh_groups(instance.region, owner, instance.group_ids):
+        if EVERYWHERE not in group.cidrs:
+            for former in former_addresses(group.cidrs, caller_cidr):
+                cloud.close_ssh(instance.region, group.id, former)
+            cloud.open_ssh(instance.region, group.id, caller_cidr)
+
+
+def former_addresses(cidrs: Iterable[str], present: str) -> tuple[str, ...]:
+    """The single addresses among ``cidrs`` that are not the present one; networks stay."""
+    return tuple(cidr for cidr in cidrs if cidr.endswith("/32") and cidr != present)
 
 
 def key_name(owner: str, public_key: str) -> str:

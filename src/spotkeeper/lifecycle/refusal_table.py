@@ -58,7 +58,6 @@ class Row(NamedTuple):
 COMMAND_OF: Mapping[str, str] = {
     "RunInstances": "up",
     "CreateSecurityGroup": "up",
-    "AuthorizeSecurityGroupIngress": "up",
     "ImportKeyPair": "up",
     "CreateLaunchTemplate": "up",
     "StartInstances": "start",

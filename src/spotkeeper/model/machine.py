@@ -84,6 +84,7 @@ class Instance:
     state_reason: str = ""
     state_message: str = ""
     volume_ids: tuple[str, ...] = ()
+    group_ids: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -49,6 +49,8 @@ def test_every_call_fits_its_operation() -> None:
     made.volumes(REGION, "1:user/me", "dev")
     made.create_group(REGION, "spotkeeper-1", vpc_id="vpc-1", tags={"a": "b"})
     made.open_ssh(REGION, "sg-1", "198.51.100.7/32")
+    made.close_ssh(REGION, "sg-1", "198.51.100.7/32")
+    made.ssh_groups(REGION, "1:user/me", ["sg-1"])
     made.import_key(REGION, "key", public_key="ssh-ed25519 AAAA", tags={"a": "b"})
     made.ask(orders.order())
     made.checks_passed(REGION, "i-1")
@@ -60,7 +62,7 @@ def test_every_call_fits_its_operation() -> None:
     made.delete_volume(REGION, "vol-1")
     made.delete_group(REGION, "sg-1")
     made.delete_key(REGION, "key-1")
-    assert len({operation for operation, _ in session.calls}) == 19
+    assert len({operation for operation, _ in session.calls}) == 21
 
 
 def test_the_legacy_calls_are_never_made() -> None:

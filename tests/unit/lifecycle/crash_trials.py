@@ -42,6 +42,7 @@ READS = frozenset(
             "tagged_resources",
             "subnets",
             "image",
+            "ssh_groups",
             "observe",
             "volumes",
             "instance",

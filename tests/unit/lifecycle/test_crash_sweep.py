@@ -188,6 +188,7 @@ def test_a_failing_trial_fails_again_in_the_same_way(home: Path) -> None:
 #: Calls to a port that no plan makes, and why.
 NOT_CALLED = {
     "ask": "only a dry run",
+    "close_ssh": "only a caller who came from elsewhere",
     "checks_passed": "only a machine that cannot be reached from here",
     "home": "it asks nobody",
 }

@@ -11,6 +11,7 @@ from spotkeeper.lifecycle.prerequisites import (
     EVERYWHERE,
     PrerequisiteMaker,
     Prerequisites,
+    former_addresses,
     key_name,
     no_default_vpc,
 )
@@ -131,3 +132,18 @@ def test_a_key_is_named_after_its_material_and_owner_not_its_comment() -> None:
     assert name != key_name("you", PUBLIC_KEY)
     assert name != key_name("me", PUBLIC_KEY.replace("AAAAIE2f", "AAAAIE2g"))
     assert len(name) <= 255
+
+
+@pytest.mark.parametrize(
+    ("cidrs", "former"),
+    [
+        ((), ()),
+        ((CIDR,), ()),
+        (("203.0.113.9/32", CIDR, "203.0.113.10/32"), ("203.0.113.9/32", "203.0.113.10/32")),
+        (("203.0.113.0/24", "203.0.113.9/32", EVERYWHERE), ("203.0.113.9/32",)),
+    ],
+)
+def test_only_single_addresses_that_are_not_the_present_one_are_former(
+    cidrs: tuple[str, ...], former: tuple[str, ...]
+) -> None:
+    assert former_addresses(cidrs, CIDR) == former
