@@ -253,6 +253,7 @@ class Keeper(ReachingKeeper):
         import os
 
         from spotkeeper.keeper.run import Runner, RunOrder, run_order
+        from spotkeeper.lifecycle import power
 
         order = (
             command
@@ -261,7 +262,8 @@ class Keeper(ReachingKeeper):
         )
         machine = self._reader.report(name, listed(regions, self._edges)).machine
         if machine.state != "running":
-            self._talk.say(f"{name} is {machine.summary()}: starting it")
+            if not power.is_interrupted(machine):
+                self._talk.say(f"{name} is {machine.summary()}: starting it")
             machine = self.start(name, (machine.region,)).machine
         if machine.instance is not None:
             self._up.waiter().until_reachable(machine.instance, "run")

@@ -6,7 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from spotkeeper.errors import BadInput, Interrupted, NameTaken, NotFound, SpotkeeperError
+from spotkeeper.errors import (
+    BadInput,
+    Interrupted,
+    NameTaken,
+    NotFound,
+    Refused,
+    SpotkeeperError,
+)
 from spotkeeper.keeper.inputs import given_length
 from spotkeeper.keeper.logs import RunReader
 from spotkeeper.keeper.machine_agent import MachineAgent
@@ -178,6 +185,9 @@ class Runner:
             asked = True
             agent.start(order.spec(machine, run_id))
             return self._reader.look(machine, agent)[0]
+        except Refused as problem:
+            self._refuse_second(machine, agent)  # another run may have been quicker
+            raise _not_started(problem, name, is_doubtful=False) from problem
         except (SpotkeeperError, KeyboardInterrupt) as problem:
             raise _not_started(problem, name, is_doubtful=asked) from problem
 
