@@ -227,11 +227,12 @@ def test_the_tour_is_real_commands_from_nothing_to_nothing(
     spot: Spot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def in_this_process(
-        words: Sequence[str], *, env: Mapping[str, str], check: bool
+        words: Sequence[str], *, env: Mapping[str, str], cwd: Path, check: bool
     ) -> "subprocess.CompletedProcess[str]":
         assert words[1:4] == ["-P", "-m", "spotkeeper"]
         assert not check
         with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(cwd)
             for name in set(os.environ) - set(env):
                 patch.delenv(name)
             for name, value in env.items():
@@ -243,7 +244,14 @@ def test_the_tour_is_real_commands_from_nothing_to_nothing(
     tour = spot("tour")
 
     assert tour.code == 0, tour.err
-    for word in ("73.22", "70.00", "stopped by you", "waiting for capacity", "What it cost"):
+    for word in (
+        "it survives",
+        "73.22",
+        "70.00",
+        "stopped by you",
+        "waiting for capacity",
+        "What it cost",
+    ):
         assert word in tour.out
     assert tour.out.endswith("Nothing is left.\n")
     assert "gone for certain" in tour.out

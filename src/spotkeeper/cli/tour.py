@@ -21,6 +21,30 @@ NAME = "train"
 #: A terminal has its own width.
 WIDTH_OF_A_FILE = "100"
 
+#: Fits a line to points, and resumes from its last step.
+SCRIPT = """\
+import json, os, pathlib, random, signal, sys, time
+saved = pathlib.Path(os.environ["SPOT_CHECKPOINT_DIR"], "state.json")
+step, slope, offset = json.loads(saved.read_text()) if saved.exists() else (0, 0.0, 0.0)
+stop = []
+signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
+while step < int(sys.argv[1]) and not stop:
+    step, loss = step + 1, 0.0
+    for x in (random.uniform(-1, 1) for _ in range(20)):
+        error = slope * x + offset - (3 * x + 1)
+        slope, offset = slope - 0.01 * error * x, offset - 0.01 * error
+        loss += error * error / 20
+    print(f"step {step} loss {loss:.4f}", flush=True)
+    saved.with_suffix(".tmp").write_text(json.dumps([step, slope, offset]))
+    saved.with_suffix(".tmp").replace(saved)
+    time.sleep(0.1)
+line = pathlib.Path(os.environ["SPOT_OUTPUT_DIR"], "line.txt")
+line.write_text(f"{slope:.2f} x + {offset:.2f}")
+"""
+
+#: Of a machine whose inside is real here: these need a client of ssh and a jail.
+INSIDE = ("ssh ", "run ", "pull ")
+
 #: What is said, and the command that is run then.
 STEPS = (
     (
@@ -37,6 +61,10 @@ STEPS = (
         f"--region {REGION}",
     ),
     (
+        "Does my script survive an interruption? Try it here first.",
+        "rehearse -- python3 train.py 40",
+    ),
+    (
         "Bring a box up. The plan and its cost come first; --yes answers the question.",
         f"up {NAME} --gpus 1 --gpu-memory 16 --for 8h --region {REGION} --yes",
     ),
@@ -48,6 +76,11 @@ STEPS = (
     ("", "ls"),
     ("When capacity returns, EC2 restarts the same box with its disk.", "sandbox advance 10m"),
     ("", f"show {NAME}"),
+    (
+        "Work: this folder goes there, the command runs to its end, its output comes here.",
+        f"run {NAME} --then keep -- python3 train.py 20",
+    ),
+    ("What it wrote to its output folder.", f"pull {NAME}"),
     ("Work for two hours, then stop it for lunch: only the disk costs.", "sandbox advance 2h"),
     ("", f"stop {NAME}"),
     ("", "sandbox advance 45m"),
@@ -63,17 +96,21 @@ STEPS = (
 @click.command(name="tour", short_help="See the whole life of a machine, in the sandbox.")
 @global_options
 def command() -> None:
-    """See the whole life of a machine: find, up, interrupted, restarted, stopped, given back.
+    """See the whole life of a machine: find, rehearse, up, interrupted, restarted, a run and its
+    output, stopped, given back.
 
     Every line is a real command with its real output, in a sandbox of its own that is deleted
     afterwards. Nothing touches AWS.
     """
     with tempfile.TemporaryDirectory(prefix="spot-tour-") as folder:
         environment = _environment(folder)
+        (code := Path(folder, "code")).mkdir()
+        (code / "train.py").write_text(SCRIPT)
+        is_real = bool(shutil.which("ssh") and shutil.which("bwrap"))
         try:
             for told, line in STEPS:
-                if not line.startswith("ssh") or shutil.which("ssh"):
-                    _step(told, line, environment)
+                if is_real or not line.startswith(INSIDE):
+                    _step(told, line, environment, code)
         finally:
             daemon.stop(Folders.of_user(environment).sandbox)
 
@@ -86,13 +123,13 @@ def _environment(folder: str) -> dict[str, str]:
     return {**kept, **home, **width, "SPOT_SANDBOX": "1"}
 
 
-def _step(told: str, line: str, environment: dict[str, str]) -> None:
+def _step(told: str, line: str, environment: dict[str, str], folder: Path) -> None:
     if told:
         click.secho(f"\n# {told}", bold=True)
     click.secho(f"$ spot {line}", fg="cyan")
     sys.stdout.flush()
     command_line = [sys.executable, "-P", "-m", "spotkeeper", *shlex.split(line)]
-    done = subprocess.run(command_line, env=environment, check=False)  # noqa: S603
+    done = subprocess.run(command_line, env=environment, cwd=folder, check=False)  # noqa: S603
     if done.returncode:
         raise SandboxProblem(
             f"`spot {line}` ended with exit code {done.returncode}",
