@@ -30,8 +30,8 @@ def test_files_go_there_and_come_back_and_a_port_stays_open_over_an_interruption
     order = ("--type", "g5.xlarge", "--region", "us-east-1", "--for", "8h")
     assert spot("up", "train", *order, "--yes").code == 0
     what_git_keeps_goes_there(spot, home)
+    a_port_stays_open_until_ctrl_c(spot, sandbox)  # before an agent wants two real minutes
     what_was_made_there_comes_back(spot, home, monkeypatch)
-    a_port_stays_open_until_ctrl_c(spot, sandbox)
     assert spot("stop", "train").code == 0
     for verb in (("push", "train", "project"), ("pull", "train"), ("forward", "train", "8888")):
         stopped = spot(*verb)

@@ -95,32 +95,33 @@ class Forwarding:
 
         while True:
             try:
-                login = self._login(regions)
+                why, login = self._login(regions)
                 if login is not None:
                     hold_ports(login, [each.option for each in self.ports], announce)
             except SpotkeeperError as problem:
                 if not was_open or not _may_pass(problem):
                     raise
-                if not tries:
-                    self.talk.say(f"{problem.message}; the ports open again when it answers")
+                why = problem.message
             lost_at = lost_at if tries else self.clock.now()
-            self.talk.waiting(f"Waiting for {self.name}", self.clock.now() - lost_at)
+            self.talk.waiting(f"Waiting for {self.name}: {why}", self.clock.now() - lost_at)
             self.clock.sleep(FORWARD_PAUSES[min(tries, len(FORWARD_PAUSES) - 1)])
             tries += 1
 
-    def _login(self, regions: Sequence[str]) -> Login | None:
-        """How to reach the machine; ``None`` while it is interrupted, or starts."""
+    def _login(self, regions: Sequence[str]) -> tuple[str, Login | None]:
+        """What the machine does, and how to reach it; ``None`` while it is interrupted, or
+        starts."""
         machine = self.machines.report(self.name, regions).machine
         instance = machine.instance
         if instance and instance.public_ip and instance.state is InstanceState.RUNNING:
-            return self.machines.reachable(self.name, (machine.region,), self.talk)
+            login = self.machines.reachable(self.name, (machine.region,), self.talk)
+            return machine.summary(), login
         stands = instance and instance.state in {InstanceState.STOPPED, InstanceState.STOPPING}
         if instance and stands and instance.state_reason not in TAKEN_BACK:
             raise NotFound(
                 f"{self.name} does not run: {machine.summary()}",
                 next_step=f"Start it with `spot start {self.name}`.",
             )
-        return None
+        return machine.summary(), None
 
     def _check_free(self) -> None:
         for port in self.ports:

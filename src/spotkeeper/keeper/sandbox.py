@@ -59,11 +59,12 @@ class GuestReach:
 
     def ssh_port(self, address: str) -> int:
         """Where its server listens; 22 while it does not, 0 where machines are names only."""
-        self._known = self._known or self._control.logins()
+        if not self._login(address).get("port") and self._known.get("guests") != "none":
+            self._known = self._control.logins()
         if self._known["guests"] == "none":
             return 0
         return self._login(address).get("port") or SSH_PORT
 
     def _login(self, address: str) -> Mapping[str, Any]:
-        machines = self._known["machines"].values()
+        machines = self._known.get("machines", {}).values()
         return next((each for each in machines if each["address"] == address), {})
