@@ -146,6 +146,17 @@ def test_an_interruption_is_told_in_words_with_its_time(spot: Spot, sandbox: San
     assert (back["state"], back["summary"]) == ("running", "running")
 
 
+def test_a_box_starts_soon_after_its_stop_though_its_request_has_not_settled(
+    spot: Spot, sandbox: Sandbox
+) -> None:
+    assert spot(*UP).code == 0
+    assert spot("stop", "train").code == 0
+    sandbox.control.fail("StartInstances", "IncorrectSpotRequestState", times=3)
+    start = spot("start", "train")
+    assert start.code == 0, start.err
+    assert "has not settled the stop of i-" in start.err
+
+
 def test_a_once_machine_that_was_interrupted_is_gone_from_ls_and_told_by_ls_all(
     spot: Spot, sandbox: Sandbox
 ) -> None:

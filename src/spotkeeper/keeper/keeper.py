@@ -202,7 +202,14 @@ class Keeper(ReachingKeeper):
             waiter, clock = self._up.waiter(), self._edges.clock
             renew = self._deadline.renew
             self._reader.admit(machine, self._talk)
-            power.start(machine, cloud=self._cloud, waiter=waiter, clock=clock, renew=renew)
+            power.start(
+                machine,
+                cloud=self._cloud,
+                waiter=waiter,
+                clock=clock,
+                renew=renew,
+                look=lambda: self._reader.report(name, (machine.region,)).machine,
+            )
             self._up.adopt(machine)
         return self.show(name, (machine.region,))
 

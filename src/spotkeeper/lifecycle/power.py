@@ -43,8 +43,10 @@ def start(
     waiter: Waiter,
     clock: Clock,
     renew: Callable[[Machine], None],
+    look: Callable[[], Machine],
 ) -> Instance:
-    """Start a box that its user stopped, and wait until it can be reached.
+    """Start a box that its user stopped, and wait until it can be reached. ``look`` shows it anew,
+    while EC2 refuses to start it.
 
     A deadline that has passed, or is about to, is moved first by ``renew``: the guard would end
     the box at once.
@@ -55,17 +57,18 @@ def start(
         SpotkeeperError: EC2 stopped it again, or ended it; its reason says which error.
     """
     instance = _instance(machine)
-    if is_interrupted(machine):
-        raise Refused(
-            f"{machine.name} was {machine.summary()}. Only EC2 can start it again",
-            next_step="Wait, or give it back with `spot down` and launch it elsewhere.",
-            region=machine.region,
-        )
+    _refuse_interrupted(machine)
     if instance.state is InstanceState.RUNNING:
         return instance
     if machine.deadline and machine.deadline - clock.now() < SHORTEST_LIFE:
         renew(machine)
-    cloud.start(instance.region, instance.id)
+
+    def settles() -> bool:
+        now = look()
+        _refuse_interrupted(now)
+        return now.request is not None and now.request.cancellable
+
+    waiter.until_taken(lambda: cloud.start(instance.region, instance.id), instance, settles)
     return waiter.until_reachable(instance, "start")
 
 
@@ -81,6 +84,15 @@ def _instance(machine: Machine) -> Instance:
             region=machine.region,
         )
     return machine.instance
+
+
+def _refuse_interrupted(machine: Machine) -> None:
+    if is_interrupted(machine):
+        raise Refused(
+            f"{machine.name} was {machine.summary()}. Only EC2 can start it again",
+            next_step="Wait, or give it back with `spot down` and launch it elsewhere.",
+            region=machine.region,
+        )
 
 
 def is_interrupted(machine: Machine) -> bool:

@@ -1,9 +1,9 @@
 """Wait for a machine, saying how long it has taken."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
-from spotkeeper.errors import NotFound, Unreachable
+from spotkeeper.errors import NotFound, Refused, Unreachable
 from spotkeeper.lifecycle.ports import Clock, Cloud, Reach, Talk
 from spotkeeper.lifecycle.refusals import ended
 from spotkeeper.model.machine import Instance, InstanceState
@@ -12,6 +12,9 @@ from spotkeeper.timings import FIRST_PAUSE, LONGEST_PAUSE
 #: EC2 needs about a minute to a running instance, GPU machines a few more to a login, and up to a
 #: few minutes to end one and free its network interface.
 PATIENCE = timedelta(minutes=10)
+
+#: Refuses StartInstances where the Spot request is in no state for it.
+REQUEST_LINGERS = "IncorrectSpotRequestState"
 
 
 def poll(clock: Clock, patience: timedelta = PATIENCE) -> Iterator[timedelta]:
@@ -71,6 +74,26 @@ class Waiter:
                 raise ended(seen, wanted, command)
             self._talk.waiting(f"{seen.id} is {seen.doing}", elapsed)
         raise _still(seen)
+
+    def until_taken(
+        self, start: Callable[[], None], instance: Instance, settles: Callable[[], bool]
+    ) -> None:
+        """Start an instance, again and again while EC2 has not settled the end of its request's
+        last run: for minutes after StopInstances the request is ``active``, ``marked-for-stop``.
+
+        Raises:
+            Refused: ``settles`` denies that the request will, or it has not in ten minutes.
+        """
+        for elapsed in poll(self._clock):
+            try:
+                start()
+            except Refused as refusal:
+                lingers = refusal.aws_code == REQUEST_LINGERS
+                if not lingers or elapsed >= PATIENCE or not settles():
+                    raise
+            else:
+                return
+            self._talk.waiting(f"EC2 has not settled the stop of {instance.id} yet", elapsed)
 
     def until_settled(self, instance: Instance) -> Instance:
         """Wait while the instance is on its way from one state to another, whoever sent it.

@@ -1,11 +1,13 @@
 """Stop and start a box."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 from tests.fakes import geography, orders
 from tests.fakes.cloud import FakeCloud
+from tests.fakes.fate import Fate
 from tests.fakes.schedules import FakeSchedules
 from tests.fakes.talk import FakeReach, FakeTalk
 
@@ -14,8 +16,9 @@ from spotkeeper.lifecycle import power
 from spotkeeper.lifecycle.guard_schedules import GuardSchedules
 from spotkeeper.lifecycle.ports import LaunchOrder
 from spotkeeper.lifecycle.presence import machines
-from spotkeeper.lifecycle.wait import Waiter
+from spotkeeper.lifecycle.wait import REQUEST_LINGERS, Waiter
 from spotkeeper.model.machine import InstanceState, Machine
+from spotkeeper.model.spot_request import RequestState
 from spotkeeper.model.tags import TAG_DEADLINE
 from spotkeeper.timings import DEFAULT_LIFE
 
@@ -45,10 +48,21 @@ class Switch:
     def stop(self) -> None:
         power.stop(self.machine, cloud=self.cloud, waiter=self.waiter)
 
-    def start(self) -> None:
-        clock = self.cloud.clock
+    def start(self, **request: object) -> None:
+        """Start it; while it is refused, its ``request`` is seen to be so."""
+
+        def look() -> Machine:
+            machine = self.machine
+            assert machine.request is not None
+            return replace(machine, request=replace(machine.request, **request))  # type: ignore[arg-type]
+
         power.start(
-            self.machine, cloud=self.cloud, waiter=self.waiter, clock=clock, renew=self.renew
+            self.machine,
+            cloud=self.cloud,
+            waiter=self.waiter,
+            clock=self.cloud.clock,
+            renew=self.renew,
+            look=look,
         )
 
     def renew(self, machine: Machine) -> None:
@@ -76,6 +90,55 @@ def test_a_box_is_stopped_and_started_and_stays_itself() -> None:
     assert before is not None
     assert after is not None
     assert (after.id, after.volume_ids) == (before.id, before.volume_ids)
+
+
+class Lingers(Fate):
+    """EC2 refuses to start anything for a while."""
+
+    def __init__(self, cloud: FakeCloud, minutes: int, code: str) -> None:
+        super().__init__()
+        self._clock, self._code = cloud.clock, code
+        self._until = cloud.clock.now() + minutes * MINUTE
+
+    def before(self, call: str) -> None:
+        super().before(call)
+        if call == "start" and self._clock.now() < self._until:
+            raise Refused("The request is in no state for it", aws_code=self._code)
+
+
+MARKED = {"state": RequestState.ACTIVE, "status_code": "marked-for-stop"}
+CANCELLED = {"state": RequestState.CANCELLED, "status_code": "instance-stopped-by-user"}
+TAKEN = {"state": RequestState.DISABLED, "status_code": "instance-stopped-no-capacity"}
+
+
+@pytest.mark.parametrize(
+    ("minutes", "request_is", "code", "said"),
+    [
+        (4, MARKED, REQUEST_LINGERS, None),
+        (4, {}, REQUEST_LINGERS, None),
+        (60, MARKED, REQUEST_LINGERS, "in no state"),
+        (4, CANCELLED, REQUEST_LINGERS, "in no state"),
+        (4, TAKEN, REQUEST_LINGERS, "Only EC2 can start it"),
+        (4, MARKED, "IncorrectInstanceState", "in no state"),
+    ],
+)
+def test_a_start_waits_for_the_request_to_settle_after_a_stop_and_for_nothing_else(
+    minutes: int, request_is: dict[str, object], code: str, said: str | None
+) -> None:
+    switch = Switch()
+    switch.stop()
+    began = switch.cloud.clock.now()
+    switch.cloud.fate = Lingers(switch.cloud, minutes, code)
+    if said is None:
+        switch.start(**request_is)
+        assert switch.state == InstanceState.RUNNING
+        return
+    with pytest.raises(Refused, match=said):
+        switch.start(**request_is)
+    assert switch.state == InstanceState.STOPPED
+    waited = switch.cloud.clock.now() - began
+    assert (waited < MINUTE) == (minutes == 4)
+    assert waited < 12 * MINUTE
 
 
 def test_a_once_machine_cannot_be_stopped() -> None:
