@@ -40,7 +40,8 @@ ExecStart=/bin/sh -c 'echo tick >> /root/ticks'
 """
 KEEPER = """[Service]
 ExecStartPre=/bin/sh -c 'echo pre >> /root/kept'
-ExecStart=/bin/bash -c 'trap "echo told >> /root/kept; exit" TERM; echo up >> /root/kept; \
+ExecStart=/bin/bash -c 't() { echo told $(systemctl is-system-running) >> /root/kept; exit; }; \
+trap t TERM; echo up >> /root/kept; \
 [ -e /root/again ] || { touch /root/again; exit 3; }; while :; do sleep 0.05; done'
 Restart=always
 RestartSec=50ms
@@ -92,7 +93,7 @@ def test_hooks_run_at_every_boot_before_ssh_and_scripts_at_the_first_only(
     until(lambda: machine.ssh("grep -c up /root/kept").stdout == "3\n", "its unit")
     assert machine.says("cat /root/log") == f"{hook}script\nrun\n{hook}"
     assert machine.says("cat /proc/sys/kernel/random/boot_id") != boot
-    assert "up\ntold\npre\nup\n" in machine.says("cat /root/kept")
+    assert "up\ntold stopping\npre\nup\n" in machine.says("cat /root/kept")
     machine.ssh("sudo reboot")
     until(lambda: machine.ssh("grep -c hook /root/log").stdout == "3\n", "its own reboot")
     assert machine.described()["State"]["Name"] == "running"
