@@ -13,6 +13,7 @@ from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.lifecycle.ports import OnInterruption
 from spotkeeper.model.disk import USUAL_TYPE, Disk, DiskCost, cost_of_disks, disk_cost_told
 from spotkeeper.model.duration import words
+from spotkeeper.model.instance_type import OLD_GPU_FAMILIES
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.money import PUBLIC_IPV4_USD_PER_HOUR, plain, usd_per_day
 from spotkeeper.model.offer import Offer, Ranking
@@ -38,9 +39,6 @@ HOURS_PER_SHORTEST_MONTH = 28 * 24
 
 DEEP_LEARNING = "deep-learning"
 UBUNTU = "ubuntu"
-
-#: GPU families that the open driver of the Deep Learning images does not serve.
-OLD_GPU_FAMILIES = frozenset({"g2", "g3", "g3s", "p2", "p3", "p3dn"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,6 +345,8 @@ def no_offers(ranking: Ranking) -> SpotkeeperError:
 
 
 def _able(launch_request: LaunchRequest, offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
+    """The offers that can do what is wanted on interruption. EC2 writes the memory of a machine
+    that hibernates to its root volume ("Hibernation prerequisites", EC2 User Guide)."""
     if launch_request.behaviour is not OnInterruption.HIBERNATE:
         return offers
     able = tuple(offer for offer in offers if offer.hardware.hibernation_supported)
@@ -355,7 +355,16 @@ def _able(launch_request: LaunchRequest, offers: tuple[Offer, ...]) -> tuple[Off
             f"{offers[0].pool.instance_type} cannot hibernate (no GPU type can)",
             next_step="Use --on-interruption stop: the disk stays, the memory does not.",
         )
-    return able
+    disk_gib = launch_request.disk_gib or DEFAULT_DISK_GIB
+    roomy = tuple(offer for offer in able if offer.hardware.memory_gib < disk_gib)
+    if not roomy:
+        least = min(able, key=lambda offer: offer.hardware.memory_gib).hardware
+        raise BadInput(
+            f"{least.name} has {least.memory_gib:g} GiB of memory, which a disk of {disk_gib} GB "
+            "does not hold beside the system when it hibernates",
+            next_step=f"Use --disk {int(least.memory_gib) + DEFAULT_DISK_GIB} or more.",
+        )
+    return roomy
 
 
 def _candidate(launch_request: LaunchRequest, offer: Offer) -> Candidate | None:

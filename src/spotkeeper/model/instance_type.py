@@ -10,6 +10,9 @@ BYTES_PER_GB = 10**9
 #: 183,359 MiB of a B200, which has 180 GB.
 KEPT_BY_DRIVER = 1 / 192
 
+#: GPU families that the open driver of the Deep Learning images does not serve.
+OLD_GPU_FAMILIES = frozenset({"g2", "g3", "g3s", "p2", "p3", "p3dn"})
+
 
 class Arch(StrEnum):
     """Processor architectures as EC2 names them."""

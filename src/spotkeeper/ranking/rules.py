@@ -8,11 +8,14 @@ from itertools import combinations
 from typing import Generic, TypeVar
 
 from spotkeeper.errors import BadInput
-from spotkeeper.model.instance_type import Gpus, InstanceType
+from spotkeeper.model.instance_type import OLD_GPU_FAMILIES, Gpus, InstanceType
 from spotkeeper.model.need import Need
 from spotkeeper.model.price_table import PriceTable
 
 T = TypeVar("T")
+
+#: Whoever names such a type or its GPU brings an image for it.
+NO_DRIVER = "the Deep Learning image has no driver for it: see --type, --image"
 
 #: The rule that falls where only vCPUs and memory of a type are known.
 GPUS_UNKNOWN = "its GPUs and architecture are not known without an AWS account"
@@ -42,6 +45,10 @@ def type_rules(need: Need) -> list[Rule[InstanceType]]:
         (_is_about_gpus(need), Rule(GPUS_UNKNOWN, lambda row: not row.partial)),
         *_accelerators(need),
         *_sizes(need),
+        (
+            not (need.types or need.gpu) and bool(need.gpus or need.gpu_memory_gb),
+            Rule(NO_DRIVER, lambda row: row.family not in OLD_GPU_FAMILIES),
+        ),
     ]
     return [rule for applies, rule in stated if applies]
 

@@ -159,6 +159,20 @@ def test_only_types_that_can_hibernate_are_candidates_for_it() -> None:
         make_plan(asked, ranked(offer(GPU)), now=FIRST_DAY)
 
 
+def test_memory_that_the_disk_cannot_hold_does_not_hibernate() -> None:
+    wide = offer(CPU)
+    wide = replace(
+        wide, hardware=replace(wide.hardware, name="m5.24xlarge", memory_mib=384 * 1024)
+    )
+    asked = launch_request(on_interruption=OnInterruption.HIBERNATE)
+    plan = make_plan(asked, ranked(wide, offer(CPU)), now=FIRST_DAY)
+    assert [each.offer.hardware.name for each in plan.candidates] == ["m5.large"]
+    with pytest.raises(BadInput, match=r"384 GiB .* 100 GB") as refused:
+        make_plan(asked, ranked(wide), now=FIRST_DAY)
+    assert "--disk 484" in refused.value.next_step
+    assert make_plan(replace(asked, disk_gib=484), ranked(wide), now=FIRST_DAY).candidates
+
+
 @pytest.mark.parametrize(
     ("text", "limit"),
     [

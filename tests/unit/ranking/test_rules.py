@@ -1,13 +1,16 @@
 """Every rule admits, refuses, and says why."""
 
+from typing import Any
+
 import pytest
 from tests.unit.model.make import hardware
 
 from spotkeeper.model.instance_type import Gpus, InstanceType
 from spotkeeper.model.need import Need
-from spotkeeper.ranking.rules import first_refusal, type_rules
+from spotkeeper.ranking.rules import NO_DRIVER, first_refusal, type_rules
 
 G5 = hardware()
+G3S = hardware("g3s.xlarge")
 M5 = hardware("m5.large", gpus=None, vcpus=2, memory_mib=8192, hibernation_supported=True)
 G5G = hardware("g5g.xlarge", archs=("arm64",))
 
@@ -22,6 +25,8 @@ def verdict(need: Need, row: InstanceType) -> str | None:
     [
         (Need(exclude=("m5.*",)), G5, M5, "excluded"),
         (Need(gpus=1), G5, M5, "fewer than 1 GPUs"),
+        (Need(gpus=1), G5, G3S, NO_DRIVER),
+        (Need(gpu_memory_gb=16), G5, G3S, NO_DRIVER),
         (Need(gpu="a10g"), G5, M5, "GPU is not a10g"),
         (Need(gpu_memory_gb=24), G5, M5, "less than 24 GB per GPU"),
         (Need(vcpus=4), G5, M5, "fewer than 4 vCPUs"),
@@ -49,6 +54,11 @@ def test_a_rule_of_the_hardware_admits_and_refuses_with_its_reason(
 )
 def test_one_too_little_is_too_little(need: Need, reason: str) -> None:
     assert verdict(need, G5) == reason
+
+
+@pytest.mark.parametrize("named", [{"types": ("g3s.*",)}, {"gpu": "A10G"}])
+def test_an_old_gpu_that_is_named_is_meant(named: dict[str, Any]) -> None:
+    assert verdict(Need(gpus=1, **named), G3S) is None
 
 
 def test_a_need_that_asks_for_nothing_only_asks_for_spot() -> None:
