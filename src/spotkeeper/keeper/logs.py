@@ -19,7 +19,7 @@ from spotkeeper.model.machine import InstanceState, Machine
 from spotkeeper.ssh.shell import refuse_simulated
 from spotkeeper.store.folders import private_folder
 from spotkeeper.timings import LONGEST_PAUSE, LOOK_AT_LOG
-from spotkeeper.work.run import Run, event_of, read_line
+from spotkeeper.work.run import Run, event_of, read, read_line
 from spotkeeper.work.run_report import RunReport
 
 
@@ -190,15 +190,23 @@ class RunLog:
         if wish.whole:
             return self._place(0, 0)
         status: dict[str, Any] = {}
-        if wish.follow or wish.since is not None:
+        if wish.follow or wish.since is not None or wish.attempt:
             status = self._patiently(lambda agent: agent.status())
             self._lines_told = len(status["record"] or ())
+            self._refuse_unknown(read(status["record"] or ()))
         words = ["--attempt", str(wish.attempt)] if wish.attempt is not None else []
         if wish.lines:
             words += ["--lines", str(wish.lines)]
         if wish.since is not None:
             words += ["--since", str(status["at"] - wish.since.total_seconds())]
         return [*words, *self._rawly()]
+
+    def _refuse_unknown(self, run: Run) -> None:
+        if self.wish.attempt is not None and self.wish.attempt > run.last_attempt:
+            raise NotFound(
+                f"The run on {self.name} had no attempt {self.wish.attempt}",
+                next_step=f"The latest is {run.last_attempt}; 0 is set-up.",
+            )
 
     def _place(self, attempt: int, place: int) -> list[str]:
         return ["--place", str(place), "--attempt", str(attempt), *self._rawly()]

@@ -95,7 +95,8 @@ def pull(login: Login, remote: str, local: Path | None, *, told: Told) -> Path:
     if code or not kind:
         raise NotFound(
             f"There is no {remote} on {login.name}{_reason(err)}",
-            next_step=f"See what there is: spot ssh {login.name} -- ls",
+            next_step=f"See what there is: `spot ssh {login.name} -- sudo ls "
+            f"{shlex.quote(str(PurePosixPath(remote).parent))}`.",
         )
     folder = kind.strip() == b"folder"
     local = local or Path(PurePosixPath(remote).name if folder else ".")
@@ -343,7 +344,7 @@ def _incomplete(login: Login, said: str, *, begins_anew: bool = False) -> Spotke
     lines = [line for line in said.splitlines() if line.strip()]
     own = [line for line in lines if not line.startswith(_SUMMARIES)]
     if not any(word in said for word in _OWN_WORDS) and (problem := trouble(login, said)):
-        problem.next_step = f"{problem.next_step.rstrip('.')}: {repeated}."
+        problem.next_step = f"{problem.next_step} Then repeat the command: {repeated}."
         return problem
     return SpotkeeperError(
         f"Not everything came over between this computer and {login.name}: "

@@ -60,7 +60,7 @@ class Stage:
         return report, record
 
     def status(self) -> dict[str, Any]:
-        return {"at": 9.0, "record": []}
+        return {"at": 9.0, "record": [line.to_json() for line in RECORD]}
 
     def logs(self, *words: str) -> tuple[dict[str, Any], bytes]:
         self._break()
@@ -104,6 +104,11 @@ def test_nothing_is_lost_or_said_twice(away: list[Machine]) -> None:
 def test_who_follows_does_not_wait_for_a_machine_that_nobody_starts() -> None:
     with pytest.raises(NotFound, match="stopped"):
         Stage([STOPPING, BY_USER]).read(LogWish(follow=True, whole=True))
+
+
+def test_an_attempt_that_there_was_not_is_said_and_not_shown_as_silent() -> None:
+    with pytest.raises(NotFound, match="no attempt 3"):
+        Stage().read(LogWish(attempt=3))
 
 
 def test_who_does_not_follow_is_told_at_once() -> None:
