@@ -59,8 +59,7 @@ TROUBLES = tuple(
             "|Could not resolve|kex_exchange_identification|banner exchange",
             Unreachable,
             "{name} does not answer at {address}: {said}",
-            "See `spot show {name}`; its security group lets in the address that you had when "
-            "it was launched.",
+            "See `spot show {name}`: it may be on its way up or down, or a firewall on yours.",
         ),
     )
 )
