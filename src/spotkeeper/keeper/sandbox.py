@@ -58,8 +58,9 @@ class GuestReach:
         return self._known["guests"] == "none" or bool(self._login(address).get("port"))
 
     def ssh_port(self, address: str) -> int:
-        """Where its server listens; 22 while it does not, 0 where machines are names only."""
-        if not self._login(address).get("port") and self._known.get("guests") != "none":
+        """Where its server listens now, which changes with every boot; 22 while it does not, 0
+        where machines are names only."""
+        if self._known.get("guests") != "none":
             self._known = self._control.logins()
         if self._known["guests"] == "none":
             return 0

@@ -1,0 +1,26 @@
+"""Where a machine of the sandbox is reached."""
+
+from typing import Any, cast
+
+import pytest
+
+from spotkeeper.keeper.sandbox import GuestReach
+
+
+class Logins:
+    """A machine that listens elsewhere after each boot, at the same address."""
+
+    def __init__(self, *ports: int) -> None:
+        self._ports = list(ports)
+
+    def logins(self) -> dict[str, Any]:
+        machine = {"address": "127.1.2.3", "port": self._ports.pop(0)}
+        return {"guests": "jailed", "machines": {"i-1": machine}}
+
+
+@pytest.mark.parametrize(
+    ("ports", "told"), [((40_001, 40_002), (40_001, 40_002)), ((22, 0, 7), (22, 22, 7))]
+)
+def test_a_boot_may_change_the_port(ports: tuple[int, ...], told: tuple[int, ...]) -> None:
+    reach = GuestReach(cast("Any", Logins(*ports)))
+    assert tuple(reach.ssh_port("127.1.2.3") for _ in told) == told
