@@ -142,6 +142,20 @@ def test_a_caller_who_moved_is_let_in_and_the_former_address_is_not(
 
 
 @pytest.mark.usefixtures("aws")
+def test_a_key_that_is_not_on_this_computer_is_named(
+    spot: Spot, sandbox: Sandbox, home: Path
+) -> None:
+    assert spot("up", "train", "--type", "t3.micro", "--yes").code == 0
+    assert "is not on this computer" not in spot("ssh", "train", "--print").err
+    for file in (home / ".ssh").glob("id_*"):
+        file.unlink()
+    [key] = account.keys(sandbox)
+    printed = spot("ssh", "train", "--print")
+    assert printed.code == 0
+    assert f"({key['KeyName']} in EC2) is not on this computer" in printed.err
+
+
+@pytest.mark.usefixtures("aws")
 def test_without_the_callers_address_nothing_is_opened_or_launched(
     spot: Spot, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,7 @@ from spotkeeper.errors import NotFound, PermissionDenied, SpotkeeperError
 from spotkeeper.keeper import regions
 from spotkeeper.keeper.edges import Edges
 from spotkeeper.keeper.results import MachineList, MachineReport, RememberedList
-from spotkeeper.lifecycle.prerequisites import admit, key_name
+from spotkeeper.lifecycle.prerequisites import KEY_PREFIX, admit, key_name
 from spotkeeper.lifecycle.presence import BILLED, is_held, machines
 from spotkeeper.market.feeds import StorageFeed
 from spotkeeper.model import lives
@@ -107,6 +107,12 @@ class MachineReader:
                 else f"See `spot show {name}`.",
             )
         self.admit(report.machine, talk)
+        key = report.machine.instance.key_name if report.machine.instance else None
+        if (key or "").startswith(KEY_PREFIX) and self._key(report.machine) is None:
+            talk.say(
+                f"The key that {name} was launched with ({key} in EC2) is not on this computer. "
+                "Log in from where it was launched, or bring that key here"
+            )
         return report.login
 
     def admit(self, machine: Machine, talk: Talk) -> None:
@@ -264,7 +270,7 @@ class MachineReader:
             user=machine.login,
             instance_id=instance.id,
             known_hosts=self._edges.folders.known_hosts / machine.name,
-            identity=self._identity(machine),
+            identity=key.private_file if (key := self._key(machine)) else None,
             port=self._edges.reach.ssh_port(instance.public_ip),
         )
 
@@ -315,8 +321,8 @@ class MachineReader:
         everything = self._cloud.tagged_resources(region)
         return [tagged for tagged in everything if tagged.tags.get(TAG_OWNER) == self.owner]
 
-    def _identity(self, machine: Machine) -> Path | None:
-        """The private key whose public half the instance was launched with, if it is known."""
+    def _key(self, machine: Machine) -> keys.Key | None:
+        """The key that the instance was launched with, if it is on this computer."""
         entries = self._edges.journal.read(machine.name)
         named = (Path(each.key_file) for each in lives.intents(entries) if each.key_file)
         files = (
@@ -327,7 +333,7 @@ class MachineReader:
         wanted = machine.instance.key_name if machine.instance else None
         for key in keys.readable(files):
             if key_name(self.owner, key.public_line) == wanted:
-                return key.private_file
+                return key
         return None
 
     def _prices(self, found: Sequence[Machine]) -> dict[tuple[str | None, str | None], Decimal]:

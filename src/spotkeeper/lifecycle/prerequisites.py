@@ -12,6 +12,7 @@ from spotkeeper.model.resource import ResourceKind, TaggedResource
 from spotkeeper.model.tags import TAG_KEY, TAG_OWNER, TAG_VPC, shared_tags
 
 EVERYWHERE = "0.0.0.0/0"
+KEY_PREFIX = "spotkeeper-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ def former_addresses(cidrs: Iterable[str], present: str) -> tuple[str, ...]:
 def key_name(owner: str, public_key: str) -> str:
     """The name under which EC2 knows a public key of an owner; another key is another name."""
     material = " ".join(public_key.split()[:2])  # the comment is not part of the key
-    return f"spotkeeper-{short_hash(owner)}-{short_hash(material)}"
+    return f"{KEY_PREFIX}{short_hash(owner)}-{short_hash(material)}"
 
 
 def no_subnet(zone_name: str) -> NoSubnet:
