@@ -42,8 +42,8 @@ line = pathlib.Path(os.environ["SPOT_OUTPUT_DIR"], "line.txt")
 line.write_text(f"{slope:.2f} x + {offset:.2f}")
 """
 
-#: Of a machine whose inside is real here: these need a client of ssh and a jail.
-INSIDE = ("ssh ", "run ", "pull ")
+#: What reaches into a machine needs these programs here; an agent is only laid down in a jail.
+NEEDS = {"ssh": ("ssh",), "run": ("ssh", "bwrap"), "pull": ("ssh", "bwrap")}
 
 #: What is said, and the command that is run then.
 STEPS = (
@@ -106,10 +106,9 @@ def command() -> None:
         environment = _environment(folder)
         (code := Path(folder, "code")).mkdir()
         (code / "train.py").write_text(SCRIPT)
-        is_real = bool(shutil.which("ssh") and shutil.which("bwrap"))
         try:
             for told, line in STEPS:
-                if is_real or not line.startswith(INSIDE):
+                if all(map(shutil.which, NEEDS.get(line.split()[0], ()))):
                     _step(told, line, environment, code)
         finally:
             daemon.stop(Folders.of_user(environment).sandbox)

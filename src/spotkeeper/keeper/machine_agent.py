@@ -20,8 +20,10 @@ _ASK = (
     '[ -n "$a" ] || exit 94; exec sudo -n $a '
 )
 
-#: The file comes over the same connection; it is no file of ours until its sha256 is right.
+#: The file comes over the same connection; it is no file of ours until its sha256 is right. A
+#: sandbox's machine without a jail has a root of its own: /etc there is that of this computer.
 _INSTALL = (
+    '[ -z "$SPOTKEEPER_ROOT" ] || exit 96; '
     "command -v python3 >/dev/null || exit 91; "
     "python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' || exit 92; "
     "sudo -n true || exit 93; "
@@ -45,6 +47,10 @@ _WHY: Mapping[int, tuple[str, str]] = {
     93: (
         "lets its login user become root by no sudo without a password",
         "The agent is a service of the machine: use an --image that allows it, as AWS's do.",
+    ),
+    96: (
+        "is a machine of a sandbox without a jail: a run would change this computer",
+        "Install bubblewrap (bwrap), then `spot sandbox reset`.",
     ),
     95: ("did not receive the agent whole", "Run the command again."),
 }

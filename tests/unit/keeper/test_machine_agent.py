@@ -66,6 +66,18 @@ def test_a_machine_that_cannot_have_the_agent_says_why(
     assert caught.value.message.startswith(said)
 
 
+def test_no_agent_is_laid_down_on_this_computer_itself(
+    there: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("python3", "sudo"):
+        program(there, name, f"#!/bin/sh\necho > {tmp_path / 'ran'}\n")
+    monkeypatch.setenv("SPOTKEEPER_ROOT", str(tmp_path))
+    with pytest.raises(SpotkeeperError, match="without a jail") as caught:
+        MachineAgent(login(tmp_path)).install()
+    assert "bubblewrap" in caught.value.paragraph()
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_machine_without_an_agent_has_had_no_run(there: Path, tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="No command was ever run on train"):
         MachineAgent(login(tmp_path)).status()
