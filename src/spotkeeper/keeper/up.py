@@ -4,7 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from spotkeeper.errors import NameTaken, ResourceGone, Scope, SpotkeeperError
+from spotkeeper.errors import (
+    NameTaken,
+    PermissionDenied,
+    ResourceGone,
+    Scope,
+    SpotkeeperError,
+    Throttled,
+    Unreachable,
+)
 from spotkeeper.keeper import regions
 from spotkeeper.keeper.deadline import Deadline
 from spotkeeper.keeper.down import Down
@@ -32,7 +40,7 @@ from spotkeeper.model import lives
 from spotkeeper.model.disk import USUAL_TYPE, Disk
 from spotkeeper.model.journal_entry import Ready, Settled
 from spotkeeper.model.launch import LaunchToken
-from spotkeeper.model.machine import Instance, Machine
+from spotkeeper.model.machine import Instance, InstanceState, Machine
 from spotkeeper.model.resource import TaggedResource
 from spotkeeper.ssh import keys
 
@@ -98,8 +106,10 @@ class Up:
     def _launched(self, plan: Plan, launcher: Launcher) -> MachineReport:
         prerequisites = self._prerequisite_maker(plan.launch_request)
         try:
-            granted, running = self._until_up(plan, launcher, prerequisites)
-            report = self._report(plan, granted, Machine(running, None))
+            granted, running, late = self._until_up(plan, launcher, prerequisites)
+            report = self._report(
+                replace(plan, warnings=(*plan.warnings, *late)), granted, running
+            )
             self._note_ready(plan.launch_request.name)
         except (SpotkeeperError, KeyboardInterrupt) as problem:
             if isinstance(problem, NameTaken) and not launcher.holds_name:
@@ -108,7 +118,16 @@ class Up:
             raise self._down.undo(plan.launch_request.name, problem, made, given) from problem
         return report
 
-    def _report(self, plan: Plan, granted: Candidate, machine: Machine) -> MachineReport:
+    def _late_login(self, running: Instance) -> tuple[str, ...]:
+        """A machine that runs is kept when only its login is late, or cannot be looked at."""
+        try:
+            self.waiter().until_login(running, "up")
+        except (Unreachable, Throttled, PermissionDenied) as late:
+            return (f"{late}; it is kept, and costs. {late.next_step}",)
+        return ()
+
+    def _report(self, plan: Plan, granted: Candidate, running: Instance) -> MachineReport:
+        machine = Machine(running, None)
         self._reader.note(machine)
         return MachineReport(
             machine,
@@ -122,8 +141,8 @@ class Up:
 
     def _until_up(
         self, plan: Plan, launcher: Launcher, prerequisites: PrerequisiteMaker
-    ) -> tuple[Candidate, Instance]:
-        """A machine that is up, and the pool that it was granted in.
+    ) -> tuple[Candidate, Instance, tuple[str, ...]]:
+        """A machine that is up, the pool that it was granted in, and a note of a late login.
 
         One that EC2 ends on its way up is given back and gives way to the next pool, where the
         reason leaves any that is worth a try.
@@ -133,7 +152,8 @@ class Up:
             granted = _granted(plan, instance)
             self._deadline.arm(plan, instance, granted)
             try:
-                return granted, self.waiter().until_reachable(instance, "up")
+                running = self.waiter().until_state(instance, InstanceState.RUNNING, "up")
+                return granted, running, self._late_login(running)
             except SpotkeeperError as problem:
                 if problem.scope not in TRY_NEXT:
                     raise

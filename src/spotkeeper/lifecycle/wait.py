@@ -1,5 +1,6 @@
 """Wait for a machine, saying how long it has taken."""
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
@@ -12,6 +13,19 @@ from spotkeeper.timings import FIRST_PAUSE, LONGEST_PAUSE
 #: EC2 needs about a minute to a running instance, GPU machines a few more to a login, and up to a
 #: few minutes to end one and free its network interface.
 PATIENCE = timedelta(minutes=10)
+
+#: Bare metal tests its hardware and memory before it boots, and the largest machines take long.
+METAL_PATIENCE = timedelta(minutes=30)
+LARGE_PATIENCE = timedelta(minutes=20)
+LARGE = re.compile(r"\.(2[4-9]|[3-9]\d|\d{3,})xlarge$")
+
+
+def patience_for(instance_type: str) -> timedelta:
+    """How long a machine of this type may take from one state to another, and to a login."""
+    if ".metal" in instance_type:
+        return METAL_PATIENCE
+    return LARGE_PATIENCE if LARGE.search(instance_type) else PATIENCE
+
 
 #: Refuses StartInstances where the Spot request is in no state for it.
 REQUEST_LINGERS = "IncorrectSpotRequestState"
@@ -44,16 +58,25 @@ class Waiter:
 
         Raises:
             SpotkeeperError: EC2 ended or stopped it instead; its reason says which error.
-            Unreachable: it runs, and nothing answers within ten minutes.
+            Unreachable: it runs, and nothing answers within its type's patience.
         """
-        running = self.until_state(instance, InstanceState.RUNNING, command)
-        for elapsed in poll(self._clock):
+        return self.until_login(
+            self.until_state(instance, InstanceState.RUNNING, command), command
+        )
+
+    def until_login(self, running: Instance, command: str) -> Instance:
+        """Wait until an instance that runs can be logged in to; raises as ``until_reachable``."""
+        patience = patience_for(running.instance_type)
+        for elapsed in poll(self._clock, patience):
             if self._answers(running):
                 return running
             self._talk.waiting(f"{running.id} runs, waiting for its login", elapsed)
+        seen = self._seen(running)
+        if seen.ended:
+            raise ended(seen, InstanceState.RUNNING, command)
         raise Unreachable(
             f"{running.id} runs in {running.zone_name} at {running.public_ip or 'no address'}, "
-            f"but nothing answers after {PATIENCE.seconds // 60} minutes",
+            f"but nothing answers after {patience.seconds // 60} minutes",
             next_step="Check the subnet's route and the security group, then `spot ssh`.",
             region=running.region,
         )
@@ -63,10 +86,10 @@ class Waiter:
 
         Raises:
             SpotkeeperError: EC2 ended it instead, or stopped it again; its reason says why.
-            Unreachable: the state was not reached within ten minutes.
+            Unreachable: the state was not reached within its type's patience.
         """
         seen = instance
-        for elapsed in poll(self._clock):
+        for elapsed in poll(self._clock, patience_for(instance.instance_type)):
             seen = self._seen(instance)
             if seen.state is wanted:
                 return seen
@@ -99,9 +122,9 @@ class Waiter:
         """Wait while the instance is on its way from one state to another, whoever sent it.
 
         Raises:
-            Unreachable: it was on its way for ten minutes.
+            Unreachable: it was on its way for longer than its type's patience.
         """
-        for elapsed in poll(self._clock):
+        for elapsed in poll(self._clock, patience_for(instance.instance_type)):
             seen = self._seen(instance)
             if not seen.passing:
                 return seen
@@ -131,7 +154,8 @@ def _fell_back(asked: Instance, seen: Instance) -> bool:
 
 def _still(seen: Instance) -> Unreachable:
     return Unreachable(
-        f"{seen.id} is still {seen.doing} after {PATIENCE.seconds // 60} minutes",
+        f"{seen.id} is still {seen.doing} after "
+        f"{patience_for(seen.instance_type).seconds // 60} minutes",
         next_step="Look again with `spot ls`.",
         region=seen.region,
     )

@@ -9,6 +9,7 @@ from tests.fakes import geography, orders
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.edges import home_with_key, keeper
 from tests.fakes.journal import MemoryJournal
+from tests.fakes.talk import FakeReach
 from tests.fakes.threads import without_threads
 
 from spotkeeper.errors import (
@@ -226,6 +227,17 @@ def test_a_name_that_another_command_holds_is_left_and_the_others_end(desk: Desk
     assert desk.keeper.show("one").machine.state == InstanceState.RUNNING
     assert desk.keeper.down(everything=True).left == ()
     assert desk.cloud.ec2.leftovers() == []
+
+
+def test_a_machine_that_runs_is_kept_and_said_when_its_login_is_late(tmp_path: Path) -> None:
+    cloud = FakeCloud()
+    journal, home = MemoryJournal(), home_with_key(tmp_path)
+    late = keeper(cloud, home=home, journal=journal, reach=FakeReach(deaf=True))
+    report = late.up(late.plan(LaunchRequest("dev", Need(types=("g5.xlarge",)))))
+    assert report.machine.state == "running"
+    assert any("nothing answers" in told and "is kept" in told for told in report.warnings)
+    assert keeper(cloud, home=home, journal=journal).down(("dev",)).left == ()
+    assert cloud.ec2.leftovers() == []
 
 
 def test_more_machines_need_no_more_looks(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from spotkeeper.errors import (
     SpotkeeperError,
     Unreachable,
 )
-from spotkeeper.lifecycle.wait import PATIENCE, Waiter, poll
+from spotkeeper.lifecycle.wait import PATIENCE, Waiter, patience_for, poll
 from spotkeeper.model.machine import Instance, InstanceState
 from spotkeeper.timings import LONGEST_PAUSE
 
@@ -132,6 +132,31 @@ def test_a_list_that_is_older_than_the_start_does_not_end_the_wait() -> None:
     queue.cloud.start(stopped.region, stopped.id)
     queue.cloud.__class__ = Late
     assert queue.waiter.until_reachable(stopped, "start").state is InstanceState.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "minutes"),
+    [
+        ("g5.xlarge", 10),
+        ("m5.16xlarge", 10),
+        ("p4d.24xlarge", 20),
+        ("p5.48xlarge", 20),
+        ("u-6tb1.112xlarge", 20),
+        ("c5.metal", 30),
+        ("m7i.metal-24xl", 30),
+    ],
+)
+def test_larger_machines_may_take_longer(instance_type: str, minutes: int) -> None:
+    assert patience_for(instance_type) == timedelta(minutes=minutes)
+
+
+def test_a_machine_that_ends_before_its_login_is_told_why() -> None:
+    queue = Queue(deaf=True)
+    running = queue.waiter.until_state(queue.instance, InstanceState.RUNNING, "up")
+    queue.cloud.terminate(running.region, [running.id])
+    with pytest.raises(SpotkeeperError, match="ended") as caught:
+        queue.waiter.until_login(running, "up")
+    assert not isinstance(caught.value, Unreachable)
 
 
 def test_a_machine_that_never_answers_is_unreachable_after_ten_minutes() -> None:
