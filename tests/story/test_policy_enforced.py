@@ -60,8 +60,7 @@ def dry(lab: Laboratory) -> None:
 
 def in_the_dark(lab: Laboratory) -> None:
     """A machine is launched, and nothing ever tells that it runs."""
-    private(lab)
-    lab.sandbox.control.fail("DescribeInstanceStatus", "UnauthorizedOperation", http_status=403)
+    lab.sandbox.control.fail("DescribeInstances", "UnauthorizedOperation", http_status=403)
 
 
 def next_day(lab: Laboratory) -> None:
@@ -148,7 +147,7 @@ def test_a_policy_allows_what_its_command_calls_and_nothing_else(
 def test_the_policy_of_the_guard_allows_what_it_calls_besides_the_command_and_nothing_else(
     lab: Laboratory,
 ) -> None:
-    """An `up` that undoes its guard, since the machine is never ready, disarms it too."""
+    """An `up` that undoes its guard, since nothing tells that it runs, disarms it too."""
     called: set[str] = set()
     printed = actions_of(policy(lab, "guard"))
     for path in (Row("", GUARDED, (in_the_dark,)), Row("", EXTEND, (GUARDED,))):
