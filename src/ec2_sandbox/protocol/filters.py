@@ -17,9 +17,10 @@ WILDCARDS = {"*": ".*", "?": "."}
 
 
 @lru_cache(maxsize=1_000)
-def _pattern(text: str) -> re.Pattern[str]:
-    tokens = TOKEN.findall(text)
-    return re.compile("".join(map(_expression, tokens)), re.DOTALL)
+def _pattern(texts: tuple[str, ...]) -> re.Pattern[str]:
+    """What any of them fits, at once: 200 names are asked of a thousand types."""
+    each = ("".join(map(_expression, TOKEN.findall(text))) for text in texts)
+    return re.compile("|".join(f"(?:{one})" for one in each), re.DOTALL)
 
 
 def _expression(token: str) -> str:
@@ -35,7 +36,8 @@ def matches(value: Any, wanted: Iterable[str]) -> bool:
     if value is None:
         return False
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    return any(_pattern(str(pattern)).fullmatch(text) for pattern in wanted)
+    patterns = tuple(map(str, wanted))
+    return bool(patterns) and _pattern(patterns).fullmatch(text) is not None
 
 
 def passes(filters: Filters, value_of: Callable[[str], Any]) -> bool:
