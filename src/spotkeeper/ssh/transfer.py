@@ -76,9 +76,9 @@ def push(
         SpotkeeperError: the connection was lost, or something could not be read or written.
     """
     source, names = _names(source, files)
-    way = _push_by_rsync if _has_rsync() else _push_by_tar
-    if not way(login, source, of_home(destination), names, told):
-        _push_by_tar(login, source, of_home(destination), names, told)
+    asked = (login, source, of_home(destination), names, told)
+    if not (_has_rsync() and _push_by_rsync(*asked)):
+        _push_by_tar(*asked)
 
 
 def pull(login: Login, remote: str, local: Path | None, *, told: Told) -> Path:
@@ -105,10 +105,10 @@ def pull(login: Login, remote: str, local: Path | None, *, told: Told) -> Path:
         mode = local.stat().st_mode
     except OSError as problem:
         raise BadInput(f"{local} cannot be a folder: {problem.strerror}") from problem
-    way = _pull_by_rsync if _has_rsync() else _pull_by_tar
+    asked = (login, remote, local, folder, told)
     try:
-        if not way(login, remote, local, folder, told):
-            _pull_by_tar(login, remote, local, folder, told)
+        if not (_has_rsync() and _pull_by_rsync(*asked)):
+            _pull_by_tar(*asked)
     finally:
         local.chmod(mode & 0o7777)  # it is the user's, and not what was pulled
     return local
@@ -234,7 +234,7 @@ def _watch(stdout: IO[bytes], told: Told) -> None:
 
 def _push_by_tar(
     login: Login, source: Path, destination: str, names: Sequence[str], told: Told
-) -> bool:
+) -> None:
     entries = list(dict.fromkeys(name for name, _ in _entries(source, names)))
     total = sum(_size(source / name) for name in entries)
     receive = ("sh", "-c", _RECEIVE, "sh", destination)
@@ -248,10 +248,9 @@ def _push_by_tar(
             for name in entries:
                 with contextlib.suppress(FileNotFoundError):  # gone meanwhile
                     archive.add(source / name, f"./{name}", recursive=False, filter=_sendable)
-    return True
 
 
-def _pull_by_tar(login: Login, remote: str, local: Path, folder: bool, told: Told) -> bool:  # noqa: FBT001
+def _pull_by_tar(login: Login, remote: str, local: Path, folder: bool, told: Told) -> None:  # noqa: FBT001
     place, name = os.path.split(f"{remote}/." if folder else remote)
     send = ("tar", "--format=posix", "-C", place or "/", "-cf", "-", "--", name)
     with _tar(login, send, subprocess.DEVNULL) as process:
@@ -261,7 +260,6 @@ def _pull_by_tar(login: Login, remote: str, local: Path, folder: bool, told: Tol
             tarfile.open(fileobj=stream, mode="r|") as archive,  # type: ignore[call-overload]
         ):
             archive.extractall(local, members=_fresh(archive, local), filter="tar")
-    return True
 
 
 def _fresh(archive: tarfile.TarFile, local: Path) -> Iterator[tarfile.TarInfo]:
