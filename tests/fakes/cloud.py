@@ -206,17 +206,17 @@ class FakeCloud:
 
     @answered
     def open_ssh(self, region: str, group_id: str, cidr: str) -> None:
-        group = self.ec2.groups.get(group_id)
-        if group is None or group.region != region:
-            raise rules.gone("InvalidGroup.NotFound", group_id)
-        group.cidrs.add(cidr)
+        self._cidrs(region, group_id).add(cidr)
 
     @answered
     def close_ssh(self, region: str, group_id: str, cidr: str) -> None:
+        self._cidrs(region, group_id).discard(cidr)
+
+    def _cidrs(self, region: str, group_id: str) -> set[str]:
         group = self.ec2.groups.get(group_id)
         if group is None or group.region != region:
             raise rules.gone("InvalidGroup.NotFound", group_id)
-        group.cidrs.discard(cidr)
+        return group.cidrs
 
     @answered
     def ssh_groups(

@@ -182,26 +182,18 @@ class Ec2Cloud:
 
     def open_ssh(self, region: str, group_id: str, cidr: str) -> None:
         """Let an address reach port 22; no error when it already may."""
+        rule: shapes.Body = {"GroupId": group_id, "IpPermissions": shapes.ssh_rule(cidr)}
         _unless(
             "InvalidPermission.Duplicate",
-            lambda: self._aws.call(
-                "AuthorizeSecurityGroupIngress",
-                region,
-                GroupId=group_id,
-                IpPermissions=shapes.ssh_rule(cidr),
-            ),
+            lambda: self._aws.call("AuthorizeSecurityGroupIngress", region, **rule),
         )
 
     def close_ssh(self, region: str, group_id: str, cidr: str) -> None:
         """Take a rule that ``open_ssh`` made out again; no error when there is none."""
+        rule: shapes.Body = {"GroupId": group_id, "IpPermissions": shapes.ssh_rule(cidr)}
         _unless(
             "InvalidPermission.NotFound",
-            lambda: self._aws.call(
-                "RevokeSecurityGroupIngress",
-                region,
-                GroupId=group_id,
-                IpPermissions=shapes.ssh_rule(cidr),
-            ),
+            lambda: self._aws.call("RevokeSecurityGroupIngress", region, **rule),
         )
 
     def ssh_groups(
