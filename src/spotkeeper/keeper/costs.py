@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from spotkeeper.costs.usage import Interval, intervals, on_demand_usd, spot_usd
+from spotkeeper.costs.usage import Interval, intervals, spot_usd
 from spotkeeper.errors import BadInput, SpotkeeperError
-from spotkeeper.keeper.spending import prices_of
+from spotkeeper.keeper.spending import listed_usd, prices_of
 from spotkeeper.model.lives import each_life
 from spotkeeper.model.money import PUBLIC_IPV4_USD_PER_HOUR, saving_percent
 from spotkeeper.model.record import Record, Result, ResultList, number
@@ -142,12 +142,10 @@ def _row(stretch: Interval, group: str, edges: Edges) -> CostRow:
     )
     try:
         prices = prices_of(stretch, edges.prices)
-        row = replace(row, spot_usd=spot_usd(stretch, prices) if prices else None)
-        listed = edges.market.on_demand({stretch.region: {stretch.instance_type}})
-        usd = listed[stretch.region].value.get(stretch.instance_type)
     except SpotkeeperError:
         return row
-    return row if usd is None else replace(row, on_demand_usd=on_demand_usd(stretch, usd))
+    spot = spot_usd(stretch, prices) if prices else None
+    return replace(row, spot_usd=spot, on_demand_usd=listed_usd(stretch, edges.market))
 
 
 def _parts(

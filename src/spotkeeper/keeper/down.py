@@ -6,13 +6,13 @@ from datetime import timedelta
 from decimal import Decimal
 from itertools import chain
 
-from spotkeeper.costs.usage import Cost, Interval, intervals, on_demand_usd
+from spotkeeper.costs.usage import Cost, Interval, intervals
 from spotkeeper.errors import Busy, CredentialsProblem, Interrupted, NotFound, SpotkeeperError
 from spotkeeper.keeper import regions
 from spotkeeper.keeper.edges import Edges, ports
 from spotkeeper.keeper.machines import MachineReader
 from spotkeeper.keeper.results import DownReport
-from spotkeeper.keeper.spending import spent_usd
+from spotkeeper.keeper.spending import listed_usd, spent_usd
 from spotkeeper.lifecycle import settle
 from spotkeeper.lifecycle.name_claim import claim_title
 from spotkeeper.lifecycle.ports import Talk
@@ -302,7 +302,7 @@ class Down:
             spot = spent_usd(stretches, self._edges.prices)
         except SpotkeeperError:
             return None
-        on_demand = [self._on_demand_usd(one) for one in stretches]
+        on_demand = [listed_usd(one, self._edges.market) for one in stretches]
         known = [usd for usd in on_demand if usd is not None]
         last = stretches[-1]
         return Cost(
@@ -315,11 +315,6 @@ class Down:
             unseen=sum(one.unseen for one in stretches),
             on_demand_usd=sum(known, Decimal(0)) if len(known) == len(stretches) else None,
         )
-
-    def _on_demand_usd(self, one: Interval) -> Decimal | None:
-        listed = self._edges.market.on_demand({one.region: {one.instance_type}})
-        usd_per_hour = listed[one.region].value.get(one.instance_type)
-        return None if usd_per_hour is None else on_demand_usd(one, usd_per_hour)
 
 
 def _kept(name: str, region: str, told: str) -> Leftover:

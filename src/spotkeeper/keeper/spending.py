@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from spotkeeper.costs.usage import Interval, spot_usd
+from spotkeeper.costs.usage import Interval, on_demand_usd, spot_usd
 from spotkeeper.market.feeds import PriceFeed
+from spotkeeper.market.market import Market
 from spotkeeper.model.offer import SpotPrice
 
 
@@ -26,3 +27,10 @@ def prices_of(stretch: Interval, prices: PriceFeed) -> Sequence[SpotPrice]:
     return prices.price_history(
         stretch.region, stretch.instance_type, stretch.zone_name, stretch.begin
     )
+
+
+def listed_usd(stretch: Interval, market: Market) -> Decimal | None:
+    """What a stretch would have cost On-Demand; unknown where its price is."""
+    listed = market.on_demand({stretch.region: {stretch.instance_type}})
+    usd_per_hour = listed[stretch.region].value.get(stretch.instance_type)
+    return None if usd_per_hour is None else on_demand_usd(stretch, usd_per_hour)
