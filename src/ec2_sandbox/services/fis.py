@@ -89,9 +89,8 @@ def _chosen(target: Mapping[str, Any], region: str) -> list[SpotRequest]:
 
 def _length(text: str) -> timedelta:
     found = SECONDS.fullmatch(text)
-    length = (
-        timedelta(minutes=int(found[1] or 0), seconds=int(found[2] or 0)) if found else NOTICE * 0
-    )
+    minutes, seconds = (int(part or 0) for part in found.groups()) if found else (0, 0)
+    length = timedelta(minutes=minutes, seconds=seconds)
     if not NOTICE <= length <= LONGEST:
         raise _invalid("durationBeforeInterruption is from PT2M to PT15M.")
     return length

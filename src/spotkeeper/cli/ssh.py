@@ -66,7 +66,7 @@ def command(
     if only_print:
         click.echo(login.line(remote, options))
         return 0
-    shell.refuse_simulated(login, name)
+    shell.refuse_simulated(login)
     return shell.run(login.command(remote, options))
 
 

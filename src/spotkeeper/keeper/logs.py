@@ -10,14 +10,12 @@ from spotkeeper.errors import Interrupted, NotFound, SpotkeeperError, Unreachabl
 from spotkeeper.keeper.edges import Edges
 from spotkeeper.keeper.inputs import given_length
 from spotkeeper.keeper.machine_agent import MachineAgent
-from spotkeeper.keeper.machines import SEEN_RUNS, MachineReader
+from spotkeeper.keeper.machines import SEEN_RUNS, MachineReader, usable
 from spotkeeper.keeper.results import MachineReport
 from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.lifecycle.ports import Talk
 from spotkeeper.lifecycle.power import is_interrupted
 from spotkeeper.model.machine import InstanceState, Machine
-from spotkeeper.ssh.shell import refuse_simulated
-from spotkeeper.store.folders import private_folder
 from spotkeeper.timings import LONGEST_PAUSE, LOOK_AT_LOG
 from spotkeeper.work.run import Run, event_of, read, read_line
 from spotkeeper.work.run_report import RunReport
@@ -71,9 +69,7 @@ class RunReader:
                 else f"Its log is on its disk: `spot start {name}`, then ask again"
             )
             raise NotFound(f"{name} is {machine.summary()}{last}", next_step=f"{step}.")
-        refuse_simulated(login, name)
-        private_folder(login.known_hosts.parent)
-        return MachineAgent(login)
+        return MachineAgent(usable(login))
 
     def look(self, machine: Machine, agent: MachineAgent) -> tuple[RunReport, list[str]]:
         """The run of a machine as it is now, and the lines of its record.

@@ -56,6 +56,17 @@ def _late(report: MachineReport) -> tuple[str, ...]:
     return (f"{name} runs, and costs, past its deadline: `spot down {name}` ends it",)
 
 
+def usable(login: Login) -> Login:
+    """A login that something of ours is to use now.
+
+    Raises:
+        SandboxProblem: nothing stands behind its address.
+    """
+    refuse_simulated(login)
+    private_folder(login.known_hosts.parent)
+    return login
+
+
 class MachineReader:
     """Reads AWS by tags, never local memory alone; what it sees goes to the journal."""
 
@@ -132,10 +143,7 @@ class MachineReader:
             NotFound: no such machine, or it has no address now.
             SandboxProblem: nothing stands behind its address.
         """
-        login = self.way_in(name, in_regions, talk)
-        private_folder(login.known_hosts.parent)
-        refuse_simulated(login, name)
-        return login
+        return usable(self.way_in(name, in_regions, talk))
 
     def remember(self, listing: MachineList) -> None:
         """Keep a list of machines for ``last_listing``."""
@@ -290,9 +298,9 @@ class MachineReader:
         """``partly``: what may not be listed is told with what failed, and hides no instance."""
 
         def look(region: str) -> tuple[Sequence[Machine], SpotkeeperError | None]:
-            if not partly:
-                return machines(self._cloud, region, self.owner, name), None
             seen = self._cloud.observe(region, self.owner, name)
+            if seen.problem and not partly:
+                raise seen.problem
             return pair(seen.instances, seen.requests), seen.problem
 
         places, silent = self._places(in_regions, name, partly=partly)

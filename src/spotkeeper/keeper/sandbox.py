@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from spotkeeper.agent import boot_script
 from spotkeeper.errors import BadInput, NotFound, SandboxProblem, SpotkeeperError
+from spotkeeper.ssh.shell import SSH_PORT
 
 if TYPE_CHECKING:
     from ec2_sandbox.client import Control, SandboxError
-
-SSH_PORT = 22
 
 
 @contextmanager

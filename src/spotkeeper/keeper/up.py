@@ -10,7 +10,6 @@ from spotkeeper.errors import (
     ResourceGone,
     Scope,
     SpotkeeperError,
-    Throttled,
     Unreachable,
 )
 from spotkeeper.keeper import regions
@@ -122,7 +121,7 @@ class Up:
         """A machine that runs is kept when only its login is late, or cannot be looked at."""
         try:
             self.waiter().until_login(running, "up")
-        except (Unreachable, Throttled, PermissionDenied) as late:
+        except (Unreachable, PermissionDenied) as late:
             return (f"{late}; it is kept, and costs. {late.next_step}",)
         return ()
 

@@ -81,7 +81,7 @@ class Login(Result):
         return " ".join(map(_word, self.command(remote, options)))
 
 
-def refuse_simulated(login: Login, name: str) -> None:
+def refuse_simulated(login: Login) -> None:
     """Refuse to reach a machine that no processes stand behind.
 
     Raises:
@@ -89,7 +89,7 @@ def refuse_simulated(login: Login, name: str) -> None:
     """
     if login.port == 0:
         raise SandboxProblem(
-            f"{name} is simulated: nothing answers at {login.address}",
+            f"{login.name} is simulated: nothing answers at {login.address}",
             next_step="`spot sandbox reset --guests jailed` begins anew with machines that run.",
         )
 
