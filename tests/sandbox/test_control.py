@@ -319,3 +319,21 @@ def test_the_reset_of_moto_resets_it_too(still: Sandbox) -> None:
     connection.close()
     assert account.left(still) == []
     assert still.control.events() == []
+
+
+def test_a_question_that_was_broken_off_spoils_no_later_one(
+    still: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control, put = still.control, HTTPConnection.putheader
+    control.now()
+
+    def ctrl_c(connection: HTTPConnection, name: str, *values: Any) -> None:
+        if name == "x-spotkeeper-token":
+            raise KeyboardInterrupt
+        put(connection, name, *values)
+
+    monkeypatch.setattr(HTTPConnection, "putheader", ctrl_c)
+    with pytest.raises(KeyboardInterrupt):
+        control.now()
+    monkeypatch.setattr(HTTPConnection, "putheader", put)
+    assert control.now().isoformat() == BEGINS

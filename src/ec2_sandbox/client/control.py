@@ -154,9 +154,14 @@ class _Line:
     """A connection to the daemon, kept open: a command asks for the time dozens of times."""
 
     def __init__(self, url: str) -> None:
-        self._connection = HTTPConnection(urlsplit(url).netloc, timeout=TIMEOUT)
+        self._place = urlsplit(url).netloc
+        self._connection = self._anew()
         self._in_use = threading.Lock()
-        weakref.finalize(self, self._connection.close)
+
+    def _anew(self) -> HTTPConnection:
+        connection = HTTPConnection(self._place, timeout=TIMEOUT)
+        weakref.finalize(self, connection.close)
+        return connection
 
     def call(self, token: str, verb: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """One verb; errors of the daemon come back as ours."""
@@ -190,8 +195,9 @@ class _Line:
             self._connection.request(*asked)
             response = self._connection.getresponse()
             return response.status, response.read()
-        except BaseException:  # nobody may read the rest of an answer as the next one
+        except BaseException:  # half a question, or the rest of an answer, would spoil the next
             self._connection.close()
+            self._connection = self._anew()
             raise
 
 
