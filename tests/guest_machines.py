@@ -30,12 +30,12 @@ def need(*programs: str) -> None:
         pytest.skip(why)
 
 
-def until(look: Callable[[], Any], what: str = "it") -> Any:
+def until(look: Callable[[], Any], what: str = "it", *, within_s: float = PATIENCE_S) -> Any:
     """The first answer that is true."""
-    ends = time.monotonic() + PATIENCE_S
+    ends = time.monotonic() + within_s
     while not (found := look()):
         if time.monotonic() > ends:
-            raise AssertionError(f"{what} did not come within {PATIENCE_S:.0f} s")
+            raise AssertionError(f"{what} did not come within {within_s:.0f} s")
         time.sleep(LOOK_S)
     return found
 

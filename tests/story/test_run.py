@@ -190,3 +190,23 @@ def test_a_log_is_read_along_over_an_interruption_of_the_machine(
     assert steps == [f"step {step}" for step in range(1, 301)]
     assert "resumed: attempt 2" in run.err
     assert "attempt 2, interrupted once" in run.err
+
+
+@pytest.mark.soak
+def test_a_run_cancelled_while_ec2_has_its_machine_does_not_begin_again(
+    spot: Spot, folder: Path, typed: Callable[..., Typed]
+) -> None:
+    order = (*THERE, "--type", "g5.xlarge", "--for", "8h", "--yes", "--detach")
+    assert spot("run", "train", *order, "--", "sleep", "600").code == 0
+    assert spot("sandbox", "interrupt", "train").code == 0
+    until(lambda: "interrupted" in spot("ls", *THERE).out, "the interruption", within_s=180)
+    for _ in range(2):
+        cancelled = spot("cancel", "train", *THERE)
+        assert (cancelled.code, "it does not begin again" in cancelled.err) == (0, True)
+    assert "it does not begin again" in spot("show", "train", *THERE).out
+    following = typed("logs", "-f", "train", *THERE)
+    assert following.ended() == 1, following.err
+    [machine] = spot("show", "train", *THERE, "--output", "json").items
+    run = machine["run"]
+    assert (run["state"], run["attempts"], run["interruptions"]) == ("cancelled", 1, 1)
+    until(lambda: "stopped by you" in spot("ls", *THERE).out, "its own power off", within_s=180)

@@ -39,6 +39,7 @@ CORE = (
 #: One duty a line: without its line the agent is without it, and nothing else changes. They are
 #: asked in this order before an attempt and after it.
 DUTIES = (
+    "agent.cancel_tag",
     "agent.sets",
     "agent.notices",
     "agent.gpus",

@@ -16,9 +16,10 @@ def command(choices: Choices, /, name: str) -> None:
 
     Its command is told with the signal of the run and has the time of --grace to save; what is
     left of it then is killed. A run that is over stays as it ended. `spot logs -f NAME` sees the
-    end.
+    end. While EC2 has taken the machine, or it is stopped, a tag keeps the wish: the run does not
+    begin again when the machine is back.
     """
     report = choices.keeper().cancel(name, choices.region)
-    if not report.run.is_over:
+    if not report.run.is_over and not report.is_cancelled:
         choices.talk.say(f"{name}: its end was asked for; `spot logs -f {name}` sees it")
     show_run(choices, report)

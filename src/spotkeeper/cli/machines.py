@@ -90,12 +90,15 @@ def _so_far(row: render.Row) -> str:
 
 
 def _run(row: render.Row) -> str:
-    run = row["run"]
-    return f"{run['summary']}; seen {str(run['seen_at']).replace('T', ' ').removesuffix('Z')} UTC"
+    run, seen_at = row["run"], row["run"]["seen_at"]
+    when = f"; seen {seen_at.replace('T', ' ').removesuffix('Z')} UTC" if seen_at else ""
+    return f"{run['summary']}{when}"
 
 
 def _run_seen(run: render.Row | None) -> str:
-    return f"{run['state']} {short_time(run['seen_at'])}" if run else render.UNKNOWN
+    return (
+        f"{run['state']} {short_time(run['seen_at'])}" if run and run["state"] else render.UNKNOWN
+    )
 
 
 def _budget(row: render.Row) -> str:

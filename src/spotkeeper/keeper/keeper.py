@@ -293,15 +293,13 @@ class Keeper(ReachingKeeper):
 
     @checked()
     def cancel(self, name: str, regions: Sequence[str] = ()) -> RunReport:
-        """Ask for the end of a machine's run; one that is over stays as it ended.
+        """Ask for the end of a machine's run; one that is over stays as it ended. While the
+        machine is off, or cannot be reached, a tag keeps that: the run does not begin again.
 
         Raises:
-            NotFound: no such machine, or it does not run now.
+            NotFound: no such machine, or no run was ever on it.
         """
-        machine = self._reader.report(name, listed(regions, self._edges)).machine
-        agent = self._runs.agent(machine)
-        agent.ask("cancel")
-        return self._runs.look(machine, agent)[0]
+        return self._runs.cancel(self._reader.report(name, listed(regions, self._edges)).machine)
 
     @checked()
     def down(

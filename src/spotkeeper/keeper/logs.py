@@ -17,6 +17,7 @@ from spotkeeper.lifecycle.ports import Talk
 from spotkeeper.lifecycle.power import is_interrupted
 from spotkeeper.model.machine import InstanceState, Machine
 from spotkeeper.timings import LONGEST_PAUSE, LOOK_AT_LOG
+from spotkeeper.work.contract import CANCEL_TAG, RUN_TAG
 from spotkeeper.work.run import Run, event_of, read, read_line
 from spotkeeper.work.run_report import RunReport
 
@@ -61,7 +62,8 @@ class RunReader:
         name, login = machine.name, self._machines.login(machine)
         if machine.state != InstanceState.RUNNING or login is None:
             seen = self._machines.seen_run(machine)
-            last = f". Its run at {seen.seen_at:%H:%M} UTC: {seen.sentence()}" if seen else ""
+            when = f" at {seen.seen_at:%H:%M} UTC" if seen and seen.seen_at else ""
+            last = f". Its run{when}: {seen.sentence()}" if seen else ""
             step = (
                 "EC2 starts it again when it has room; the run goes on by itself then. "
                 f"`spot logs -f {name}` waits for it, `spot down {name}` gives it up"
@@ -86,6 +88,40 @@ class RunReader:
             )
         self._edges.memory.put(SEEN_RUNS, machine.instance.id, status)
         return report, status["record"]
+
+    def name_on(self, machine: Machine, run_id: str, talk: Talk) -> None:
+        """Have the machine's tags name the run, so that every computer can cancel it; a tag that
+        cannot be set is said, and no more."""
+        try:
+            self._tag(machine, RUN_TAG, run_id)
+        except SpotkeeperError as problem:
+            talk.say(f"No tag of {machine.name} could name the run: {problem.message}")
+
+    def cancel(self, machine: Machine) -> RunReport:
+        """Ask for the end of a run; where its machine cannot be asked, by a tag that the machine
+        reads as soon as it is back.
+
+        Raises:
+            NotFound: there is no run.
+            SpotkeeperError: neither could be done.
+        """
+        agent = None
+        try:
+            agent = self.agent(machine)
+            agent.ask("cancel")
+            return self.look(machine, agent)[0]
+        except (NotFound, Unreachable) as problem:
+            seen = self._machines.seen_run(machine)
+            if seen is None or (agent and isinstance(problem, NotFound)):
+                raise
+        if seen.run.is_over or seen.is_cancelled:
+            return seen
+        self._tag(machine, CANCEL_TAG, seen.run.run_id)
+        return replace(seen, is_cancelled=True)
+
+    def _tag(self, machine: Machine, key: str, value: str) -> None:
+        if machine.instance is not None:
+            self._edges.cloud.retag(machine.region, [machine.instance.id], {key: value})
 
     def watched(self, report: MachineReport, asked: LaunchRequest, talk: Talk) -> MachineReport:
         """The report of a machine that was launched; its agent watches it if that was asked for.

@@ -246,15 +246,13 @@ class MachineReader:
         return tuple(replace(each, warnings=_late(each)) for each in reports)
 
     def seen_run(self, machine: Machine) -> RunReport | None:
-        """The run of a machine as this computer saw it last."""
+        """The run of a machine as this computer saw it last; its id alone if it never did."""
         if machine.instance is None:
             return None
         kept = self._edges.memory.get(SEEN_RUNS, machine.instance.id, younger_than=timedelta.max)
-        if kept is None:
-            return None
         from spotkeeper.work.run_report import RunReport
 
-        return RunReport.of(machine.name, kept)
+        return RunReport.remembered(machine.name, kept, machine.tags)
 
     def with_disks(self, report: MachineReport) -> MachineReport:
         """With what its disks cost, where it is stopped and nothing else of it does."""

@@ -182,6 +182,7 @@ class Runner:
                 files=files,
                 told=progress(self._talk, f"{name}: pushing"),
             )
+            self._reader.name_on(machine, run_id, self._talk)
             asked = True
             agent.start(order.spec(machine, run_id))
             return self._reader.look(machine, agent)[0]

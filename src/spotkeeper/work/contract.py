@@ -30,6 +30,10 @@ SIGNALS = ("TERM", "USR1", "USR2")
 
 GRACE_S = 60.0
 
+#: Tags of an instance: the id of its run, and of the run that is not to begin again. The machine
+#: reads the second; so it is told also when it could not be asked.
+RUN_TAG, CANCEL_TAG = "spotkeeper:run", "spotkeeper:cancel"
+
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 #: Shorter values would blot out half of a log: every "7" of ``--env SEED=7``.

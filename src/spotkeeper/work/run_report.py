@@ -1,22 +1,25 @@
 """A run as it is told to a person: the story of its record in words."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from spotkeeper.model.record import Record, Result, moment
+from spotkeeper.work.contract import CANCEL_TAG, RUN_TAG
 from spotkeeper.work.run import Outcome, Run, RunState, read
 
 
 @dataclass(frozen=True, repr=False)
 class RunReport(Result):
-    """The run of a machine as it was at ``seen_at``, by the clock of the machine."""
+    """The run of a machine as it was at ``seen_at``, by the clock of the machine; ``None``: this
+    computer knows its id alone. ``is_cancelled``: a tag tells its machine so when that is back."""
 
     name: str
     run: Run
-    seen_at: datetime
+    seen_at: datetime | None
     progress: float | None = None
+    is_cancelled: bool = False
 
     @classmethod
     def of(cls, name: str, status: Mapping[str, Any]) -> "RunReport | None":
@@ -25,14 +28,32 @@ class RunReport(Result):
             return None
         return cls(name, read(status["record"]), _time(status["at"]), _share(status["progress"]))
 
+    @classmethod
+    def remembered(
+        cls, name: str, status: Mapping[str, Any] | None, tags: Mapping[str, str]
+    ) -> "RunReport | None":
+        """The run of a machine that cannot be asked, by what it said last and by its tags."""
+        seen = cls.of(name, status) if status else None
+        run_id = tags.get(RUN_TAG, "")
+        if run_id and (seen is None or seen.run.run_id != run_id):
+            seen = cls(name, Run(run_id), None)  # of another computer
+        if seen is None or seen.run.is_over:
+            return seen
+        return replace(seen, is_cancelled=tags.get(CANCEL_TAG) == seen.run.run_id)
+
     @property
     def is_done(self) -> bool:
         """Whether its command came to its end, and well."""
         return self.run.state is RunState.FINISHED
 
+    @property
+    def state(self) -> str | None:
+        """Its word; ``None`` where this computer did not see it."""
+        return self.run.state.value if self.seen_at else None
+
     def sentence(self) -> str:
         """State, attempts, the last checkpoint and how far it is."""
-        run, told = self.run, [self.run.state.value]
+        run, told = self.run, [self.state or "not seen from this computer yet"]
         reason = run.words if run.state not in {RunState.RUNNING, RunState.FINISHED} else ""
         told[0] += f" ({reason})" if reason else ""
         told[0] += f" since {_time(run.last_at):%Y-%m-%d %H:%M} UTC" if run.is_over else ""
@@ -48,6 +69,8 @@ class RunReport(Result):
             told.append(f"last checkpoint {_time(last.at):%H:%M:%S} UTC ({size})")
         if self.progress is not None and not run.is_over:
             told.append(f"{self.progress:.0%} done")
+        if self.is_cancelled:
+            told.append("cancelled: it does not begin again")
         return ", ".join(told)
 
     def to_dict(self) -> Record:
@@ -57,14 +80,15 @@ class RunReport(Result):
         return {
             "name": self.name,
             "run_id": run.run_id,
-            "state": run.state.value,
+            "state": self.state,
             "reason": run.words or None,
             "attempts": run.last_attempt,
             "interruptions": run.count(Outcome.INTERRUPTED),
-            "accepted_at": moment(_time(run.accepted_at)),
+            "accepted_at": moment(_time(run.accepted_at)) if run.accepted_at else None,
             "checkpoint_at": moment(_time(last.at)) if last else None,
             "checkpoint_bytes": last.size_bytes if last else None,
             "progress": self.progress,
+            "cancelled": self.is_cancelled or run.state is RunState.CANCELLED,
             "seen_at": moment(self.seen_at),
             "summary": self.sentence(),
         }

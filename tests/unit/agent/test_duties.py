@@ -17,8 +17,9 @@ from tests.unit.agent.crash_world import RUN, Story, World, WorldAttempts, accep
 from spotkeeper.agent import gpus, memory, notify, package_lock, power
 from spotkeeper.agent.attempts import CommandEnd
 from spotkeeper.agent.build import duty_classes
+from spotkeeper.agent.cancel_tag import CANCELLED, CancelTag
 from spotkeeper.agent.log import LogWriter
-from spotkeeper.agent.metadata import Metadata, MetadataAnswer
+from spotkeeper.agent.metadata import Metadata, MetadataAnswer, NoAnswer
 from spotkeeper.agent.notices import NOTICE, RECOMMENDATION, Notices
 from spotkeeper.agent.processes import Processes
 from spotkeeper.agent.serve import Duty
@@ -59,6 +60,41 @@ class Stage:
     @property
     def state(self) -> tuple[RunState, str]:
         return self.agent.run.state, self.agent.run.words
+
+
+def hear_tag(stage: Stage, says: str | None) -> None:
+    """The metadata service shows this as the value of the tag; ``None``: it does not answer."""
+    assert isinstance(stage.duty, CancelTag)
+
+    class Service(Metadata):
+        def get(self, path: str) -> MetadataAnswer:
+            if says is None:
+                raise NoAnswer("timed out")
+            return MetadataAnswer(says if path == CANCELLED else "", 0.0)
+
+    stage.duty._metadata = Service()
+
+
+@pytest.mark.parametrize(
+    ("at_boot", "later", "attempts", "state"),
+    [
+        (RUN, RUN, 0, RunState.CANCELLED),
+        ("", "", 1, RunState.RUNNING),
+        ("the run before", "the run before", 1, RunState.RUNNING),
+        ("", RUN, 1, RunState.CANCELLED),
+        (None, None, 1, RunState.RUNNING),
+        (None, RUN, 0, RunState.CANCELLED),
+    ],
+)
+def test_a_run_that_a_tag_cancels_ends_or_never_begins(
+    tmp_path: Path, at_boot: str | None, later: str | None, attempts: int, state: RunState
+) -> None:
+    stage = Stage(tmp_path, "cancel_tag", grace_s=0)
+    hear_tag(stage, at_boot)
+    stage.turns(20)
+    hear_tag(stage, later)
+    stage.turns(60)
+    assert (stage.agent.run.last_attempt, stage.state[0]) == (attempts, state)
 
 
 # --- notices ---------------------------------------------------------------------------------

@@ -1,0 +1,84 @@
+"""A run is cancelled also while its machine cannot be asked, from any computer."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.fakes.cloud import FakeCloud
+from tests.fakes.edges import home_with_key, keeper
+
+from spotkeeper.errors import NotFound, Unreachable
+from spotkeeper.keeper import machine_agent
+from spotkeeper.keeper.keeper import Keeper
+from spotkeeper.keeper.machines import SEEN_RUNS
+from spotkeeper.lifecycle.launch_request import LaunchRequest
+from spotkeeper.model.need import Need
+from spotkeeper.work.contract import CANCEL_TAG, RUN_TAG
+from spotkeeper.work.run import Accepted, Declared, RunState
+
+ID = "dev-1234"
+RECORD = [Accepted(1, ID).to_json()]
+OVER = [*RECORD, Declared(2, RunState.FAILED, "exit 1").to_json()]
+
+
+Away = Callable[[FakeCloud, Keeper], None]
+
+
+def interrupted(cloud: FakeCloud, _: Keeper) -> None:
+    cloud.ec2.interrupt("dev")
+
+
+def stopped(_: FakeCloud, computer: Keeper) -> None:
+    computer.stop("dev")
+
+
+def silent(*_: object) -> None:
+    """It runs, and its ssh does not answer."""
+
+
+@pytest.mark.parametrize("away", [interrupted, stopped, silent])
+@pytest.mark.parametrize(
+    ("record", "tags", "wish"),
+    [
+        (RECORD, {}, ID),
+        (RECORD, {RUN_TAG: ID}, ID),
+        (None, {RUN_TAG: ID}, ID),
+        (RECORD, {RUN_TAG: "of-another-computer"}, "of-another-computer"),
+        (OVER, {RUN_TAG: ID}, None),
+        (None, {}, None),
+    ],
+)
+def test_a_tag_keeps_the_wish_until_the_machine_is_back(
+    record: list[str] | None,
+    tags: dict[str, str],
+    wish: str | None,
+    away: Away,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cloud = FakeCloud()
+    computer = keeper(cloud, home=home_with_key(tmp_path))
+    instance = computer.up(computer.plan(LaunchRequest("dev", Need(types=("g5.xlarge",))))).machine
+    assert instance.instance is not None
+    if record is not None:
+        status = {"record": record, "at": 9.0, "progress": ""}
+        computer._edges.memory.put(SEEN_RUNS, instance.instance.id, status)
+    cloud.retag(instance.region, [instance.instance.id], tags)
+    away(cloud, computer)
+
+    def lost(*_: object, **__: object) -> None:
+        raise Unreachable("The connection to dev was lost")
+
+    monkeypatch.setattr(machine_agent, "run_remote", lost)
+    if record is None and not tags:
+        with pytest.raises((NotFound, Unreachable)):
+            computer.cancel("dev")
+        return
+    for _ in range(2):
+        report = computer.cancel("dev")
+        assert report.is_cancelled is bool(wish)
+        assert ("does not begin again" in report.sentence()) is bool(wish)
+    shown = computer.show("dev")
+    assert shown.machine.tags.get(CANCEL_TAG) == wish
+    assert shown.last_run == report
+    assert cloud.calls.count("retag") == (2 if wish else 1)
