@@ -27,7 +27,7 @@ Found = tuple[Top, float]
 
 
 def by_spotkeeper(found: Market) -> Found:
-    """As ``spot find`` ranks."""
+    """As ``spot find --by zone`` ranks."""
     gc.set_threshold(200_000)  # as __main__.py does
     from datetime import UTC, datetime, timedelta
 

@@ -28,11 +28,12 @@ MORE_FIELDS = {
     "quota_free_vcpus",
     "quota_fits",
     "cooling",
+    "zones",
 }
 
 
 def test_offers_have_the_promised_fields_and_unknown_is_null(spot: Spot, sandbox: Sandbox) -> None:
-    answer = spot("find", "--type", "g5.xlarge", *JSON)
+    answer = spot("find", "--type", "g5.xlarge", "--by", "zone", *JSON)
 
     assert answer.code == 0
     assert answer.document["schema"] == 1
@@ -65,6 +66,8 @@ def test_offers_have_the_promised_fields_and_unknown_is_null(spot: Spot, sandbox
     assert {(row["AvailabilityZone"], float(row["SpotPrice"])) for row in history} == {
         (offer["zone"], offer["spot_usd_per_hour"]) for offer in answer.items
     }
+    [by_type] = spot("find", "--type", "g5.xlarge", *JSON).items
+    assert by_type == {**first, "zones": [offer["zone"] for offer in answer.items]}
     zones = sandbox.client("ec2").describe_availability_zones()["AvailabilityZones"]
     ids = {zone["ZoneName"]: zone["ZoneId"] for zone in zones}
     assert all(offer["zone_id"] == ids[offer["zone"]] for offer in answer.items)
@@ -93,7 +96,7 @@ def test_prices_are_compared_as_numbers(spot: Spot, sandbox: Sandbox) -> None:
     for pool, usd in zip(pools, ("9.5", "10.25", "2.75"), strict=False):
         sandbox.control.price(pool, usd)
 
-    offers = spot("find", "--type", "p3.8xlarge", *JSON).items
+    offers = spot("find", "--type", "p3.8xlarge", "--by", "zone", *JSON).items
 
     prices = [offer["spot_usd_per_hour"] for offer in offers]
     assert prices == sorted(prices)
@@ -171,9 +174,9 @@ def test_sort_and_limit(spot: Spot) -> None:
     assert savings == sorted(savings, reverse=True)
 
     table = spot("find", *line)
-    assert "3 of" in table.err
     assert "more with --limit" in table.err
     assert len([row for row in table.out.splitlines() if "us-east-1" in row]) == 3
+    assert "3 of" in spot("find", *line, "--by", "zone").err
     assert "A10G" in table.out
     assert "\x1b" not in table.out
 

@@ -11,7 +11,7 @@ from tests.story.refusals import paragraph
 
 JSON = ("--output", "json")
 EAST = ("--region", "us-east-1")
-G5 = ("find", "--type", "g5.xlarge", *EAST)
+G5 = ("find", "--type", "g5.xlarge", "--by", "zone", *EAST)
 UP = ("up", "train", "--type", "g5.xlarge", *EAST, "--yes")
 
 

@@ -17,7 +17,7 @@ def test_price_column_sorted_as_strings(spot: Spot, sandbox: Sandbox) -> None:
     for pool, usd in zip(account.pools(sandbox, "p4d.24xlarge"), prices, strict=False):
         sandbox.control.price(pool, usd)
 
-    offers = spot("find", "--type", "p4d.24xlarge", "--output", "json").items
+    offers = spot("find", "--type", "p4d.24xlarge", "--by", "zone", "--output", "json").items
 
     found = [offer["spot_usd_per_hour"] for offer in offers]
     assert len(found) > 1
@@ -116,7 +116,7 @@ def test_tags_only_afterwards_and_only_on_the_instance(spot: Spot, sandbox: Sand
 
 
 def test_products_mixed_by_a_filter_for_unix(spot: Spot, sandbox: Sandbox) -> None:
-    offers = spot("find", "--type", "m5.large", "--output", "json").items
+    offers = spot("find", "--type", "m5.large", "--by", "zone", "--output", "json").items
 
     assert {offer["platform"] for offer in offers} == {"Linux/UNIX"}
     pools = [(offer["instance_type"], offer["zone"]) for offer in offers]
@@ -124,7 +124,7 @@ def test_products_mixed_by_a_filter_for_unix(spot: Spot, sandbox: Sandbox) -> No
 
 
 def test_no_pagination(spot: Spot, sandbox: Sandbox) -> None:
-    line = ("--type", "c5*", "--type", "m5*", "--type", "r5*", "--limit", "9999")
+    line = ("--type", "c5*", "--type", "m5*", "--type", "r5*", "--by", "zone", "--limit", "9999")
 
     answer = spot("find", *line, "--output", "json")
 

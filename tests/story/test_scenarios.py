@@ -43,7 +43,7 @@ def test_a_dry_pool_is_named_with_ec2s_reason_and_the_next_one_taken(
     sandbox: Sandbox, spot: Spot, scenario: str
 ) -> None:
     at_ec2s_pace(sandbox, scenario=scenario)
-    offers = spot("find", "--type", "g5.xlarge", "--output", "json").items
+    offers = spot("find", "--type", "g5.xlarge", "--by", "zone", "--output", "json").items
     first, *others = [f"{each['instance_type']}@{each['zone']}" for each in offers]
     sandbox.control.drain(first)
     for pool in others:

@@ -10,7 +10,7 @@ from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.cli.options import need_options
 from spotkeeper.errors import Interrupted
 from spotkeeper.keeper.inputs import need_from
-from spotkeeper.model.offer import SortBy
+from spotkeeper.model.offer import GroupBy, SortBy
 from spotkeeper.store.settings import load
 
 
@@ -22,6 +22,13 @@ from spotkeeper.store.settings import load
     default=SortBy.VALUE.value,
     show_default=True,
     help="What makes a pool better; value is dollars per hour of work that is kept.",
+)
+@click.option(
+    "--by",
+    type=click.Choice([by.value for by in GroupBy]),
+    default=GroupBy.TYPE.value,
+    show_default=True,
+    help="One row for each type and region, with its best zone, or for each zone.",
 )
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Rows.")
 @click.option("--why", is_flag=True, help="Say why the first is first, and the others refused.")
@@ -54,7 +61,7 @@ def command(choices: Choices, /, *, refresh: bool, offline: bool, **given: Any) 
     ranking = keeper.find(
         need_from(given, choices.region),
         progress=offers.progress(choices),
-        **{word: given[word] for word in ("sort", "limit", "why", "score", "quota")},
+        **{word: given[word] for word in ("sort", "by", "limit", "why", "score", "quota")},
     )
     if not ranking.offers:
         from spotkeeper.lifecycle.plan import no_offers

@@ -12,6 +12,7 @@ from spotkeeper.cli.context import Choices
 from spotkeeper.cli.terminal import plain_text, terminal_width
 from spotkeeper.market.feeds import Progress
 from spotkeeper.model.duration import words
+from spotkeeper.model.instance_type import Arch
 from spotkeeper.model.offer import Offer, Ranking, SortBy
 from spotkeeper.model.record import Record
 from spotkeeper.timings import JUST_NOW
@@ -62,11 +63,21 @@ def _size(row: render.Row) -> str:
     return f"{row['vcpus']}/{row['memory_gib']:g}"
 
 
+def _zones(row: render.Row) -> str:
+    return str(len(row["zones"])) if row["zones"] else render.UNKNOWN
+
+
 GPU = render.Column("GPU, GB", gpu, wraps=True)
+ZONE = render.Column("Zone", lambda row: str(row["zone"] or row["region"]))
+ZONES = render.Column("Zones", _zones, right=True, spare=3)
+#: Without it all is for x86_64.
+ARCH = render.field("Arch", "arch")
 COLUMNS = (
     render.field("Type", "instance_type"),
-    render.Column("Zone", lambda row: str(row["zone"] or row["region"])),
-    render.Column("vCPU\n/GiB", _size, right=True, spare=3),
+    ARCH,
+    ZONE,
+    ZONES,
+    render.Column("vCPU\n/GiB", _size, right=True, spare=4),
     GPU,
     _price("Spot\n$/h", "spot_usd_per_hour"),
     _price("On-\nDemand", "on_demand_usd_per_hour", spare=2),
@@ -87,11 +98,14 @@ def columns(rows: Sequence[render.Row]) -> tuple[render.Column, ...]:
         return any(row[key] is not None for row in rows)
 
     per = PER_GPU if known("usd_per_gpu_hour") else PER_VCPU
-    absent = {
-        column
-        for column, key in ((GPU, "gpu_name"), (SCORE, "placement_score"), (FITS, "quota_fits"))
-        if not known(key)
-    }
+    shown = (
+        (GPU, known("gpu_name")),
+        (SCORE, known("placement_score")),
+        (FITS, known("quota_fits")),
+        (ZONES, any(len(row["zones"] or ()) > 1 for row in rows)),
+        (ARCH, any(row["arch"] not in {None, Arch.X86_64} for row in rows)),
+    )
+    absent = {column for column, has_something in shown if not has_something}
     return tuple(each for each in (*COLUMNS, SCORE, FITS, per) if each not in absent)
 
 
@@ -114,8 +128,9 @@ def say_rest(ranking: Ranking) -> None:
     for offer in ranking.offers:
         if offer.cooling:
             click.echo(plain_text(f"{offer.pool} comes last: {offer.cooling}"), err=True)
-    if len(ranking.offers) < ranking.found:
-        told = f"{len(ranking.offers)} of {ranking.found:,} pools"
+    pools = sum(len(offer.zones) or 1 for offer in ranking.offers)
+    if pools < ranking.found:
+        told = f"{pools:,} of {ranking.found:,} pools"
         click.echo(plain_text(f"{told}; more with --limit {ranking.found}"), err=True)
     say_facts(ranking.offers, ranking.made_at)
 

@@ -15,8 +15,8 @@ from spotkeeper.market.feeds import Progress
 from spotkeeper.market.market import MarketSnapshot, unlisted
 from spotkeeper.model.instance_type import Arch
 from spotkeeper.model.need import Need
-from spotkeeper.model.offer import Ranking, SortBy
-from spotkeeper.ranking.ranking import Chosen, Facts, Shortlist, Wanted, shortlist
+from spotkeeper.model.offer import GroupBy, Ranking, SortBy
+from spotkeeper.ranking.ranking import Chosen, Facts, Shortlist, Wanted, best_by_type, shortlist
 from spotkeeper.ranking.rules import (
     GPUS_UNKNOWN,
     contradiction,
@@ -38,6 +38,8 @@ WHOLE = 100  # percent
 class FindOptions:
     """How the market is to be shown, by the words of ``find``.
 
+    ``by``     gives a type and region one offer, by its best pool, or each pool one; ``limit`` is
+               of offers.
     ``why``    keeps every refusal, and says why the first is the first.
     ``score``  asks EC2 for placement scores; new questions are limited to about ten a day.
     ``quota``  asks for the Spot quotas of what is shown; without it they are known where they were
@@ -45,6 +47,7 @@ class FindOptions:
     """
 
     sort: SortBy = SortBy.VALUE
+    by: GroupBy = GroupBy.TYPE
     limit: int = ENOUGH
     why: bool = False
     progress: Progress | None = None
@@ -56,15 +59,19 @@ def options_of(words: Mapping[str, Any]) -> FindOptions:
     """The same, out of all words of a verb.
 
     Raises:
-        BadInput: there is no such order, or nothing is to be shown.
+        BadInput: there is no such order or group, or nothing is to be shown.
     """
     said = {word: words[word] for word in FindOptions.__slots__ if word in words}
-    sort, limit = said.setdefault("sort", SortBy.VALUE), said.get("limit", ENOUGH)
-    if sort not in set(SortBy):
-        raise BadInput(f"find: sort cannot be {sort!r}", next_step=f"Use {', '.join(SortBy)}.")
+    for word, choice in (("sort", SortBy), ("by", GroupBy)):
+        if word in said and said[word] not in set(choice):
+            step = f"Use {', '.join(choice)}."
+            raise BadInput(f"find: {word} cannot be {said[word]!r}", next_step=step)
+        if word in said:
+            said[word] = choice(said[word])
+    limit = said.get("limit", ENOUGH)
     if limit < 1:
         raise BadInput(f"find: limit cannot be {limit}", next_step="Use 1 or more.")
-    return FindOptions(**{**said, "sort": SortBy(sort)})
+    return FindOptions(**said)
 
 
 class Find:
@@ -142,13 +149,17 @@ class Find:
         if options.score and not view.is_public:
             risk = self._scored(need, options, view, risk)
         wanted = Wanted(need, options.sort, options.limit, options.why)
-        found = shortlist(snapshot.tables, self._facts(view, risk, options.sort), wanted)
+        look = best_by_type if options.by is GroupBy.TYPE else shortlist
+        found = look(snapshot.tables, self._facts(view, risk, options.sort), wanted)
         builder = self._builder(found.chosen, options, view, risk)
         told = (*view.notes, *snapshot.problems, *risk.warnings, *builder.quotas.warnings)
         told += unlisted(builder.listed)
         first = found.chosen[:1] if options.why else ()
         return Ranking(
-            offers=tuple(builder.offer(each) for each in found.chosen),
+            offers=tuple(
+                builder.offer(each, found.zones.get((each.instance_type, each.region), ()))
+                for each in found.chosen
+            ),
             refused=(*snapshot.missing, *found.refused),
             warnings=(*told, *self._conflicts(need, found, view)),
             found=found.found,

@@ -44,6 +44,7 @@ class FindWords(NeedWords, total=False):
     """A need, and how the market is shown; see ``spot find --help``."""
 
     sort: str
+    by: str
     limit: int
     why: bool
     score: bool

@@ -1,6 +1,6 @@
 """From a chosen pool to an offer: all that is known of it, each fact with source and age."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -56,8 +56,8 @@ class OfferBuilder:
         """When each region told its prices."""
         return {table.region: table.as_of for table in self.view.snapshot.tables}
 
-    def offer(self, chosen: Chosen) -> Offer:
-        """A pool as an offer."""
+    def offer(self, chosen: Chosen, zones: Sequence[str] = ()) -> Offer:
+        """A pool as an offer, which stands for its type in these ``zones``."""
         name, zone, region = chosen.instance_type, chosen.zone_name, chosen.region
         region_risk = self.risk.risk_by_region.get(region, UNKNOWN)
         price = spot_price(chosen.row, region)
@@ -77,6 +77,7 @@ class OfferBuilder:
             cooling=region_risk.cooling.get((name, zone), ""),
             quota_free_vcpus=quota.value.free_vcpus if quota else None,
             advised_saving_percent=self._advised_saving(name, region),
+            zones=() if self.view.is_public else tuple(zones or (zone,)),
         )
 
     def explanation(self, chosen: Chosen, by: SortBy) -> Explanation:

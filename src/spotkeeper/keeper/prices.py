@@ -18,7 +18,7 @@ from spotkeeper.market.feeds import Progress
 from spotkeeper.market.market import OnDemand, exact_names, unlisted
 from spotkeeper.market.series import PoolHistory, moment, series
 from spotkeeper.model.need import Need
-from spotkeeper.model.offer import Ranking, Refusal, SortBy
+from spotkeeper.model.offer import GroupBy, Ranking, Refusal, SortBy
 from spotkeeper.model.place import Zone
 from spotkeeper.model.pool import LINUX, Pool
 from spotkeeper.model.price_table import MAX_DAYS, PriceTable
@@ -151,7 +151,7 @@ class Prices:
             Interrupted: nor had one arrived when somebody pressed Ctrl-C.
         """
         need = Need(types=tuple(types), regions=tuple(in_regions))
-        by_price = FindOptions(sort=SortBy.PRICE, limit=ALL_POOLS, why=True, progress=told)
+        by_price = FindOptions(SortBy.PRICE, GroupBy.ZONE, ALL_POOLS, why=True, progress=told)
         ranking = self._find.find(need, by_price)
         if not ranking.offers:
             raise no_offers(ranking)

@@ -40,6 +40,7 @@ from spotkeeper.model.disk import USUAL_TYPE, Disk
 from spotkeeper.model.journal_entry import Ready, Settled
 from spotkeeper.model.launch import LaunchToken
 from spotkeeper.model.machine import Instance, InstanceState, Machine
+from spotkeeper.model.offer import GroupBy
 from spotkeeper.model.resource import TaggedResource
 from spotkeeper.ssh import keys
 
@@ -73,7 +74,9 @@ class Up:
         guarded = bool(launch_request.guard)
         role = role_arn(launch_request.guard_role, self._cloud.caller()) if guarded else ""
         zones = self._zone_of_subnet(launch_request) or launch_request.need.zones
-        ranking = self._find.find(replace(launch_request.need, zones=zones), FindOptions())
+        ranking = self._find.find(
+            replace(launch_request.need, zones=zones), FindOptions(by=GroupBy.ZONE)
+        )
         plan = make_plan(
             launch_request,
             replace(ranking, warnings=(*self._edges.warnings, *ranking.warnings)),

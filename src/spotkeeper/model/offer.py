@@ -60,6 +60,8 @@ class Offer(Result):
 
     ``placement_score``         of a request that may use several types, this one among them.
     ``cooling``                 why the pool comes last though it fits; "" when it does not.
+    ``zones``                   where the type fits in the region, the best first, if this pool
+                                stands for it; else its own zone. None where nobody tells zones.
     ``quota_free_vcpus``        what the account's Spot quota for the family leaves in the region.
     ``advised_saving_percent``  the Spot Advisor's saving over last month, for where the On-Demand
                                 price is not known.
@@ -78,6 +80,7 @@ class Offer(Result):
     cooling: str = ""
     quota_free_vcpus: int | None = None
     advised_saving_percent: Decimal | None = None
+    zones: tuple[str, ...] = ()
 
     @property
     def pool(self) -> Pool:
@@ -124,6 +127,7 @@ class Offer(Result):
             "region": zone.region,
             "zone": None if zone.is_whole_region else zone.name,
             "zone_id": zone.id,
+            "zones": list(self.zones) or None,
             "instance_type": hardware.name,
             "platform": self.pool.platform,
             "vcpus": hardware.vcpus,
@@ -210,6 +214,13 @@ class SortBy(StrEnum):
     PRICE = "price"
     SAVING = "saving"
     RISK = "risk"
+
+
+class GroupBy(StrEnum):
+    """What has one offer: a type in a region, by its best pool, or a pool."""
+
+    TYPE = "type"
+    ZONE = "zone"
 
 
 @dataclass(frozen=True, slots=True, repr=False)

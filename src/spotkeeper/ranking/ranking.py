@@ -2,17 +2,19 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from heapq import nsmallest
+from itertools import islice
 from math import inf, nan
+from types import MappingProxyType
 from typing import NamedTuple
 
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.money import plain
 from spotkeeper.model.need import Need
 from spotkeeper.model.offer import Refusal, SortBy
-from spotkeeper.model.price_table import PriceTable, RawPrice, type_of, usd_of
+from spotkeeper.model.price_table import PriceTable, RawPrice, type_of, usd_of, zone_of
 from spotkeeper.model.risk import UNKNOWN, RegionRisk, Work
 from spotkeeper.ranking.rules import first_refusal, type_rules
 
@@ -61,12 +63,16 @@ class Facts:
 
 
 class Shortlist(NamedTuple):
-    """The best pools, and how many fell to which rule."""
+    """The best pools, and how many fell to which rule.
+
+    ``zones``  of each type and region that one pool stands for, those that fit, the best first.
+    """
 
     chosen: Sequence[Chosen]
     found: int
     refused_by_reason: Mapping[str, int]
     refused: tuple[Refusal, ...] = ()
+    zones: Mapping[tuple[str, str], Sequence[str]] = MappingProxyType({})
 
 
 class Wanted(NamedTuple):
@@ -85,6 +91,33 @@ def shortlist(tables: Iterable[PriceTable], facts: Facts, wanted: Wanted) -> Sho
         sieve.pour(table)
     counts = dict(sieve.counts.most_common())
     return Shortlist(sieve.best.taken(), sieve.best.offered, counts, tuple(sieve.refused))
+
+
+def best_by_type(tables: Sequence[PriceTable], facts: Facts, wanted: Wanted) -> Shortlist:
+    """The same with one pool for each type and region; the limit is one of types.
+
+    So many pools are ranked that they are of enough types even if each stands there with all its
+    zones; these are looked up for the types that are shown only.
+    """
+    most = max((len({*map(zone_of, table.rows)}) for table in tables), default=1)
+    limit = wanted.limit
+    ranked = shortlist(
+        tables, facts, wanted._replace(limit=None if limit is None else limit * max(1, most))
+    )
+    firsts: dict[tuple[str, str], Chosen] = {}
+    for each in ranked.chosen:
+        firsts.setdefault((each.instance_type, each.region), each)
+    shown = dict(islice(firsts.items(), limit))
+    theirs = [
+        replace(
+            table, rows=[row for row in table.rows if (row.instance_type, table.region) in shown]
+        )
+        for table in tables
+    ]
+    zones: dict[tuple[str, str], list[str]] = {each: [] for each in shown}
+    for each in shortlist(theirs, facts, Wanted(wanted.need, wanted.by)).chosen:
+        zones[each.instance_type, each.region].append(each.zone_name)
+    return ranked._replace(chosen=tuple(shown.values()), zones=zones)
 
 
 class _Best:

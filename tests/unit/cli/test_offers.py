@@ -24,6 +24,7 @@ LONG = replace(
     expected_usd_per_useful_hour=Decimal("12.345678"),
     placement_score=10,
     quota_free_vcpus=9_600,
+    zones=("ap-southeast-1a", "ap-southeast-1c"),
 )
 
 
@@ -40,9 +41,16 @@ def test_a_column_stands_where_it_has_something_to_show() -> None:
     ]
     assert titles(LONG)[-3:] == ["Score of 10", "Quota fits", "$/h per GPU"]
     assert "GPU, GB" in titles(bare, LONG)
+    assert ("Zones" in titles(bare), "Zones" in titles(LONG)) == (False, True)
+    assert ("Arch" in titles(bare, LONG), "Arch" in titles(bare, ARM)) == (False, True)
 
 
-@pytest.mark.parametrize("row", [LONG, replace(LONG, placement_score=None, quota_free_vcpus=None)])
+ARM = replace(LONG, hardware=replace(LONG.hardware, archs=("arm64",)))
+
+
+@pytest.mark.parametrize(
+    "row", [LONG, ARM, replace(LONG, placement_score=None, quota_free_vcpus=None)]
+)
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_the_longest_names_fit_a_terminal(
     capsys: pytest.CaptureFixture[str],
@@ -56,8 +64,10 @@ def test_the_longest_names_fit_a_terminal(
     render.emit(Choices(no_color=True), "offers", shown, columns=offers.columns(shown))
     out = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
     assert max(map(len, out.splitlines())) <= width
-    for words in ("c7i-flex.metal-24x", "ap-southeast-1a", "12.346", "10-15%"):
+    for words in ("c7i-flex.metal-24x", "ap-southeast-1a", "12.346"):
         assert words in out
+    assert ("10-15%" in out) == (width > 60 or row is not ARM)
+    assert ("arm64" in out) == (row is ARM)
     assert ("43.930" in out) == (width == 120)
     assert ("192/2048" in out) == (width == 120 or (width == 80 and row.placement_score is None))
 
@@ -65,8 +75,8 @@ def test_the_longest_names_fit_a_terminal(
 def test_the_unknown_is_a_hyphen() -> None:
     row = offer(on_demand=None).to_dict()
     cells = {column.title: column.cell(row) for column in offers.COLUMNS}
-    names = ("On-\nDemand", "Saved\n%", "Inter-\nrupted", "Expec-\nted")
-    assert [cells[name] for name in names] == ["-"] * 4
+    names = ("On-\nDemand", "Saved\n%", "Inter-\nrupted", "Expec-\nted", "Zones")
+    assert [cells[name] for name in names] == ["-"] * 5
 
 
 def dated(fact: str, hours: float, origin: str = "ec2:X") -> Source:
@@ -92,6 +102,8 @@ def test_facts_are_told_with_source_and_the_age_of_the_oldest(
 def test_what_comes_last_and_what_is_not_shown_is_told(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    three = replace(offer(), zones=("us-east-1a", "us-east-1b", "us-east-1c"))
+    assert rest(capsys, three, offer(), count=9) == "4 of 9 pools; more with --limit 9\n"
     told = rest(capsys, offer(), replace(offer(), cooling="no room 3 min ago"), count=9)
     assert told.splitlines() == [
         "g5.xlarge@us-east-1a comes last: no room 3 min ago",

@@ -17,7 +17,7 @@ from spotkeeper.model.need import Need
 from spotkeeper.model.offer import SortBy
 from spotkeeper.model.price_table import PriceTable, RawPrice
 from spotkeeper.model.risk import Band, RegionRisk, Work
-from spotkeeper.ranking.ranking import Facts, Shortlist, Wanted, shortlist
+from spotkeeper.ranking.ranking import Facts, Shortlist, Wanted, best_by_type, shortlist
 
 REGION = "us-east-1"
 PRICES = st.decimals("0.0001", "100", places=4)
@@ -102,6 +102,28 @@ def test_a_limit_shows_the_first_and_counts_the_rest(market: list[RawPrice], lim
     everything, first = best(market), best(market, limit=limit)
     assert list(first.chosen) == list(everything.chosen)[:limit]
     assert first.found == everything.found == len(market)
+
+
+@given(
+    markets=st.lists(markets(), min_size=1, max_size=2),
+    limit=st.none() | st.integers(0, 4),
+    by=st.sampled_from(SortBy),
+)
+def test_by_type_the_best_pool_stands_for_all_that_fit(
+    markets: list[list[RawPrice]], limit: int | None, by: SortBy
+) -> None:
+    own = {("m5.large", f"{REGION}a"): 2.0, ("g5.xlarge", f"{REGION}c"): 9.0}
+    tables = [PriceTable(f"us-east-{i}", each, NOON) for i, each in enumerate(markets, 1)]
+    facts = Facts(HARDWARE, {REGION: RegionRisk(hazards={"g5.xlarge": 0.5}, own=own)})
+    wanted = Wanted(Need(max_spot_usd_per_hour=Decimal(50)), by, limit)
+    zones: dict[tuple[str, str], list[str]] = {}
+    for each in shortlist(tables, facts, wanted._replace(limit=None)).chosen:
+        zones.setdefault((each.instance_type, each.region), []).append(each.zone_name)
+    found = best_by_type(tables, facts, wanted)
+    assert found.found == sum(map(len, zones.values()))
+    assert list(found.zones.items()) == list(zones.items())[:limit]
+    assert [(each.instance_type, each.region) for each in found.chosen] == [*found.zones]
+    assert all(each.zone_name == found.zones[each[2], each[4]][0] for each in found.chosen)
 
 
 @given(market=markets(), factor=st.sampled_from([2, 8, 1024]))
