@@ -142,6 +142,10 @@ class FakeAccount:
         self.role = role
         self.key = key
 
+    def role_of_profile(self, profile: str) -> str:
+        self._cloud.arrives("role_of_profile", (profile,))
+        return profile
+
     def spot_role_exists(self) -> bool:
         return self.role
 

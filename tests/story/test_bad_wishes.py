@@ -68,6 +68,40 @@ def test_a_subnet_that_does_not_exist_is_refused(spot: Spot, sandbox: Sandbox) -
     assert nothing_was_made(sandbox)
 
 
+@pytest.mark.parametrize(
+    ("name", "told", "next_step"),
+    [
+        ("nobody", "has no instance profile of that name", "create-instance-profile"),
+        ("empty", "no role is in that profile", "add-role-to-instance-profile"),
+        ("arn:aws:iam::1:role/x", "cannot be an instance profile's name", "the last /"),
+    ],
+)
+def test_a_role_that_no_machine_can_have_is_refused_before_the_question(
+    spot: Spot, sandbox: Sandbox, name: str, told: str, next_step: str
+) -> None:
+    sandbox.client("iam").create_instance_profile(InstanceProfileName="empty")
+
+    said = paragraph(spot(*SMALL, "--role", name), 2)
+
+    assert told in said
+    assert next_step in said
+    assert "Plan for" not in said
+    assert nothing_was_made(sandbox)
+
+
+def test_a_role_that_only_ec2_can_refuse_is_said_to_be_unknown_and_nothing_stays(
+    spot: Spot, sandbox: Sandbox
+) -> None:
+    sandbox.control.fail("GetInstanceProfile", "AccessDenied", times=1)
+
+    answer = spot(*SMALL, "--role", "nobody", "--output", "json")
+
+    assert "--role nobody could not be looked at" in answer.err
+    assert (answer.code, answer.error["kind"]) == (2, "bad-input")
+    assert "Invalid IAM Instance Profile name" in answer.error["message"]
+    assert account.left(sandbox) == []
+
+
 def test_a_group_that_does_not_exist_is_refused_and_nothing_stays(
     spot: Spot, sandbox: Sandbox
 ) -> None:

@@ -192,6 +192,20 @@ def test_without_any_key_one_is_made_that_only_its_owner_can_read(
     assert not private.exists()
 
 
+def test_a_role_that_was_named_is_the_machines_and_is_shown(spot: Spot, sandbox: Sandbox) -> None:
+    iam = sandbox.client("iam")
+    iam.create_role(RoleName="trainer", AssumeRolePolicyDocument="{}")
+    iam.create_instance_profile(InstanceProfileName="training", Path="/ml/")
+    iam.add_role_to_instance_profile(InstanceProfileName="training", RoleName="trainer")
+
+    answer = spot(*CPU, "--role", "training")
+    machine = launched(sandbox, answer)
+
+    assert "  role       training" in answer.err
+    assert machine["IamInstanceProfile"]["Arn"].endswith("instance-profile/ml/training")
+    assert spot("show", "train", "--output", "json").items[0]["role"] == "training"
+
+
 def test_the_subnet_that_was_named_decides_the_zone(spot: Spot, sandbox: Sandbox) -> None:
     dearest = account.pools(sandbox, "t3.micro")[-1].partition("@")[2]
     client = sandbox.client("ec2")

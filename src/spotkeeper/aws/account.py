@@ -1,9 +1,9 @@
-"""What ``spot doctor`` asks of an account."""
+"""What is asked of an account besides EC2's own calls."""
 
 from spotkeeper.aws import shapes
 from spotkeeper.aws.cloud import DRY_RUN_ALLOWED
 from spotkeeper.aws.session import AwsSession
-from spotkeeper.errors import Refused, SpotkeeperError
+from spotkeeper.errors import BadInput, Refused, SpotkeeperError
 from spotkeeper.lifecycle.ports import DiskKey, Image
 from spotkeeper.model.quota import QuotaFamily, quota_family
 from spotkeeper.model.tags import shared_tags
@@ -29,6 +29,36 @@ class Ec2Account:
                 raise
             return False
         return True
+
+    def role_of_profile(self, profile: str) -> str:
+        """The role that an instance profile gives to a machine.
+
+        Raises:
+            BadInput: there is no such profile, or no role in it.
+        """
+        home = self._aws.home_region()
+        step = (
+            f"Put one in: aws iam add-role-to-instance-profile --instance-profile-name {profile} "
+            "--role-name ROLE."
+        )
+        try:
+            answer = self._aws.call(
+                "GetInstanceProfile", home, service="iam", InstanceProfileName=profile
+            )
+        except Refused as refusal:
+            if refusal.aws_code != "NoSuchEntity":
+                raise
+            raise BadInput(
+                f"--role {profile}: the account has no instance profile of that name (a role is "
+                "none yet)",
+                next_step="Make it: aws iam create-instance-profile --instance-profile-name "
+                f"{profile}. {step}",
+                aws_code=refusal.aws_code,
+            ) from refusal
+        roles = answer["InstanceProfile"]["Roles"]
+        if not roles:
+            raise BadInput(f"--role {profile}: no role is in that profile", next_step=step)
+        return str(roles[0]["RoleName"])
 
     def disk_key(self, region: str) -> DiskKey:
         """The region's default key for EBS; of the account's own, what Spot's role needs."""

@@ -39,7 +39,6 @@ def run_instances(order: LaunchOrder) -> Body:
         "ClientToken": order.token,
         "ImageId": order.image.id,
         "InstanceType": order.pool.instance_type,
-        "SubnetId": order.subnet_id,
         "UserData": order.user_data,
         "InstanceInitiatedShutdownBehavior": "stop" if box else "terminate",
         "InstanceMarketOptions": {"MarketType": "spot", "SpotOptions": spot_options(order)},
@@ -62,14 +61,20 @@ def run_instances(order: LaunchOrder) -> Body:
             }
         ],
         "TagSpecifications": tag_specifications(order.tags, *TAGGED_AT_LAUNCH),
+        **_network(order),
     }
-    if order.group_ids:
-        body["SecurityGroupIds"] = list(order.group_ids)
     if order.key_name:
         body["KeyName"] = order.key_name
+    if order.role:
+        body["IamInstanceProfile"] = {"Name": order.role}
     if order.on_interruption is OnInterruption.HIBERNATE:
         body["HibernationOptions"] = {"Configured": True}
     return body
+
+
+def _network(order: LaunchOrder) -> Body:
+    groups = {"SecurityGroupIds": list(order.group_ids)} if order.group_ids else {}
+    return {"SubnetId": order.subnet_id, **groups}
 
 
 def spot_options(order: LaunchOrder) -> Body:
@@ -159,6 +164,7 @@ def instance(described: Shape, region: str) -> Instance:
             for mapping in described.get("BlockDeviceMappings", ())
             if "Ebs" in mapping
         ),
+        role=described.get("IamInstanceProfile", {}).get("Arn", "").rpartition("/")[2],
         group_ids=tuple(group["GroupId"] for group in described.get("SecurityGroups", ())),
         tags=tags(described.get("Tags")),
     )

@@ -33,6 +33,7 @@ LABELS = (
     ("request state", "request_state"),
     ("request status", "request_status"),
     ("address", "public_ip"),
+    ("role", "role"),
     ("launched", "launched_at"),
     ("deadline", "deadline"),
     ("guard", "guard"),

@@ -9,42 +9,56 @@ from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.cli.options import need_options
 from spotkeeper.errors import BadInput
 from spotkeeper.keeper.inputs import need_from
-from spotkeeper.lifecycle.grants import COMMANDS, GUARD, GUARD_ROLE, GUARD_TRUST
+from spotkeeper.lifecycle.grants import COMMANDS, GUARD, GUARD_ROLE, GUARD_TRUST, INSTANCE_PROFILE
+
+_OF_GUARD = (GUARD_ROLE, GUARD_TRUST)
+PARTS = (*COMMANDS, GUARD, GUARD_ROLE, INSTANCE_PROFILE)
 
 
 @click.command(name="policy", short_help="Print the least IAM policy that a command needs.")
-@click.argument(
-    "part", metavar="[COMMAND]", required=False, type=click.Choice((*COMMANDS, GUARD, GUARD_ROLE))
-)
+@click.argument("part", metavar="[COMMAND]", required=False, type=click.Choice(PARTS))
 @need_options
 @click.option("--cloudformation", is_flag=True, help="As a stack for whoever may make policies.")
 @click.option("--guard-role", metavar="ROLE", help="Of the guard; spotkeeper-guard by default.")
 @click.option(
-    "--role", "of_guard", flag_value=GUARD_ROLE, help="With guard: what its role may do."
+    "--role",
+    is_flag=False,
+    flag_value=GUARD_ROLE,
+    metavar="[NAME]",
+    help="With instance-profile: whose; with guard, and no name: what its role may do.",
 )
-@click.option("--trust", "of_guard", flag_value=GUARD_TRUST, help="With guard: who takes it on.")
+@click.option("--trust", is_flag=True, help="With guard: who takes its role on.")
 @global_options
 @pass_choices
-def command(choices: Choices, /, *, part: str | None, of_guard: str | None, **given: Any) -> None:
+def command(
+    choices: Choices, /, *, part: str | None, role: str | None, trust: bool, **given: Any
+) -> None:
     """Print the least IAM policy that a command needs, or that all of them need.
 
     It is for your account, owner tag, partition and regions, with ACCOUNT and user/NAME in their
     place where you are not logged in. It allows Spot only, and of a need only its types.
 
     `guard` is what --guard scheduler needs besides, `role` what the role may do in whose name
-    EventBridge Scheduler ends machines, `guard --trust` whom that role trusts.
+    EventBridge Scheduler ends machines, `guard --trust` whom that role trusts. `instance-profile`
+    is what `up --role NAME` needs besides, for a role of the profile's name.
 
     \b
     Examples:
       spot policy --region eu-west-1 --type 'g5.*' > spot.json
       spot policy --region any --cloudformation > stack.json
     """
-    if of_guard and (part != GUARD or given["cloudformation"]):
-        raise BadInput("--role and --trust go with `spot policy guard` only, and with no stack")
+    named = part == INSTANCE_PROFILE
+    asked = GUARD_TRUST if trust else None if named else role
+    if asked and (part != GUARD or given["cloudformation"] or asked not in _OF_GUARD):
+        raise BadInput(
+            "--role and --trust go with `spot policy guard` only, and with no stack; --role NAME "
+            f"with `spot policy {INSTANCE_PROFILE}`"
+        )
     printed = choices.keeper().policy(
-        of_guard or part,
+        asked or part,
         need_from(given, choices.region),
         guard_role=given["guard_role"],
+        role=role if named else None,
         cloudformation=given["cloudformation"],
     )
     click.echo(json.dumps(printed, indent=2))

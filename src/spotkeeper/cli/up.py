@@ -86,6 +86,7 @@ def _given(launch_request: LaunchRequest) -> list[tuple[str, str]]:
     given = (
         ("tags", ", ".join(f"{key}={value}" for key, value in launch_request.tags.items())),
         ("key", str(launch_request.key_file or launch_request.key_name)),
+        ("role", launch_request.role),
         ("user data", f"{len(launch_request.user_script or b'')} bytes, for the first boot"),
     )
     return [each for each in given if each[1] and not each[1].startswith("0 bytes")]

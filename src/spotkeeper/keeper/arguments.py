@@ -167,7 +167,9 @@ _WORDS = {option.flag: option.word for option in OPTIONS} | {
     "help": "help()",
 }
 _ALIKE = "apply egress-gb endpoint-url grace offline quota refresh restart score why within work"
-_FLAG = re.compile(rf"--({'|'.join(sorted((*_WORDS, *_ALIKE.split()), key=len, reverse=True))})\b")
+_FLAG = re.compile(
+    rf"--({'|'.join(sorted((*_WORDS, *_ALIKE.split()), key=len, reverse=True))})(?![\w-])"
+)
 _COMMAND = re.compile(r"`spot (?!cache|policy guard|sandbox|tour)([\w-]+)([^`>]*)`")
 _MANY = {option.word for option in OPTIONS if option.takes is Takes.TEXTS}
 

@@ -67,6 +67,7 @@ class LaunchWords(NeedWords, total=False):
     image: str
     disk_gb: int
     user_data: str | Path
+    role: str
     tags: Mapping[str, str]
     key_file: str | Path
     subnet_id: str

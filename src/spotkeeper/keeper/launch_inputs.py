@@ -69,6 +69,7 @@ def launch_request_from(
         image=merged["image"],
         disk_gib=merged["disk_gb"],
         user_script=_user_script(merged["user_data"], settings),
+        role=merged["role"] or "",
         tags={**label, **settings.tags, **_tags(given["tags"] or ())},
         key_file=_key_file(merged["key_file"]),
         key_name="" if merged["key_file"] else str(settings.get("key-name") or ""),

@@ -121,11 +121,13 @@ class ReadOnlyKeeper:
         /,
         *,
         guard_role: str | None = None,
+        role: str | None = None,
         cloudformation: bool = False,
         **words: Unpack[NeedWords],
     ) -> Mapping[str, Any]:
         """The least IAM policy for a command, or for all of them, in the regions of a need and for
-        its types; as a stack for an administrator on demand.
+        its types; as a stack for an administrator on demand. ``role`` is that of the machines,
+        which ``instance-profile`` lets be given to them.
 
         Raises:
             BadInput: there is no such command, or the policy would be too long.
@@ -134,6 +136,7 @@ class ReadOnlyKeeper:
         from spotkeeper.lifecycle import grants, policy
 
         whose = grantee(need or need_of(words), guard_role, self._edges, self._talk)
+        whose = replace(whose, role=role) if role else whose
         printed = policy.stack if cloudformation else policy.document
         return printed(part or grants.EVERYDAY, whose)
 

@@ -153,6 +153,7 @@ class MachineReport(Result):
             "request_state": request.state.value if request else None,
             "request_status": request.status_code if request else None,
             "public_ip": instance.public_ip if instance else None,
+            "role": (instance.role or None) if instance else None,
             "volume_ids": list(instance.volume_ids) if instance else [],
             "ssh": self.login.line() if self.login else None,
             "launched_at": moment(instance.launched_at) if instance else None,

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from spotkeeper.errors import (
+    BadInput,
     NameTaken,
     PermissionDenied,
     ResourceGone,
@@ -22,7 +23,7 @@ from spotkeeper.keeper.results import MachineReport
 from spotkeeper.lifecycle.guard import role_arn
 from spotkeeper.lifecycle.launch import Launcher
 from spotkeeper.lifecycle.launch_request import LaunchRequest, check
-from spotkeeper.lifecycle.plan import Candidate, Launchable, Plan, disk_gib, image_for, make_plan
+from spotkeeper.lifecycle.plan import Candidate, Launchable, Plan, disk_gib, make_plan
 from spotkeeper.lifecycle.ports import Image
 from spotkeeper.lifecycle.prerequisites import (
     PrerequisiteMaker,
@@ -73,18 +74,34 @@ class Up:
         self._refuse_unfinished(launch_request.name)
         guarded = bool(launch_request.guard)
         role = role_arn(launch_request.guard_role, self._cloud.caller()) if guarded else ""
+        notes = self._notes_of_role(launch_request.role)
         zones = self._zone_of_subnet(launch_request) or launch_request.need.zones
         ranking = self._find.find(
             replace(launch_request.need, zones=zones), FindOptions(by=GroupBy.ZONE)
         )
         plan = make_plan(
             launch_request,
-            replace(ranking, warnings=(*self._edges.warnings, *ranking.warnings)),
+            replace(ranking, warnings=(*self._edges.warnings, *ranking.warnings, *notes)),
             now=self._edges.clock.now(),
             guard_role_arn=role,
             look=partial(self._launchable, launch_request),
         )
         return replace(plan, owner=self._reader.owner)
+
+    def _notes_of_role(self, profile: str) -> tuple[str, ...]:
+        """What is not known of an instance profile, which EC2 may know.
+
+        Raises:
+            BadInput: there is no such profile, or no role in it.
+        """
+        try:
+            if profile:
+                self._edges.account.role_of_profile(profile)
+        except BadInput:
+            raise
+        except SpotkeeperError as unknown:
+            return (f"--role {profile} could not be looked at: {unknown.message}",)
+        return ()
 
     def up(self, plan: Plan) -> MachineReport:
         """Launch what was planned.
@@ -263,7 +280,7 @@ class Up:
 
     def _image(self, asked: LaunchRequest, candidate: Candidate) -> Image:
         offer = candidate.offer
-        return self._cloud.image(offer.pool.region, image_for(asked, offer), offer.hardware.arch)
+        return self._cloud.image(offer.pool.region, asked.image_for(offer), offer.hardware.arch)
 
     def _refuse_taken(self, name: str, region: str) -> None:
         """Refuse a name that is in use in a region, or in one that the journal remembers.

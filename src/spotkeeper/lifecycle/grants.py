@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from spotkeeper.model.tags import TAG_MANAGED, TAG_OWNER
 
 SCHEDULER_SERVICE = "scheduler.amazonaws.com"
+EC2_SERVICES = ("ec2.amazonaws.com", "ec2.amazonaws.com.cn")
 
 Conditions = Mapping[str, Mapping[str, str | Sequence[str]]]
 
@@ -29,7 +30,8 @@ class Grant:
     """A statement before it is known for whom; grants with the same ``sid`` become one.
 
     ``resources`` are ARNs after their partition. ``{region}``, ``{home}`` (where names are
-    claimed) and ``{account}`` are filled in, in ``conditions`` the names in braces as well.
+    claimed), ``{account}`` and ``{role}`` are filled in, in ``conditions`` the names in braces as
+    well.
     """
 
     sid: str
@@ -220,12 +222,28 @@ COMMANDS: Mapping[str, Sequence[Grant]] = {
 #: All commands together.
 EVERYDAY = "everyday"
 
+#: What ``--role`` needs besides.
+INSTANCE_PROFILE = "instance-profile"
+
 #: What ``--guard scheduler`` needs besides the policy of a command: the caller's permissions, and
 #: the role in whose name the Scheduler ends machines, with whom it trusts.
 GUARD, GUARD_ROLE, GUARD_TRUST = "guard", "role", "trust"
 
 PARTS: Mapping[str, Sequence[Grant]] = {
     **COMMANDS,
+    INSTANCE_PROFILE: (
+        Grant(
+            "LookAtProfile",
+            ("iam:GetInstanceProfile",),
+            ("iam::{account}:instance-profile/{role}",),
+        ),
+        Grant(
+            "PassInstanceRole",
+            ("iam:PassRole",),
+            ("iam::{account}:role/{role}",),
+            {"StringEquals": {"iam:PassedToService": EC2_SERVICES}},
+        ),
+    ),
     EVERYDAY: tuple(grant for grants in COMMANDS.values() for grant in grants),
     GUARD: (
         LIST_SCHEDULES,

@@ -97,7 +97,7 @@ class Launcher:
         self._attempt = attempts(self._journal.read(self.name)) + 1
         for candidate in self._plan.candidates:
             pool = candidate.offer.pool
-            if self._blocked.covers(pool, self._plan.image_for(candidate.offer)):
+            if self._blocked.covers(pool, self._plan.launch_request.image_for(candidate.offer)):
                 continue
             try:
                 return self._in_pool(candidate, prerequisites, boot_script)
@@ -123,7 +123,9 @@ class Launcher:
 
     def _rule_out(self, candidate: Candidate, refusal: SpotkeeperError) -> None:
         pool = candidate.offer.pool
-        self._blocked.add(pool, refusal.scope, self._plan.image_for(candidate.offer))
+        self._blocked.add(
+            pool, refusal.scope, self._plan.launch_request.image_for(candidate.offer)
+        )
         self._refusals.append((pool, with_quota(refusal, candidate.offer.hardware)))
 
     def order(
@@ -138,8 +140,8 @@ class Launcher:
         Raises:
             BadInput: the disk is smaller than the image, or the user data too large.
         """
-        plan, asked, offer = self._plan, self._plan.launch_request, candidate.offer
-        image = self._cloud.image(offer.pool.region, plan.image_for(offer), offer.hardware.arch)
+        asked, offer = self._plan.launch_request, candidate.offer
+        image = self._cloud.image(offer.pool.region, asked.image_for(offer), offer.hardware.arch)
         values = guard_values(candidate.deadline)
         return LaunchOrder(
             pool=offer.pool,
@@ -155,6 +157,7 @@ class Launcher:
             tags=self._tags(candidate, token, image.login),
             max_price_usd_per_hour=candidate.max_price_usd_per_hour,
             valid_until=candidate.valid_until,
+            role=asked.role,
         )
 
     def _tags(self, candidate: Candidate, token: LaunchToken, login: str) -> Mapping[str, str]:

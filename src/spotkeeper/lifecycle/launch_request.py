@@ -1,5 +1,6 @@
 """What ``spot up`` was asked for, and what of it is wrong whatever AWS says."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,6 +13,7 @@ from spotkeeper.lifecycle.ports import OnInterruption
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.max_price import MaxPrice
 from spotkeeper.model.need import Need
+from spotkeeper.model.offer import Offer
 from spotkeeper.model.tags import (
     MAX_TAG_VALUE_LENGTH,
     MAX_TAGS,
@@ -20,6 +22,11 @@ from spotkeeper.model.tags import (
     is_name,
 )
 from spotkeeper.timings import DEFAULT_LIFE, SHORTEST_IDLE
+
+DEEP_LEARNING = "deep-learning"
+
+#: What IAM takes (GetInstanceProfile, ``InstanceProfileName``).
+PROFILE_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{1,128}")
 
 #: gp3 volumes end at 64 TiB.
 MAX_DISK_GIB = 65536
@@ -31,10 +38,11 @@ class LaunchRequest:
 
     ``lasting`` is the time to the deadline, ``None`` for never; a budget brings the deadline
     forward. ``guard`` is what enforces it besides the machine's own timer, in the name of
-    ``guard_role``, a role's name or ARN. ``key_file`` is a public key of OpenSSH, ``key_name``
-    one that EC2 knows already. ``group_ids`` replaces the group that would be made. Its agent
-    powers it off when it was ``idle`` for so long, and posts to ``notify_url``, which is shown
-    nowhere: it may be what lets one in.
+    ``guard_role``, a role's name or ARN. ``role`` is the name of an instance profile for the
+    machine. ``key_file`` is a public key of OpenSSH, ``key_name`` one that EC2 knows already.
+    ``group_ids`` replaces the group that would be made. Its agent powers it off when it was
+    ``idle`` for so long, and posts to ``notify_url``, which is shown nowhere: it may be what lets
+    one in.
     """
 
     name: str
@@ -46,6 +54,7 @@ class LaunchRequest:
     image: str | None = None
     disk_gib: int | None = None
     user_script: bytes | None = None
+    role: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     key_file: Path | None = None
     key_name: str = ""
@@ -64,6 +73,12 @@ class LaunchRequest:
         if self.on_interruption is not None:
             return self.on_interruption
         return OnInterruption.STOP if self.kind is Kind.BOX else OnInterruption.TERMINATE
+
+    def image_for(self, offer: Offer) -> str:
+        """The image that was asked for, or the one that suits the hardware."""
+        gpus = offer.hardware.gpus
+        usual = DEEP_LEARNING if gpus and gpus.manufacturer == "NVIDIA" else "ubuntu"
+        return self.image or usual
 
 
 def check(launch_request: LaunchRequest) -> None:
@@ -97,8 +112,23 @@ def check(launch_request: LaunchRequest) -> None:
             "--idle of less than a minute ends a machine before anybody can use it",
             next_step="Use --idle with a time such as 30m.",
         )
+    check_role(launch_request.role)
     _check_behaviour(launch_request)
     _check_tags(launch_request.tags)
+
+
+def check_role(profile: str) -> None:
+    """Refuse what cannot be an instance profile's name.
+
+    Raises:
+        BadInput: it is none.
+    """
+    if profile and not PROFILE_NAME.fullmatch(profile):
+        raise BadInput(
+            f"--role {profile!r} cannot be an instance profile's name",
+            next_step="Use what is behind the last / of its ARN; `aws iam list-instance-profiles` "
+            "lists them.",
+        )
 
 
 def _check_behaviour(launch_request: LaunchRequest) -> None:

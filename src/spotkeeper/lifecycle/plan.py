@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from spotkeeper.errors import BadInput, Interrupted, NoOffers, PriceTooLow, SpotkeeperError
 from spotkeeper.lifecycle import guard
-from spotkeeper.lifecycle.launch_request import LaunchRequest
+from spotkeeper.lifecycle.launch_request import DEEP_LEARNING, LaunchRequest
 from spotkeeper.lifecycle.ports import OnInterruption
 from spotkeeper.model.disk import USUAL_TYPE, Disk, DiskCost, cost_of_disks, disk_cost_told
 from spotkeeper.model.duration import words
@@ -36,9 +36,6 @@ CENT = Decimal("0.01")
 #: A disk's price is for a month and is charged by the second, so that an hour of February costs
 #: most (https://aws.amazon.com/ebs/pricing/).
 HOURS_PER_SHORTEST_MONTH = 28 * 24
-
-DEEP_LEARNING = "deep-learning"
-UBUNTU = "ubuntu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +170,7 @@ class Plan(Result):
     @property
     def image(self) -> str:
         """The image asked for, or the one that suits the hardware."""
-        return self.image_for(self.first)
-
-    def image_for(self, offer: Offer) -> str:
-        """The image for one offer."""
-        return image_for(self.launch_request, offer)
+        return self.launch_request.image_for(self.first)
 
     def to_dict(self) -> Record:
         """As an item of ``--output json``."""
@@ -186,6 +179,7 @@ class Plan(Result):
             "kind": self.launch_request.kind.value,
             "on_interruption": str(self.launch_request.behaviour),
             "image": self.image,
+            "role": self.launch_request.role or None,
             "deadline": moment(self.deadline),
             "guard": self.launch_request.guard,
             "budget_usd": number(self.launch_request.budget_usd),
@@ -200,14 +194,6 @@ class Plan(Result):
             "offer": self.first.to_dict(),
             "pools": [str(candidate.offer.pool) for candidate in self.candidates],
         }
-
-
-def image_for(launch_request: LaunchRequest, offer: Offer) -> str:
-    """The image that was asked for, or the one that suits the hardware."""
-    if launch_request.image:
-        return launch_request.image
-    gpus = offer.hardware.gpus
-    return DEEP_LEARNING if gpus and gpus.manufacturer == "NVIDIA" else UBUNTU
 
 
 class Launchable(NamedTuple):

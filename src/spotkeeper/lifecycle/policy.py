@@ -35,6 +35,7 @@ class Grantee:
     ``regions``            names, or ``*`` for all of them.
     ``types``, ``exclude`` globs of the types that may be launched; no ``types`` are all.
     ``guard_role``         ARN of the role in whose name the Scheduler ends machines.
+    ``role``               that machines may be given, and its instance profile of the same name.
     """
 
     caller: Caller
@@ -42,6 +43,7 @@ class Grantee:
     guard_role: str
     types: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    role: str = "ROLE"
 
 
 def document(part: str, grantee: Grantee) -> Document:
@@ -98,7 +100,8 @@ def stack(part: str, grantee: Grantee) -> Document:
     filled = replace(grantee, caller=inside, guard_role=ROLE_OF_THE_STACK)
     policies, has_role = _STACKS.get(part, ((part,), False))
     made: dict[str, Document] = {
-        f"{name.title()}Policy": _managed_policy(name, filled) for name in policies
+        f"{name.title()}Policy".replace("-", ""): _managed_policy(name, filled)
+        for name in policies
     }
     principal: dict[str, str] = {
         "Type": "String",
@@ -152,7 +155,7 @@ class _FilledStatement:
     def __init__(self, grantee: Grantee, regions: tuple[str, ...]) -> None:
         caller = grantee.caller
         self._beginning = f"arn:{caller.partition}:"
-        self._account = caller.account
+        self._account, self._role = caller.account, grantee.role
         self._regions = regions
         self._home = "*" if regions == ALL_REGIONS else home_region(caller.partition)
         self._words: Mapping[str, str | Sequence[str]] = {
@@ -181,7 +184,9 @@ class _FilledStatement:
     def _arn(self, resource: str, region: str) -> str:
         if resource in self._words:
             return str(self._words[resource])
-        filled = resource.format(region=region, home=self._home, account=self._account)
+        filled = resource.format(
+            region=region, home=self._home, account=self._account, role=self._role
+        )
         return self._beginning + filled
 
     def _conditions(self, grant: Grant) -> Mapping[str, Mapping[str, object]]:

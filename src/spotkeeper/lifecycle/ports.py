@@ -79,6 +79,7 @@ class LaunchOrder:
     tags: Mapping[str, str] = field(default_factory=dict)
     max_price_usd_per_hour: Decimal | None = None
     valid_until: datetime | None = None
+    role: str = ""  # an instance profile's name; empty for none
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +276,14 @@ class DiskKey:
 
 
 class Account(Protocol):
-    """What ``spot doctor`` asks that a launch does not."""
+    """What is asked of the account that EC2's calls do not tell."""
+
+    def role_of_profile(self, profile: str) -> str:
+        """The role that an instance profile gives to a machine.
+
+        Raises:
+            BadInput: there is no such profile, or no role in it.
+        """
 
     def disk_key(self, region: str) -> DiskKey:
         """The region's default key for EBS."""

@@ -172,6 +172,13 @@ ROWS: tuple[Row, ...] = (
     Row(
         DENIED,
         PermissionDenied,
+        next_step="Ask for what `spot policy instance-profile --role NAME` prints.",
+        words="iam:PassRole|InstanceProfile",
+        operations="RunInstances GetInstanceProfile",
+    ),
+    Row(
+        DENIED,
+        PermissionDenied,
         next_step="Ask for the permissions that `spot policy {policy}` prints.",
     ),
     # an account that is not ready, or an image that it has no licence for
@@ -232,6 +239,13 @@ ROWS: tuple[Row, ...] = (
         NotFound,
         Scope.REGION,
         "Name an image of {region} with --image ami-..., or use another region with --region.",
+    ),
+    Row(
+        "InvalidParameterValue",
+        BadInput,
+        next_step="Name an instance profile that has a role with --role; one that was made a "
+        "moment ago is known to EC2 in half a minute.",
+        words="IAM Instance Profile",
     ),
     Row("InvalidLaunchTemplateName.AlreadyExists*", NameTaken),
     Row("Invalid*NotFound*", NotFound),

@@ -68,7 +68,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """An EC2 instance as EC2 describes it."""
+    """An EC2 instance as EC2 describes it; ``role`` is the name of its instance profile."""
 
     id: str
     region: str
@@ -81,6 +81,7 @@ class Instance:
     public_ip: str | None = None
     image_id: str | None = None
     key_name: str | None = None
+    role: str = ""
     state_reason: str = ""
     state_message: str = ""
     volume_ids: tuple[str, ...] = ()

@@ -82,6 +82,7 @@ LAUNCH = (
     Option("image", _TEXT, "IMAGE", "deep-learning, ubuntu, amazon-linux or ami-..."),
     Option("disk_gb", _WHOLE, "GB", "Root disk, 100 by default.", "disk"),
     Option("user_data", _TEXT, "FILE", "For the first boot: a script, or what cloud-init takes."),
+    Option("role", _TEXT, "NAME", "Instance profile for the machine; none by default."),
     Option("tags", _TEXTS, "K=V", "Tag for all that is made.", "tag", in_file=False),
     Option("key_file", _TEXT, "FILE.pub", "Public key; one in ~/.ssh by default.", "key"),
     Option("subnet_id", _TEXT, "ID", "Subnet, instead of the default VPC's.", "subnet"),

@@ -13,10 +13,8 @@ from tests.fakes.orders import offer
 from spotkeeper.errors import BadInput, NoOffers, PriceTooLow
 from spotkeeper.lifecycle.launch_request import LaunchRequest, check
 from spotkeeper.lifecycle.plan import (
-    DEEP_LEARNING,
     DEFAULT_DISK_GIB,
     MAX_POOLS,
-    UBUNTU,
     Candidate,
     Launchable,
     disk_gib,
@@ -234,8 +232,8 @@ def test_no_offers_counts_the_refusals_by_rule() -> None:
 
 
 def test_the_image_suits_the_hardware_unless_one_was_named() -> None:
-    assert make_plan(launch_request(), ranked(offer(GPU)), now=FIRST_DAY).image == DEEP_LEARNING
-    assert make_plan(launch_request(), ranked(offer(CPU)), now=FIRST_DAY).image == UBUNTU
+    assert make_plan(launch_request(), ranked(offer(GPU)), now=FIRST_DAY).image == "deep-learning"
+    assert make_plan(launch_request(), ranked(offer(CPU)), now=FIRST_DAY).image == "ubuntu"
     named = make_plan(launch_request(image="ami-1"), ranked(offer(GPU)), now=FIRST_DAY)
     assert named.image == "ami-1"
 

@@ -14,6 +14,7 @@ from botocore.retries.standard import ThrottledRetryableChecker
 from spotkeeper.cli.app import SECTIONS
 from spotkeeper.errors import (
     AccountNotReady,
+    BadInput,
     CredentialsProblem,
     DiskKeyRefused,
     EndedWhileStarting,
@@ -108,6 +109,12 @@ MEANINGS = (
      PermissionDenied, Scope.REGION),
     (RUN, "UnauthorizedOperation", "with an explicit deny in an identity-based policy",
      PermissionDenied, Scope.ACCOUNT),
+    (RUN, "UnauthorizedOperation", "is not authorized to perform: iam:PassRole on resource",
+     PermissionDenied, Scope.ACCOUNT),
+    (RUN, "InvalidParameterValue", "Value (x) for parameter iamInstanceProfile.name is invalid. "
+     "Invalid IAM Instance Profile name", BadInput, Scope.REQUEST),
+    (RUN, "InvalidParameterValue", 'IAM Instance Profile "arn:aws:iam::1:instance-profile/x" '
+     "has no associated IAM Roles", BadInput, Scope.REQUEST),
     (RUN, "CustomerKeyHasBeenRevoked", "", DiskKeyRefused, Scope.REGION),
     (END, "OperationNotPermitted", "The instance may not be terminated.", Refused, Scope.REQUEST),
     (RUN, "InternalError", "", Unreachable, Scope.TRANSIENT),
