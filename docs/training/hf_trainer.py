@@ -49,9 +49,7 @@ arguments = TrainingArguments(
 )
 model = GPT2LMHeadModel(GPT2Config(vocab_size=64, n_positions=16, n_embd=32, n_layer=2, n_head=2))
 trainer = Trainer(model, arguments, train_dataset=Tokens(), callbacks=[SaveAtNotice()])
-trainer.train(
-    resume_from_checkpoint=get_last_checkpoint(FOLDER) if os.path.isdir(FOLDER) else None
-)
+trainer.train(resume_from_checkpoint=get_last_checkpoint(FOLDER) if os.path.isdir(FOLDER) else None)
 if trainer.state.global_step == STEPS:
     trainer.save_model(os.environ.get("SPOT_OUTPUT_DIR", "output"))
     print("done", flush=True)

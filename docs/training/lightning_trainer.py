@@ -42,9 +42,7 @@ class SaveAtNotice(Callback):
 x = torch.rand(4096, 1)
 data = torch.utils.data.TensorDataset(x, 3 * x + 1)
 loader = torch.utils.data.DataLoader(data, batch_size=4, num_workers=2)
-periodic = ModelCheckpoint(
-    FOLDER, every_n_train_steps=20, save_last=True, enable_version_counter=False
-)
+periodic = ModelCheckpoint(FOLDER, every_n_train_steps=20, save_last=True, enable_version_counter=False)
 trainer = lightning.Trainer(
     max_steps=STEPS,
     callbacks=[periodic, SaveAtNotice()],

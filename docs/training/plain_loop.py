@@ -56,9 +56,7 @@ def main() -> None:
         if stop:
             print(f"saved at step {step}", flush=True)
             return
-    Path(os.environ.get("SPOT_OUTPUT_DIR", "."), "line.json").write_text(
-        json.dumps([slope, offset])
-    )
+    Path(os.environ.get("SPOT_OUTPUT_DIR", "."), "line.json").write_text(json.dumps([slope, offset]))
     print(f"done: {slope:.3f} x + {offset:.3f}", flush=True)
 
 
