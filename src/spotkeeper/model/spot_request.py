@@ -1,5 +1,6 @@
 """EC2's Spot request: its states and status codes, in EC2's words and in a user's."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -60,6 +61,9 @@ STATUS_WORDS: Mapping[str, str] = {
     "instance-terminated-launch-group-constraint": "ended {at} with its launch group",
 }
 
+#: What words say of a request that EC2 has yet to fulfil.
+WAITING = re.compile("(^|, )(waiting|EC2 is ).*")
+
 #: Codes that say EC2, and not the user, took the machine away.
 INTERRUPTED_CODES = frozenset(
     code for code, words in STATUS_WORDS.items() if words.startswith("interrupted")
@@ -102,8 +106,11 @@ class SpotRequest:
         return self.words_for(self.status_code)
 
     def words_for(self, code: str) -> str:
-        """The words for a code, with the time of this request's last change."""
+        """The words for a code, with the time of this request's last change. A request that is
+        given up keeps the code of its waiting, and waits no more."""
         known = STATUS_WORDS.get(code)
+        if known is not None and not self.cancellable:
+            known = WAITING.sub("", known) or f"{self.state} {{at}} before it was fulfilled"
         return code if known is None else known.format(at=f"{self.status_since:%H:%M}")
 
     @property
