@@ -66,11 +66,7 @@ class Ec2Catalog(Remembering):
 
     def hardware(self, seen: Mapping[str, Collection[str]]) -> Dated[Mapping[str, InstanceType]]:
         """The types that were seen on sale, each asked for once, in a region that has it; those of
-        a region that refuses are left out where others are known.
-
-        Raises:
-            SpotkeeperError: none of them is known.
-        """
+        a region that refuses are left out."""
         kept = self._memory.get("hardware", ALL_TYPES, younger_than=CATALOG_AGE)
         if kept is None:
             kept = {"at": self._now().isoformat(), "types": {}}
@@ -85,8 +81,6 @@ class Ec2Catalog(Remembering):
             else:
                 known.update({row["InstanceType"]: row for row in rows})
         sold = set().union(*seen.values())
-        if problem and sold.isdisjoint(known):
-            raise problem
         if len(known) > before:
             self._memory.put("hardware", ALL_TYPES, kept)
         types = {name: instance_type(row) for name, row in known.items()}

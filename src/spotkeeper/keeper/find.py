@@ -100,6 +100,9 @@ class Find:
         refuse_unknown_gpu(need, view.snapshot.hardware.value)
         usual = _usual(need)
         ranking = self._ranking(usual, options, view)
+        undescribed = view.snapshot.hardware.problem
+        if undescribed and not ranking.offers and GPUS_UNKNOWN in ranking.refused_by_reason:
+            raise undescribed
         if usual is need or not ranking.offers:
             return ranking if usual is need else self._ranking(need, options, view)
         left_out = ranking.refused_by_reason.get(f"architecture is not {usual.arch}", 0)
@@ -141,7 +144,7 @@ class Find:
         searched = regions.searched(need.regions, self._edges)
         refuse_contradictions(need, searched)
         snapshot = self._market.look(searched, need.types, told=options.progress)
-        return MarketView(searched, snapshot)
+        return MarketView(searched, public_market.sized(self._edges, snapshot))
 
     def _ranking(self, need: Need, options: FindOptions, view: MarketView) -> Ranking:
         snapshot = view.snapshot

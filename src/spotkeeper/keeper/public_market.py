@@ -1,6 +1,7 @@
 """The market for whoever has no AWS account: public prices by region, and the Spot Advisor."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from spotkeeper.errors import NoCredentials, Unreachable
@@ -103,13 +104,32 @@ def _fits(name: str, globs: Iterable[str]) -> bool:
     return any(fnmatchcase(name, glob) for glob in globs)
 
 
+def sized(edges: Edges, snapshot: MarketSnapshot) -> MarketSnapshot:
+    """The look at the market with the sizes of what EC2 would not describe; its GPUs stay unknown.
+
+    Raises:
+        SpotkeeperError: nothing at all is described.
+    """
+    described = snapshot.hardware
+    if described.problem is None:
+        return snapshot
+    sold = set().union(*(table.types for table in snapshot.tables))
+    sizes = {name: row for name, row in _sizes(edges).items() if name in sold}
+    if not sizes and not described.value:
+        raise described.problem
+    return replace(snapshot, hardware=replace(described, value={**sizes, **described.value}))
+
+
 def _hardware(
     edges: Edges, found: Dated[Mapping[str, Mapping[str, str]]]
 ) -> Dated[Mapping[str, InstanceType]]:
     """What an earlier look with credentials left, else what the advisor's feed tells."""
-    try:
-        hardware = dict(edges.advisor.sizes())
-    except Unreachable:
-        hardware = {}
-    kept = edges.market.remembered()
+    hardware, kept = _sizes(edges), edges.market.remembered()
     return Dated({**hardware, **kept.value}, kept.as_of) if kept else Dated(hardware, found.as_of)
+
+
+def _sizes(edges: Edges) -> Mapping[str, InstanceType]:
+    try:
+        return edges.advisor.sizes()
+    except Unreachable:
+        return {}

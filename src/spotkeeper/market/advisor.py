@@ -11,7 +11,7 @@ from itertools import chain
 from operator import attrgetter
 from typing import Any, TypeGuard, TypeVar
 
-from spotkeeper.model.instance_type import MIB_PER_GIB, InstanceType
+from spotkeeper.model.instance_type import MIB_PER_GIB, Arch, InstanceType
 from spotkeeper.model.risk import Band
 
 S = TypeVar("S")
@@ -46,6 +46,8 @@ MOST_VCPUS, MOST_GIB = 10_000, 1_000_000
 #: Patterns are compiled when the first is looked for: what is remembered was looked at before.
 LABEL = r"(?P<open>>)?[<=~]{0,2} ?(?:\d{1,3} ?- ?)?(?P<end>\d{1,3}) ?%"
 TYPE_NAME = r"[a-z0-9-]{1,30}\.[a-z0-9-]{1,30}"
+#: A "g" behind the generation ("Instance type naming conventions", EC2 User Guide); a1 is older.
+GRAVITON = r"a1\.|[a-z]+\d+[a-z]*g"
 REGION_NAME = r"[a-z]{2,5}(?:-[a-z]{1,12}){1,3}-\d{1,2}"
 
 band_of = attrgetter("band")
@@ -161,7 +163,7 @@ def _size(name: Any, facts: Any) -> InstanceType | None:
         name=name,
         vcpus=cores,
         memory_mib=round(gib * MIB_PER_GIB),
-        archs=(),
+        archs=(Arch.ARM64 if re.match(GRAVITON, name) else Arch.X86_64,),
         gpus=None,
         spot_supported=True,
         hibernation_supported=False,

@@ -117,7 +117,7 @@ class MarketSnapshot:
         """Which regions did not answer, or not to the end, and why; and what is not described."""
         told = by_reason((each.region, each.problem) for each in self.tables if each.problem)
         lost = self.hardware.problem
-        return (*told, f"some types are left out: {lost.message}") if lost else told
+        return (*told, f"not every type is described: {lost.message}") if lost else told
 
     @property
     def interrupted(self) -> bool:

@@ -64,7 +64,8 @@ class Gpus:
 class InstanceType:
     """One row of DescribeInstanceTypes, repaired where EC2's data is known to be wrong.
 
-    Of a type that is ``partial`` only vCPUs and memory are known, nothing of GPUs or architecture.
+    Of a type that is ``partial`` vCPUs and memory are known, and the architecture that its name
+    tells; nothing of GPUs.
     """
 
     name: str

@@ -18,7 +18,7 @@ T = TypeVar("T")
 NO_DRIVER = "the Deep Learning image has no driver for it: see --type, --image"
 
 #: The rule that falls where only vCPUs and memory of a type are known.
-GPUS_UNKNOWN = "its GPUs and architecture are not known without an AWS account"
+GPUS_UNKNOWN = "its GPUs and architecture are not known"
 
 
 @dataclass(frozen=True, slots=True)

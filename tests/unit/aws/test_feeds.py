@@ -227,10 +227,11 @@ def test_a_region_that_refuses_leaves_out_the_types_that_it_alone_sells() -> Non
     found = feed.hardware({"eu-west-1": ["g5.xlarge", "z1.large"], REGION: ["g5.xlarge"]})
     assert set(found.value) == {"g5.xlarge"}
     assert found.problem is refused
-    with pytest.raises(BadInput, match="denied"):
-        catalog(refused).hardware({REGION: ["g5.xlarge"]})
+    nothing = catalog(refused).hardware({REGION: ["g5.xlarge"]})
+    assert (nothing.value, nothing.problem) == ({}, refused)
 
 
+@pytest.mark.world("situations, in the verbs", by="users' reports")
 def test_prices_in_yuan_are_not_taken_for_dollars() -> None:
     feed, session = spot_prices(row("3.71"))
     (table,) = feed.scan(["cn-north-1"], ["g5.xlarge"])
