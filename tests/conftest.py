@@ -13,7 +13,7 @@ from hypothesis import settings
 from ec2_sandbox.client import daemon
 from ec2_sandbox.client.control import Control
 from ec2_sandbox.options import SandboxOptions, SandboxStatus
-from tests import canaries
+from tests import canaries, judges
 
 # A busy computer is slow now and then; no test of ours is about time.
 settings.register_profile("spotkeeper", deadline=None)
@@ -114,17 +114,43 @@ def sandbox(running_sandbox: SandboxStatus) -> Sandbox:
     return found
 
 
+@pytest.fixture
+def judged(request: pytest.FixtureRequest) -> judges.Verdicts:
+    """For a test that holds many rows to a judge, and ends with ``judged.settle()``."""
+    verdicts = judges.Verdicts()
+    request.node.user_properties.append((judges.ROWS, verdicts.rows))
+    return verdicts
+
+
 def pytest_configure() -> None:
     """Who is started in the background ignores Ctrl-C, and so would all that a story starts."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the sum of every number that tests recorded under the same name."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep with every test that the world judges who does."""
+    judges.note(items)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print the sum of every number that tests recorded under the same name, and what the world
+    said where it was asked."""
+    reports = [
+        report
+        for outcome in ("passed", "failed", "error", "skipped")
+        for report in terminalreporter.getreports(outcome)
+        if isinstance(report, pytest.TestReport)
+    ]
     sums: Counter[str] = Counter()
-    for outcome in ("passed", "failed"):
-        for report in terminalreporter.getreports(outcome):
+    for report in reports:
+        if report.outcome != "skipped":
             sums.update({k: v for k, v in report.user_properties if isinstance(v, int)})
     for name, total in sorted(sums.items()):
         terminalreporter.write_line(f"{total:,} {name}")
+    if "world" in config.option.markexpr:
+        terminalreporter.section("what the world says")
+        for line in judges.table(reports):
+            terminalreporter.write_line(line)

@@ -11,6 +11,8 @@ from spotkeeper.aws.address import caller_cidr
 from spotkeeper.aws.endpoint import USER_AGENT
 from spotkeeper.errors import Unreachable
 
+pytestmark = pytest.mark.world("one's own address", by="users' reports")
+
 ADDRESS = "198.51.100.7"
 
 

@@ -14,6 +14,7 @@ from tests.unit.agent.machine_room import OFF, SYSTEMD, Room, furnished, linux_o
 from spotkeeper.model.tags import tag_time
 
 pytestmark = [
+    pytest.mark.world("the guard on a machine", by="curl, bash and a service that fails"),
     linux_only,
     pytest.mark.skipif(not shutil.which("curl"), reason="needs curl, as a machine does"),
 ]

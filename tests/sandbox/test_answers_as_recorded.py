@@ -12,6 +12,8 @@ from tests.sandbox.front_door import Door
 
 from ec2_sandbox.server.control_verbs import carry_out
 
+pytestmark = pytest.mark.world("the sandbox's answers", by="recordings of Cloud Custodian")
+
 ORDER = {"ImageId": IMAGE, "InstanceType": "m5.large", "MinCount": 1, "MaxCount": 1}
 PERSISTENT = {"SpotInstanceType": "persistent", "InstanceInterruptionBehavior": "stop"}
 

@@ -28,6 +28,17 @@ def instances(sandbox: Sandbox, region: str = REGION) -> list[dict[str, Any]]:
     return [one for one in everything if one["State"]["Name"] not in {"terminated"}]
 
 
+def usual_image(sandbox: Sandbox) -> dict[str, Any]:
+    """The image that a launch takes where none is named."""
+    images = sandbox.client("ec2").describe_images(Owners=["amazon"])["Images"]
+    found: dict[str, Any] = next(
+        each
+        for each in images
+        if "Deep Learning" in each["Name"] and each["Architecture"] == "x86_64"
+    )
+    return found
+
+
 def requests(sandbox: Sandbox, region: str = REGION) -> list[dict[str, Any]]:
     """Every Spot request, ended ones included."""
     client = sandbox.client("ec2", region)

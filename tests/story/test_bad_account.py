@@ -206,6 +206,7 @@ FORBIDDEN = (
 )
 
 
+@pytest.mark.world("situations, at the command line", by="users' reports")
 def test_regions_that_are_denied_for_one_reason_are_one_line(spot: Spot, sandbox: Sandbox) -> None:
     assert spot("up", "train", "--type", "g5.xlarge", "--region", "eu-west-1", "--yes").code == 0
     denied = ("us-east-1", "us-west-2")
@@ -233,6 +234,7 @@ def test_regions_that_are_denied_for_one_reason_are_one_line(spot: Spot, sandbox
     assert account.left(sandbox, "eu-west-1") == []
 
 
+@pytest.mark.world("situations, at the command line", by="users' reports")
 def test_an_explicit_deny_is_told_in_few_words_and_more_permissions_are_no_advice(
     spot: Spot, sandbox: Sandbox
 ) -> None:

@@ -11,6 +11,8 @@ from tests.conftest import Sandbox
 from tests.story.conftest import Spot
 from tests.story.refusals import paragraph
 
+pytestmark = pytest.mark.world("sources of credentials", by="botocore's own providers")
+
 LINES = (("ls",), ("find", "--type", "g5.xlarge"), ("down", "train", "--yes"))
 
 KEYS = "aws_access_key_id=AKIASANDBOXSANDBOX00\naws_secret_access_key=sandbox\n"

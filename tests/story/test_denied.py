@@ -7,6 +7,8 @@ from tests.story import account
 from tests.story.fault_matrix import DOWN, GUARDED, UP
 from tests.story.fault_trials import Laboratory, Row, Step
 
+pytestmark = pytest.mark.world("ends with calls denied", by="IAM's way to refuse")
+
 HERE = "--region us-east-1"
 
 #: What ends a box: nothing can stand in for these.

@@ -5,6 +5,8 @@ from tests.conftest import Sandbox
 from tests.story import account
 from tests.story.conftest import Spot
 
+pytestmark = pytest.mark.world("situations, at the command line", by="users' reports")
+
 HERE, THERE = "us-east-1", "us-west-2"
 UP = ("up", "train", "--type", "g5.xlarge", "--yes", "--output", "json")
 

@@ -7,6 +7,8 @@ import pytest
 from tests.conftest import Sandbox
 from tests.story import account
 from tests.story.conftest import Answer, Spot
+from tests.story.fault_proxy import Armed, Exchange
+from tests.story.fault_trials import Laboratory
 from tests.story.refusals import paragraph
 
 JSON = ("--output", "json")
@@ -236,6 +238,7 @@ def test_options_that_exclude_each_other_are_named(spot: Spot) -> None:
     assert "--gpu A100 and --arch arm64 exclude each other" in told
 
 
+@pytest.mark.world("situations, at the command line", by="users' reports")
 def test_keys_that_the_price_list_refuses_cost_nothing_but_the_list_prices(
     spot: Spot, sandbox: Sandbox
 ) -> None:
@@ -250,6 +253,7 @@ def test_keys_that_the_price_list_refuses_cost_nothing_but_the_list_prices(
     assert spot("down", "train", "--yes").code == 0
 
 
+@pytest.mark.world("situations, at the command line", by="users' reports")
 @pytest.mark.parametrize("operation", ["DescribeTags", "DescribeSpotInstanceRequests"])
 def test_what_may_not_be_listed_hides_no_machine(
     spot: Spot, sandbox: Sandbox, operation: str
@@ -260,3 +264,39 @@ def test_what_may_not_be_listed_hides_no_machine(
     assert [row["name"] for row in found.items] == ["train"]
     assert told(found, f"{operation} in us-east-1")
     assert spot("show", "train", *EAST, *JSON).items[0]["state"] == "running"
+
+
+@pytest.mark.world("situations, at the command line", by="users' reports")
+def test_a_type_that_ec2_sells_and_does_not_describe_hides_no_other(lab: Laboratory) -> None:
+    lab.fresh()
+
+    def with_another(exchange: Exchange) -> None:
+        reply = exchange.forward()
+        begin, item, rest = reply.body.partition(b"<item>")
+        row = rest.partition(b"<item>")[0].replace(b"g5.", b"g5z.")
+        exchange.send(reply._replace(body=begin + item + row + item + rest))
+
+    lab.proxy.armed = Armed("DescribeSpotPriceHistory", with_another, 99)
+    answer = lab.spot("find --type g5*.xlarge")
+    lab.proxy.armed = None
+    assert answer.code == 0, answer
+    assert "g5.xlarge" in answer.out
+    assert "g5z" not in answer.out
+
+
+@pytest.mark.world("situations, at the command line", by="users' reports")
+def test_types_that_ec2_will_not_describe_are_shown_with_their_public_sizes(
+    spot: Spot, sandbox: Sandbox
+) -> None:
+    words = "Not authorized with an explicit deny in a service control policy"
+    sandbox.control.fail("DescribeInstanceTypes", "UnauthorizedOperation", message=words, times=99)
+    answer = spot(*G5, *JSON)
+    assert answer.code == 0, answer.err
+    assert {(offer["vcpus"], offer["memory_gib"]) for offer in answer.items} == {(4, 16.0)}
+    assert {offer["gpu_count"] for offer in answer.items} == {None}
+    [warning] = told(answer, "not every type is described")
+    assert words in warning
+    assert spot(*UP).code == 0
+    unknown = spot("find", "--gpus", "1", *EAST)
+    assert unknown.code == 4
+    assert words in unknown.err

@@ -1,5 +1,7 @@
 """`spot up` when a pool, a zone or a region has no room."""
 
+from datetime import timedelta
+
 import pytest
 from tests.conftest import Sandbox
 from tests.story import account
@@ -63,6 +65,7 @@ def test_when_a_region_is_dry_the_next_one_that_was_named_is_tried(
     assert account.left(sandbox, HERE, THERE) == []
 
 
+@pytest.mark.world("situations, at the command line", by="users' reports")
 def test_a_quota_rules_out_its_family_in_its_region_and_nothing_else(
     spot: Spot, sandbox: Sandbox
 ) -> None:
@@ -84,6 +87,7 @@ def test_a_quota_rules_out_its_family_in_its_region_and_nothing_else(
         assert refused <= 1
 
 
+@pytest.mark.world("situations, at the command line", by="users' reports")
 def test_a_quota_is_named_when_nothing_is_left(spot: Spot, sandbox: Sandbox) -> None:
     sandbox.control.quota("L-3819A6DF", 0)
 
@@ -114,6 +118,7 @@ WHAT_IS_WRONG = (
 )  # fmt: skip
 
 
+@pytest.mark.world("situations, at the command line", by="users' reports")
 @pytest.mark.parametrize(("code", "words", "exit_code", "advice"), WHAT_IS_WRONG)
 def test_what_no_other_pool_changes_costs_one_call_and_is_told_once(
     *, spot: Spot, sandbox: Sandbox, code: str, words: str, exit_code: int, advice: str
@@ -135,6 +140,7 @@ def test_what_no_other_pool_changes_costs_one_call_and_is_told_once(
     assert account.left(sandbox, HERE, THERE) == []
 
 
+@pytest.mark.world("situations, at the command line", by="users' reports")
 def test_a_configuration_that_is_not_supported_costs_one_call_per_type_and_region(
     spot: Spot, sandbox: Sandbox
 ) -> None:
@@ -150,6 +156,7 @@ def test_a_configuration_that_is_not_supported_costs_one_call_per_type_and_regio
     assert sum(call == "RunInstances" for call, _ in sandbox.control.calls()) == 4
 
 
+@pytest.mark.world("situations, at the command line", by="users' reports")
 def test_a_region_that_an_organisation_closes_is_passed_over(spot: Spot, sandbox: Sandbox) -> None:
     words = "Not authorized with an explicit deny in a service control policy."
     need = ("--type", "g5.xlarge", "--region", HERE, "--region", THERE)
@@ -215,6 +222,7 @@ def _without_subnets(sandbox: Sandbox, region: str, *zones: str) -> None:
             client.delete_subnet(SubnetId=subnet["SubnetId"])
 
 
+@pytest.mark.world("situations, at the command line", by="users' reports")
 def test_a_zone_without_a_subnet_is_never_promised_remembered_or_not(
     spot: Spot, sandbox: Sandbox
 ) -> None:
@@ -231,6 +239,7 @@ def test_a_zone_without_a_subnet_is_never_promised_remembered_or_not(
     assert "no subnet to use in us-east-1c" in planned.err
 
 
+@pytest.mark.world("situations, at the command line", by="users' reports")
 def test_a_region_that_lacks_what_a_launch_needs_leaves_the_others(
     spot: Spot, sandbox: Sandbox
 ) -> None:
@@ -248,3 +257,49 @@ def test_a_region_that_lacks_what_a_launch_needs_leaves_the_others(
     nowhere = spot("up", "else", *need, "--output", "json")
     assert nowhere.code == 1
     assert "no default VPC" in nowhere.error["message"]
+
+
+@pytest.mark.world("situations, at the command line", by="users' reports")
+def test_a_refusal_for_certain_takes_no_longer_for_a_name_that_lived_before(
+    spot: Spot, sandbox: Sandbox
+) -> None:
+    line = ("up", "train", "--type", "g5.xlarge", "--yes")
+    assert spot(*line).code == 0
+    assert spot("down", "train", "--yes").code == 0
+    sandbox.control.advance(timedelta(days=2))
+    sandbox.control.fail("RunInstances", "MaxSpotInstanceCountExceeded", times=99)
+    begun = sandbox.control.now()
+
+    up = spot(*line)
+
+    assert up.code == 6
+    assert sandbox.control.now() - begun < timedelta(minutes=1)
+
+
+@pytest.mark.world("situations, at the command line", by="users' reports")
+def test_an_image_that_is_gone_is_told_and_looked_at_anew(spot: Spot, sandbox: Sandbox) -> None:
+    image = account.usual_image(sandbox)["ImageId"]
+    line = ("up", "train", "--type", "g5.xlarge", "--image", image, "--yes", "--output", "json")
+    assert spot(*line, "--dry-run").code == 0  # from now on it is remembered
+    sandbox.control.fail("RunInstances", "InvalidAMIID.NotFound", message=f"{image} is gone")
+
+    up = spot(*line)
+
+    assert up.code == 7
+    assert "--image" in up.error["next_step"]
+    asked = sandbox.control.calls().count(("DescribeImages", HERE))
+    assert spot(*line).code == 0
+    assert sandbox.control.calls().count(("DescribeImages", HERE)) > asked
+
+
+@pytest.mark.world("situations, at the command line", by="users' reports")
+def test_an_image_that_one_region_lacks_leaves_the_others(spot: Spot, sandbox: Sandbox) -> None:
+    need = ("--type", "g5.xlarge", "--region", HERE, "--region", THERE)
+    first = spot("find", *need, "--limit", "1", "--output", "json").items[0]["region"]
+    sandbox.control.fail("GetParameter", "ParameterNotFound", region=first, times=99)
+
+    up = spot("up", "train", *need, "--yes", "--output", "json")
+
+    assert up.code == 0, up.err
+    assert up.items[0]["region"] != first
+    assert f"passed over: GetParameter in {first}" in up.err

@@ -8,6 +8,8 @@ from spotkeeper.aws.images import image_of
 from spotkeeper.errors import BadInput
 from spotkeeper.model.disk import Disk
 
+pytestmark = pytest.mark.world("facts of images", by="users' reports")
+
 
 def mapping(device: str, gib: int | None, kind: str | None = "gp3") -> dict[str, Any]:
     ebs = {"VolumeSize": gib, "VolumeType": kind, "SnapshotId": "snap-1"}

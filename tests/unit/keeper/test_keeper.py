@@ -229,6 +229,7 @@ def test_a_name_that_another_command_holds_is_left_and_the_others_end(desk: Desk
     assert desk.cloud.ec2.leftovers() == []
 
 
+@pytest.mark.world("situations, in the verbs", by="users' reports")
 def test_a_machine_that_runs_is_kept_and_said_when_its_login_is_late(tmp_path: Path) -> None:
     cloud = FakeCloud()
     journal, home = MemoryJournal(), home_with_key(tmp_path)

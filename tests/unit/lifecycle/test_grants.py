@@ -26,6 +26,7 @@ GRANTEES = {
 }
 
 
+@pytest.mark.world("policies", by="AWS's Service Authorization Reference")
 @pytest.mark.parametrize("grantee", GRANTEES.values(), ids=GRANTEES)
 @pytest.mark.parametrize("part", [*PARTS, GUARD_TRUST])
 def test_aws_knows_every_action_and_key_and_every_resource_can_be_reached(

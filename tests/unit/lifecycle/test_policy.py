@@ -224,6 +224,7 @@ def complaints(stack: Mapping[str, Any]) -> set[str]:
     return {each.rule.id for each in found if each.rule.severity != "informational"}
 
 
+@pytest.mark.world("policies as a stack", by="cfn-lint")
 @pytest.mark.parametrize("part", ["up", EVERYDAY, GUARD_ROLE])
 def test_cloudformation_would_take_a_stack(part: str) -> None:
     assert complaints(policy.stack(part, AMERICAN)) == set()

@@ -1,7 +1,5 @@
 """The one error table: what AWS's codes and words mean, how far it reaches, what to do next."""
 
-import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +8,8 @@ from typing import Any
 import botocore.session
 import pytest
 from botocore.retries.standard import ThrottledRetryableChecker
+from tests import recorded
+from tests.judges import Verdicts
 
 from spotkeeper.cli.app import SECTIONS
 from spotkeeper.errors import (
@@ -41,7 +41,6 @@ RUN, START, END = "RunInstances", "StartInstances", "TerminateInstances"
 OPERATIONS = (*COMMAND_OF, "CreateTags", "DescribeInstances", "DescribeTags")
 
 PUBLISHED = Path(__file__).parents[2] / "data" / "ec2_error_codes.txt"
-RECORDED = Path(os.environ.get("SPOT_TEST_DATA", "/nowhere")) / "recorded"
 
 
 def published(section: str) -> list[str]:
@@ -131,6 +130,7 @@ MEANINGS = (
 )  # fmt: skip
 
 
+@pytest.mark.world("error codes", by="words that users quoted")
 @pytest.mark.parametrize(("operation", "code", "words", "kind", "scope"), MEANINGS)
 @pytest.mark.parametrize("status", [400, 500])
 def test_a_refusal_means_what_operation_code_and_words_say_whatever_the_http_status(
@@ -158,34 +158,42 @@ def every_advice(codes: list[str]) -> Iterator[tuple[RefusedCall, SpotkeeperErro
             yield asked, refusal(asked)
 
 
+@pytest.mark.world("error codes", by="AWS's published lists")
 @pytest.mark.parametrize("section", ["client", "server"])
-def test_every_published_code_has_a_scope_and_advice_for_the_verb(section: str) -> None:
+def test_every_published_code_has_a_scope_and_advice_for_the_verb(
+    section: str, judged: Verdicts
+) -> None:
     for asked, error in every_advice(published(section)):
-        assert isinstance(error.scope, Scope)
-        assert error.next_step.strip()
-        assert not {"{", "}"} & set(error.next_step), asked
-        assert "--debug" not in error.next_step, asked
+        wrong = ["{", "}", "--debug"]
         if asked.verb not in {"", "up"}:
-            for wrong in ("Widen the need", "--max-price", "policy up"):
-                assert wrong not in error.next_step, asked
+            wrong += ["Widen the need", "--max-price", "policy up"]
+        told = error.next_step
+        right = bool(told.strip()) and not any(each in told for each in wrong)
+        judged.check(asked, right=right and isinstance(error.scope, Scope), told=told)
+    judged.settle()
 
 
-def test_every_published_server_error_was_decided_by_a_row() -> None:
+@pytest.mark.world("error codes", by="AWS's published lists")
+def test_every_published_server_error_was_decided_by_a_row(judged: Verdicts) -> None:
     for code in published("server"):
-        assert meaning(said(code)) in ROWS, code
+        judged.check(code, right=meaning(said(code)) in ROWS)
+    judged.settle()
 
 
 def test_the_published_codes_are_all_there() -> None:
     assert (len(published("client")), len(published("server"))) == (404, 13)
 
 
-def test_what_botocore_takes_for_a_throttle_is_one() -> None:
+@pytest.mark.world("error codes", by="botocore")
+def test_what_botocore_takes_for_a_throttle_is_one(judged: Verdicts) -> None:
     checker: Any = ThrottledRetryableChecker
     for code in checker._THROTTLED_ERROR_CODES:
-        assert type(refusal(said(code, operation="DescribeTags"))) is Throttled, code
+        judged.compare(code, type(refusal(said(code, operation="DescribeTags"))), Throttled)
+    judged.settle()
 
 
-def test_every_state_reason_of_ec2s_model_was_decided() -> None:
+@pytest.mark.world("state reasons", by="EC2's model in botocore")
+def test_every_state_reason_of_ec2s_model_was_decided(judged: Verdicts) -> None:
     model = botocore.session.Session().get_service_model("ec2")
     reason: Any = model.shape_for("StateReason")
     documented = reason.members["Message"].documentation
@@ -193,8 +201,9 @@ def test_every_state_reason_of_ec2s_model_was_decided() -> None:
     assert len(codes) > 10
     for code in codes:
         error = refusal(said(code, operation=STATE_REASON))
-        assert not isinstance(error, Unreachable), code
-        assert isinstance(error, NoCapacity) == ("Spot" in code or "Capacity" in code), code
+        judged.check(code, right=not isinstance(error, Unreachable))
+        judged.compare(code, isinstance(error, NoCapacity), "Spot" in code or "Capacity" in code)
+    judged.settle()
 
 
 @pytest.mark.parametrize(
@@ -257,12 +266,10 @@ def test_the_table_stays_small_enough_to_be_read() -> None:
         assert row.scope is not row.error.scope, row
 
 
+@pytest.mark.world("error codes", by="users' reports")
 @pytest.mark.shared_data
-def test_codes_that_people_quoted_reach_as_far_as_they_found() -> None:
-    file = RECORDED / "ec2_error_reports.json"
-    if not file.exists():
-        pytest.skip("SPOT_TEST_DATA names no folder with recorded answers")
-    for row in json.loads(file.read_text()):
+def test_codes_that_people_quoted_reach_as_far_as_they_found(judged: Verdicts) -> None:
+    for row in recorded.load("ec2_error_reports.json"):
         asked = RefusedCall(row["op"], "us-east-1", row["code"], row["message"], row["status"])
         error = refusal(asked)
         scopes = {scope for scope in Scope if scope.name.partition("_")[0] in row["should"]}
@@ -271,4 +278,5 @@ def test_codes_that_people_quoted_reach_as_far_as_they_found() -> None:
         scopes |= {Scope.IMAGE} if "image" in wanted else set()
         scopes |= {Scope.ZONE} if "no-capacity" in wanted else set()
         scopes |= {Scope.REQUEST} if "warn" in wanted else set()
-        assert error.scope in scopes, (row, error.scope)
+        judged.check(row, right=error.scope in scopes, told=error.scope)
+    judged.settle()

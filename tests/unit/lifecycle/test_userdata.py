@@ -105,6 +105,7 @@ def test_what_cloud_init_unpacks_before_the_guard_is_armed_is_refused(script: by
 needs_cloud_init = pytest.mark.skipif(not cloud_init.python(), reason="needs cloud-init")
 
 
+@pytest.mark.world("user data", by="cloud-init")
 @needs_cloud_init
 @pytest.mark.parametrize(
     "script",
@@ -117,6 +118,7 @@ def test_cloud_init_takes_every_part_for_what_it_is(script: bytes) -> None:
     assert cloud_init.read(composed, cloud_init.python()) == expected
 
 
+@pytest.mark.world("user data", by="cloud-init")
 @needs_cloud_init
 @pytest.mark.parametrize("script", forms.UNPACKED_IN_VAIN)
 def test_cloud_init_gives_up_on_all_of_it_where_unpacking_fails(script: bytes) -> None:
@@ -126,6 +128,7 @@ def test_cloud_init_gives_up_on_all_of_it_where_unpacking_fails(script: bytes) -
         refuse_before_guard(script)
 
 
+@pytest.mark.world("user data", by="cloud-init")
 @needs_cloud_init
 def test_cloud_init_unpacks_what_had_to_be_compressed() -> None:
     script = b"#!/bin/sh\n" + b"# the same again\n" * 1200

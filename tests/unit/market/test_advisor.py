@@ -2,17 +2,18 @@
 
 import gzip
 import json
-from pathlib import Path
+from importlib import resources
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests import recorded
+from tests.judges import Verdicts
 
 from spotkeeper.market.advisor import Advice, NoAdvisor, packed, read_advisor, read_sizes, unpacked
 from spotkeeper.model.risk import Band
 
-REAL = Path(__file__).parents[3].parent / "shared/data/aws-spot-advisor-2025-06.json.gz"
 RANGES = [
     {"index": 0, "label": "<5%", "dots": 0, "max": 5},
     {"index": 4, "label": ">20%", "dots": 4, "max": 100},
@@ -86,11 +87,10 @@ def test_no_document_is_too_odd(ranges: Any, regions: Any) -> None:
             continue
 
 
+@pytest.mark.world("the Spot Advisor, read", by="AWS's feed of June 2025")
 @pytest.mark.shared_data
 def test_the_real_feed_is_read_whole() -> None:
-    if not REAL.exists():
-        pytest.skip(f"{REAL.name} is not there")
-    document = json.loads(gzip.decompress(REAL.read_bytes()))
+    document = recorded.load("aws-spot-advisor-2025-06.json.gz")
     assert unpacked(packed(read_advisor(document))) == read_advisor(document)
     linux, windows = read_advisor(document), read_advisor(document, system="Windows")
     pools = [len(types) for found in (linux, windows) for types in found.regions.values()]
@@ -145,3 +145,17 @@ def test_a_memory_that_makes_no_sense_is_left_out(gib: Any) -> None:
 def test_no_list_of_types_is_too_odd(types: Any) -> None:
     for document in (types, {"instance_types": types}, {"instance_types": {"m5.large": types}}):
         assert all(row.vcpus > 0 for row in read_sizes(document).values())
+
+
+@pytest.mark.world("architectures by name", by="DescribeInstanceTypes as moto carries it")
+def test_a_name_tells_the_architecture(judged: Verdicts) -> None:
+    catalogue = gzip.decompress(
+        resources.files("moto.ec2").joinpath("resources/instance_types.json.gz").read_bytes()
+    )
+    described = json.loads(catalogue)
+    facts = {name: {"cores": 2, "ram_gb": 1.0} for name in described}
+    for name, size in read_sizes({"instance_types": facts}).items():
+        archs = described[name]["ProcessorInfo"]["SupportedArchitectures"]
+        if not name.startswith("mac"):  # never Spot
+            judged.compare(name, size.arch, "arm64" if "arm64" in archs else "x86_64")
+    judged.settle()

@@ -401,6 +401,7 @@ def test_no_rows_are_a_surprise(tmp_path_factory: pytest.TempPathFactory, rows: 
     assert refused(path).exit_code == 2
 
 
+@pytest.mark.world("price files", by="AWS's prices of 2021 and 2022")
 @pytest.mark.shared_data
 def test_three_real_months() -> None:
     path = REAL_DATA / "aws-spot-price-history-us-east-1-linux-2021-03_05.csv.gz"
@@ -414,6 +415,7 @@ def test_three_real_months() -> None:
     assert len(dump.types) == 255
 
 
+@pytest.mark.world("price files", by="AWS's prices of 2021 and 2022")
 @pytest.mark.shared_data
 def test_a_real_day_of_all_regions() -> None:
     path = REAL_DATA / "aws-spot-price-all-regions-2022-05-31.tsv.gz"
