@@ -1,5 +1,6 @@
 """An instance of the sandbox and its metadata service, asked as programs on a machine ask."""
 
+from collections.abc import Mapping
 from contextlib import closing
 from http.client import HTTPConnection
 from typing import Any, NamedTuple
@@ -19,11 +20,13 @@ class Reply(NamedTuple):
 
 
 class Service:
-    """One instance and its metadata service."""
+    """One instance and its metadata service; ``instance`` is launched where none is given."""
 
-    def __init__(self, sandbox: Sandbox, **chosen: Any) -> None:
+    def __init__(
+        self, sandbox: Sandbox, instance: Mapping[str, Any] | None = None, **chosen: Any
+    ) -> None:
         self.sandbox = sandbox
-        self.instance = launch_one(sandbox, **chosen)
+        self.instance = instance or launch_one(sandbox, **chosen)
         self.id: str = self.instance["InstanceId"]
         self.url: str = sandbox.control.metadata(self.id)["endpoint"]
 

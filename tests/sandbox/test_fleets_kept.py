@@ -1,5 +1,6 @@
 """EC2 Fleet over HTTP: fleets of type maintain and request through what happens to them."""
 
+import json
 import os
 import signal
 import time
@@ -26,6 +27,7 @@ from tests.sandbox.fleet_calls import (
     shown,
     template,
 )
+from tests.sandbox.metadata_service import Service
 
 from ec2_sandbox.client import daemon
 from ec2_sandbox.options import SandboxOptions
@@ -68,11 +70,48 @@ def test_what_ec2_interrupts_is_replaced_in_another_pool(sandbox: Sandbox, ec2: 
     fleet_id = maintained(ec2, units=1)
     (first,) = members(ec2, fleet_id)
     sandbox.control.interrupt(first["InstanceId"])
-    assert ids(ec2, fleet_id) == [first["InstanceId"]]
+    both = members(ec2, fleet_id)  # the old machine has two minutes left
+    assert [one["InstanceId"] for one in both][:1] == [first["InstanceId"]]
+    assert both[1]["InstanceType"] != first["InstanceType"]
     sandbox.control.advance(3 * MINUTE)
-    (second,) = members(ec2, fleet_id)
-    assert second["InstanceType"] != first["InstanceType"]
+    assert members(ec2, fleet_id) == both[1:]
     assert shown(ec2, fleet_id)["ActivityStatus"] == "fulfilled"
+
+
+def test_a_fleet_that_shrinks_before_it_knows_of_a_loss_ends_one_more(sandbox: Sandbox) -> None:
+    sandbox.reset(scenario="calm", dwell=1, speed=0, begins="2026-01-05T00:00:00+00:00")
+    ec2 = sandbox.client("ec2")
+    template(ec2)
+    fleet_id = maintained(ec2, in_zone("m5.large"), units=3)
+    sandbox.control.advance(MINUTE)
+    before = ids(ec2, fleet_id)
+    ec2.terminate_instances(InstanceIds=before[:1])
+    ec2.modify_fleet(FleetId=fleet_id, TargetCapacitySpecification={"TotalTargetCapacity": 2})
+    sandbox.control.advance(timedelta(seconds=18))
+    assert ids(ec2, fleet_id) == before
+    assert shown(ec2, fleet_id)["FulfilledCapacity"] == 3.0
+    sandbox.control.advance(3 * MINUTE)
+    after = ids(ec2, fleet_id)
+    assert len(after) == 2
+    assert len(set(before) & set(after)) == 1
+
+
+def test_an_instance_that_a_smaller_target_ends_has_two_minutes(
+    sandbox: Sandbox, ec2: Any
+) -> None:
+    fleet_id = maintained(ec2, units=1)
+    (member,) = members(ec2, fleet_id)
+    instance, service = member["InstanceId"], Service(sandbox, member)
+    ec2.modify_fleet(FleetId=fleet_id, TargetCapacitySpecification={"TotalTargetCapacity": 0})
+    assert json.loads(service.read("meta-data/spot/instance-action"))["action"] == "terminate"
+    assert [one["kind"] for one in sandbox.control.events(name=instance)][-1] == "notice"
+    assert shown(ec2, fleet_id)["ActivityStatus"] == "pending_termination"
+    sandbox.control.advance(MINUTE)
+    assert ids(ec2, fleet_id) == [instance]
+    sandbox.control.advance(MINUTE)
+    assert ids(ec2, fleet_id) == []
+    (request,) = ec2.describe_spot_instance_requests()["SpotInstanceRequests"]
+    assert request["Status"]["Code"] == "instance-terminated-by-user"
 
 
 def test_a_fleet_without_capacity_waits_for_it(sandbox: Sandbox, ec2: Any) -> None:

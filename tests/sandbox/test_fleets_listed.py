@@ -111,11 +111,12 @@ def test_a_fleet_is_tagged_like_everything_else(ec2: Any) -> None:
 # Modify and delete
 
 
-def test_a_fleet_grows_and_shrinks(ec2: Any) -> None:
+def test_a_fleet_grows_and_shrinks(sandbox: Sandbox, ec2: Any) -> None:
     fleet_id = maintained(ec2)
     for units in (4, 1, 0):
         capacity = {"TotalTargetCapacity": units}
         ec2.modify_fleet(FleetId=fleet_id, TargetCapacitySpecification=capacity)
+        sandbox.control.advance(2 * MINUTE)
         assert len(members(ec2, fleet_id)) == units
     assert events(ec2, fleet_id).count("termination_notified") == 4
     assert events(ec2, fleet_id).count("modify_succeeded") == 3

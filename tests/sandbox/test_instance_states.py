@@ -76,6 +76,9 @@ def test_every_state_lasts_a_while(slow: Sandbox, market: dict[str, Any]) -> Non
         ("start", "pending", 5, 20, "running"),
         ("terminate", "shutting-down", 5, 30, "terminated"),
     ):
+        if verb == "start" and market:
+            assert refused(slow, verb, machine) == "IncorrectSpotRequestState"
+            slow.control.advance(seconds(60))
         if verb:
             getattr(ec2, f"{verb}_instances")(InstanceIds=[machine])
         slow.control.advance(seconds(shortest - 0.1))
@@ -318,11 +321,11 @@ def test_a_box_that_is_to_fail_stops_again_when_it_is_started(slow: Sandbox) -> 
     ec2 = slow.client("ec2")
     slow.control.advance(seconds(60))
     ec2.stop_instances(InstanceIds=[instance_id])
-    slow.control.advance(seconds(60))
+    slow.control.advance(seconds(100))
     slow.control.fail("InstanceBoot", "Server.InternalError", message=": ".join(KEY))
     ec2.start_instances(InstanceIds=[instance_id])
     assert state(slow, instance_id) == "pending"
-    slow.control.advance(seconds(90))
+    slow.control.advance(seconds(120))
     stopped = shown(slow, instance_id)
     assert stopped["State"]["Name"] == "stopped"
     assert stopped["StateReason"] == {"Code": "Server.InternalError", "Message": ": ".join(KEY)}

@@ -46,7 +46,7 @@ INSTANCE: Mapping[Situation, set[str]] = {
     **dict.fromkeys((S.EVALUATING, S.SCHEDULED, S.WAITING, S.PLACING, S.ENDED), GONE),
     **dict.fromkeys((S.RUNNING, S.NOTICED, S.STARTING), ALIVE),
     **dict.fromkeys((S.CANCELLED_RUNNING, S.CANCELLED_NOTICED), ALIVE),
-    **dict.fromkeys((S.STOPPING_BY_USER, S.STOPPING_BY_EC2), STOPPING),
+    **dict.fromkeys((S.STOPPING_BY_USER, S.STOPPING_BY_EC2), STOPPING | STOPPED),
     **dict.fromkeys((S.STOPPED_BY_USER, S.STOPPED_BY_EC2, S.CANCELLED_STOPPED), STOPPED),
 }
 
@@ -213,6 +213,8 @@ class Driver:
         self.ec2.stop_instances(InstanceIds=[self.request()["InstanceId"]])
 
     def start(self) -> None:
+        while self.instance_state(self.request()) == "stopping":
+            self.advance(STEPS[E.STOPPED])
         self.ec2.start_instances(InstanceIds=[self.request()["InstanceId"]])
 
     def terminate(self) -> None:

@@ -64,6 +64,7 @@ def test_instance_waiters_wait_through_every_transition(account: Sandbox) -> Non
     assert wait(account, "instance_running", instance) > 1
     ec2.stop_instances(InstanceIds=[instance])
     assert wait(account, "instance_stopped", instance) > 1
+    account.control.advance(timedelta(minutes=1))  # until its request is disabled
     ec2.start_instances(InstanceIds=[instance])
     assert wait(account, "instance_running", instance) > 1
     ec2.terminate_instances(InstanceIds=[instance])

@@ -22,7 +22,7 @@ PRIVATE = 0o600
 FILES_VERSION = 1
 
 #: Of the saved world; raised when what is saved changes its fields, or moves.
-WORLD_SCHEMA = 7
+WORLD_SCHEMA = 8
 WORLD = "state.snapshot"
 OPTIONS = "options.json"
 

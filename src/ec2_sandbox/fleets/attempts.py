@@ -15,8 +15,8 @@ from ec2_sandbox.protocol.refusal import EC2Error, no_spot_capacity, refuse
 from ec2_sandbox.spot_requests import endings, machines
 from ec2_sandbox.spot_requests.request_states import RequestEvent
 from ec2_sandbox.spot_requests.spot_requests import request_of
+from ec2_sandbox.world import world
 
-ALIVE = {"pending", "running"}
 ENDED = {"shutting-down", "terminated"}
 
 Place = tuple[int, Pool]
@@ -27,8 +27,11 @@ class Member:
     """An instance of a fleet.
 
     ``shown``     LaunchTemplateAndOverrides as the fleet's answers show it.
-    ``at_risk``   EC2 advised to leave it; ``replaced`` when its replacement was launched.
-    ``ends_at``   when the fleet ends it, after its replacement.
+    ``at_risk``   EC2 advised to leave it.
+    ``leaves_at`` when it ceases to count towards the target: its replacement runs, EC2 takes it
+                  back, or the target was lowered.
+    ``ends_at``   when the fleet ends it.
+    ``lost_at``   when the fleet knows that it runs no more.
     ``is_mourned``  the fleet told that it is gone.
     ``request_state``  that of its Spot request, as the fleet told it last.
     """
@@ -38,20 +41,32 @@ class Member:
     candidate: Candidate
     shown: dict[str, Any]
     at_risk: bool = False
-    replaced: bool = False
+    leaves_at: datetime | None = None
     ends_at: datetime | None = None
+    lost_at: datetime | None = None
     is_mourned: bool = False
     request_state: str = "submitted"
 
     @property
     def is_alive(self) -> bool:
-        """Whether it counts for the fleet's capacity."""
-        return self.instance.state in ALIVE
+        """Whether it is alive as far as the fleet knows."""
+        return not _has_come(self.lost_at)
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether it counts no more towards the target."""
+        return _has_come(self.leaves_at)
 
     @property
     def is_over(self) -> bool:
-        """Whether it is on its way out or gone."""
-        return self.instance.state in ENDED
+        """Whether it is on its way out or gone, as far as the fleet knows."""
+        return not self.is_alive and self.instance.state in ENDED
+
+    @property
+    def moments_ahead(self) -> list[datetime]:
+        """When the fleet has to look at it."""
+        moments = (self.leaves_at, self.ends_at, self.lost_at)
+        return [moment for moment in moments if moment and moment > world().now]
 
     @property
     def weight(self) -> float:
@@ -70,8 +85,22 @@ class Member:
 
     def end(self) -> None:
         """Terminate it; a persistent request would launch anew, so it is cancelled first."""
+        self.lost_at, self.ends_at = world().now, None
         self.cancel_request()
         endings.terminate_instance(self.instance, machines.FLEET)
+
+    def end_soon(self) -> None:
+        """End it: a Spot instance after a notice of two minutes (UserGuide/modify-ec2-fleet)."""
+        self.leaves_at = world().now
+        request = request_of(self.instance)
+        if request and self.instance.state == "running":
+            self.ends_at = request.announce_end()
+        else:
+            self.end()
+
+
+def _has_come(moment: datetime | None) -> bool:
+    return moment is not None and moment <= world().now
 
 
 @dataclass(frozen=True)

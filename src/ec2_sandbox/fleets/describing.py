@@ -7,6 +7,7 @@ from typing import Any
 from ec2_sandbox import catalogue
 from ec2_sandbox.fleets import fleet_events
 from ec2_sandbox.fleets.attempts import Failure, Member
+from ec2_sandbox.fleets.candidates import LIFECYCLES
 
 # What EC2 shows for a time that was not given.
 NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
@@ -107,9 +108,9 @@ def active_instance(member: Member) -> dict[str, Any]:
 
 
 def _is_shrinking(fleet: Any) -> bool:
-    return any(member.is_over for member in fleet.members.values()) and (
-        fleet.fulfilled() >= fleet.request.target.total
-    )
+    held = sum(fleet.held(lifecycle) for lifecycle in LIFECYCLES)
+    leaving = any(one.is_leaving or one.is_over for one in fleet.members.values())
+    return leaving and held >= fleet.request.target.total
 
 
 def _policy(*, ends: bool) -> str:

@@ -19,7 +19,6 @@ def work(fleet: Any) -> None:
     if fleet.request.type is FleetType.REQUEST:
         _fill_outstanding(fleet)
         return
-    _end_the_replaced(fleet)
     for lifecycle in LIFECYCLES:
         missing = fleet.target(lifecycle) - fleet.held(lifecycle)
         if missing > 0:
@@ -66,20 +65,13 @@ def _fill_outstanding(fleet: Any) -> None:
     fleet.outstanding = left
 
 
-def _end_the_replaced(fleet: Any) -> None:
-    for member in list(fleet.members.values()):
-        if member.ends_at and member.ends_at <= world().now:
-            member.ends_at = None
-            member.end()
-
-
 def _shrink(fleet: Any, lifecycle: str, excess: float) -> None:
     """End what is too much (ExcessCapacityTerminationPolicy)."""
-    members = [member for member in fleet.living(lifecycle) if not member.replaced]
+    members = [member for member in fleet.living(lifecycle) if not member.is_leaving]
     strategy = fleet.options(lifecycle).strategy
     for member in maintaining.too_many(members, strategy, excess):
         fleet.tell(fleet_events.gone(member.instance, "termination_notified"))
-        member.end()
+        member.end_soon()
 
 
 def _replace_those_at_risk(fleet: Any) -> None:
@@ -88,13 +80,13 @@ def _replace_those_at_risk(fleet: Any) -> None:
     if rebalance is None:
         return
     for member in fleet.living(SPOT):
-        if not member.at_risk or member.replaced:
+        if not member.at_risk or member.is_leaving:
             continue
         room = maintaining.MOST_TIMES_TARGET * fleet.request.target.total - fleet.fulfilled()
         if room < member.weight:
             return
         if fill(fleet, SPOT, member.weight, but=[member.candidate]):
-            member.replaced = True
+            member.leaves_at = world().now
             delay = timedelta(seconds=rebalance.delay)
             member.ends_at = world().now + delay if rebalance.terminates else None
 

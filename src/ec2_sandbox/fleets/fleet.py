@@ -24,8 +24,12 @@ from ec2_sandbox.world import world
 # Seconds, shortest and longest. From CreateFleet to the first instance of a maintain fleet it took
 # 13 and more on AWS; the others are our reading.
 EVALUATION = (13, 30)
-REACTION = (5, 20)  # from the loss of an instance, or the end of all, to what follows from it
+REACTION = (5, 20)  # from the end of all, a signal, or a pool that changed, to what follows
 MODIFICATION = (5, 15)
+
+# Until a fleet knows that an instance runs no more. Longer than a modification: a fleet of AWS,
+# told to shrink at once after one of its instances had been ended, ended a second one.
+LEARNING = (20, 45)
 
 # "The EC2 Fleet will be deleted two days after its instances are terminated" (EventInformation).
 LISTED_AFTER = timedelta(days=2)
@@ -134,6 +138,12 @@ class Fleet(TaggedEC2Resource):  # type: ignore[misc]
             self._be_forgotten()
             return
         self.look_at = None
+        self._end_those_due()
+        self._step()
+        ahead = [moment for one in self.members.values() for moment in one.moments_ahead]
+        self.look_at = earliest(self.look_at, *ahead)
+
+    def _step(self) -> None:
         self._part_with_the_gone()
         if self.state in DELETED:
             if not self.members:
@@ -158,14 +168,26 @@ class Fleet(TaggedEC2Resource):  # type: ignore[misc]
         elif happening.kind is HappeningKind.REBALANCE:
             member.at_risk = True
             self.look_soon()
-        elif happening.facts.get("state") in LOSSES or self._may_return():
+        elif happening.facts.get("action") == "terminate":  # a notice: it runs for two minutes
+            member.leaves_at = member.leaves_at or self._after(LEARNING)
+            self._look_by(member.leaves_at)
+        elif happening.facts.get("state") in LOSSES:
+            self._lose(member)
+        elif self._may_return():
+            member.lost_at = None
             self.look_soon()
+
+    def _lose(self, member: Member) -> None:
+        member.lost_at = member.lost_at or self._after(LEARNING)
+        self._look_by(member.lost_at)
 
     def look_soon(self) -> None:
         """Something changed that may matter to it."""
-        soon = self._after(REACTION)
-        if self.look_at is None or soon < self.look_at:
-            self._look(soon)
+        self._look_by(self._after(REACTION))
+
+    def _look_by(self, moment: datetime) -> None:
+        if self.look_at is None or moment < self.look_at:
+            self._look(moment)
 
     def _after(self, length: tuple[float, float]) -> datetime:
         return world().now + world().dwell(*length, self.id, world().second)
@@ -202,8 +224,7 @@ class Fleet(TaggedEC2Resource):  # type: ignore[misc]
         self._tell_problems(fleet_events.problems(self.failures))
         self.tries = self.tries + 1 if self.failures else 0
         again = maintaining.next_try(self.failures, self.tries, world().now)
-        ends = [member.ends_at for member in self.members.values() if member.ends_at]
-        self.look_at = earliest(self.look_at, again, *ends)
+        self.look_at = earliest(self.look_at, again)
 
     # Capacity
 
@@ -212,11 +233,11 @@ class Fleet(TaggedEC2Resource):  # type: ignore[misc]
         return sum(m.weight for m in self.living(lifecycle))
 
     def held(self, lifecycle: str) -> float:
-        """Units that count towards the target: not those whose replacement runs already."""
-        return sum(m.weight for m in self.living(lifecycle) if not m.replaced)
+        """Units that count towards the target."""
+        return sum(m.weight for m in self.living(lifecycle) if not m.is_leaving)
 
     def living(self, lifecycle: str | None = None) -> list[Member]:
-        """Instances that are pending or running."""
+        """Instances that are pending or running, as far as it knows."""
         alive = (member for member in self.members.values() if member.is_alive)
         return [member for member in alive if lifecycle in {None, member.lifecycle}]
 
@@ -234,11 +255,18 @@ class Fleet(TaggedEC2Resource):  # type: ignore[misc]
         self.failures += attempt.failures
         for member in attempt.members:
             self.members[member.instance.id] = member
+            if member.instance.state in LOSSES:  # it failed while it was launched
+                self._lose(member)
             self.tell(fleet_events.launched(member.instance))
             if member.request_id:
                 self._tell_request(member, "active")
 
     # What it tells
+
+    def _end_those_due(self) -> None:
+        for member in list(self.members.values()):
+            if member.ends_at and member.ends_at <= world().now:
+                member.end()
 
     def _part_with_the_gone(self) -> None:
         for member in self.members.values():
@@ -246,8 +274,11 @@ class Fleet(TaggedEC2Resource):  # type: ignore[misc]
                 member.is_mourned = True
                 member.cancel_request()
                 self.tell(fleet_events.gone(member.instance))
-        here = {k: one for k, one in self.members.items() if one.instance.state != "terminated"}
-        self.members = here
+        self.members = {
+            key: one
+            for key, one in self.members.items()
+            if not one.is_mourned or one.instance.state != "terminated"
+        }
 
     def _hear_of_request(self, member: Member, happening: Happening) -> None:
         state = REQUEST_CHANGES.get(happening.facts.get("state", ""))

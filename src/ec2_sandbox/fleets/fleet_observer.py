@@ -5,7 +5,12 @@ from ec2_sandbox.history import Happening, HappeningKind
 from ec2_sandbox.spot_requests.launch_orders import FLEET_TAG
 from ec2_sandbox.world import region_backends, world
 
-OF_AN_INSTANCE = {HappeningKind.INSTANCE, HappeningKind.REBALANCE, HappeningKind.REQUEST}
+OF_AN_INSTANCE = {
+    HappeningKind.INSTANCE,
+    HappeningKind.NOTICE,
+    HappeningKind.REBALANCE,
+    HappeningKind.REQUEST,
+}
 OF_ALL = {HappeningKind.MARKET, HappeningKind.QUOTA}
 
 

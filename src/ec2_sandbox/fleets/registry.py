@@ -143,7 +143,7 @@ def _check_limits(request: FleetRequest, region: str) -> None:
     units = sum(fleet.request.target.total for fleet in others) + request.target.total
     if len(others) >= MOST_FLEETS or units > MOST_UNITS_OF_ALL:
         raise refuse(
-            "MaxSpotFleetRequestCountExceeded",
+            "MaxFleetCountExceeded",
             "You've reached one or both of these limits: the total number of fleets that you can "
             "make, or the total target capacity of all fleets for the Region.",
         )

@@ -29,7 +29,6 @@ from ec2_sandbox.guests.process_trees import MarkedProcesses, kill_all, mark_of
 from ec2_sandbox.guests.user_data import Part, digest, parts
 from ec2_sandbox.services.imds import servers
 from ec2_sandbox.spot_requests import endings
-from ec2_sandbox.spot_requests.due_events import NOTICED
 from ec2_sandbox.spot_requests.spot_requests import request_of
 from ec2_sandbox.world import region_backends, world
 
@@ -354,7 +353,7 @@ def _run_of(instance: Instance) -> str:
 
 def _is_noticed(instance: Instance) -> bool:
     request = request_of(instance) if instance else None
-    return bool(request and request.situation in NOTICED)
+    return bool(request and request.notice_ends)
 
 
 @contextmanager

@@ -38,6 +38,7 @@ OVER = {"shutting-down", "terminated"}
 PENDING = (5, 20)
 STOPPING = (10, 40)
 SHUTTING_DOWN = (5, 30)
+SETTLING = (15, 60)  # until the Spot request of a stop is disabled; some tell of minutes
 MOMENT = timedelta(milliseconds=1)
 
 
@@ -167,7 +168,7 @@ def _stopped(instance: Any, reason: Reason) -> None:
     _explain(instance, reason)
     _enter(instance, "stopped", reason.cause)
     if request := getattr(instance, "spot_request", None):
-        request.happen(RequestEvent.STOPPED)
+        _after(SETTLING, instance, partial(request.happen, RequestEvent.STOPPED))
 
 
 def _terminated(instance: Any, reason: Reason) -> None:

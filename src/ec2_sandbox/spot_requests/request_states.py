@@ -52,7 +52,7 @@ class RequestEvent(StrEnum):
     RECLAIM = "EC2 wants the capacity back"
     GROUP_ENDS = "its launch group is interrupted"
     INTERRUPT = "the notice runs out"
-    STOPPED = "the instance has stopped"
+    STOPPED = "its instance's stop is settled"
     ROOT_GONE = "EC2 starts it and the root disk is gone"
     USER_STOP = "the user stops the instance"
     USER_START = "the user starts the instance"

@@ -41,7 +41,7 @@ NOT_YOURS_TO_START = Refusal(
     "IncorrectSpotRequestState",
     "You can't start the Spot Instance '{instance}' because the associated Spot Instance request "
     "is not in an appropriate state to support start.",
-    "[tools] [stop] only EC2 restarts what EC2 stopped, nobody what is cancelled",
+    "[tools] [stop] only EC2 restarts what EC2 stopped, nobody what is cancelled or unsettled",
 )
 CANCELLED_STOP = Refusal(
     "IncorrectSpotRequestState",
@@ -199,6 +199,7 @@ PERSISTENT: Rows = {
         effect=X.NONE,
     ),
     (S.CANCELLED_STOPPED, E.USER_START): NOT_YOURS_TO_START,
+    (S.STOPPING_BY_USER, E.USER_START): NOT_YOURS_TO_START,
 }
 
 BOX: Rows = {
@@ -268,6 +269,7 @@ BOX: Rows = {
         ),
         effect=X.TERMINATE_BY_EC2,
     ),
+    (S.STOPPING_BY_EC2, E.USER_START): NOT_YOURS_TO_START,
     (S.STOPPED_BY_EC2, E.USER_START): NOT_YOURS_TO_START,
 }
 

@@ -98,6 +98,7 @@ class SpotRequest(TaggedEC2Resource):  # type: ignore[misc]
         self.create_time = self.relaunch_at = self.entered_at = world().now
         self.pass_ends: datetime | None = None
         self.notice_ends: datetime | None = None
+        self.notice_action = "terminate"
         self.rebalance_at: datetime | None = None
         self.started = world().second
         self.cause = "no-capacity"
@@ -145,6 +146,7 @@ class SpotRequest(TaggedEC2Resource):  # type: ignore[misc]
         if move.effect is Effect.NOTICE:
             self.cause = CAUSES[event]
             self.notice_ends = now + self._notice()
+            self.notice_action = self.terms.interruption_behavior
         elif move.then not in {Situation.NOTICED, Situation.CANCELLED_NOTICED}:
             self.notice_ends = None
         if move.then is Situation.WAITING and move.effect is not Effect.NONE:
@@ -194,12 +196,7 @@ class SpotRequest(TaggedEC2Resource):  # type: ignore[misc]
         """Tell the instance, and whoever is interrupted together with it."""
         if self.cause == CAUSES[RequestEvent.RECLAIM]:
             self.advise()
-        facts = {
-            "action": self.terms.interruption_behavior,
-            "at": self.notice_ends.isoformat() if self.notice_ends else "",
-            "pool": str(self.pool),
-        }
-        world().tell(Told.NOTICE, str(self.instance_id), self.pool.region, facts)
+        self._tell_notice()
         if self.cause == CAUSES[RequestEvent.RECLAIM] and (
             dry := world().capacity.aftermath(world().now)
         ):
@@ -207,6 +204,21 @@ class SpotRequest(TaggedEC2Resource):  # type: ignore[misc]
             look_again_at(self.pool)
         for other in launch_group_of(self):
             other.happen(RequestEvent.GROUP_ENDS)
+
+    def announce_end(self) -> datetime:
+        """A notice from who ends the instance when it runs out; the request stays as it is."""
+        if self.notice_ends is None:
+            self.notice_ends, self.notice_action = world().now + NOTICE, "terminate"
+            self._tell_notice()
+        return self.notice_ends
+
+    def _tell_notice(self) -> None:
+        facts = {
+            "action": self.notice_action,
+            "at": self.notice_ends.isoformat() if self.notice_ends else "",
+            "pool": str(self.pool),
+        }
+        world().tell(Told.NOTICE, str(self.instance_id), self.pool.region, facts)
 
     def advise(self) -> None:
         """The rebalance recommendation comes before the notice or with it, once."""

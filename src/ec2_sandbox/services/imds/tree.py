@@ -12,7 +12,6 @@ from hashlib import blake2b
 from typing import Any
 
 from ec2_sandbox import catalogue
-from ec2_sandbox.spot_requests.due_events import NOTICED
 from ec2_sandbox.spot_requests.spot_requests import request_of
 from ec2_sandbox.world import world
 
@@ -155,9 +154,9 @@ def _interface(instance: Any, nic: Any) -> Iterator[tuple[str, Any]]:
 def _spot(instance: Any) -> Tree:
     """What an interruption notice tells; nothing without one."""
     request = request_of(instance)
-    if request is None or request.situation not in NOTICED or request.notice_ends is None:
+    if request is None or request.notice_ends is None:
         return {}
-    action, at = request.terms.interruption_behavior, stamp(request.notice_ends)
+    action, at = request.notice_action, stamp(request.notice_ends)
     told = {"instance-action": json.dumps({"action": action, "time": at})}
     return {**told, "termination-time": at} if action == "terminate" else told
 
