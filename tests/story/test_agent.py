@@ -10,7 +10,9 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,8 @@ from spotkeeper.agent.disk import read_text
 from spotkeeper.agent.holder import end_file
 from spotkeeper.agent.machine import RunFolder
 from spotkeeper.agent.stand_in import StandInMachine
+from spotkeeper.keeper.run import run_order
+from spotkeeper.model.machine import Machine
 from spotkeeper.work.contract import RunSpec
 from spotkeeper.work.run import Outcome, Run, RunState
 
@@ -81,6 +85,9 @@ class Stage:
     def over(self) -> Run:
         self.until(lambda: self.run.is_over)
         return self.run
+
+    def said(self, attempt: str) -> str:
+        return self.ask("logs", "--attempt", attempt)[1].decode()
 
     def ask(self, *arguments: str) -> tuple[dict[str, object], bytes]:
         """A command of the agent's file: its line of JSON, and what comes behind it."""
@@ -156,16 +163,60 @@ def test_every_attempt_has_the_code_its_surroundings_and_one_identity(stage: Sta
     ("setup", "words"),
     [
         (("sh", "-c", "exit 3"), "exit 3, in set-up"),
-        (("no-such-tool",), "exit 127, in set-up"),
+        (
+            ("sh", "-c", "seq 9; echo of $TOKEN; exit 3"),
+            "exit 3, in set-up: 8 | 9 | of ***",
+        ),
+        (("no-such-tool",), "exit 127, in set-up: set-up: 1: no-such-tool: not found"),
     ],
 )
 def test_a_set_up_that_fails_is_told_and_the_command_never_begins(
     stage: Stage, setup: tuple[str, ...], words: str
 ) -> None:
-    stage.accept(*stage.note(), setup=(setup,), retries=3)
+    stage.accept(*stage.note(), setup=(setup,), retries=3, secrets={"TOKEN": CANARY})
     stage.machine.start()
     run = stage.over()
     assert (run.state, run.words, stage.noted()) == (RunState.FAILED, words, [])
+
+
+WHEEL_FILES = {
+    "toy.py": "WORD = 'installed'\n",
+    "toy-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: toy\nVersion: 1\n",
+    "toy-1.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    "toy-1.dist-info/RECORD": "",
+}
+PROJECT = """[project]
+name = "x"
+version = "1"
+dependencies = ["toy"]
+requires-python = ">=3.9"
+[tool.uv.sources]
+toy = {path = "toy-1-py3-none-any.whl"}
+"""
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [("requirements.txt", "./toy-1-py3-none-any.whl\n"), ("pyproject.toml", PROJECT)],
+)
+def test_what_the_code_needs_is_installed_once_and_there_in_every_attempt(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, text: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / file).write_text(text)
+    setup = run_order(["true"], {}, environment={}).spec(Machine(None, None), "run").setup
+    tried = "import os, toy; print(toy.WORD, toy.__file__); os._exit(75)"
+    stage.accept("python3", "-c", tried, files={file: text}, setup=setup)
+    with zipfile.ZipFile(Path(stage.folder.paths.code, "toy-1-py3-none-any.whl"), "w") as wheel:
+        for name, inside in WHEEL_FILES.items():
+            wheel.writestr(name, inside)
+    stage.machine.start()
+    for number in ("1", "2"):
+        stage.until(partial(stage.said, number))
+        said = stage.said(number)
+        assert said.startswith(f"installed {stage.folder.paths.venv}/lib"), said
+    assert stage.run.count(Outcome.READY) == 1
 
 
 def test_a_cancel_ends_it_also_when_it_comes_twice(stage: Stage) -> None:

@@ -39,7 +39,8 @@ def prepare(home: Home, run_id: str, user: str | None) -> str:
     for above in (home.folder, os.path.dirname(folder.folder), folder.folder):
         os.chmod(make_folder(above), 0o711)
     paths = folder.paths
-    for path in (paths.code, paths.work, paths.checkpoint, paths.output, paths.exchange):
+    seen = (paths.checkpoint, paths.output, paths.exchange)
+    for path in (paths.code, paths.work, paths.venv, *seen):
         folders.make_usable(path, owner)
     return answer(code=paths.code, output=paths.output, checkpoint=paths.checkpoint)
 
@@ -66,7 +67,8 @@ def _accept(home: Home, spec: RunSpec) -> None:
     if not os.path.isdir(folder.paths.code):
         raise RequestRefused(f"the folders of {spec.run_id} were not prepared")
     former = home.run(home.current_run() or spec.run_id)
-    for needless in (former.sets, former.paths.work, former.spec):  # results and output stay
+    paths = former.paths
+    for needless in (former.sets, paths.work, paths.venv, former.spec):  # results and output stay
         folders.remove_all(needless)
     disk.replace(folder.spec, spec.to_json().encode())
     disk.replace(folder.record, b"")

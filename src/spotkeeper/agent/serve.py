@@ -20,10 +20,11 @@ from spotkeeper.agent import folders
 from spotkeeper.agent.attempts import Attempts, signal_number
 from spotkeeper.agent.disk import Storage, read_text
 from spotkeeper.agent.holder import Order
+from spotkeeper.agent.log import LogReader
 from spotkeeper.agent.login import login_environment
 from spotkeeper.agent.machine import Home, Host, RunFolder
 from spotkeeper.agent.processes import make_group
-from spotkeeper.work.contract import RunSpec, surroundings
+from spotkeeper.work.contract import RunSpec, masked, surroundings
 from spotkeeper.work.outcome import AttemptEnd, judge, pause_s
 from spotkeeper.work.run import (
     Asked,
@@ -53,6 +54,9 @@ HURRIED_S, WORKING_S, RESTING_S = 0.2, 0.5, 1.0
 
 #: How often the checkpoint folder and the metadata service are looked at.
 LOOK_S = 5.0
+
+#: So much of a set-up's output tells why it failed.
+SAID_LINES, SAID_BYTES = 3, 600
 
 #: The stronger reason wins when two ask for the end of an attempt.
 _WEIGHT = {"leftovers": 0, "notice": 1, "stop": 2, "cancel": 3}
@@ -243,7 +247,7 @@ class Agent:
     def _begin(self, spec: RunSpec) -> None:
         number = self.run.last_attempt + 1 if self.run.is_set_up or not spec.setup else 0
         folder, paths, begin = self.folder.attempt(number), self.folder.paths, self.begin
-        environment = self._environment(spec)
+        environment = _activated(self._environment(spec), paths.venv if number else "")
         _make_fresh(paths.code, paths.work)
         folders.remove_all(folder)
         folders.remove_all(paths.notice)
@@ -313,12 +317,15 @@ class Agent:
         verdict = judge(self.run, attempt, ending, retries=spec.retries)
         if verdict.outcome is Outcome.READY:
             folders.bring_to(paths.work, paths.code)
+        words = verdict.words
+        if attempt.number == 0 and verdict.outcome is Outcome.FAILED:
+            words = ": ".join(filter(None, (words, self._said_last(spec))))
         self.write(
             Ended(
                 self.clock(),
                 attempt.number,
                 verdict.outcome,
-                verdict.words,
+                words,
                 code=ending.code,
                 signal=ending.signal,
                 saved=ending.saved,
@@ -326,6 +333,13 @@ class Agent:
         )
         self.attempts.forget(self.attempt_folder)
         self._workers_gone_at = 0.0
+
+    def _said_last(self, spec: RunSpec) -> str:
+        data, _ = masked(
+            LogReader(f"{self.attempt_folder}/log").last(SAID_BYTES), b"", spec.secrets
+        )
+        lines = data.decode("utf-8", "replace").splitlines()
+        return " | ".join([line.strip() for line in lines if line.strip()][-SAID_LINES:])
 
 
 #: How a machine that ends kills who is left: nobody of ours may have been there to ask for it.
@@ -359,6 +373,14 @@ class Duty:
     def is_busy(self) -> bool:
         """Whether something is under way that the end of the machine should wait for."""
         return False
+
+
+def _activated(environment: Mapping[str, str], venv: str) -> Mapping[str, str]:
+    """With the virtual environment that set-up made, if it made one."""
+    if not os.path.exists(f"{venv}/bin/python"):
+        return environment
+    path = f"{venv}/bin:{environment.get('PATH', '')}"
+    return {**environment, "VIRTUAL_ENV": venv, "PATH": path}
 
 
 def _make_fresh(code: str, work: str) -> None:

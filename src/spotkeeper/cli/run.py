@@ -38,7 +38,7 @@ COLUMNS = (
 )
 @click.argument("name")
 @click.argument("command_line", metavar="-- COMMAND", nargs=-1, required=True)
-@click.option("--setup", metavar="FILE", help="A script of this folder, run once before.")
+@click.option("--setup", metavar="FILE", help="A script or list of requirements.")
 @click.option("--env", multiple=True, metavar="NAME[=V]", help="A variable of the command.")
 @click.option("--env-file", metavar="FILE", help="Variables, NAME=VALUE a line.")
 @click.option("--signal", type=click.Choice(SIGNALS), help="What it is told with, or TERM.")
@@ -59,9 +59,11 @@ def command(
 
     A machine of that name is used; else one is launched, as `spot up` would. This folder is pushed
     (what git knows or does not ignore, without what .spotignore names), the command runs in a copy
-    of it, and its output is followed; Ctrl-C leaves it running. When EC2 takes the machine, the
-    command is told, and started again when the machine is back; it resumes from what it saved in
-    SPOT_CHECKPOINT_DIR. At the end the machine powers off, and only its disk costs.
+    of it, and its output is followed; Ctrl-C leaves it running. What uv.lock, pyproject.toml or
+    requirements.txt asks for is installed once, for all attempts; --setup names another file, or
+    `none`. When EC2 takes the machine, the command is told, and started again when the machine is
+    back; it resumes from what it saved in SPOT_CHECKPOINT_DIR. At the end the machine powers off,
+    and only its disk costs.
 
     Example: spot run train --gpus 1 --for 8h -- python3 train.py
     """

@@ -35,7 +35,7 @@ class RunOrder:
     command: tuple[str, ...]
     code: WorkingFolder
     files: tuple[Path, ...]
-    setup: tuple[tuple[str, ...], ...] = ()
+    setup_file: str = ""
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     signal: str = "TERM"
     grace_s: float = 60.0
@@ -48,7 +48,7 @@ class RunOrder:
             run_id,
             machine.name,
             self.command,
-            self.setup,
+            _steps(self.code.path, self.setup_file),
             self.variables,
             user=machine.login,
             signal=self.signal,
@@ -70,11 +70,12 @@ def run_order(
     """
     folder = _folder()
     code = WorkingFolder(folder)
+    files = tuple(code.files())
     order = RunOrder(
         tuple(command),
         code,
-        tuple(code.files()),
-        _setup(folder, words.get("setup")),
+        files,
+        _setup_file(folder, files, words.get("setup")),
         _variables(words, environment),
         words.get("signal") or "TERM",
         given_length(words.get("grace") or "60s", "--grace", "Use 60s or 2m.").total_seconds(),
@@ -98,10 +99,59 @@ def _folder() -> Path:
         ) from None
 
 
-def _setup(folder: Path, file: str | Path | None) -> tuple[tuple[str, ...], ...]:
-    """The step that the file is: run as it says itself where it may be executed, else by bash."""
-    if file is None:
+#: Sets up from the file that ``$1`` names: into ``venv`` beside the folder of the attempts, so
+#: that all of them have what was resolved once. Canonical's images come without python3-venv.
+_INSTALL = """set -e
+venv=${PWD%/*}/venv
+make_venv() {
+    python3 -m venv --clear "$@" || {
+        sudo -n apt-get -q update
+        sudo -n apt-get -q install -y python3-venv
+        python3 -m venv --clear "$@"
+    }
+}
+pip() { "$1/bin/python" -m pip --disable-pip-version-check install "$2" "$3"; }
+case $1 in
+*.txt)
+    make_venv --system-site-packages "$venv"
+    pip "$venv" -r "$1" ;;
+*)
+    uv=$(command -v uv) || {
+        tools=$(mktemp -d)
+        trap 'rm -rf "$tools"' EXIT
+        make_venv "$tools"
+        pip "$tools" --quiet uv
+        uv=$tools/bin/uv
+    }
+    [ "$1" != uv.lock ] || frozen=--frozen
+    UV_PROJECT_ENVIRONMENT=$venv "$uv" sync $frozen ;;
+esac"""
+
+#: What tells by itself what the code needs; the first that is there.
+_TELLING = ("uv.lock", "pyproject.toml", "requirements.txt")
+
+#: Instead of a file: nothing is set up.
+_NOTHING = "none"
+
+
+def _steps(folder: Path, file: str) -> tuple[tuple[str, ...], ...]:
+    """What a set-up file means: requirements are installed; a script is run as it says itself
+    where it may be executed, else by bash."""
+    if not file:
         return ()
+    if file in _TELLING or file.endswith(".txt"):
+        return (("bash", "-c", _INSTALL, "set-up", file),)
+    executable = (folder / file).stat().st_mode & 0o100
+    return ((f"./{file}",) if executable else ("bash", file),)
+
+
+def _setup_file(folder: Path, files: Sequence[Path], file: str | Path | None) -> str:
+    """What is to be set up from; by itself from what is pushed and tells what the code needs."""
+    if file is None:
+        told = (each for each in _TELLING if Path(each) in files)
+        return next((each for each in told if _tells_needs(folder / each)), "")
+    if str(file) == _NOTHING:
+        return ""
     path = folder / file
     try:
         inside = path.resolve().relative_to(folder.resolve())
@@ -112,8 +162,23 @@ def _setup(folder: Path, file: str | Path | None) -> tuple[tuple[str, ...], ...]
             f"--setup {file} is no file of {folder}",
             next_step="It is run on the machine in a copy of this folder: name a script in it.",
         )
-    executable = path.stat().st_mode & 0o100
-    return ((f"./{inside}",) if executable else ("bash", str(inside)),)
+    return str(inside)
+
+
+def _tells_needs(path: Path) -> bool:
+    """Not every pyproject.toml does: many only set up tools."""
+    if path.suffix != ".toml":
+        return True
+    import tomllib  # where there is such a file
+
+    try:
+        project = tomllib.loads(path.read_text("utf-8")).get("project", {})
+    except (OSError, ValueError) as problem:
+        raise BadInput(
+            f"{path.name} cannot be read: {problem}",
+            next_step=f"Mend it, or set nothing up: --setup {_NOTHING}.",
+        ) from None
+    return "dependencies" in {*project, *project.get("dynamic", ())}
 
 
 def _variables(words: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
@@ -173,7 +238,8 @@ class Runner:
             self._refuse_second(machine, agent)
             agent.have(self._talk, name=name)
             code = agent.prepare(run_id)
-            self._talk.say(f"{name}: pushing {len(order.files):,} files")
+            setup = f"; set-up is from {order.setup_file}" if order.setup_file else ""
+            self._talk.say(f"{name}: pushing {len(order.files):,} files{setup}")
             files = [str(each) for each in order.files]
             push(
                 login,

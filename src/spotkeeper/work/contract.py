@@ -124,6 +124,7 @@ class RunPaths:
         self.folder = folder
         self.code = f"{folder}/code"  # as it was pushed, then as set-up left it: never run in
         self.work = f"{folder}/work"  # where the command runs: fresh for every attempt
+        self.venv = f"{folder}/venv"  # what set-up installed: the command's where it is one
         self.checkpoint = f"{folder}/checkpoint"
         self.output = f"{folder}/output"
         self.exchange = f"{folder}/exchange"

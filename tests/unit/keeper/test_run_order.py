@@ -6,6 +6,7 @@ import pytest
 
 from spotkeeper.errors import BadInput
 from spotkeeper.keeper.run import run_order
+from spotkeeper.model.machine import Machine
 
 
 @pytest.fixture(autouse=True)
@@ -39,11 +40,48 @@ def test_what_is_typed_wins_over_the_file_and_every_byte_is_kept() -> None:
     assert "two words" not in repr(order)
 
 
+def steps(**words: object) -> tuple[tuple[str, ...], ...]:
+    order = run_order(["true"], words, environment={})
+    return order.spec(Machine(None, None), "run").setup
+
+
 @pytest.mark.parametrize(
     ("file", "step"), [("plain.sh", ("bash", "plain.sh")), ("mine", ("./mine",))]
 )
 def test_a_set_up_runs_as_its_file_says(file: str, step: tuple[str, ...]) -> None:
-    assert run_order(["true"], {"setup": file}, environment={}).setup == (step,)
+    assert steps(setup=file) == (step,)
+
+
+NEEDS = "[project]\nname = 'x'\ndependencies = ['torch']\n"
+LATER = "[project]\nname = 'x'\ndynamic = ['dependencies']\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "words", "found"),
+    [
+        ({}, {}, ""),
+        ({"requirements.txt": "torch"}, {}, "requirements.txt"),
+        ({"requirements.txt": "torch"}, {"setup": "none"}, ""),
+        ({"requirements.txt": "torch"}, {"setup": "plain.sh"}, "plain.sh"),
+        ({"requirements.txt": "torch", "gpu.txt": "torch"}, {"setup": "gpu.txt"}, "gpu.txt"),
+        ({"requirements.txt": "torch", ".spotignore": "*.txt"}, {}, ""),
+        ({"requirements.txt": "torch", "pyproject.toml": "[tool.ruff]"}, {}, "requirements.txt"),
+        ({"requirements.txt": "torch", "pyproject.toml": NEEDS}, {}, "pyproject.toml"),
+        ({"pyproject.toml": LATER}, {}, "pyproject.toml"),
+        ({"uv.lock": "", "pyproject.toml": NEEDS}, {}, "uv.lock"),
+        ({"sub/requirements.txt": "torch"}, {}, ""),
+    ],
+)
+def test_what_the_code_needs_is_found_in_the_folder(
+    files: dict[str, str], words: dict[str, object], found: str, folder: Path
+) -> None:
+    (folder / "sub").mkdir()
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    order = run_order(["true"], words, environment={})
+    assert order.setup_file == found
+    told = [step[-1] for step in steps(**words)]
+    assert told == ([found] if found else [])
 
 
 @pytest.mark.parametrize(
@@ -67,6 +105,12 @@ def test_what_no_machine_could_run_is_refused(
     with pytest.raises(BadInput) as caught:
         run_order(command, words, environment={})
     assert said in caught.value.message
+
+
+def test_a_project_that_cannot_be_read_is_refused_by_its_name(folder: Path) -> None:
+    (folder / "pyproject.toml").write_text("[project")
+    with pytest.raises(BadInput, match="cannot be read"):
+        run_order(["true"], {}, environment={})
 
 
 def test_a_folder_that_is_gone_is_told(folder: Path) -> None:
