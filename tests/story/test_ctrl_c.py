@@ -109,10 +109,10 @@ def test_while_a_machine_stops_or_starts_down_still_ends_it(
     spot: Spot, sandbox: Sandbox, still_unlisted: Unlisted, press_ctrl_c: Press
 ) -> None:
     assert spot(*UP).code == 0
-    for verb in ("stop", "start"):
+    for verb, *command in (("stop",), ("start",), ("stop",), ("run", "--", "true")):
         still_unlisted(1)
         press_ctrl_c(1)
-        answer = spot(verb, "train", "--output", "json")
+        answer = spot(verb, "train", "--output", "json", *command)
         assert answer.code == 130
         assert answer.error["kind"] == "interrupted"
         assert "spot ls" in answer.error["next_step"]

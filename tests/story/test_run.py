@@ -209,4 +209,5 @@ def test_a_run_cancelled_while_ec2_has_its_machine_does_not_begin_again(
     [machine] = spot("show", "train", *THERE, "--output", "json").items
     run = machine["run"]
     assert (run["state"], run["attempts"], run["interruptions"]) == ("cancelled", 1, 1)
-    until(lambda: "stopped by you" in spot("ls", *THERE).out, "its own power off", within_s=180)
+    look = ("show", "train", *THERE, "--output", "json")
+    until(lambda: spot(*look).items[0]["state"] == "stopped", "its power off", within_s=240)

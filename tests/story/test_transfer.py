@@ -12,7 +12,7 @@ import pytest
 from tests.guest_machines import GuestMachine, GuestWorld, need
 
 import ec2_sandbox
-from spotkeeper.errors import CredentialsProblem, NotFound, SpotkeeperError, Unreachable
+from spotkeeper.errors import BadInput, CredentialsProblem, NotFound, SpotkeeperError, Unreachable
 from spotkeeper.ssh import transfer
 from spotkeeper.ssh.remote import follow_remote, run_remote
 from spotkeeper.ssh.shell import Login
@@ -167,6 +167,11 @@ def test_what_is_not_there_or_no_folder_is_told_by_its_name(login: Login, tmp_pa
     run_remote(login, ("sh", "-c", "touch plain"))
     with pytest.raises(SpotkeeperError, match=r"plain.*(File exists|Not a directory)"):
         transfer.push(login, tmp_path / "file", "plain", told=quiet)
+    with pytest.raises(SpotkeeperError, match="cannot create directory"):
+        transfer.push(login, tmp_path / "file", "/proc/nothing", told=quiet)
+    for place in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/nothing")):
+        with pytest.raises(BadInput, match="cannot be a folder"):
+            transfer.pull(login, "plain", place, told=quiet)
     with pytest.raises(NotFound, match=r"There is no \./nothing on train"):
         transfer.pull(login, "nothing", tmp_path, told=quiet)
     with pytest.raises(SpotkeeperError, match="No such file"):

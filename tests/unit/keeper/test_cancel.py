@@ -1,5 +1,6 @@
 """A run is cancelled also while its machine cannot be asked, from any computer."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from spotkeeper.keeper import machine_agent
 from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.machines import SEEN_RUNS
 from spotkeeper.lifecycle.launch_request import LaunchRequest
+from spotkeeper.model.machine import Instance
 from spotkeeper.model.need import Need
 from spotkeeper.work.contract import CANCEL_TAG, RUN_TAG
 from spotkeeper.work.run import Accepted, Declared, RunState
@@ -36,6 +38,28 @@ def silent(*_: object) -> None:
     """It runs, and its ssh does not answer."""
 
 
+def machine_of(cloud: FakeCloud, computer: Keeper, tags: dict[str, str]) -> Instance:
+    plan = computer.plan(LaunchRequest("dev", Need(types=("g5.xlarge",))))
+    instance = computer.up(plan).machine.instance
+    assert instance is not None
+    cloud.retag(instance.region, [instance.id], tags)
+    return instance
+
+
+def test_a_run_of_another_computer_is_shown_as_its_machine_tells_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud = FakeCloud()
+    computer = keeper(cloud, home=home_with_key(tmp_path))
+    machine_of(cloud, computer, {RUN_TAG: ID})
+    told = json.dumps({"schema": 1, "record": OVER, "at": 9.0, "progress": ""}).encode() + b"\n"
+    monkeypatch.setattr(machine_agent, "run_remote", lambda *_, **__: (0, told, b""))
+    run = computer.show("dev").last_run
+    assert run is not None
+    assert run.sentence() == "failed (exit 1) since 1970-01-01 00:00 UTC"
+    assert keeper(cloud, home=tmp_path).ls()[0].last_run == run, "it is remembered"
+
+
 @pytest.mark.parametrize("away", [interrupted, stopped, silent])
 @pytest.mark.parametrize(
     ("record", "tags", "wish"),
@@ -58,12 +82,10 @@ def test_a_tag_keeps_the_wish_until_the_machine_is_back(
 ) -> None:
     cloud = FakeCloud()
     computer = keeper(cloud, home=home_with_key(tmp_path))
-    instance = computer.up(computer.plan(LaunchRequest("dev", Need(types=("g5.xlarge",))))).machine
-    assert instance.instance is not None
+    instance = machine_of(cloud, computer, tags)
     if record is not None:
         status = {"record": record, "at": 9.0, "progress": ""}
-        computer._edges.memory.put(SEEN_RUNS, instance.instance.id, status)
-    cloud.retag(instance.region, [instance.instance.id], tags)
+        computer._edges.memory.put(SEEN_RUNS, instance.id, status)
     away(cloud, computer)
 
     def lost(*_: object, **__: object) -> None:

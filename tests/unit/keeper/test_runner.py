@@ -59,6 +59,9 @@ class Stage:
         ("have", Unreachable("gone"), [], Unreachable, "runs, and costs, until `spot stop"),
         ("have", Refused("no python3"), [], Refused, "runs, and costs, until `spot stop"),
         ("prepare", Refused("not over"), [None, RUNNING], NameTaken, "`spot cancel train`"),
+        ("push", Unreachable("lost"), [], Unreachable, "runs, and costs, until `spot stop"),
+        ("push", SpotkeeperError("No space left"), [], SpotkeeperError, "runs, and costs, until"),
+        ("push", KeyboardInterrupt(), [], Interrupted, "nothing was started"),
         ("start", Refused("not over"), [None, RUNNING], NameTaken, "`spot cancel train`"),
         ("start", Unreachable("gone"), [], Unreachable, "started is not known: see `spot show"),
         ("prepare", KeyboardInterrupt(), [], Interrupted, "nothing was started"),
@@ -74,8 +77,9 @@ def test_what_is_left_is_told(  # noqa: PLR0913, PLR0917 - a row of a table
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(run, "push", lambda *_, **__: None)
-    reader = cast("RunReader", Stage(step, problem, [*runs]))
+    stage = Stage(step, problem, [*runs])
+    monkeypatch.setattr(run, "push", stage.push)
+    reader = cast("RunReader", stage)
     order = RunOrder(("true",), WorkingFolder(tmp_path), ())
     login = Login("192.0.2.1", "ubuntu", "i-1", tmp_path / "train")
     machine = Machine(instance(tags={"spotkeeper:name": "train"}), request())
