@@ -1,21 +1,39 @@
 """When a machine was billable, from what the journal saw of it. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import NamedTuple
 
-from spotkeeper.model.journal_entry import Entry, Launched, NameClaimed, Seen, Settling
+from spotkeeper.model.journal_entry import (
+    Ending,
+    Entry,
+    Intent,
+    Launched,
+    NameClaimed,
+    Seen,
+    Settled,
+    Settling,
+)
 from spotkeeper.model.machine import InstanceState, Machine
 from spotkeeper.model.money import saving_percent
 from spotkeeper.model.offer import SpotPrice
 from spotkeeper.model.record import Record, Result, number
-from spotkeeper.model.spot_request import INTERRUPTED_CODES, LIVING_CODES, TAKEN_AT_NOTICE
+from spotkeeper.model.spot_request import (
+    INTERRUPTED_CODES,
+    LIVING_CODES,
+    TAKEN_AT_NOTICE,
+    SpotRequest,
+)
 from spotkeeper.timings import FREE_WHEN_INTERRUPTED_WITHIN, NOTICE, SHORTEST_BILLED
 
 RUNNING, STOPPED, ENDED = "running", "stopped", "ended"
 BY_EC2, BY_USER = "ec2", "user"
+
+#: No launch of before lives then.
+_OVER = (NameClaimed, Settling, Settled)
 
 _BILLED_STATES = frozenset({InstanceState.PENDING, InstanceState.RUNNING, InstanceState.STOPPING})
 
@@ -37,14 +55,18 @@ class Interval:
 def sighting(machine: Machine, entries: Iterable[Entry], now: datetime) -> Seen | None:
     """The journal entry for a machine as it is seen now; ``None`` when nothing has changed."""
     instance = machine.instance
-    if instance is None or machine.zone_name is None or machine.instance_type is None:
+    if instance is None:
+        return _ended_unlisted(machine.request, entries, now)
+    if machine.zone_name is None or machine.instance_type is None:
         return None
     running = instance.state in _BILLED_STATES
     code = machine.request.status_code if machine.request else ""
     found = Seen(
         now,
         state=RUNNING if running else ENDED if instance.ended else STOPPED,
-        since=instance.launched_at if running else _ended_at(machine, now),
+        since=instance.launched_at
+        if running
+        else _ended_at(machine.request, instance.launched_at, now),
         launched=instance.launched_at,
         by=BY_EC2 if code in INTERRUPTED_CODES else BY_USER,
         instance=instance.id,
@@ -59,15 +81,28 @@ def sighting(machine: Machine, entries: Iterable[Entry], now: datetime) -> Seen 
     return found
 
 
-def _ended_at(machine: Machine, now: datetime) -> datetime:
+def _ended_unlisted(
+    request: SpotRequest | None, entries: Iterable[Entry], now: datetime
+) -> Seen | None:
+    """The end of an instance that EC2 does not list any more: it lists its request for longer."""
+    if request is None or "instance-terminated" not in request.status_code:
+        return None
+    seen = [e for e in entries if isinstance(e, Seen) and e.instance == request.instance_id]
+    if not seen or seen[-1].state != RUNNING or seen[-1].since is None:
+        return None
+    ended_at = _ended_at(request, seen[-1].since, now)
+    by = BY_EC2 if request.status_code in INTERRUPTED_CODES else BY_USER
+    return replace(seen[-1], at=now, state=ENDED, since=ended_at, by=by)
+
+
+def _ended_at(request: SpotRequest | None, launched_at: datetime, now: datetime) -> datetime:
     """When the instance stopped or ended; now, where the request does not know of it yet.
 
     A status that tells of the end at the notice is two minutes early.
     """
-    request, instance = machine.request, machine.instance
-    if request is None or instance is None or request.status_code in LIVING_CODES:
+    if request is None or request.status_code in LIVING_CODES:
         return now
-    if request.status_since < instance.launched_at:
+    if request.status_since < launched_at:
         return now
     early = request.status_code in TAKEN_AT_NOTICE
     return min(request.status_since + NOTICE, now) if early else request.status_since
@@ -75,7 +110,8 @@ def _ended_at(machine: Machine, now: datetime) -> datetime:
 
 def intervals(entries: Iterable[Entry], *, until: datetime) -> tuple[Interval, ...]:
     """The billable stretches, oldest first; one that is still open ends at ``until``, or where
-    nothing of the name was left, or it was claimed anew: no earlier launch lived then.
+    nothing of the name was left, or it was claimed anew: no earlier launch lived then; nor did one
+    that was being given back when the next was meant.
 
     A stop that nobody saw does not end a stretch, so the estimate is rather too high. Of the runs
     that began and ended between two looks only the last is known. What an older version saw
@@ -83,18 +119,26 @@ def intervals(entries: Iterable[Entry], *, until: datetime) -> tuple[Interval, .
     """
     life = tuple(entries)
     by_instance: dict[str, list[_Sighting]] = {}
-    gone: list[datetime] = []
     for entry in life:
         if isinstance(entry, Seen) and entry.since and entry.instance_type:
             by_instance.setdefault(entry.instance, []).append(_Sighting(entry, entry.since))
-        elif isinstance(entry, NameClaimed | Settling):
-            gone.append(entry.at)
     found: list[Interval] = []
     for seen in by_instance.values():
-        later = (moment for moment in gone if moment > seen[-1].entry.at)
         found += _over_when_first_seen(seen[0], life)
-        found += _of_instance(seen, min([until, *later]))
+        found += _of_instance(seen, min([until, *_gone(seen[-1].entry, life)]))
     return tuple(sorted(found, key=lambda interval: interval.begin))
+
+
+def _gone(last: Seen, life: Sequence[Entry]) -> Iterator[datetime]:
+    """When an instance was certainly gone of which nothing was seen after ``last``."""
+    tokens = {e.token for e in life if isinstance(e, Launched) and e.instance == last.instance}
+    undone = False
+    for entry in life:
+        if isinstance(entry, Ending):
+            undone = not entry.only or not tokens.isdisjoint(entry.only)
+        over = (Intent, *_OVER) if undone else _OVER
+        if isinstance(entry, over) and entry.at > last.at:
+            yield entry.at
 
 
 class _Sighting(NamedTuple):
@@ -121,35 +165,40 @@ def _over_when_first_seen(first: _Sighting, life: Sequence[Entry]) -> list[Inter
     granted = any(isinstance(e, Launched) and e.instance == instance for e in life)
     if begin >= first.since or (begin < life[0].at and not granted):
         return []
-    return [_stretch(first.entry, begin, first.since, interrupted=first.taken)]
+    return [_stretch(first, begin, first.since, taken=first.taken)]
 
 
 def _of_instance(seen: Sequence[_Sighting], until: datetime) -> list[Interval]:
+    """The runs of an instance. One that was over before it was seen began at its launch, before
+    which the one that was seen to run had ended."""
     found = []
-    for one, following in zip(seen, [*seen[1:], None], strict=True):
-        begin = _run_begun_by(one, following)
-        if begin is not None:
-            end = following.since if following else until
-            interrupted = following is not None and following.taken
-            stretch = _stretch(one.entry, begin, end, interrupted=interrupted)
-            gap = following is not None and one.running == following.running
-            found.append(replace(stretch, unseen=gap))
-    return found
+    for one, following in pairwise(seen):
+        launched, taken = following.entry.launched or one.since, following.taken
+        restarted = launched > one.since
+        if one.running:
+            gap = restarted or following.running
+            end = min(launched, following.since) if restarted else following.since
+            found.append(_stretch(one, one.since, end, taken=taken and not gap, gap=gap))
+        if restarted and not following.running:
+            gap = not one.running
+            found.append(_stretch(one, launched, following.since, taken=taken, gap=gap))
+    last = seen[-1]
+    return [*found, _stretch(last, last.since, until)] if last.running else found
 
 
-def _run_begun_by(one: _Sighting, following: _Sighting | None) -> datetime | None:
-    """When the run began that was seen first, or that was over already when it was next seen."""
-    if one.running:
-        return one.since
-    if following is None or following.running or not following.entry.launched:
-        return None
-    begin = following.entry.launched
-    return begin if begin > one.since else None
-
-
-def _stretch(seen: Seen, begin: datetime, end: datetime, *, interrupted: bool) -> Interval:
-    pool = (seen.region, seen.zone_name, seen.instance_type)
-    return Interval(*pool, begin, max(begin, end), interrupted=interrupted)
+def _stretch(
+    seen: _Sighting, begin: datetime, end: datetime, *, taken: bool = False, gap: bool = False
+) -> Interval:
+    entry = seen.entry
+    return Interval(
+        entry.region,
+        entry.zone_name,
+        entry.instance_type,
+        begin,
+        max(begin, end),
+        interrupted=taken,
+        unseen=gap,
+    )
 
 
 _SECONDS_PER_HOUR = 3600

@@ -9,6 +9,7 @@ from tests.unit.model.make import NOON, instance, request
 
 from spotkeeper.costs.usage import Interval, intervals, sighting
 from spotkeeper.model.journal_entry import (
+    Ending,
     Entry,
     Intent,
     Launched,
@@ -17,7 +18,7 @@ from spotkeeper.model.journal_entry import (
     Settled,
     Settling,
 )
-from spotkeeper.model.launch import ClaimNonce
+from spotkeeper.model.launch import ClaimNonce, LaunchToken
 from spotkeeper.model.machine import Instance, InstanceState, Machine
 
 HOUR = timedelta(hours=1)
@@ -136,6 +137,36 @@ def test_a_run_that_was_over_before_anybody_looked_is_counted() -> None:
     assert stretches(entries, NOON + 12 * HOUR) == [(0, 2, True), (5, 9, True)]
 
 
+def test_a_run_that_began_unseen_is_told_by_its_launch_from_the_one_before_it() -> None:
+    again = replace(stopped(NOON + 9 * HOUR, INTERRUPTED), instance=relaunched(NOON + 5 * HOUR))
+    found = intervals(seen((running(), NOON), (again, NOON + 10 * HOUR)), until=NOON + 12 * HOUR)
+    assert [(one.begin - NOON, one.end - NOON) for one in found] == [
+        (0 * HOUR, 5 * HOUR),
+        (5 * HOUR, 9 * HOUR),
+    ]
+    assert [(one.interrupted, one.unseen) for one in found] == [(False, True), (True, False)]
+
+
+@pytest.mark.parametrize(
+    ("code", "ended_after"),
+    [
+        ("instance-terminated-no-capacity", 2 * HOUR + timedelta(minutes=2)),
+        ("instance-terminated-by-user", 2 * HOUR),
+        ("fulfilled", 9 * HOUR),  # EC2 does not show everything at once
+        (INTERRUPTED, 9 * HOUR),
+    ],
+)
+def test_of_an_instance_that_ec2_lists_no_more_its_request_tells_the_end(
+    code: str, ended_after: timedelta
+) -> None:
+    alone = Machine(None, request(status_code=code, status_since=NOON + 2 * HOUR))
+    entries = seen((running(), NOON), (alone, NOON + 8 * HOUR), (alone, NOON + 9 * HOUR))
+    [one] = intervals(entries, until=NOON + 9 * HOUR)
+    assert one.end - NOON == ended_after
+    assert one.interrupted == ("terminated-no-capacity" in code)
+    assert seen((Machine(None, request("sir-2", instance_id="i-2")), NOON)) == []
+
+
 def test_a_once_machine_ends_two_minutes_after_its_status_says_so() -> None:
     taken = ended(NOON + HOUR, "instance-terminated-no-capacity")
     two_minutes = timedelta(minutes=2) / HOUR
@@ -212,9 +243,25 @@ def test_an_end_without_a_request_ends_when_it_was_seen() -> None:
     assert stretches(entries, NOON + 9 * HOUR) == [(0, 3, False)]
 
 
-def test_a_run_whose_end_nobody_saw_is_over_when_nothing_was_left_or_the_name_is_claimed() -> None:
-    claimed = NameClaimed(NOON + 3 * HOUR, claim=ClaimNonce("another"))
-    nothing_left = Settling(NOON + 3 * HOUR)
-    for over in (claimed, nothing_left):
-        entries = [*seen((running(), NOON + HOUR)), over]
-        assert stretches(entries, until=NOON + 90 * HOUR) == [(0, 3, False)]
+A, B = LaunchToken("a"), LaunchToken("b")
+LATER = NOON + 3 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("then", "ends"),
+    [
+        ([NameClaimed(LATER, claim=ClaimNonce("another"))], 3),
+        ([Settling(LATER)], 3),
+        ([Settled(LATER)], 3),
+        ([Ending(LATER - HOUR, frozenset({A})), Intent(LATER, token=B)], 3),
+        ([Ending(LATER - HOUR), Intent(LATER, token=B)], 3),
+        ([Ending(LATER - HOUR, frozenset({B})), Intent(LATER, token=B)], 90),
+        ([Ending(LATER)], 90),  # it may have been refused
+    ],
+)
+def test_a_run_is_over_when_nothing_was_left_or_its_launch_was_undone(
+    then: list[Entry], ends: int
+) -> None:
+    begun = Launched(NOON, token=A, instance="i-1")
+    entries = [begun, *seen((running(), NOON + HOUR)), *then]
+    assert stretches(entries, until=NOON + 90 * HOUR) == [(0, ends, False)]
