@@ -41,6 +41,23 @@ REFUSED = {
 }
 
 
+#: What botocore calls a service, where that is not the name in the signature.
+MODELS = {
+    "monitoring": "cloudwatch",
+    "servicequotas": "service-quotas",
+    "tagging": "resourcegroupstaggingapi",
+}
+
+
+def is_operation(name: str) -> bool:
+    """Whether AWS spells an operation so, of any of the services."""
+    from botocore.session import get_session  # some of the models take a while to read
+
+    session = get_session()
+    named = (MODELS.get(service, service) for service in SERVICES if service)
+    return any(name in session.get_service_model(each).operation_names for each in named)
+
+
 def why_refused(service: str, operation: str) -> str | None:
     """Why an operation gets no further than the front door; None for one that does."""
     if service not in SERVICES:

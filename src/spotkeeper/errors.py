@@ -275,7 +275,7 @@ class NoOffers(NoCapacity):
     """No pool passes every rule of the need."""
 
     kind = "no-offers"
-    default_next_step = "Relax one of the rules named above."
+    default_next_step = "Relax what was asked for: each option narrows it."
 
 
 class QuotaReached(SpotkeeperError):

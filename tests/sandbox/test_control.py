@@ -12,7 +12,7 @@ from tests.conftest import Sandbox
 from tests.story import account
 
 from ec2_sandbox import bill as billing
-from ec2_sandbox.errors import NotFound
+from ec2_sandbox.errors import BadInput, NotFound
 from ec2_sandbox.history import HappeningKind
 
 pytestmark = pytest.mark.sandbox
@@ -115,6 +115,12 @@ def test_every_code_has_its_http_status(still: Sandbox, code: str, status: int) 
     still.control.fail("DescribeVpcs", code)
     assert refused(still.client("ec2").describe_vpcs) == (code, status)
     assert still.client("ec2").describe_vpcs()["Vpcs"]
+
+
+@pytest.mark.parametrize("action", ["describevpcs", "DescribeVpc", "RequestMachine"])
+def test_an_action_that_no_service_has_cannot_fail(still: Sandbox, action: str) -> None:
+    with pytest.raises(BadInput, match=f"has an operation '{action}'"):
+        still.control.fail(action, "Unavailable")
 
 
 def test_a_fault_hits_so_many_calls_of_its_action_and_region(still: Sandbox) -> None:

@@ -27,7 +27,8 @@ def test_an_unknown_type_is_answered_with_the_nearest_right_name(
 
 
 def test_a_pattern_that_no_type_matches_finds_no_pool(spot: Spot, sandbox: Sandbox) -> None:
-    assert "No pool fits" in paragraph(spot(*UP, "--type", "zz9.*"), 5)
+    told = paragraph(spot(*UP, "--type", "zz9.*"), 5)
+    assert "No pool fits (no type on sale here is called --type zz9.*)" in told
     assert nothing_was_made(sandbox)
 
 
@@ -51,9 +52,9 @@ def test_no_offers_says_which_rule_refused_how_many(spot: Spot, sandbox: Sandbox
 
     told = paragraph(spot(*UP, *need), 5)
 
-    assert f"{large} over your limit of $0.01/h" in told
+    assert f"{large} over your limit of $0.0100/h" in told
     assert f"{small} fewer than 8 vCPUs" in told
-    assert "Relax one of the rules" in told
+    assert "without --max-hourly the first is g5.2xlarge@" in told
     assert nothing_was_made(sandbox)
 
 
@@ -83,6 +84,8 @@ def test_a_name_that_nothing_can_have_is_not_found(spot: Spot, verb: str) -> Non
         ("[machine]\nonce = 1\n", 2, "once must be a true or false"),
         ("[machine]\ngpus = 1\n[tags]\nProject = 3\n", 4, "Project must be text"),
         ("[machines]\ngpus = 1\n", 1, "Did you mean machine?"),
+        ("[machine]\ngpus = 1\n[tags]\n'Cost Center' = '3'\n", 4, "cannot be a tag's key"),
+        ("[machine]\ngpus = 1\n\nfor = '8'\n", 4, "--for: '8' is not a duration"),
     ],
 )
 def test_an_error_in_spot_toml_has_file_line_and_key(

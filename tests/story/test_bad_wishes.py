@@ -142,7 +142,7 @@ def test_a_launch_needs_a_name_and_a_need(spot: Spot, sandbox: Sandbox) -> None:
 
 
 def test_an_unknown_command_is_refused_with_help(spot: Spot) -> None:
-    assert "spot --help" in paragraph(spot("launch"), 2)
+    assert "spot --help" in paragraph(spot("qqq"), 2)
 
 
 def test_an_error_as_json_has_every_field(spot: Spot, sandbox: Sandbox) -> None:

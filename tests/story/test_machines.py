@@ -138,8 +138,9 @@ def test_an_interruption_is_told_in_words_with_its_time(spot: Spot, sandbox: San
     assert start.code == 1
     assert "Only EC2 can start it again" in start.error["message"]
     ssh = spot("ssh", "train")
-    assert ssh.code == 7
+    assert ssh.code == 1
     assert "interrupted" in ssh.err
+    assert "EC2 starts it again" in ssh.err
 
     sandbox.control.advance(timedelta(minutes=10))
     [back] = spot(*LS).items

@@ -5,10 +5,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from ec2_sandbox import catalogue
+from ec2_sandbox import catalogue, modelled
 from ec2_sandbox.client.home import Home
 from ec2_sandbox.errors import BadInput, NotFound, SandboxError
-from ec2_sandbox.faults import Fault
+from ec2_sandbox.faults import BOOT, Fault
 from ec2_sandbox.guests import guests
 from ec2_sandbox.history import HappeningKind
 from ec2_sandbox.market.capacity import Drought
@@ -21,7 +21,7 @@ from ec2_sandbox.server.machines_named import instance_named, request_named
 from ec2_sandbox.services.imds import servers
 from ec2_sandbox.services.service_quotas import quotas
 from ec2_sandbox.spot_requests import endings
-from ec2_sandbox.spot_requests.spot_requests import look_again_at
+from ec2_sandbox.spot_requests.spot_requests import FULFILMENT, look_again_at
 from ec2_sandbox.throttle import Throttle
 from ec2_sandbox.world import world
 
@@ -133,8 +133,11 @@ def fail(asked: Asked) -> Content:
     times, status = int(asked.number("times")), asked.number_if_any("http_status")
     if times < 1:
         raise BadInput("'times' must be one or more")
+    operation = asked.text("operation")
+    if operation not in {BOOT, FULFILMENT} and not modelled.is_operation(operation):
+        raise BadInput(f"No service here has an operation {operation!r}, as in RunInstances")
     fault = Fault(
-        operation=asked.text("operation"),
+        operation=operation,
         code=asked.text("code"),
         message=str(asked.body.get("message") or ""),
         times=times,

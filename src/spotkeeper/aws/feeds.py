@@ -21,6 +21,7 @@ from spotkeeper.model.offer import Dated, SpotPrice
 from spotkeeper.model.place import Zone
 from spotkeeper.model.pool import LINUX, Pool
 from spotkeeper.model.price_table import Latest, PriceTable, RawPrice, raw_prices
+from spotkeeper.model.spelling import did_you_mean
 from spotkeeper.timings import CATALOG_AGE, LAST_PRICES_AGE, PRICES_KEPT_FOR
 
 #: EC2 takes this many values in one filter; more types are asked for by leaving the filter out.
@@ -121,10 +122,7 @@ class Ec2Catalog(Remembering):
             return
         known = self._aws.instance_type_names(region)
         for name in sorted(exact - set(known)):
-            import difflib  # for a wrong name only
-
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f"Did you mean {near[0]}?" if near else "Names look like g5.xlarge."
+            hint = did_you_mean(name, known, "Names look like g5.xlarge.")
             raise BadInput(f"{name!r} is not an EC2 instance type", next_step=hint)
 
 

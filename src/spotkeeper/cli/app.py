@@ -64,7 +64,8 @@ UNWRITTEN = 1
 
 #: What others call it.
 ALSO_CALLED = {
-    "connect": "ssh", "create": "up", "delete": "down", "destroy": "down", "history": "show",
+    "connect": "ssh", "create": "up", "delete": "down", "destroy": "down", "help": "--help",
+    "history": "show", "version": "--version",
     "kill": "down", "launch": "up", "list": "ls", "login": "ssh", "price": "prices",
     "ps": "ls", "rm": "down", "search": "find", "status": "ls", "terminate": "down",
 }  # fmt: skip
@@ -92,14 +93,11 @@ class SpotGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as problem:
-            import difflib
+            known = {name: name for name in self.list_commands(ctx)} | ALSO_CALLED
+            lines = {word: f"`spot {meant}`" for word, meant in known.items()}
+            from spotkeeper.model.spelling import did_you_mean
 
-            known = [*self.list_commands(ctx), *ALSO_CALLED]
-            near = difflib.get_close_matches(args[0].lower(), known, n=1)
-            meant = ALSO_CALLED.get(near[0], near[0]) if near else ""
-            if not meant:
-                raise
-            step = f"Did you mean `spot {meant}`? See `spot --help`."
+            step = did_you_mean(args[0], known, "See `spot --help`.", shown=lines)
             raise BadInput(problem.message.rstrip("."), next_step=step) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

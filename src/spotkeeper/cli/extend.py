@@ -7,6 +7,7 @@ from spotkeeper.cli.context import Choices, agreed, global_options, pass_choices
 from spotkeeper.cli.terminal import plain_text
 from spotkeeper.keeper.inputs import length
 from spotkeeper.keeper.results import ExtendReport
+from spotkeeper.lifecycle.guard import check_validity
 from spotkeeper.model.duration import words
 
 COLUMNS = (render.field("Name", "name"), render.field("Deadline", "deadline"))
@@ -27,9 +28,12 @@ def command(choices: Choices, /, name: str, by: str, *, yes: bool) -> None:
 
     Example: spot extend train 4h
     """
-    if length(by.strip().removeprefix("+")) is None and not yes:
-        agreed(choices, f"Let {name} run, and cost, until you end it?")
     keeper = choices.keeper()
+    if length(by.strip().removeprefix("+")) is None and not yes:
+        report = keeper.show(name, choices.region)
+        if report.asked_at:
+            check_validity(report.machine, None, report.asked_at)
+        agreed(choices, f"Let {name} run, and cost, until you end it?")
     found = keeper.extend(name, by, choices.region)
     warnings = (*keeper.warnings, *found.report.warnings)
     if choices.output != "table":
@@ -47,6 +51,10 @@ def _told(name: str, found: ExtendReport) -> list[str]:
     lines = [f"{name}: deadline {told}"]
     if after is not None and found.remaining is not None:
         usd = found.usd_until_deadline
-        cost = "at an unknown price" if usd is None else f"${usd:.2f} of compute at today's price"
+        cost = (
+            "at an unknown price"
+            if usd is None
+            else f"{render.total(usd)} of compute at today's price"
+        )
         lines.append(f"{words(found.remaining)} from now, {cost}")
     return lines

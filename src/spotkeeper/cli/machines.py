@@ -103,9 +103,9 @@ def _run_seen(run: render.Row | None) -> str:
 
 
 def _budget(row: render.Row) -> str:
-    budget = f"${render.money(row['budget_usd'], 2)} of compute"
+    budget = f"{render.total(row['budget_usd'])} of compute"
     spent = row["spent_usd"]
-    return budget if spent is None else f"{budget}, ${render.money(spent, 2)} spent"
+    return budget if spent is None else f"{budget}, {render.total(spent)} spent"
 
 
 def _only_disks(row: render.Row) -> str:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from itertools import zip_longest
 from typing import Any, NamedTuple
 from unicodedata import combining, east_asian_width
@@ -15,17 +15,13 @@ import click
 
 from spotkeeper.cli.context import Choices
 from spotkeeper.cli.terminal import drawable, plain_text, terminal_width
+from spotkeeper.model import money as dollars
 from spotkeeper.model.duration import words
 
 SCHEMA = 1
 
 Row = Mapping[str, Any]
 UNKNOWN = "-"
-
-#: A table of 80 columns has room for six figures of a price.
-PLACES = ((10, 4), (100, 3))
-FEW_PLACES = 2
-CENT = 0.01
 
 RULE, PLAIN_RULE = "─", "-"
 
@@ -127,27 +123,22 @@ def money(amount: Decimal | float | None, places: int = 4) -> str:
     """Dollars to so many places, ``-`` for unknown."""
     if amount is None:
         return UNKNOWN
-    exact = Decimal(str(amount)).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
-    return f"{exact}"
+    return dollars.rounded(amount, places)
 
 
 def price(usd: Decimal | float | None) -> str:
     """Dollars an hour to six figures at the most."""
-    places = next((p for below, p in PLACES if usd is not None and usd < below), FEW_PLACES)
-    return money(usd, places)
+    return UNKNOWN if usd is None else dollars.price(usd)
 
 
 def rate(usd_per_hour: Decimal | float | None) -> str:
     """Dollars an hour with their sign."""
-    return UNKNOWN if usd_per_hour is None else f"${price(usd_per_hour)}/h"
+    return UNKNOWN if usd_per_hour is None else dollars.rate(usd_per_hour)
 
 
 def total(usd: Decimal | float | None) -> str:
     """A sum with its sign: to the cent, below a cent to four places."""
-    if usd is None:
-        return UNKNOWN
-    is_tiny = 0 < abs(float(usd)) < CENT
-    return f"${money(usd, 4 if is_tiny else FEW_PLACES)}"
+    return UNKNOWN if usd is None else dollars.total(usd)
 
 
 def moment(at: datetime) -> str:

@@ -102,7 +102,7 @@ def price(choices: Choices, /, pool: str, usd: str) -> None:
     except ValueError as problem:
         raise BadInput(str(problem)) from None
     told = control().price(pool, amount)
-    _say(choices, told, f"{pool} costs ${usd}/h from now on.")
+    _say(choices, told, f"{pool} costs {render.rate(amount)} from now on.")
 
 
 @click.command(short_help="Set a quota.")
@@ -190,7 +190,7 @@ def bill(choices: Choices) -> None:
     render.emit(choices, "sandbox-bill", rows, columns=BILL_COLUMNS, extra=extra)
     if choices.output == "table":
         until = _clock_time(told["until"])
-        click.echo(plain_text(f"Total ${render.money(total, 2)} until {until} UTC."))
+        click.echo(plain_text(f"Total {render.total(total)} until {until} UTC."))
         if percent is not None:
             click.echo(plain_text(f"The Spot machines cost {percent:.0f} % less than On-Demand."))
 

@@ -92,7 +92,7 @@ def _total(swept: SweepReport) -> list[str]:
     if not costs:
         return []
     total = sum((usd for usd in costs if usd is not None), Decimal(0))
-    told = f"Left: ${render.money(total)}/h, ${render.money(usd_per_day(total), 2)}/day"
+    told = f"Left: {render.rate(total)}, {render.total(usd_per_day(total))}/day"
     unknown = sum(usd is None for usd in costs)
     return [told + (f", and {unknown} of unknown cost" if unknown else "") + "."]
 
@@ -106,7 +106,7 @@ def _kept(kept: Sequence[render.Row]) -> list[str]:
 
 
 def _other(row: render.Row) -> str:
-    cost = "unknown" if row["usd_per_hour"] is None else f"${render.money(row['usd_per_hour'])}/h"
+    cost = "unknown" if row["usd_per_hour"] is None else render.rate(row["usd_per_hour"])
     return (
         f"Not spotkeeper's, and it looks forgotten: {_what(row)} in {row['region']}, {_age(row)} "
         f"old, {cost}: {row['reason']}. If so: {row['command']}"

@@ -18,7 +18,8 @@ from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.lifecycle.plan import Plan
 from spotkeeper.model.duration import words
 from spotkeeper.model.machine import Kind
-from spotkeeper.model.money import PUBLIC_IPV4_USD_PER_HOUR, plain
+from spotkeeper.model.money import PUBLIC_IPV4_USD_PER_HOUR
+from spotkeeper.model.spelling import counted
 from spotkeeper.store.settings import load
 
 PLAN_COLUMNS = (render.field("Name", "name"), render.field("Image", "image"))
@@ -63,7 +64,7 @@ def _facts(plan: Plan) -> list[tuple[str, str]]:
     others = len(plan.candidates) - 1
     pool = f"{offer.pool.instance_type} in {zone.name}" + (f" ({zone.id})" if zone.id else "")
     if others:
-        pool += f"; {others} more pool{'s' if others > 1 else ''} if that is dry"
+        pool += f"; {counted(others, 'more pool')} if that is dry"
     return [
         ("kind", f"{launch_request.kind}; on interruption: {launch_request.behaviour}"),
         ("pool", pool),
@@ -140,7 +141,7 @@ def _disk(plan: Plan) -> str:
 
 def _max_price(plan: Plan) -> str:
     limit = plan.candidates[0].max_price_usd_per_hour
-    return "none (EC2's default: On-Demand)" if limit is None else f"${plain(limit)}/h"
+    return "none (EC2's default: On-Demand)" if limit is None else render.rate(limit)
 
 
 def _deadline(plan: Plan) -> str:
@@ -155,7 +156,8 @@ def _limits(plan: Plan) -> list[tuple[str, str]]:
     """What else ends it, or is told of it, where that was asked for."""
     limits = []
     if plan.launch_request.budget_usd is not None:
-        told = f"${plain(plan.launch_request.budget_usd)} of compute at the price of the pool"
+        budget = render.total(plan.launch_request.budget_usd)
+        told = f"{budget} of compute at the price of the pool"
         first = plan.deadline != plan.not_after
         after = ", which sets the deadline" if first else "; the deadline comes first"
         limits.append(("budget", told + after))

@@ -11,13 +11,13 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from decimal import Decimal
-from difflib import get_close_matches
 from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Any, TypeVar
 
 from spotkeeper.errors import BadInput, SpotkeeperError
 from spotkeeper.model.option import OPTIONS, Takes
+from spotkeeper.model.spelling import did_you_mean
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -71,10 +71,9 @@ def _bound(
 ) -> Mapping[str, Any]:
     for word in named:
         if word not in signature.parameters:
-            near = get_close_matches(word, signature.parameters, n=1)
             raise BadInput(
                 f"{verb.__name__} takes no {word}",
-                next_step=f"Did you mean {near[0]}?" if near else _help(verb),
+                next_step=did_you_mean(word, signature.parameters, _help(verb)),
             )
     try:
         return signature.bind(*args, **named).arguments

@@ -18,7 +18,7 @@ from spotkeeper.lifecycle.plan import Candidate, Plan
 from spotkeeper.model import lives
 from spotkeeper.model.journal_entry import DeadlineMoved, Launched
 from spotkeeper.model.machine import Instance, InstanceState, Machine
-from spotkeeper.model.money import plain
+from spotkeeper.model.money import rate, total
 from spotkeeper.model.tags import TAG_BUDGET, TAG_DEADLINE, TAG_NOT_AFTER, tag_time
 from spotkeeper.timings import DEFAULT_LIFE, SHORTEST_LIFE, THERE_FROM_THE_BEGINNING
 
@@ -41,8 +41,8 @@ class _Spending:
 
     def __str__(self) -> str:
         return (
-            f"${self.spent:.2f} of ${plain(self.budget.usd)} are spent, an hour costs "
-            f"${plain(self.usd_per_hour)} now"
+            f"{total(self.spent)} of {total(self.budget.usd)} are spent; the price is "
+            f"{rate(self.usd_per_hour)} now"
         )
 
 
@@ -87,7 +87,7 @@ class Deadline:
         budget = guard.budget_of(machine.tags)
         tags = {TAG_BUDGET: guard.NO_BUDGET} if budget else {}
         moved = self._moved(machine, after, tags)
-        told = f"the budget of ${plain(budget.usd)} sets the deadline no more" if budget else ""
+        told = f"the budget of {total(budget.usd)} sets the deadline no more" if budget else ""
         [report] = self._reader.reports((moved,))
         return ExtendReport(
             replace(report, warnings=(told,) if told else ()),

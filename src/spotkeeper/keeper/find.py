@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from spotkeeper.errors import BadInput, NoCredentials, NoOffers
 from spotkeeper.keeper import facts, public_market, regions
@@ -14,6 +14,7 @@ from spotkeeper.keeper.offers import MarketView, OfferBuilder
 from spotkeeper.market.feeds import Progress
 from spotkeeper.market.market import MarketSnapshot, unlisted
 from spotkeeper.model.instance_type import Arch
+from spotkeeper.model.money import rate
 from spotkeeper.model.need import Need
 from spotkeeper.model.offer import GroupBy, Ranking, SortBy
 from spotkeeper.ranking.ranking import Chosen, Facts, Shortlist, Wanted, best_by_type, shortlist
@@ -32,6 +33,20 @@ from spotkeeper.ranking.rules import (
 ENOUGH = 200
 
 WHOLE = 100  # percent
+
+
+class Limit(NamedTuple):
+    """An option that narrows a need, and the order in which what it refused is looked at."""
+
+    word: str
+    flag: str
+    by: SortBy
+
+
+LIMITS = (
+    Limit("max_spot_usd_per_hour", "max-hourly", SortBy.PRICE),
+    Limit("max_interruption_percent", "max-interruption", SortBy.RISK),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +121,9 @@ class Find:
         if usual is need or not ranking.offers:
             return ranking if usual is need else self._ranking(need, options, view)
         left_out = ranking.refused_by_reason.get(f"architecture is not {usual.arch}", 0)
-        told = f"{left_out} pools of arm64 are left out, where x86 packages do not run; see --arch"
+        told = (
+            f"pools of arm64 are left out ({left_out}): x86 packages do not run there; see --arch"
+        )
         return replace(ranking, warnings=(*ranking.warnings, told)) if left_out else ranking
 
     def types(self, need: Need) -> tuple[str, ...]:
@@ -164,7 +181,7 @@ class Find:
                 for each in found.chosen
             ),
             refused=(*snapshot.missing, *found.refused),
-            warnings=(*told, *self._conflicts(need, found, view)),
+            warnings=(*told, *self._conflicts(need, found, view, risk)),
             found=found.found,
             refused_by_reason=_counts(found, snapshot),
             why=next((builder.explanation(each, options.sort) for each in first), None),
@@ -203,7 +220,9 @@ class Find:
         quotas = facts.looked_up(self._edges.quotas, pairs, ask=options.quota)
         return OfferBuilder(view, risk, self._market.on_demand(_types(chosen)), quotas)
 
-    def _conflicts(self, need: Need, found: Shortlist, view: MarketView) -> tuple[str, ...]:
+    def _conflicts(
+        self, need: Need, found: Shortlist, view: MarketView, risk: Risk
+    ) -> tuple[str, ...]:
         """Why nothing at all was found, where options exclude each other."""
         snapshot = view.snapshot
         if found.found or view.is_public:
@@ -211,7 +230,25 @@ class Find:
         sold = {name for table in snapshot.tables for name in table.types}
         types = [row for name, row in snapshot.hardware.value.items() if name in sold]
         told = contradiction(need, snapshot.tables, types)
-        return (told,) if told else ()
+        if told:
+            return (told,)
+        offers = (self._without(limit, need, view, risk) for limit in LIMITS)
+        return tuple(filter(None, offers))
+
+    def _without(self, limit: Limit, need: Need, view: MarketView, risk: Risk) -> str:
+        """What the need would find first without one of its limits; "" without such a limit."""
+        unlimited: dict[str, Any] = {limit.word: None}
+        wider = replace(need, **unlimited)
+        if wider == need:
+            return ""
+        wanted = Wanted(_usual(wider), limit.by, 1)
+        found = shortlist(view.snapshot.tables, self._facts(view, risk, limit.by), wanted)
+        if not found.chosen:
+            return ""
+        offer = OfferBuilder(view, risk, {}).offer(found.chosen[0])
+        price, band = rate(offer.spot_usd_per_hour), offer.interruption_band
+        often = f", interrupted {band}" if band else ""
+        return f"without --{limit.flag} the first is {offer.pool} for {price}{often}"
 
 
 def _usual(need: Need) -> Need:

@@ -18,7 +18,7 @@ from spotkeeper.keeper.inputs import (
     refuse_unmeant,
 )
 from spotkeeper.lifecycle.guard import DEFAULT_ROLE
-from spotkeeper.lifecycle.launch_request import LaunchRequest
+from spotkeeper.lifecycle.launch_request import LaunchRequest, check
 from spotkeeper.lifecycle.ports import OnInterruption
 from spotkeeper.lifecycle.userdata import MAX_BYTES, MAX_PLAIN_BYTES
 from spotkeeper.model.machine import Kind
@@ -50,10 +50,29 @@ def launch_request_from(
     """What the command line says, the file where it is silent, the defaults where both are.
 
     Raises:
-        BadInput: an option that cannot be understood, a file that cannot be read, or no need.
+        BadInput: what cannot be understood, or be meant, with the line of the file that says it;
+            a file that cannot be read, or no need.
     """
     chosen = {name: value for name, value in given.items() if not _silent(value)}
     merged = {**dict.fromkeys(given), **_from_file(settings, given), **chosen}
+    try:
+        found = _launch_request(merged, settings, regions)
+        check(found)
+    except BadInput as problem:
+        typed = {f"--{each.flag}" for each in OPTIONS if each.word in chosen}
+        told, lines = problem.message, settings.lines
+        for said in re.findall(r"--[a-z-]+|'.*?'", told):
+            if said in lines and said not in typed:
+                raise BadInput(
+                    f"{settings.origin}, line {lines[said]}: {told}", next_step=problem.next_step
+                ) from None
+        raise
+    return found
+
+
+def _launch_request(
+    merged: Mapping[str, Any], settings: Settings, regions: tuple[str, ...]
+) -> LaunchRequest:
     refuse_unmeant(LAUNCH, merged)
     behaviour = merged["on_interruption"]
     need = need_from(merged, regions or tuple(settings.get("region") or ()))
@@ -70,7 +89,7 @@ def launch_request_from(
         disk_gib=merged["disk_gb"],
         user_script=_user_script(merged["user_data"], settings),
         role=merged["role"] or "",
-        tags={**label, **settings.tags, **_tags(given["tags"] or ())},
+        tags={**label, **settings.tags, **_tags(merged["tags"] or ())},
         key_file=_key_file(merged["key_file"]),
         key_name="" if merged["key_file"] else str(settings.get("key-name") or ""),
         subnet_id=merged["subnet_id"],

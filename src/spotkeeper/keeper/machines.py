@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spotkeeper.costs.usage import sighting
-from spotkeeper.errors import NotFound, PermissionDenied, SpotkeeperError
+from spotkeeper.errors import NotFound, PermissionDenied, Refused, SpotkeeperError
 from spotkeeper.keeper import regions
 from spotkeeper.keeper.edges import Edges
 from spotkeeper.keeper.results import MachineList, MachineReport, RememberedList
+from spotkeeper.lifecycle.power import is_interrupted
 from spotkeeper.lifecycle.prerequisites import KEY_PREFIX, admit, key_name
 from spotkeeper.lifecycle.presence import BILLED, is_held, machines
 from spotkeeper.market.feeds import StorageFeed
@@ -106,17 +107,17 @@ class MachineReader:
         """How to reach a running machine, once the caller's present address is let in.
 
         Raises:
-            NotFound: no such machine, or it has no address now.
+            NotFound, Refused: no such machine, or it has no address now.
         """
         report = self.report(name, in_regions)
         if report.login is None:
-            stopped = report.machine.state == InstanceState.STOPPED
-            raise NotFound(
-                f"{name} cannot be reached now: {report.machine.summary()}",
-                next_step=f"Start it: `spot start {name}`."
-                if stopped
-                else f"See `spot show {name}`.",
-            )
+            step = f"See `spot show {name}`."
+            if is_interrupted(report.machine):
+                step = "EC2 starts it again when it has room; `spot ls` tells when it runs."
+            elif report.machine.state == InstanceState.STOPPED:
+                step = f"Start it: `spot start {name}`."
+            told = f"{name} cannot be reached now: {report.machine.summary()}"
+            raise Refused(told, next_step=step)
         self.admit(report.machine, talk)
         key = report.machine.instance.key_name if report.machine.instance else None
         if (key or "").startswith(KEY_PREFIX) and self._key(report.machine) is None:
@@ -140,7 +141,7 @@ class MachineReader:
         """The same where something of ours is to reach it now.
 
         Raises:
-            NotFound: no such machine, or it has no address now.
+            NotFound, Refused: no such machine, or it has no address now.
             SandboxProblem: nothing stands behind its address.
         """
         return usable(self.way_in(name, in_regions, talk))

@@ -1,6 +1,5 @@
 """What instance types cost now, and what they did cost."""
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from spotkeeper.model.place import Zone
 from spotkeeper.model.pool import LINUX, Pool
 from spotkeeper.model.price_table import MAX_DAYS, PriceTable
 from spotkeeper.model.record import ResultList
+from spotkeeper.model.spelling import did_you_mean
 from spotkeeper.store.price_files import read_dump
 from spotkeeper.store.price_rows import Dump, KeptRows, PoolName, Rows, columns
 
@@ -95,13 +95,12 @@ def by_name(history: PoolHistory) -> tuple[str, str, str, str]:
 def _refuse_unknown(path: Path, dump: Dump, globs: Sequence[str]) -> None:
     for glob in globs:
         if not any(fnmatchcase(name, glob) for name in dump.types):
-            near = difflib.get_close_matches(glob, sorted(dump.types), n=1, cutoff=0.5)
             exact = exact_names([glob])
             raise BadInput(
                 f"{path} has no prices of {glob!r}" if exact else f"{path}: no type fits {glob!r}",
-                next_step=f"Did you mean {near[0]}?"
-                if near
-                else "Leave TYPE out to see them all.",
+                next_step=did_you_mean(
+                    glob, sorted(dump.types), "Leave TYPE out to see them all."
+                ),
             )
 
 

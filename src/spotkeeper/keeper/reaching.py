@@ -34,7 +34,7 @@ class ReachingKeeper(ReadOnlyKeeper):
         """How to reach a running machine.
 
         Raises:
-            NotFound: no such machine, or it has no address now.
+            NotFound, Refused: no such machine, or it has no address now.
         """
         return self._reader.way_in(name, listed(regions, self._edges), self._talk)
 
@@ -53,7 +53,7 @@ class ReachingKeeper(ReadOnlyKeeper):
         on both sides.
 
         Raises:
-            NotFound: no such machine, or it has no address now.
+            NotFound, Refused: no such machine, or it has no address now.
             SpotkeeperError: it could not be reached, or something not be read or written.
         """
         from spotkeeper.keeper.push import pushed
@@ -73,7 +73,8 @@ class ReachingKeeper(ReadOnlyKeeper):
         computer, by default its run's output.
 
         Raises:
-            NotFound: no such machine, it has no address now, or there is nothing of that name.
+            NotFound: no such machine, or there is nothing of that name there.
+            Refused: it has no address now.
             SpotkeeperError: it could not be reached, or something not be read or written.
         """
         from spotkeeper.keeper.pull import pulled

@@ -15,6 +15,7 @@ from spotkeeper.errors import (
 from spotkeeper.keeper.edges import Edges
 from spotkeeper.market import market
 from spotkeeper.model.need import ANY_REGION
+from spotkeeper.model.spelling import did_you_mean
 from spotkeeper.model.tags import partition_of
 
 T = TypeVar("T")
@@ -81,10 +82,9 @@ def known(name: str, edges: Edges) -> str:
     regions = edges.known_regions()
     if name in regions:
         return name
-    import difflib
-
-    near = difflib.get_close_matches(name, regions, n=1, cutoff=0.4)
-    hint = f"Did you mean {near[0]}?" if near else "Names look like us-east-1."
+    hint = did_you_mean(
+        name, regions, f"Names look like us-east-1; `{ANY_REGION}` is all that are enabled."
+    )
     raise BadInput(f"{name!r} is not an AWS region", next_step=hint)
 
 

@@ -81,12 +81,13 @@ class Up:
         )
         plan = make_plan(
             launch_request,
-            replace(ranking, warnings=(*self._edges.warnings, *ranking.warnings, *notes)),
+            ranking,
             now=self._edges.clock.now(),
             guard_role_arn=role,
             look=partial(self._launchable, launch_request),
         )
-        return replace(plan, owner=self._reader.owner)
+        warnings = (*self._edges.warnings, *plan.warnings, *notes)
+        return replace(plan, owner=self._reader.owner, warnings=warnings)
 
     def _notes_of_role(self, profile: str) -> tuple[str, ...]:
         """What is not known of an instance profile, which EC2 may know.

@@ -116,6 +116,11 @@ def wired(
     """
     folders = Folders.of_user(environment)
     if is_practice(environment, asked=chosen.sandbox):
+        if chosen.endpoint_url:
+            raise BadInput(
+                f"The sandbox is asked, so {chosen.endpoint_url} would not be",
+                next_step=f"Leave out --endpoint-url, or --sandbox and {SANDBOX_VARIABLE}.",
+            )
         return _practice(chosen, folders, environment, on_call)
     from spotkeeper.aws.address import CHECKIP_URL, CHECKIP_VARIABLE, caller_cidr
     from spotkeeper.aws.public_feeds import ADVISOR_URL, ADVISOR_VARIABLE

@@ -10,6 +10,7 @@ from pathlib import Path
 from spotkeeper.errors import BadInput
 from spotkeeper.lifecycle.guard import DEFAULT_ROLE
 from spotkeeper.lifecycle.ports import OnInterruption
+from spotkeeper.model.duration import words
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.max_price import MaxPrice
 from spotkeeper.model.need import Need
@@ -21,7 +22,7 @@ from spotkeeper.model.tags import (
     TAG_PREFIX,
     is_name,
 )
-from spotkeeper.timings import DEFAULT_LIFE, SHORTEST_IDLE
+from spotkeeper.timings import DEFAULT_LIFE, SHORTEST_IDLE, SHORTEST_LIFE
 
 DEEP_LEARNING = "deep-learning"
 
@@ -107,6 +108,11 @@ def check(launch_request: LaunchRequest) -> None:
             "gives it none",
             next_step="Use --for with a time such as 8h, or leave --guard out.",
         )
+    if launch_request.lasting is not None and launch_request.lasting < SHORTEST_LIFE:
+        raise BadInput(
+            f"--for {words(launch_request.lasting)} may be over before the machine has started",
+            next_step=f"Use --for {words(SHORTEST_LIFE)} or more.",
+        )
     if launch_request.idle is not None and launch_request.idle < SHORTEST_IDLE:
         raise BadInput(
             "--idle of less than a minute ends a machine before anybody can use it",
@@ -156,8 +162,9 @@ def _check_tags(tags: Mapping[str, str]) -> None:
         if not TAG_KEY_PATTERN.fullmatch(key) or key.lower().startswith(("aws:", TAG_PREFIX)):
             raise BadInput(
                 f"{key!r} cannot be a tag's key",
-                next_step="Use letters, digits and + - = . _ : @, not starting with aws: or "
-                f"{TAG_PREFIX}",
+                next_step="The guard reads tags from the machine's metadata service, whose keys "
+                "are letters, digits and + - = . _ : @ without spaces; those that start with aws: "
+                f"or {TAG_PREFIX} are taken.",
             )
         if len(value) > MAX_TAG_VALUE_LENGTH or not value.isprintable():
             raise BadInput(

@@ -15,7 +15,7 @@ from spotkeeper.model.disk import USUAL_TYPE, Disk, DiskCost, cost_of_disks, dis
 from spotkeeper.model.duration import words
 from spotkeeper.model.instance_type import OLD_GPU_FAMILIES
 from spotkeeper.model.machine import Kind
-from spotkeeper.model.money import PUBLIC_IPV4_USD_PER_HOUR, plain, usd_per_day
+from spotkeeper.model.money import CENT, PUBLIC_IPV4_USD_PER_HOUR, rate, total, usd_per_day
 from spotkeeper.model.offer import Offer, Ranking
 from spotkeeper.model.record import Record, Result, moment, number
 from spotkeeper.timings import FOR_EVER, KEEP_AFTER_DEADLINE, SHORTEST_LIFE
@@ -30,8 +30,6 @@ MAX_POOLS = 25
 NOTHING_FITS = "No pool fits"
 NOTHING_YET = "Interrupted before a pool that fits had arrived"
 LOOK_AGAIN = "Run the command again for the regions that are missing."
-
-CENT = Decimal("0.01")
 
 #: A disk's price is for a month and is charged by the second, so that an hour of February costs
 #: most (https://aws.amazon.com/ebs/pricing/).
@@ -289,8 +287,8 @@ def _affordable(
     if not found:
         cheapest = min(each.offer.spot_usd_per_hour for each in candidates)
         raise BadInput(
-            f"A budget of ${plain(usd)} lasts less than {words(SHORTEST_LIFE)} in every pool that "
-            f"fits; the cheapest costs ${plain(cheapest)}/h",
+            f"A budget of {total(usd)} lasts less than {words(SHORTEST_LIFE)} in every pool that "
+            f"fits; the cheapest costs {rate(cheapest)}",
             next_step="Raise --budget, or allow cheaper types.",
         )
     return found
@@ -365,10 +363,10 @@ def _price_too_low(launch_request: LaunchRequest, offers: tuple[Offer, ...]) -> 
     limit = launch_request.max_price and launch_request.max_price.resolve(
         cheapest.spot_usd_per_hour, cheapest.on_demand_usd_per_hour
     )
-    told = f"${plain(limit)}/h" if limit else "from an On-Demand price that is not known"
+    told = rate(limit) if limit else "from an On-Demand price that is not known"
     return PriceTooLow(
         f"The maximum price, {told}, is below the cheapest Spot price now, "
-        f"${plain(cheapest.spot_usd_per_hour)}/h for {cheapest.pool}",
+        f"{rate(cheapest.spot_usd_per_hour)} for {cheapest.pool}",
         region=cheapest.pool.region,
     )
 

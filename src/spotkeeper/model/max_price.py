@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
-from spotkeeper.model.money import EC2_MINIMUM_MAX_PRICE, parse_usd, plain
+from spotkeeper.model.money import EC2_MINIMUM_MAX_PRICE, parse_usd, rate
 
 _RELATIVE = re.compile(r"(spot|od)(?:([+-])(\d{1,6}(?:\.\d{1,6})?)%)?", re.IGNORECASE)
 
@@ -31,7 +31,7 @@ class MaxPrice:
             return cls(text, base=base.lower(), percent=percent)
         usd = parse_usd(text)
         if usd < EC2_MINIMUM_MAX_PRICE:
-            raise ValueError(f"{text} is below EC2's minimum of ${plain(EC2_MINIMUM_MAX_PRICE)}/h")
+            raise ValueError(f"{text} is below EC2's minimum of {rate(EC2_MINIMUM_MAX_PRICE)}")
         return cls(text, usd_per_hour=usd)
 
     def resolve(self, spot: Decimal, on_demand: Decimal | None) -> Decimal | None:

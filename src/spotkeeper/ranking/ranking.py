@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from spotkeeper.model.instance_type import InstanceType
-from spotkeeper.model.money import plain
+from spotkeeper.model.money import rate
 from spotkeeper.model.need import Need
 from spotkeeper.model.offer import Refusal, SortBy
 from spotkeeper.model.price_table import PriceTable, RawPrice, type_of, usd_of, zone_of
@@ -163,7 +163,7 @@ class _Sieve:
         self._verdicts = _Verdicts(facts.hardware, wanted.need)
         limit = wanted.need.max_spot_usd_per_hour
         self._limit = min(float(inf if limit is None else limit), MAX_USD_PER_HOUR)
-        self._too_dear = f"over your limit of ${plain(limit or Decimal(0))}/h"
+        self._too_dear = f"over your limit of {rate(limit or Decimal(0))}"
         self._zones = frozenset(wanted.need.zones)
 
     def pour(self, table: PriceTable) -> None:

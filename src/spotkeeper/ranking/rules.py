@@ -11,6 +11,7 @@ from spotkeeper.errors import BadInput
 from spotkeeper.model.instance_type import OLD_GPU_FAMILIES, Gpus, InstanceType
 from spotkeeper.model.need import Need
 from spotkeeper.model.price_table import PriceTable
+from spotkeeper.model.spelling import did_you_mean
 
 T = TypeVar("T")
 
@@ -80,7 +81,7 @@ def _accelerators(need: Need) -> list[tuple[bool, Rule[InstanceType]]]:
         (
             need.gpus > 0,
             Rule(
-                f"fewer than {need.gpus} GPUs",
+                f"fewer than {need.gpus} GPUs" if need.gpus > 1 else "no GPU",
                 lambda row: row.gpu_count >= need.gpus,
                 f"--gpus {need.gpus}",
             ),
@@ -185,11 +186,7 @@ def refuse_unknown_gpu(need: Need, hardware: Mapping[str, InstanceType]) -> None
     wanted = need.gpu
     if any(Gpus(name, "", 1, 0).is_called(wanted) for name in known):
         return
-    import difflib
-
-    spelled = {name.casefold(): name for name in known}
-    near = difflib.get_close_matches(wanted.casefold(), spelled, n=1, cutoff=0.5)
-    hint = f"Did you mean {spelled[near[0]]}?" if near else f"GPUs on EC2: {', '.join(known)}."
+    hint = did_you_mean(wanted, known, f"GPUs on EC2: {', '.join(known)}.")
     raise BadInput(f"No GPU on EC2 is called {wanted!r}", next_step=hint)
 
 
@@ -199,7 +196,10 @@ def contradiction(
     """Which options leave nothing together; "" where single pools fell to single rules."""
     zones = {zone for table in tables for row in table.rows for zone in (row.zone, row.zone_id)}
     if need.zones and not zones & set(need.zones):
-        return f"nothing is sold in --zone {' '.join(need.zones)}"
+        sold = ", ".join(sorted({row.zone for table in tables for row in table.rows}))
+        return f"nothing is sold in --zone {' '.join(need.zones)}, but in {sold or 'no zone'}"
+    if need.types and not types:
+        return f"no type on sale here is called --type {' '.join(need.types)}"
     rules = [rule for rule in type_rules(need) if rule.option]
     admitted = {rule.option: {row.name for row in types if rule.admits(row)} for rule in rules}
     for count in range(1, MOST_OPTIONS + 1):
@@ -212,9 +212,9 @@ def contradiction(
 def _told(need: Need, options: Sequence[str], count: int) -> str:
     stated = [f"--type {' '.join(need.types)}", *options] if need.types else list(options)
     if len(stated) == 1:
-        return f"none of the {count} types on sale here meets {stated[0]}"
+        return f"none of the types on sale here ({count}) meets {stated[0]}"
     together = f"{', '.join(stated[:-1])} and {stated[-1]}"
-    return f"{together} exclude each other: none of {count} types on sale here meets them all"
+    return f"{together} exclude each other: none of the types on sale ({count}) meets them all"
 
 
 def _is_excluded(glob: str, need: Need) -> bool:

@@ -13,6 +13,7 @@ from spotkeeper.errors import BadInput
 from spotkeeper.model.duration import parse_duration
 from spotkeeper.model.option import OPTIONS, Takes
 from spotkeeper.model.risk import Work
+from spotkeeper.model.spelling import did_you_mean
 
 DEFAULT_FILE = "spot.toml"
 
@@ -30,6 +31,8 @@ MACHINE_KEYS = {option.flag: option for option in OPTIONS if option.in_file}
 #: Keys of ``[work]``: what an interruption costs, each a length of time such as "10m".
 WORK_KEYS = ("restart", "checkpoint", "run")
 
+SECTIONS: Mapping[str, Collection[str]] = {"machine": MACHINE_KEYS, "work": WORK_KEYS}
+
 #: The old script's keys, and what they are called here.
 OLD_KEYS: Mapping[str, str] = {
     "Name": "name",
@@ -45,12 +48,17 @@ OLD_KEYS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a configuration file says; the command line wins over it."""
+    """What a configuration file says; the command line wins over it.
+
+    ``lines`` tells where a value stands, by what an error calls it: ``--gpus``, or a tag's key in
+    quotes.
+    """
 
     machine: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     work: Work = field(default_factory=Work)
     origin: Path | None = None
+    lines: Mapping[str, int] = field(default_factory=dict)
 
     def get(self, key: str) -> Any | None:
         """The value of an option, ``None`` where the file is silent."""
@@ -116,12 +124,12 @@ class _File:
         self, found: Mapping[str, Any], known: Collection[str], section: str = ""
     ) -> None:
         """Refuse a key that means nothing, with the nearest that does."""
-        import difflib
-
         for key in found:
             if key not in known:
-                near = difflib.get_close_matches(key[:MAX_SHOWN], known, n=1, cutoff=0.5)
-                hint = f"Did you mean {near[0]}?" if near else f"Known keys: {', '.join(known)}."
+                hint = did_you_mean(key, known, f"Known keys: {', '.join(known)}.")
+                place = next((each for each in SECTIONS if key in SECTIONS[each]), "")
+                if place:
+                    hint = f"It belongs under [{place}]."
                 self.wrong(key, "is not a known key", section=section, hint=hint)
 
 
@@ -147,7 +155,9 @@ def _from_toml(file: _File) -> Settings:
         if not isinstance(value, str):
             file.wrong(key, f"must be text in quotes, not {_shown(value)}", section="tags")
     options = {key: _listed(key, value) for key, value in machine.items()}
-    return Settings(options, tags, _work(file, document), file.path)
+    lines = {f"--{key}": _line_of(file.text, key, "machine") for key in machine}
+    lines |= {repr(key): _line_of(file.text, key, "tags") for key in tags}
+    return Settings(options, tags, _work(file, document), file.path, lines)
 
 
 def _work(file: _File, document: Mapping[str, Any]) -> Work:

@@ -68,7 +68,7 @@ def test_the_total_counts_what_is_left_and_says_how_much_is_unknown(
 ) -> None:
     kept = classified(resource_id(launch="kept"), Verdict.KEPT, "9")
     out = shown(capsys, swept(INSTANCE, DISK, kept))
-    assert "Left: $183.4567/h, $4402.96/day, and 1 of unknown cost." in out
+    assert "Left: $183.46/h, $4402.96/day, and 1 of unknown cost." in out
     assert f"Kept: instance {kept.resource_id.id}" in out
 
 

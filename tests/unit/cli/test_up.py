@@ -49,7 +49,7 @@ def test_a_plan_says_all_that_spending_needs_to_know(capsys: pytest.CaptureFixtu
         "$10.21/day",
         "57.72 % below On-Demand ($1.0060/h)",
         "band unknown",
-        "$0.446565/h",
+        "$0.4466/h",
         "deep-learning",
         "2026-11-23 20:00 UTC (in 8h)",
     ):
@@ -78,7 +78,7 @@ def test_a_plan_says_who_ends_the_machine_and_what_it_may_cost(
     text = told(capsys, plan(guard="scheduler", budget_usd=Decimal(5)))
     assert "guard      EventBridge Scheduler" in text
     assert "its request is cancelled" in text
-    assert "$5 of compute" in text
+    assert "$5.00 of compute" in text
     assert "the deadline comes first" in text
 
 

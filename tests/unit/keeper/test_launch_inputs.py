@@ -78,7 +78,7 @@ def test_the_defaults_are_a_box_for_a_day() -> None:
         ('notify = "https://a.example/b"', "notify_url", "http://c:8/", lambda w: w.notify_url),
         ('subnet = "subnet-1"', "subnet_id", "subnet-2", lambda w: w.subnet_id),
         ('security-group = "sg-1"', "group_ids", ("sg-2",), lambda w: w.group_ids),
-        ('on-interruption = "hibernate"', "on_interruption", "terminate", lambda w: w.behaviour),
+        ('on-interruption = "hibernate"', "on_interruption", "stop", lambda w: w.on_interruption),
     ],
 )
 def test_what_is_typed_wins_over_the_file_and_the_file_over_nothing(

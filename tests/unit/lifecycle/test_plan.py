@@ -206,7 +206,7 @@ def test_a_maximum_price_under_every_pool_is_too_low(text: str) -> None:
     asked = launch_request(max_price=MaxPrice.parse(text))
     with pytest.raises(PriceTooLow) as caught:
         make_plan(asked, ranked(offer(GPU, "0.40", on_demand="1.00")), now=FIRST_DAY)
-    assert "$0.4/h" in caught.value.message
+    assert "$0.4000/h" in caught.value.message
     assert GPU in caught.value.message
     assert caught.value.exit_code == 5
 

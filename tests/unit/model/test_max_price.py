@@ -68,6 +68,6 @@ def test_any_other_form_is_refused(text: str) -> None:
 
 
 def test_less_than_ec2_takes_is_refused_with_the_minimum() -> None:
-    with pytest.raises(ValueError, match=r"below EC2's minimum of \$0\.001/h"):
+    with pytest.raises(ValueError, match=r"below EC2's minimum of \$0\.0010/h"):
         MaxPrice.parse("0.0009")
     assert MaxPrice.parse("0.001").usd_per_hour == Decimal("0.001")

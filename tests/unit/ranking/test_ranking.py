@@ -282,7 +282,7 @@ def test_a_type_that_nobody_describes_is_refused() -> None:
 def test_the_strictest_rule_is_named_first() -> None:
     rows = [row("0.1", "m5.large"), row("0.1", "m5.large", "us-east-1b"), row("9")]
     found = best(rows, Need(gpus=1, max_spot_usd_per_hour=Decimal(1)))
-    assert list(found.refused_by_reason) == ["fewer than 1 GPUs", "over your limit of $1/h"]
+    assert list(found.refused_by_reason) == ["no GPU", "over your limit of $1.0000/h"]
 
 
 def test_every_region_has_its_own_odds() -> None:

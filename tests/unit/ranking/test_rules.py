@@ -24,7 +24,7 @@ def verdict(need: Need, row: InstanceType) -> str | None:
     ("need", "admitted", "refused", "reason"),
     [
         (Need(exclude=("m5.*",)), G5, M5, "excluded"),
-        (Need(gpus=1), G5, M5, "fewer than 1 GPUs"),
+        (Need(gpus=1), G5, M5, "no GPU"),
         (Need(gpus=1), G5, G3S, NO_DRIVER),
         (Need(gpu_memory_gb=16), G5, G3S, NO_DRIVER),
         (Need(gpu="a10g"), G5, M5, "GPU is not a10g"),
@@ -76,5 +76,5 @@ def test_gpu_memory_is_that_of_one_gpu() -> None:
 
 def test_a_fraction_of_a_gpu_is_not_one_gpu() -> None:
     part = hardware("g6f.large", gpus=Gpus("L4", "NVIDIA", 0, 2861, share=0.125))
-    assert verdict(Need(gpus=1), part) == "fewer than 1 GPUs"
+    assert verdict(Need(gpus=1), part) == "no GPU"
     assert verdict(Need(gpu="L4"), part) is None

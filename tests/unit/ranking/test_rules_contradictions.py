@@ -32,7 +32,7 @@ TABLES = [PriceTable("us-east-1", [ROW], NOON)]
         (Need(arch="arm64", gpu="A100"), "--gpu A100 and --arch arm64 exclude each other"),
         (Need(gpus=4, arch="arm64"), "--gpus 4 and --arch arm64 exclude each other"),
         (Need(gpus=2, gpu="T4g"), "--gpus 2 and --gpu T4g exclude each other"),
-        (Need(vcpus=999), "none of the 4 types on sale here meets --vcpus 999"),
+        (Need(vcpus=999), "none of the types on sale here (4) meets --vcpus 999"),
         (
             Need(types=("g5.*",), vcpus=999),
             "--type g5.* and --vcpus 999 exclude each other",

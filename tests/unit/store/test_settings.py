@@ -124,6 +124,8 @@ def test_what_is_not_utf_8_is_refused(tmp_path: Path) -> None:
         ("[machine]\ngpu_memory = 16\n", 2, "gpu_memory", "gpu-memory"),
         ("\n[machin]\ngpus = 1\n", 2, "machin", "machine"),
         ("[machine]\ndisks = 1\n", 2, "disks", "disk"),
+        ("gpus = 1\n", 1, "gpus", "[machine]"),
+        ("[machine]\nrestart = '5m'\n", 2, "restart", "[work]"),
     ],
 )
 def test_an_unknown_key_is_told_with_its_line_and_the_nearest_known_one(
@@ -131,7 +133,7 @@ def test_an_unknown_key_is_told_with_its_line_and_the_nearest_known_one(
 ) -> None:
     problem = refused(tmp_path, text)
     assert f"line {line}: {key} is not a known key" in problem.message
-    assert problem.next_step == f"Did you mean {near}?"
+    assert problem.next_step in (f"Did you mean {near}?", f"It belongs under {near}.")
 
 
 def test_a_key_like_no_other_lists_the_known_ones(tmp_path: Path) -> None:
