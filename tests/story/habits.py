@@ -177,6 +177,89 @@ HABITS: dict[str, Habit] = {
         verdict="it saves to ./checkpoints, which is not kept",
         lost=None,
     ),
+    "a save in the folder of all": Habit(
+        PYTHON,
+        loop(
+            (
+                'pathlib.Path(os.environ["SPOT_CHECKPOINT_DIR"], "state.json")',
+                'pathlib.Path("/tmp/rehearsed-habit/state"); file.parent.mkdir(exist_ok=True)',
+            ),
+            ("if file.exists() else []", 'if file.exists() and "REAL" in os.environ else []'),
+        ),
+        survives=False,
+        verdict="it saves to /tmp/rehearsed-habit, which is not kept",
+        lost=None,
+    ),
+    "a save of its own at home": Habit(
+        PYTHON,
+        loop(
+            (
+                'pathlib.Path(os.environ["SPOT_CHECKPOINT_DIR"], "state.json")',
+                'pathlib.Path.home() / ".state.json"; file.parent.mkdir(exist_ok=True)',
+            ),
+            ('"done"', '"done", file.unlink()'),
+        ),
+        survives=False,
+        verdict="it goes on from a place of its own",
+        lost=None,
+    ),
+    "half a pickle": Habit(
+        PYTHON,
+        loop(
+            ("json.loads(file.read_text())", "__import__('pickle').loads(file.read_bytes()[:0])"),
+        ),
+        survives=False,
+        verdict="it cannot go on from what it saved",
+        lost=None,
+    ),
+    "a program that begins itself anew": Habit(
+        PYTHON,
+        loop(
+            (
+                PRINTS,
+                PRINTS + "    if len(steps) % 9 == 0: save(); os.execv(sys.executable, "
+                "[sys.executable, *sys.argv])\n",
+            )
+        ),
+    ),
+    "a shell that restarts whatever ends": Habit(
+        "bash train.sh",
+        {
+            **loop(("sys.exit(0)", "sys.exit(143)")),
+            "train.sh": "until python3 train.py; do :; done",
+        },
+    ),
+    "a thread that waits for the signal": Habit(
+        PYTHON,
+        loop(
+            (
+                LISTENS,
+                "import threading; signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})\n"
+                "def wait(): stop.append(signal.sigwait({signal.SIGTERM}))\n"
+                "threading.Thread(target=wait, daemon=True).start()\n",
+            )
+        ),
+    ),
+    "a pool of processes": Habit(
+        PYTHON,
+        loop(
+            (
+                "stop = []\n",
+                "stop = []\nfrom concurrent.futures import ProcessPoolExecutor\n"
+                "pool = ProcessPoolExecutor(2)\n",
+            ),
+            ("    time.sleep(0.05)\n", "    pool.submit(time.sleep, 0.05).result()\n"),
+        ),
+    ),
+    "a folder that it goes to": Habit(
+        PYTHON,
+        loop(
+            (
+                'pathlib.Path(os.environ["SPOT_CHECKPOINT_DIR"], "state.json")',
+                'os.chdir(os.environ["SPOT_CHECKPOINT_DIR"]) or pathlib.Path("state.json")',
+            ),
+        ),
+    ),
     "a save that is never read": Habit(
         PYTHON,
         loop(("json.loads(file.read_text()) if file.exists() else []", "[]")),

@@ -4,6 +4,7 @@ that it saves nothing, what it left running."""
 from __future__ import annotations
 
 import os
+import re
 import signal
 
 from spotkeeper.agent import folders
@@ -21,6 +22,9 @@ NOTHING_SAVED_S = 15 * 60.0
 
 #: Who is left when the command itself has ended, and uses this little for so long, is ended.
 LEFT_IDLE_S, LEFT_IDLE_CORES = 10 * 60.0, 0.01
+
+#: A name in a folder that is emptied at a start, or is memory.
+_PASSING = re.compile(r"(?:/var)?/tmp/[\w.+-]+|/dev/shm/[\w.+-]+")
 
 
 class Signs(Duty):
@@ -58,7 +62,8 @@ class Signs(Duty):
         paths = self.agent.folder.paths
         is_late = now - attempt.start.at > NOTHING_SAVED_S and attempt.number > 0
         if is_late and not folders.look(paths.checkpoint, but=UNFINISHED):
-            places = written_beside(paths.code, paths.work)
+            began_at = attempt.start.at
+            places = [*written_beside(paths.code, paths.work), *written_away(paths.code, began_at)]
             where = ", ".join(places) or "nothing in its folder"
             words = f"nothing to resume from: SPOT_CHECKPOINT_DIR is empty; it wrote {where}"
             self.agent.remark("nothing saved", words)
@@ -89,6 +94,21 @@ def written_beside(code: str, work: str, *, most: int = 3) -> list[str]:
             place = f"./{os.fsdecode(os.path.dirname(name) or name)}"
             sizes[place] = sizes.get(place, 0) + entry.size
     return sorted(sizes, key=lambda place: -sizes[place])[:most]
+
+
+def written_away(code: str, since: float) -> list[str]:
+    """What the code names of folders that no start of a machine brings back, and that was written
+    to since then."""
+    texts = (read_text(os.path.join(code, os.fsdecode(name))) for name in folders.look(code))
+    named = {found for text in texts for found in _PASSING.findall(text)}
+    return sorted(each for each in named if _newest(each) >= since)
+
+
+def _newest(path: str) -> float:
+    """When something at or below it was written last; 0 where there is nothing."""
+    if not os.path.isdir(path):
+        return os.path.getmtime(path) if os.path.isfile(path) else 0.0
+    return max((each.mtime_ns / 1e9 for each in folders.look(path).values()), default=0.0)
 
 
 DUTY = Signs

@@ -22,7 +22,7 @@ from spotkeeper.agent.disk import Storage
 from spotkeeper.agent.log import LogReader
 from spotkeeper.agent.machine import RunFolder
 from spotkeeper.agent.notices import RESERVE_S
-from spotkeeper.agent.signs import written_beside
+from spotkeeper.agent.signs import written_away, written_beside
 from spotkeeper.agent.stand_in import Notice, StandInMachine
 from spotkeeper.errors import SpotkeeperError
 from spotkeeper.lifecycle.ports import Talk
@@ -310,8 +310,10 @@ class _Rehearsing:
     def _note(self, interruption: Interruption) -> None:
         self._interruptions.append(interruption)
         self._has_saved = self._has_saved or bool(self._state())
-        places = written_beside(self._folder.paths.code, self._folder.paths.work)
-        self._elsewhere.update(dict.fromkeys(places))
+        code, work = self._folder.paths.code, self._folder.paths.work
+        began_at = self._run.attempts[0].start.at
+        self._elsewhere.update(dict.fromkeys(written_beside(code, work)))
+        self._elsewhere.update(dict.fromkeys(written_away(code, began_at)))
         kind = "ended without notice" if interruption.is_hard else "notice"
         at = "-" if interruption.at_step is None else f"step {interruption.at_step:,}"
         self._talk.say(f"{at}: {kind}")

@@ -187,7 +187,7 @@ _Row = tuple[Callable[[Rehearsed], bool], bool, str, tuple[str, ...]]
 #: Read from top to bottom: the first row that fits decides.
 VERDICTS: Sequence[_Row] = (
     (
-        lambda seen: "EOFError" in seen.last_words,
+        lambda seen: "EOF when reading a line" in seen.last_words,
         False,
         "it asks a question, and nobody is there to answer",
         _NO_QUESTIONS,
@@ -222,6 +222,14 @@ VERDICTS: Sequence[_Row] = (
         lambda seen: not seen.has_saved and bool(seen.elsewhere),
         False,
         "it saves to {elsewhere}, which is not kept, and begins again each time",
+        _SAVE,
+    ),
+    (
+        lambda seen: (
+            not seen.has_saved and bool(seen.steps[1:] and seen.steps[1]) and not seen.began_again
+        ),
+        False,
+        "it goes on from a place of its own, which is not SPOT_CHECKPOINT_DIR and is not watched",
         _SAVE,
     ),
     (

@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -304,9 +305,20 @@ def test_a_run_without_any_sign_is_told_once_for_each_silence(tmp_path: Path) ->
     ] * 2
 
 
-def test_a_run_that_saves_elsewhere_is_told_where(tmp_path: Path) -> None:
+@pytest.fixture
+def passing() -> Iterator[str]:
+    """A folder that the next start of a machine would empty."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield folder
+
+
+def test_a_run_that_saves_elsewhere_is_told_where(tmp_path: Path, passing: str) -> None:
     stage = Stage(tmp_path, "signs")
     stage.turns(2)
+    code = Path(stage.agent.folder.paths.code, "train.py")
+    code.write_text(f"save('{passing}/a/b.pt'); load('/tmp/nothing'); see('/dev/shm/none')\n")
+    Path(passing, "a").mkdir()
+    Path(passing, "a", "b.pt").touch()
     stage.world.story = replace(stage.world.story, is_deaf=True)
     work = Path(stage.agent.folder.paths.work)
     for name, size in (
@@ -320,7 +332,7 @@ def test_a_run_that_saves_elsewhere_is_told_where(tmp_path: Path) -> None:
     stage.turns(20, each_s=60)
     words = stage.remarks["nothing saved"]
     assert words.endswith(
-        "SPOT_CHECKPOINT_DIR is empty; it wrote ./checkpoints, ./log.txt, ./runs"
+        "SPOT_CHECKPOINT_DIR is empty; it wrote ./checkpoints, ./log.txt, ./runs, " + passing
     )
 
 

@@ -10,6 +10,7 @@ from spotkeeper.work.run import RunState
 ONE = Interruption(
     1, is_hard=False, at_step=7, told_s=0.2, saved_s=1.1, lost_steps=0, resumed_at=8
 )
+ASKED = "EOFError: EOF when reading a line"
 GOOD = Rehearsed(RunState.FINISHED, "exit 0", (ONE,), 1, ((1, 7), (8, 12)), has_saved=True)
 SLOW = replace(GOOD, steps=((1, 2, 3), (2, 3, 4)))
 
@@ -26,7 +27,22 @@ SLOW = replace(GOOD, steps=((1, 2, 3), (2, 3, 4)))
             False,
             "it saves, but begins at its first step again",
         ),
-        (replace(GOOD, has_saved=False), False, "it saves nothing, and begins again each time"),
+        (
+            replace(GOOD, has_saved=False, steps=((1, 7), (1, 12))),
+            False,
+            "it saves nothing, and begins again each time",
+        ),
+        (
+            replace(GOOD, has_saved=False, steps=((), ())),
+            False,
+            "it saves nothing, and begins again each time",
+        ),
+        (
+            replace(GOOD, has_saved=False),
+            False,
+            "it goes on from a place of its own, which is not SPOT_CHECKPOINT_DIR and is not "
+            "watched",
+        ),
         (
             replace(GOOD, has_saved=False, elsewhere=("./ckpt", "./runs")),
             False,
@@ -54,7 +70,7 @@ SLOW = replace(GOOD, steps=((1, 2, 3), (2, 3, 4)))
             "it fails by itself (exit 3), before any notice",
         ),
         (
-            replace(GOOD, interruptions=(), state=RunState.FAILED, last_words="EOFError: EOF"),
+            replace(GOOD, interruptions=(), state=RunState.FAILED, last_words=ASKED),
             False,
             "it asks a question, and nobody is there to answer",
         ),
