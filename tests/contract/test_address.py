@@ -110,11 +110,17 @@ def test_no_proxy_leads_to_this_computer(echo: Echo, monkeypatch: pytest.MonkeyP
     assert caller_cidr(echo.url) == f"{ADDRESS}/32"
 
 
+def test_an_address_of_version_six_is_one_of_its_own(echo: Echo) -> None:
+    echo.told = b"2001:DB8::7\n"
+    assert caller_cidr(echo.url) == "2001:db8::7/128"
+
+
 @pytest.mark.parametrize(
     "told",
     [
         *("10.20.30.40", "172.31.0.1", "192.168.1.2", "100.64.3.2"),
-        *("127.0.0.1", "169.254.1.1", "0.1.2.3", "2001:db8::1", "<html>", "", "\xff"),
+        *("127.0.0.1", "169.254.1.1", "0.1.2.3", "<html>", "", "\xff"),
+        *("fd00::1", "fe80::1", "::1", "::ffff:10.0.0.1", "198.51.100.0/24"),
     ],
 )
 def test_what_ec2_cannot_see_is_refused(echo: Echo, told: str) -> None:

@@ -266,13 +266,14 @@ def test_our_groups_tell_whom_they_let_in(site: Site) -> None:
         return [*site.cloud.ssh_groups(REGION, owner, [site.group_id])]
 
     owner = site.cloud.caller().owner
-    for cidr in ("198.51.100.7/32", "203.0.113.9/32", "203.0.113.9/32"):
+    for cidr in ("198.51.100.7/32", "203.0.113.9/32", "203.0.113.9/32", "2001:db8::7/128"):
         site.cloud.open_ssh(REGION, site.group_id, cidr)
     [group] = told(owner)
-    assert sorted(group.cidrs) == ["198.51.100.7/32", "203.0.113.9/32"]
+    assert sorted(group.cidrs) == ["198.51.100.7/32", "2001:db8::7/128", "203.0.113.9/32"]
     assert told("1:user/other") == []
     for _ in range(2):
         site.cloud.close_ssh(REGION, site.group_id, "198.51.100.7/32")
+        site.cloud.close_ssh(REGION, site.group_id, "2001:db8::7/128")
     assert told(owner) == [SshGroup(site.group_id, ("203.0.113.9/32",))]
 
 

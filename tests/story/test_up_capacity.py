@@ -292,6 +292,31 @@ def test_an_image_that_is_gone_is_told_and_looked_at_anew(spot: Spot, sandbox: S
     assert sandbox.control.calls().count(("DescribeImages", HERE)) > asked
 
 
+def test_an_image_passes_over_types_that_cannot_boot_it_and_says_what_it_must_have(
+    spot: Spot, sandbox: Sandbox
+) -> None:
+    ec2 = sandbox.client("ec2", HERE)
+    volume = ec2.create_volume(AvailabilityZone=f"{HERE}a", Size=8)["VolumeId"]
+    disk = {"SnapshotId": ec2.create_snapshot(VolumeId=volume)["SnapshotId"]}
+    mine = ec2.register_image(
+        Name="mine",
+        Architecture="x86_64",
+        BootMode="uefi",
+        VirtualizationType="hvm",
+        RootDeviceName="/dev/xvda",
+        BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": disk}],
+    )["ImageId"]
+    need = ("--type", "p2.xlarge", "--type", "g5.xlarge", "--region", HERE)
+
+    up = spot("up", "train", *need, "--image", mine, "--dry-run")
+
+    assert f"Image {mine} boots by uefi only, p2.xlarge by legacy-bios" in up.err
+    assert f"{mine} must have cloud-init" in up.err
+    assert "pool       g5.xlarge" in up.err
+    alone = spot("up", "train", "--type", "p2.xlarge", "--region", HERE, "--image", mine, "--yes")
+    assert "boots by uefi only" in alone.err
+
+
 @pytest.mark.world("situations, at the command line", by="users' reports")
 def test_an_image_that_one_region_lacks_leaves_the_others(spot: Spot, sandbox: Sandbox) -> None:
     need = ("--type", "g5.xlarge", "--region", HERE, "--region", THERE)

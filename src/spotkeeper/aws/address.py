@@ -17,18 +17,19 @@ _OK = 200
 _INNER_NETWORKS = (
     *("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16"),
     *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"),
+    *("::/96", "::ffff:0:0/96", "fc00::/7", "fe80::/10", "ff00::/8"),
 )
 
 
 def caller_cidr(url: str = CHECKIP_URL) -> str:
-    """The caller's public IPv4 address as a /32.
+    """The caller's public address as a network of its own: IPv4 with /32, IPv6 with /128.
 
     Raises:
         Unreachable: no answer, or not an address that EC2 could see.
     """
     try:
         page = web.get(url, most_bytes=_MAX_BYTES, timeout_seconds=ADDRESS_TIMEOUT_SECONDS)
-        return f"{_public_address(page, url)}/32"
+        return _own_network(page, url)
     except Unreachable as problem:
         raise Unreachable(
             f"Cannot learn your public address: {problem.message}",
@@ -36,16 +37,17 @@ def caller_cidr(url: str = CHECKIP_URL) -> str:
         ) from None
 
 
-def _public_address(page: web.WebPage, url: str) -> str:
+def _own_network(page: web.WebPage, url: str) -> str:
     import ipaddress  # a look at the market does without
 
     if page.status != _OK:
         raise Unreachable(f"{url} answered with HTTP {page.status}")
     text = page.body.decode("ascii", "replace").strip()
     try:
-        address = ipaddress.IPv4Address(text)
+        network = ipaddress.ip_network(str(ipaddress.ip_address(text)))
     except ValueError:
-        raise Unreachable(f"{url} sent {text!r}, which is no IPv4 address") from None
-    if any(address in ipaddress.IPv4Network(network) for network in _INNER_NETWORKS):
-        raise Unreachable(f"{url} sent {address}, which is not the one that EC2 sees")
-    return str(address)
+        raise Unreachable(f"{url} sent {text!r}, which is no address") from None
+    inner = map(ipaddress.ip_network, _INNER_NETWORKS)
+    if any(network.overlaps(each) for each in inner if each.version == network.version):
+        raise Unreachable(f"{url} sent {text}, which is not the one that EC2 sees")
+    return str(network)

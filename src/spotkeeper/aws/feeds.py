@@ -43,6 +43,7 @@ _KEPT = (
     "GpuInfo",
     "SupportedUsageClasses",
     "HibernationSupported",
+    "SupportedBootModes",
 )
 
 
@@ -276,6 +277,7 @@ def instance_type(described: Mapping[str, Any]) -> InstanceType:
         gpus=_gpus(described.get("GpuInfo", {}).get("Gpus", ())),
         spot_supported="spot" in described.get("SupportedUsageClasses", ()),
         hibernation_supported=bool(described.get("HibernationSupported")),
+        boot_modes=tuple(described.get("SupportedBootModes") or ()),
     )
 
 

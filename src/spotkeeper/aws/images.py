@@ -71,7 +71,15 @@ FACTS = (
     "Platform",
     "VirtualizationType",
     "BlockDeviceMappings",
+    "BootMode",
+    "ImageOwnerAlias",
 )
+
+#: The value of ``BootMode`` that is no condition: UEFI where a type has it, else legacy BIOS.
+ANY_BOOT_MODE = "uefi-preferred"
+
+#: Images of Amazon's own that have no cloud-init.
+NO_CLOUD_INIT = "bottlerocket"
 
 
 def image_of(described: Mapping[str, Any], region: str, login: str | None = None) -> Image:
@@ -106,6 +114,8 @@ def image_of(described: Mapping[str, Any], region: str, login: str | None = None
         login=login or login_for(name),
         name=name,
         further_disks=further,
+        boot_mode=(described.get("BootMode") or "").replace(ANY_BOOT_MODE, ""),
+        of_stranger=described.get("ImageOwnerAlias") != "amazon" or NO_CLOUD_INIT in name,
     )
 
 

@@ -112,8 +112,9 @@ def tag_filters(owner: str, name: str | None) -> list[Body]:
 
 def ssh_rule(cidr: str) -> list[Body]:
     """``IpPermissions`` that let one address reach port 22."""
-    described = {"CidrIp": cidr, "Description": RULE_DESCRIPTION}
-    return [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [described]}]
+    ranges, field = ("Ipv6Ranges", "CidrIpv6") if ":" in cidr else ("IpRanges", "CidrIp")
+    described = {field: cidr, "Description": RULE_DESCRIPTION}
+    return [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, ranges: [described]}]
 
 
 def ssh_group(described: Shape) -> SshGroup:
@@ -121,10 +122,10 @@ def ssh_group(described: Shape) -> SshGroup:
     return SshGroup(
         described["GroupId"],
         tuple(
-            address["CidrIp"]
+            address.get("CidrIp") or address["CidrIpv6"]
             for rule in described.get("IpPermissions", ())
             if (rule["IpProtocol"], rule.get("FromPort"), rule.get("ToPort")) == ("tcp", 22, 22)
-            for address in rule.get("IpRanges", ())
+            for address in (*rule.get("IpRanges", ()), *rule.get("Ipv6Ranges", ()))
             if address.get("Description") == RULE_DESCRIPTION
         ),
     )

@@ -1,8 +1,9 @@
 """``up``: from a launch request to a machine that answers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
 from spotkeeper.errors import (
     BadInput,
@@ -28,6 +29,7 @@ from spotkeeper.lifecycle.ports import Image
 from spotkeeper.lifecycle.prerequisites import (
     PrerequisiteMaker,
     Prerequisites,
+    boots_otherwise,
     no_default_vpc,
     no_subnet,
 )
@@ -44,6 +46,8 @@ from spotkeeper.model.machine import Instance, InstanceState, Machine
 from spotkeeper.model.offer import GroupBy
 from spotkeeper.model.resource import TaggedResource
 from spotkeeper.ssh import keys
+
+T = TypeVar("T")
 
 
 class Up:
@@ -237,51 +241,61 @@ class Up:
         for each in candidates:
             by_region.setdefault(each.offer.pool.region, []).append(each)
         look = partial(self._in_region, asked, by_region)
-        found = market.answers(look, by_region)
-        lacking = [each for each in found.values() if isinstance(each, SpotkeeperError)]
-        images: dict[Candidate, Image] = {}
-        for one in found.values():
-            images |= one if isinstance(one, dict) else {}
-        able = tuple(each for each in candidates if each in images)
-        silent = {each.region for each in lacking}
-        lacking += [
-            no_subnet(each.offer.pool.zone.name)
-            for each in candidates
-            if each not in images and each.offer.pool.region not in silent
-        ]
-        if not able:
+        found = {
+            each: lacks
+            for one in market.answers(look, by_region).values()
+            for each, lacks in one.items()
+        }
+        images = {each: image for each in candidates if isinstance(image := found[each], Image)}
+        lacking = [lack for each in candidates if isinstance(lack := found[each], SpotkeeperError)]
+        if not images:
             raise lacking[0]
-        region = able[0].offer.pool.region
+        able = tuple(images)
+        region, image = able[0].offer.pool.region, images[able[0]]
         self._refuse_taken(asked.name, region)
-        image = images[able[0]]
+        told = [f"passed over: {lack.message}" for lack in lacking]
+        if image.of_stranger and able[0].deadline and not asked.guard:
+            told.append(
+                f"{image.id} must have cloud-init: without it no timer on the machine ends it at "
+                "its deadline; --guard scheduler does from outside"
+            )
         return Launchable(
             able,
             Disk(USUAL_TYPE, disk_gib(asked, image.root_gib)),
             image.further_disks,
             usd_per_gib_month(self._edges.storage, region),
-            tuple(dict.fromkeys(f"passed over: {each.message}" for each in lacking)),
+            tuple(dict.fromkeys(told)),
         )
 
     def _in_region(
         self, asked: LaunchRequest, by_region: Mapping[str, Sequence[Candidate]], region: str
-    ) -> dict[Candidate, Image] | SpotkeeperError:
-        """The candidates of a region that have a subnet, with the image that each would have."""
-        try:
-            zones = {subnet.zone.name for subnet in self._cloud.subnets(region, asked.subnet_id)}
-            if not zones:
-                return no_default_vpc(region)
-            within = [each for each in by_region[region] if each.offer.pool.zone.name in zones]
-            if not within:
-                return no_subnet(by_region[region][0].offer.pool.zone.name)
-            return {each: self._image(asked, each) for each in within}
-        except SpotkeeperError as problem:
-            if problem.scope is Scope.CREDENTIALS:
-                raise
-            return problem
+    ) -> dict[Candidate, Image | SpotkeeperError]:
+        """The image that each candidate of a region would have, or what it lacks."""
+        candidates = by_region[region]
+        zones = _answer(lambda: self._zones(region, asked.subnet_id))
+        if isinstance(zones, SpotkeeperError):
+            return dict.fromkeys(candidates, zones)
+        images: dict[tuple[str, str], Image | SpotkeeperError] = {}
+        found: dict[Candidate, Image | SpotkeeperError] = {}
+        for each in candidates:
+            offer = each.offer
+            wanted = (asked.image_for(offer), offer.hardware.arch)
+            if offer.pool.zone.name not in zones:
+                found[each] = no_subnet(offer.pool.zone.name)
+                continue
+            if wanted not in images:
+                images[wanted] = _answer(lambda: self._cloud.image(region, *wanted))  # noqa: B023
+            image = images[wanted]
+            lack = boots_otherwise(image, offer.hardware) if isinstance(image, Image) else None
+            found[each] = lack or image
+        return found
 
-    def _image(self, asked: LaunchRequest, candidate: Candidate) -> Image:
-        offer = candidate.offer
-        return self._cloud.image(offer.pool.region, asked.image_for(offer), offer.hardware.arch)
+    def _zones(self, region: str, subnet_id: str | None) -> set[str]:
+        """The zones that have a subnet."""
+        zones = {subnet.zone.name for subnet in self._cloud.subnets(region, subnet_id)}
+        if not zones:
+            raise no_default_vpc(region)
+        return zones
 
     def _refuse_taken(self, name: str, region: str) -> None:
         """Refuse a name that is in use in a region, or in one that the journal remembers.
@@ -346,6 +360,16 @@ class Up:
                 next_step=f"Run `spot down {name}`, which ends whatever came of it; the name is "
                 f"free again at {free_at:%H:%M:%S} UTC, when EC2 is sure to show everything.",
             )
+
+
+def _answer(ask: Callable[[], T]) -> T | SpotkeeperError:
+    """The answer, or what stands in its way in this region alone."""
+    try:
+        return ask()
+    except SpotkeeperError as problem:
+        if problem.scope is Scope.CREDENTIALS:
+            raise
+        return problem
 
 
 def _granted(plan: Plan, instance: Instance) -> Candidate:

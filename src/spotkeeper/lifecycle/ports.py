@@ -50,7 +50,8 @@ class SshGroup:
 @dataclass(frozen=True, slots=True)
 class Image:
     """A machine image; ``login`` is the user its makers created, ``further_disks`` are those that
-    a launch makes besides the root."""
+    a launch makes besides the root, ``boot_mode`` is the only one it can, "" for any; nobody but
+    its owner knows whether cloud-init is in one that is ``of_stranger``."""
 
     id: str
     region: str
@@ -60,6 +61,8 @@ class Image:
     login: str
     name: str = ""
     further_disks: tuple[Disk, ...] = ()
+    boot_mode: str = ""
+    of_stranger: bool = False
 
 
 @dataclass(frozen=True, slots=True)

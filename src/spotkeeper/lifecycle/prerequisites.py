@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from spotkeeper.errors import NoSubnet, Refused
 from spotkeeper.lifecycle.launch_request import LaunchRequest
-from spotkeeper.lifecycle.ports import Cloud, Subnet
+from spotkeeper.lifecycle.ports import Cloud, Image, Subnet
+from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.launch import short_hash
 from spotkeeper.model.machine import Instance
 from spotkeeper.model.resource import ResourceKind, TaggedResource
@@ -132,13 +133,27 @@ def admit(cloud: Cloud, instance: Instance, owner: str, caller_cidr: str) -> Non
 
 def former_addresses(cidrs: Iterable[str], present: str) -> tuple[str, ...]:
     """The single addresses among ``cidrs`` that are not the present one; networks stay."""
-    return tuple(cidr for cidr in cidrs if cidr.endswith("/32") and cidr != present)
+    single = (cidr for cidr in cidrs if cidr.endswith("/128" if ":" in cidr else "/32"))
+    return tuple(cidr for cidr in single if cidr != present)
 
 
 def key_name(owner: str, public_key: str) -> str:
     """The name under which EC2 knows a public key of an owner; another key is another name."""
     material = " ".join(public_key.split()[:2])  # the comment is not part of the key
     return f"{KEY_PREFIX}{short_hash(owner)}-{short_hash(material)}"
+
+
+def boots_otherwise(image: Image, hardware: InstanceType) -> Refused | None:
+    """Why a type cannot boot an image, if it cannot: its boot modes are known and do not have the
+    image's ("Amazon EC2 instance boot modes", EC2 User Guide)."""
+    if not image.boot_mode or image.boot_mode in (hardware.boot_modes or (image.boot_mode,)):
+        return None
+    return Refused(
+        f"Image {image.id} boots by {image.boot_mode} only, {hardware.name} by "
+        f"{', '.join(hardware.boot_modes)}",
+        next_step="Allow other types, or take another --image.",
+        region=image.region,
+    )
 
 
 def no_subnet(zone_name: str) -> NoSubnet:

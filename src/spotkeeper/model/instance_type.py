@@ -65,7 +65,7 @@ class InstanceType:
     """One row of DescribeInstanceTypes, repaired where EC2's data is known to be wrong.
 
     Of a type that is ``partial`` vCPUs and memory are known, and the architecture that its name
-    tells; nothing of GPUs.
+    tells; nothing of GPUs. No ``boot_modes`` are unknown ones.
     """
 
     name: str
@@ -76,6 +76,7 @@ class InstanceType:
     spot_supported: bool
     hibernation_supported: bool
     partial: bool = False
+    boot_modes: tuple[str, ...] = ()
 
     @property
     def memory_gib(self) -> float:

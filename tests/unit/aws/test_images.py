@@ -83,3 +83,21 @@ def test_the_mapping_says_which_disk_is_the_root_and_which_come_besides(
 ) -> None:
     found = image_of(described(BlockDeviceMappings=mappings), "us-east-1")
     assert (found.root_device, found.root_gib, found.further_disks) == (root, root_gib, further)
+
+
+@pytest.mark.parametrize(
+    ("facts", "boot_mode", "of_stranger"),
+    [
+        ({}, "", True),
+        ({"BootMode": "uefi"}, "uefi", True),
+        ({"BootMode": "uefi-preferred", "ImageOwnerAlias": "amazon"}, "", False),
+        ({"ImageOwnerAlias": "amazon", "Name": "bottlerocket-aws-ecs-2-x86_64"}, "", True),
+    ],
+)
+def test_how_an_image_boots_and_whether_anybody_knows_its_cloud_init(
+    facts: dict[str, Any],
+    boot_mode: str,
+    of_stranger: bool,  # noqa: FBT001
+) -> None:
+    found = image_of(described(**facts), "us-east-1")
+    assert (found.boot_mode, found.of_stranger) == (boot_mode, of_stranger)

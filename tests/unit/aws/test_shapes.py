@@ -176,15 +176,19 @@ def test_our_states_are_ec2s_states() -> None:
     )
 
 
-def test_the_ssh_rule_opens_one_port_to_one_address() -> None:
-    body: dict[str, Any] = {
-        "GroupId": "sg-1",
-        "IpPermissions": shapes.ssh_rule("198.51.100.7/32"),
-    }
+@pytest.mark.parametrize(
+    ("cidr", "ranges", "field"),
+    [
+        ("198.51.100.7/32", "IpRanges", "CidrIp"),
+        ("2001:db8::7/128", "Ipv6Ranges", "CidrIpv6"),
+    ],
+)
+def test_the_ssh_rule_opens_one_port_to_one_address(cidr: str, ranges: str, field: str) -> None:
+    body: dict[str, Any] = {"GroupId": "sg-1", "IpPermissions": shapes.ssh_rule(cidr)}
     assert complaints("AuthorizeSecurityGroupIngress", body) == []
     [rule] = body["IpPermissions"]
     assert (rule["IpProtocol"], rule["FromPort"], rule["ToPort"]) == ("tcp", 22, 22)
-    assert [each["CidrIp"] for each in rule["IpRanges"]] == ["198.51.100.7/32"]
+    assert [each[field] for each in rule[ranges]] == [cidr]
 
 
 def test_filters_name_the_owner_and_the_machine() -> None:

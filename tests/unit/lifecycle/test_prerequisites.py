@@ -1,5 +1,7 @@
 """What a machine stands on: made once, found again, never opened to the world by itself."""
 
+from dataclasses import replace
+
 import pytest
 from tests.fakes import geography
 from tests.fakes.cloud import FakeCloud
@@ -11,6 +13,7 @@ from spotkeeper.lifecycle.prerequisites import (
     EVERYWHERE,
     PrerequisiteMaker,
     Prerequisites,
+    boots_otherwise,
     former_addresses,
     key_name,
     no_default_vpc,
@@ -126,6 +129,25 @@ def test_an_account_without_a_default_network_is_told_how_to_make_one() -> None:
     assert cloud.ec2.groups == {}
 
 
+@pytest.mark.parametrize(
+    ("image", "hardware", "told"),
+    [
+        ("uefi", ("legacy-bios",), "boots by uefi only, g5.xlarge by legacy-bios"),
+        ("legacy-bios", ("uefi",), "boots by legacy-bios only"),
+        ("uefi", ("legacy-bios", "uefi"), ""),
+        ("uefi", (), ""),
+        ("", ("legacy-bios",), ""),
+    ],
+)
+def test_an_image_boots_where_the_type_has_its_mode_or_nobody_tells(
+    image: str, hardware: tuple[str, ...], told: str
+) -> None:
+    picture = replace(geography.image(REGION, "ami-ubuntu-x86_64"), boot_mode=image)
+    row = replace(geography.HARDWARE["g5.xlarge"], boot_modes=hardware)
+    assert told in str(boots_otherwise(picture, row) or "")
+    assert bool(told) == bool(boots_otherwise(picture, row))
+
+
 def test_a_key_is_named_after_its_material_and_owner_not_its_comment() -> None:
     name = key_name("me", PUBLIC_KEY)
     assert name == key_name("me", PUBLIC_KEY.replace("me@here", "elsewhere"))
@@ -140,6 +162,10 @@ def test_a_key_is_named_after_its_material_and_owner_not_its_comment() -> None:
         ((), ()),
         ((CIDR,), ()),
         (("203.0.113.9/32", CIDR, "203.0.113.10/32"), ("203.0.113.9/32", "203.0.113.10/32")),
+        (
+            ("2001:db8::7/128", "2001:db8::/64", "203.0.113.9/32"),
+            ("2001:db8::7/128", "203.0.113.9/32"),
+        ),
         (("203.0.113.0/24", "203.0.113.9/32", EVERYWHERE), ("203.0.113.9/32",)),
     ],
 )
