@@ -5,8 +5,9 @@ as Auto Scaling, CloudFormation, Batch and EMR of moto would.
 """
 
 from collections.abc import Mapping
+from inspect import isfunction
 
-from moto.core.utils import camelcase_to_underscores, method_names_from_class
+from moto.core.utils import camelcase_to_underscores
 
 from ec2_sandbox.ec2.responses import SandboxEC2Response
 
@@ -66,6 +67,7 @@ def why_refused(service: str, operation: str) -> str | None:
         return None
     if operation in REFUSED:
         return f"The sandbox does not model {operation}: {REFUSED[operation]}."
-    if camelcase_to_underscores(operation) not in method_names_from_class(SandboxEC2Response):
+    name = camelcase_to_underscores(operation)
+    if not isfunction(getattr(SandboxEC2Response, name, None)):
         return f"The sandbox does not model {operation}."
     return None
