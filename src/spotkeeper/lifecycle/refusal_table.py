@@ -85,6 +85,7 @@ DEFAULT_VPC = (
     "Create one with `aws ec2 create-default-vpc --region {region}`, or name a subnet with "
     "--subnet."
 )
+THEIR_TROUBLE = "AWS answers, and is in trouble itself: wait a minute, then {again}."
 SUPPORT = "Ask AWS Support (https://aws.amazon.com/contact-us/), then {again}."
 
 ROWS: tuple[Row, ...] = (
@@ -210,9 +211,17 @@ ROWS: tuple[Row, ...] = (
         "Management), or name what the plan allows; then {again}.",
         words="free (tier|plan)",
     ),
+    Row(
+        "InvalidParameter*",
+        Refused,
+        Scope.TYPE_IN_REGION,
+        ANOTHER_TYPE,
+        words="instance type",
+        operations=LAUNCHES,
+    ),
     Row("Blocked Account*", AccountNotReady, next_step=SUPPORT),
     Row("SubscriptionRequired*", AccountNotReady, next_step=SUPPORT),
-    Row("CustomerKeyHasBeenRevoked", DiskKeyRefused),
+    Row("CustomerKeyHasBeenRevoked *KMS* *Kms*", DiskKeyRefused),
     # tokens
     Row("IdempotentParameterMismatch IdempotentInstanceTerminated", StaleToken),
     # what the launch stands on is not there
@@ -287,12 +296,16 @@ ROWS: tuple[Row, ...] = (
     ),
     Row("InvalidBlockDeviceMapping", Refused, next_step="Change --disk or --image, then {again}."),
     # nobody knows
-    Row("Internal* ServerInternal Unavailable ServiceUnavailable*", Unreachable),
+    Row(
+        "Internal* ServerInternal Unavailable ServiceUnavailable*",
+        Unreachable,
+        next_step=THEIR_TROUBLE,
+    ),
     Row("RetryableError RequestTimeout*", Unreachable),
 )
 
 #: What an answer means that no row knows.
-LOST = Row("*", Unreachable)
+LOST = Row("*", Unreachable, next_step=THEIR_TROUBLE)
 EXPLAINED = Row("*", Refused, next_step="Change what AWS's words name, then {again}.")
 SILENT = Row("*", Refused)
 

@@ -102,6 +102,10 @@ MEANINGS = (
     (RUN, "Blocked", "This account is currently blocked", AccountNotReady, Scope.ACCOUNT),
     (RUN, "InvalidParameterCombination", "The specified instance type is not eligible for Free "
      "Tier.", AccountNotReady, Scope.ACCOUNT),
+    (RUN, "InvalidParameterCombination", "Enhanced networking with the Elastic Network Adapter "
+     "(ENA) is required for the 'g5.xlarge' instance type.", Refused, Scope.TYPE_IN_REGION),
+    (RUN, "InvalidParameterValue", "The instance type 'm4.large' does not support an AMI with a "
+     "boot mode of UEFI.", Refused, Scope.TYPE_IN_REGION),
     (RUN, "InvalidParameterCombination", "Network interfaces and an instance-level subnet",
      Refused, Scope.REQUEST),
     (RUN, "UnauthorizedOperation", "with an explicit deny in a service control policy.",
@@ -118,6 +122,8 @@ MEANINGS = (
     (END, "OperationNotPermitted", "The instance may not be terminated.", Refused, Scope.REQUEST),
     (RUN, "InternalError", "", Unreachable, Scope.TRANSIENT),
     (STATE_REASON, "Client.InternalError", "Client error on launch", DiskKeyRefused, Scope.REGION),
+    (STATE_REASON, "Client.InvalidKMSKey.InvalidState", "The KMS key provided is in an incorrect "
+     "state", DiskKeyRefused, Scope.REGION),
     (STATE_REASON, "Server.InternalError", "Internal error on launch",
      EndedWhileStarting, Scope.ZONE),
     (STATE_REASON, "Server.SpotInstanceTermination", "", NoCapacity, Scope.ZONE),
