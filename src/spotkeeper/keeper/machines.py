@@ -22,6 +22,7 @@ from spotkeeper.market.feeds import StorageFeed
 from spotkeeper.model import lives
 from spotkeeper.model.disk import cost_of_disks
 from spotkeeper.model.machine import InstanceState, Kind, Machine, pair
+from spotkeeper.model.place import is_local
 from spotkeeper.model.resource import ResourceKind, TaggedResource
 from spotkeeper.model.tags import TAG_NAME, TAG_OWNER, is_name
 from spotkeeper.ssh import keys
@@ -240,7 +241,9 @@ class MachineReader:
                     last_run=self.seen_run(machine),
                 ),
                 spot_usd_per_hour=prices.get((machine.zone_name, machine.instance_type)),
-                on_demand_usd_per_hour=prices.get((machine.region, machine.instance_type)),
+                on_demand_usd_per_hour=None
+                if is_local(machine.zone_name or "", machine.region)
+                else prices.get((machine.region, machine.instance_type)),
             )
             for machine in everything
         )

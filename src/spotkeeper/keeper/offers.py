@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from spotkeeper.keeper.facts import Quotas, Risk
-from spotkeeper.market.market import MarketSnapshot, OnDemand
+from spotkeeper.market.market import MarketSnapshot, OnDemand, listed_usd_per_hour
 from spotkeeper.model.offer import SHOWN, Explanation, Offer, SortBy, Source
 from spotkeeper.model.price_table import spot_price
 from spotkeeper.model.risk import UNKNOWN, RegionRisk, Work
@@ -62,11 +62,10 @@ class OfferBuilder:
         region_risk = self.risk.risk_by_region.get(region, UNKNOWN)
         price = spot_price(chosen.row, region)
         band, quota = region_risk.bands.get(name), self.quotas.of(name, region)
-        listed = self.listed.get(region)
         return Offer(
             hardware=self.view.snapshot.hardware.value[name],
             price=price,
-            on_demand_usd_per_hour=listed.value.get(name) if listed else None,
+            on_demand_usd_per_hour=listed_usd_per_hour(self.listed, price.pool),
             sources=tuple(self._sources(chosen, region_risk)),
             interruption_band=band.label if band else None,
             interruption_percent_max=band.percent_max if band else None,

@@ -14,7 +14,7 @@ from spotkeeper.keeper.find import Find, FindOptions
 from spotkeeper.keeper.results import PriceComparison, PriceRow
 from spotkeeper.lifecycle.plan import no_offers
 from spotkeeper.market.feeds import Progress
-from spotkeeper.market.market import OnDemand, exact_names, unlisted
+from spotkeeper.market.market import OnDemand, exact_names, listed_usd_per_hour, unlisted
 from spotkeeper.market.series import PoolHistory, moment, series
 from spotkeeper.model.need import Need
 from spotkeeper.model.offer import GroupBy, Ranking, Refusal, SortBy
@@ -220,8 +220,7 @@ class Prices:
 def _with_list_prices(pools: Sequence[PoolHistory], listed: OnDemand) -> Iterator[PoolHistory]:
     """The histories with the On-Demand prices of now."""
     for each in pools:
-        known = listed[each.pool.region].value
-        yield replace(each, on_demand_usd_per_hour=known.get(each.pool.instance_type))
+        yield replace(each, on_demand_usd_per_hour=listed_usd_per_hour(listed, each.pool))
 
 
 def _all_zones(ranking: Ranking) -> list[PriceRow]:

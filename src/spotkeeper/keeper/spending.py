@@ -5,8 +5,10 @@ from decimal import Decimal
 
 from spotkeeper.costs.usage import Interval, on_demand_usd, spot_usd
 from spotkeeper.market.feeds import PriceFeed
-from spotkeeper.market.market import Market
+from spotkeeper.market.market import Market, listed_usd_per_hour
 from spotkeeper.model.offer import SpotPrice
+from spotkeeper.model.place import Zone
+from spotkeeper.model.pool import Pool
 
 
 def spent_usd(stretches: Sequence[Interval], prices: PriceFeed) -> Decimal:
@@ -32,5 +34,6 @@ def prices_of(stretch: Interval, prices: PriceFeed) -> Sequence[SpotPrice]:
 def listed_usd(stretch: Interval, market: Market) -> Decimal | None:
     """What a stretch would have cost On-Demand; unknown where its price is."""
     listed = market.on_demand({stretch.region: {stretch.instance_type}})
-    usd_per_hour = listed[stretch.region].value.get(stretch.instance_type)
+    pool = Pool(stretch.instance_type, Zone(stretch.region, stretch.zone_name))
+    usd_per_hour = listed_usd_per_hour(listed, pool)
     return None if usd_per_hour is None else on_demand_usd(stretch, usd_per_hour)

@@ -12,6 +12,7 @@ from spotkeeper.errors import LOGGED_OUT, Interrupted, SpotkeeperError, by_reaso
 from spotkeeper.market.feeds import CatalogFeed, OnDemandFeed, PriceFeed, Progress
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.offer import Dated, Refusal
+from spotkeeper.model.pool import Pool
 from spotkeeper.model.price_table import PriceTable
 
 K = TypeVar("K")
@@ -233,6 +234,12 @@ class Market:
                 return Dated({}, self._now(), problem)
 
         return answers(answer, types)
+
+
+def listed_usd_per_hour(listed: OnDemand, pool: Pool) -> Decimal | None:
+    """The On-Demand price of a pool, where it is known: Local Zones have their own."""
+    prices = listed.get(pool.zone.region)
+    return prices.value.get(pool.instance_type) if prices and not pool.zone.is_local else None
 
 
 def unlisted(listed: OnDemand) -> tuple[str, ...]:

@@ -21,6 +21,18 @@ class Zone:
         return cls(region, region)
 
     @property
+    def is_local(self) -> bool:
+        """As the function."""
+        return is_local(self.name, self.region)
+
+    @property
     def is_whole_region(self) -> bool:
         """Whether no single zone is meant."""
         return self.name == self.region
+
+
+def is_local(zone_name: str, region: str) -> bool:
+    """Whether it is a Local or Wavelength Zone, whose name says more than a letter behind that of
+    the region ("Local Zones", "Wavelength Zones", EC2 User Guide): it has no default subnet, and
+    On-Demand prices of its own."""
+    return len(zone_name) > len(region) + 1

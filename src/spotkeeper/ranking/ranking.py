@@ -14,6 +14,7 @@ from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.money import rate
 from spotkeeper.model.need import Need
 from spotkeeper.model.offer import Refusal, SortBy
+from spotkeeper.model.place import is_local
 from spotkeeper.model.price_table import PriceTable, RawPrice, type_of, usd_of, zone_of
 from spotkeeper.model.risk import UNKNOWN, RegionRisk, Work
 from spotkeeper.ranking.rules import first_refusal, type_rules
@@ -169,7 +170,7 @@ class _Sieve:
     def pour(self, table: PriceTable) -> None:
         """All rows of a region."""
         region_risk = self._facts.risk_by_region.get(table.region, UNKNOWN)
-        order_of, judge = self._order(region_risk, table.region), self._judge(region_risk)
+        order_of, judge = self._order(region_risk, table), self._judge(region_risk)
         limit, zones, best = self._limit, self._zones, self.best
         refused: list[tuple[RawPrice, str]] = []
         for row, usd, reason in self._questionable(table.rows, narrow=not (zones or judge)):
@@ -219,13 +220,17 @@ class _Sieve:
 
         return judge
 
-    def _order(self, region_risk: RegionRisk, region: str) -> Order:
-        """What makes a pool come first in this region; lower is better."""
-        order_of, cooling = self._order_if_warm(region_risk, region), region_risk.cooling
-        if not cooling:
+    def _order(self, region_risk: RegionRisk, table: PriceTable) -> Order:
+        """What makes a pool come first in this region; lower is better. Local Zones come last:
+        who wants one names it."""
+        order_of = self._order_if_warm(region_risk, table.region)
+        zones = set() if self._zones else {*map(zone_of, table.rows)}
+        local = {each for each in zones if is_local(each, table.region)}
+        cooling = region_risk.cooling
+        if not (cooling or local):
             return order_of  # as almost always, and it is asked for every pool
         return lambda usd, name, zone: (
-            COOLING if (name, zone) in cooling else order_of(usd, name, zone)
+            COOLING if zone in local or (name, zone) in cooling else order_of(usd, name, zone)
         )
 
     def _order_if_warm(self, region_risk: RegionRisk, region: str) -> Order:

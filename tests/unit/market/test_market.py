@@ -20,9 +20,11 @@ from spotkeeper.errors import (
     Unreachable,
 )
 from spotkeeper.market.feeds import Progress
-from spotkeeper.market.market import Market, MarketSnapshot
+from spotkeeper.market.market import Market, MarketSnapshot, listed_usd_per_hour
 from spotkeeper.model.instance_type import Gpus, InstanceType
 from spotkeeper.model.offer import Dated, Refusal, SpotPrice
+from spotkeeper.model.place import Zone
+from spotkeeper.model.pool import Pool
 from spotkeeper.model.price_table import PriceTable, RawPrice
 
 BOTH = ("us-east-1", "eu-west-1")
@@ -204,3 +206,18 @@ def test_remembered_hardware_is_repaired_like_any_other() -> None:
 def test_a_name_can_be_refused_without_a_look() -> None:
     with pytest.raises(BadInput):
         market(World()).refuse_unknown(["x9.huge"])
+
+
+@pytest.mark.world("price facts", by="users' reports")
+def test_the_list_price_of_a_region_is_none_of_its_local_zones() -> None:
+    listed = {"us-west-2": Dated({"c5.large": Decimal("0.085")}, NOON)}
+    prices = [
+        listed_usd_per_hour(listed, Pool("c5.large", Zone(region, zone)))
+        for region, zone in (
+            ("us-west-2", "us-west-2a"),
+            ("us-west-2", "us-west-2-lax-1a"),
+            ("us-west-2", "us-west-2"),
+            ("us-east-1", "us-east-1a"),
+        )
+    ]
+    assert prices == [Decimal("0.085"), None, Decimal("0.085"), None]

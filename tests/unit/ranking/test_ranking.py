@@ -336,3 +336,19 @@ def test_a_better_score_and_fewer_interruptions_never_rank_lower(
         [row(str(usd)), row(str(usd), zone=good)], risk_by_region=region_risk
     ).chosen
     assert first.zone_name == good or first.order == second.order
+
+
+@pytest.mark.parametrize("zone", ["us-east-1-bos-1a", "us-east-1-wl1-bos-wlz-1"])
+@pytest.mark.parametrize("by", [SortBy.VALUE, SortBy.PRICE, SortBy.SAVING])
+def test_a_zone_that_is_none_of_the_region_is_last_unless_it_is_named(
+    zone: str, by: SortBy
+) -> None:
+    rows = [row("0.05", zone=zone), row("0.31"), row("0.20", zone="us-east-1b")]
+    asked = {"by": by, "on_demand": {"g5.xlarge": Decimal(1)}}
+    assert [each.zone_name for each in best(rows, **asked).chosen] == [
+        "us-east-1b",
+        "us-east-1a",
+        zone,
+    ]
+    [named] = best(rows, Need(zones=(zone,)), **asked).chosen
+    assert named.zone_name == zone
