@@ -1,9 +1,10 @@
 """The market's feeds over EC2 and the Price List."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from fnmatch import fnmatchcase
 from functools import cache, partial
 from itertools import chain
@@ -35,10 +36,9 @@ REGION_OF_NAMES = "us-east-1"
 SEPARATOR = "|"  # of what is remembered of a price
 
 #: The parts of ``InstanceTypeInfo`` that are read, and so kept.
+_NEEDED = {"InstanceType", "VCpuInfo", "MemoryInfo"}
 _KEPT = (
-    "InstanceType",
-    "VCpuInfo",
-    "MemoryInfo",
+    *sorted(_NEEDED),
     "ProcessorInfo",
     "GpuInfo",
     "SupportedUsageClasses",
@@ -115,7 +115,8 @@ class Ec2Catalog(Remembering):
 
     def _rows(self, region: str, **asked: Any) -> list[dict[str, Any]]:
         rows = self._aws.pages("DescribeInstanceTypes", region, key="InstanceTypes", **asked)
-        return [{part: row[part] for part in _KEPT if part in row} for row in rows]
+        whole = (row for row in rows if row.keys() >= _NEEDED)
+        return [{part: row[part] for part in _KEPT if part in row} for row in whole]
 
     def _refuse_unknown(self, region: str, globs: Sequence[str], found: set[str]) -> None:
         exact = set(exact_names(globs)) - found
@@ -190,7 +191,7 @@ class Ec2Prices(Remembering):
         named = {"InstanceTypes": sorted(types)} if len(types) <= MAX_FILTER_VALUES else {}
         rows = self._history(region, StartTime=self._now(), **named)
         newest: dict[object, SpotPrice] = {}
-        for price in (spot_price(row, region) for row in rows):
+        for price in _whole_prices(rows, region):
             known = newest.get(price.pool)
             if price.pool.instance_type in types and (not known or price.since > known.since):
                 newest[price.pool] = price
@@ -223,8 +224,7 @@ class Ec2Prices(Remembering):
             InstanceTypes=[instance_type],
             AvailabilityZone=zone_name,
         )
-        prices = (spot_price(row, region) for row in rows)
-        return sorted(prices, key=lambda price: price.since)
+        return sorted(_whole_prices(rows, region), key=lambda price: price.since)
 
     def _history(self, region: str, **asked: Any) -> list[Any]:
         if _sells_in_yuan(region):
@@ -291,6 +291,15 @@ def _gpus(described: Iterable[Mapping[str, Any]]) -> Gpus | None:
             share=float(gpu.get("GpuPartitionSize", 1)),
         )
     return None
+
+
+def _whole_prices(rows: Iterable[Mapping[str, Any]], region: str) -> Iterator[SpotPrice]:
+    """The rows that tell a price; EC2's model lets any part of one be missing."""
+    for row in rows:
+        with suppress(KeyError, InvalidOperation):
+            price = spot_price(row, region)
+            if price.usd_per_hour.is_finite() and price.usd_per_hour > 0:
+                yield price
 
 
 def spot_price(described: Mapping[str, Any], region: str) -> SpotPrice:

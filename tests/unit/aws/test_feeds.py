@@ -238,3 +238,21 @@ def test_prices_in_yuan_are_not_taken_for_dollars() -> None:
     assert "yuan" in str(table.problem)
     assert feed.current_prices("cn-north-1", {"g5.xlarge"}) == ()
     assert session.calls == []
+
+
+@pytest.mark.world("situations, in the verbs", by="users' reports")
+@pytest.mark.parametrize("part", ["SpotPrice", "AvailabilityZone", "InstanceType", "Timestamp"])
+def test_a_price_row_that_lacks_a_part_hides_no_other(part: str) -> None:
+    odd = {name: value for name, value in row("0.9", "us-east-1b").items() if name != part}
+    for wrong in (odd, row("NaN"), row("0"), row("-0.1"), row("dear")):
+        feed, session = spot_prices(wrong, row("0.10"))
+        [price] = feed.current_prices(REGION, {"g5.xlarge"})
+        assert price.usd_per_hour == Decimal("0.10")
+        session.answers["DescribeSpotPriceHistory"] = [{"SpotPriceHistory": [wrong, row("0.10")]}]
+        assert list(feed.price_history(REGION, "g5.xlarge", "us-east-1a", NOW)) == [price]
+
+
+def test_a_type_that_is_described_in_part_only_hides_no_other() -> None:
+    half = {"InstanceType": "z1.large", "VCpuInfo": {"DefaultVCpus": 2}}
+    found = catalog({"InstanceTypes": [half, G5]}).hardware({REGION: ["g5.xlarge", "z1.large"]})
+    assert set(found.value) == {"g5.xlarge"}
