@@ -20,7 +20,7 @@ from spotkeeper.errors import (
     Unreachable,
 )
 from spotkeeper.market.feeds import Progress
-from spotkeeper.market.market import Market, MarketSnapshot, listed_usd_per_hour
+from spotkeeper.market.market import Market, MarketSnapshot, OnDemand, listed_usd_per_hour
 from spotkeeper.model.instance_type import Gpus, InstanceType
 from spotkeeper.model.offer import Dated, Refusal, SpotPrice
 from spotkeeper.model.place import Zone
@@ -210,7 +210,7 @@ def test_a_name_can_be_refused_without_a_look() -> None:
 
 @pytest.mark.world("price facts", by="users' reports")
 def test_the_list_price_of_a_region_is_none_of_its_local_zones() -> None:
-    listed = {"us-west-2": Dated({"c5.large": Decimal("0.085")}, NOON)}
+    listed: OnDemand = {"us-west-2": Dated({"c5.large": Decimal("0.085")}, NOON)}
     prices = [
         listed_usd_per_hour(listed, Pool("c5.large", Zone(region, zone)))
         for region, zone in (

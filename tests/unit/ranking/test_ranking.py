@@ -344,11 +344,8 @@ def test_a_zone_that_is_none_of_the_region_is_last_unless_it_is_named(
     zone: str, by: SortBy
 ) -> None:
     rows = [row("0.05", zone=zone), row("0.31"), row("0.20", zone="us-east-1b")]
-    asked = {"by": by, "on_demand": {"g5.xlarge": Decimal(1)}}
-    assert [each.zone_name for each in best(rows, **asked).chosen] == [
-        "us-east-1b",
-        "us-east-1a",
-        zone,
-    ]
-    [named] = best(rows, Need(zones=(zone,)), **asked).chosen
+    listed = {"g5.xlarge": Decimal(1)}
+    ranked = best(rows, by=by, on_demand=listed).chosen
+    assert [each.zone_name for each in ranked] == ["us-east-1b", "us-east-1a", zone]
+    [named] = best(rows, Need(zones=(zone,)), by=by, on_demand=listed).chosen
     assert named.zone_name == zone
