@@ -20,6 +20,7 @@ from spotkeeper.errors import (
     NotFound,
     PermissionDenied,
     QuotaReached,
+    Refused,
     SpotkeeperError,
     Unreachable,
 )
@@ -205,7 +206,7 @@ def test_a_new_computer_with_the_same_login_finds_everything(desk: Desk) -> None
 def test_a_machine_is_stopped_started_and_shown(desk: Desk) -> None:
     desk.up()
     assert desk.keeper.stop("dev").machine.state == InstanceState.STOPPED
-    with pytest.raises(NotFound):
+    with pytest.raises(Refused, match="cannot be reached now"):
         desk.keeper.ssh("dev")
     assert desk.keeper.start("dev").machine.state == InstanceState.RUNNING
     assert desk.keeper.ssh("dev").address.startswith("203.0.113.")
