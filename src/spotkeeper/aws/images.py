@@ -8,6 +8,7 @@ from spotkeeper.aws.shapes import PAID_FOR_SPEED
 from spotkeeper.errors import BadInput
 from spotkeeper.lifecycle.ports import Image
 from spotkeeper.model.disk import Disk
+from spotkeeper.model.pool import LINUX
 
 #: Owners whose images are used without asking; an image of anybody else must be the caller's own.
 TRUSTED_OWNERS = ("amazon", "self")
@@ -73,6 +74,8 @@ FACTS = (
     "BlockDeviceMappings",
     "BootMode",
     "ImageOwnerAlias",
+    "PlatformDetails",
+    "ProductCodes",
 )
 
 #: The value of ``BootMode`` that is no condition: UEFI where a type has it, else legacy BIOS.
@@ -116,7 +119,16 @@ def image_of(described: Mapping[str, Any], region: str, login: str | None = None
         further_disks=further,
         boot_mode=(described.get("BootMode") or "").replace(ANY_BOOT_MODE, ""),
         of_stranger=described.get("ImageOwnerAlias") != "amazon" or NO_CLOUD_INIT in name,
+        billed_as=_billed_as(described),
     )
+
+
+def _billed_as(described: Mapping[str, Any]) -> str:
+    """``PlatformDetails``, where it is no plain Linux, or the Marketplace, which sells it."""
+    platform = described.get("PlatformDetails") or LINUX
+    codes = {code.get("ProductCodeType") for code in described.get("ProductCodes") or ()}
+    sold = "a product of the AWS Marketplace" if "marketplace" in codes else ""
+    return sold if platform == LINUX else str(platform)
 
 
 def _unfit(described: Mapping[str, Any]) -> str:

@@ -259,6 +259,8 @@ class Up:
                 f"{image.id} must have cloud-init: without it no timer on the machine ends it at "
                 "its deadline; --guard scheduler does from outside"
             )
+        if image.billed_as:
+            told.append(f"{image.id} is {image.billed_as}: it costs more than the price shown")
         return Launchable(
             able,
             Disk(USUAL_TYPE, disk_gib(asked, image.root_gib)),

@@ -51,7 +51,8 @@ class SshGroup:
 class Image:
     """A machine image; ``login`` is the user its makers created, ``further_disks`` are those that
     a launch makes besides the root, ``boot_mode`` is the only one it can, "" for any; nobody but
-    its owner knows whether cloud-init is in one that is ``of_stranger``."""
+    its owner knows whether cloud-init is in one that is ``of_stranger``; one that is ``billed_as``
+    something costs more than plain Linux."""
 
     id: str
     region: str
@@ -63,6 +64,7 @@ class Image:
     further_disks: tuple[Disk, ...] = ()
     boot_mode: str = ""
     of_stranger: bool = False
+    billed_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,19 @@ def test_an_image_from_which_nothing_starts_is_refused_with_the_reason(
 
 
 @pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        ({"PlatformDetails": "Linux/UNIX"}, ""),
+        ({"PlatformDetails": "Red Hat Enterprise Linux"}, "Red Hat Enterprise Linux"),
+        ({"ProductCodes": [{"ProductCodeId": "x", "ProductCodeType": "marketplace"}]},
+         "a product of the AWS Marketplace"),
+    ],
+)  # fmt: skip
+def test_what_costs_more_than_plain_linux_is_told(facts: dict[str, Any], told: str) -> None:
+    assert image_of(described(**facts), "us-east-1").billed_as == told
+
+
+@pytest.mark.parametrize(
     ("mappings", "root", "root_gib", "further"),
     [
         ([mapping("/dev/sda1", 75)], "/dev/sda1", 75, ()),
