@@ -17,12 +17,13 @@ def interruptions(row: render.Row) -> str:
 COLUMNS = (
     render.field("Of", "group"),
     render.Column("Ran", lambda row: render.seconds(row["ran_seconds"]), right=True, spare=6),
-    render.Column("Interrupted", interruptions, right=True, spare=5),
+    render.Column("Interrupted", interruptions, right=True, spare=3),
     render.usd("Spot $", "spot_usd"),
-    render.usd("Address $", "address_usd"),
+    replace(render.usd("Disks\n$", "disk_usd"), spare=5),
+    replace(render.usd("Addresses\n$", "address_usd"), spare=4),
     render.usd("Sum $", "total_usd"),
-    replace(render.usd("On-Demand $", "on_demand_usd"), spare=4),
-    render.percent("Saved %", "saving_percent", spare=3),
+    replace(render.usd("On-\nDemand $", "on_demand_usd"), spare=2),
+    render.percent("Saved\n%", "saving_percent", spare=1),
 )
 
 
@@ -34,8 +35,9 @@ COLUMNS = (
 def command(choices: Choices, /, *, month: str | None, by: str) -> None:
     """What your machines have cost, by the journal of this computer and EC2's prices of the time.
 
-    An estimate of compute and public addresses; disks are not in it, and AWS's bill decides. What
-    nobody saw is counted: then the sums are at most so high. EC2 tells prices of 90 days.
+    An estimate of compute, disks and public addresses; AWS's bill decides. What nobody saw is
+    counted: then the sums are at most so high. EC2 tells prices of 90 days, and the disks of a
+    machine that another computer launched are not known.
     """
     found = choices.keeper().costs(month, by=by, regions=choices.region)
     rows = [row.to_dict() for row in found.rows]

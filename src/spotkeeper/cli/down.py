@@ -42,7 +42,7 @@ def command(choices: Choices, names: tuple[str, ...], everything: bool, yes: boo
     --yes, a box is stopped instead, and the exit code is 8.
 
     Safe to repeat. The exit code is 8, with a list, while anything is left. The cost shown is an
-    estimate of compute alone; AWS's bill decides.
+    estimate; AWS's bill decides.
     """
     if bool(names) == everything:
         raise BadInput("Name the machines to give back, or use --all")
@@ -69,6 +69,11 @@ def _ask(
         agreed(choices, f"Give back {', '.join(names) or 'nothing'}?")
 
 
+def _sum(costs: Sequence[render.Row], key: str) -> float | None:
+    amounts = [cost[key] for cost in costs]
+    return None if None in amounts else sum(amounts)
+
+
 def _show(choices: Choices, report: DownReport) -> None:
     told = report.to_dict()
     ended, costs = told["ended"], told["costs"]
@@ -78,8 +83,12 @@ def _show(choices: Choices, report: DownReport) -> None:
         return
     render.emit(choices, "down", ended, columns=ENDED, warnings=report.warnings)
     if costs:
-        click.echo("\nWhat it cost (estimate, compute only):")
+        click.echo("\nWhat it cost (estimate):")
         render.emit(choices, "costs", costs, columns=COSTS)
+        disk, address, whole = (
+            render.total(_sum(costs, each)) for each in ("disk_usd", "address_usd", "total_usd")
+        )
+        click.echo(f"With disks ({disk}) and public addresses ({address}) {whole} in all.")
         if unseen := sum(cost["unseen"] for cost in costs):
             click.echo(plain_text(f"{unseen} stops were not seen: it is at most so much."))
     if not told["left"]:

@@ -1,12 +1,13 @@
 """When a machine was billable, from what the journal saw of it. Pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
+from spotkeeper.model.disk import Disk
 from spotkeeper.model.journal_entry import (
     Ending,
     Entry,
@@ -17,6 +18,7 @@ from spotkeeper.model.journal_entry import (
     Settled,
     Settling,
 )
+from spotkeeper.model.launch import LaunchToken
 from spotkeeper.model.machine import InstanceState, Machine
 from spotkeeper.model.money import saving_percent
 from spotkeeper.model.offer import SpotPrice
@@ -118,26 +120,51 @@ def intervals(entries: Iterable[Entry], *, until: datetime) -> tuple[Interval, .
     without its pool or its time counts for nothing.
     """
     life = tuple(entries)
-    by_instance: dict[str, list[_Sighting]] = {}
-    for entry in life:
-        if isinstance(entry, Seen) and entry.since and entry.instance_type:
-            by_instance.setdefault(entry.instance, []).append(_Sighting(entry, entry.since))
     found: list[Interval] = []
-    for seen in by_instance.values():
+    for seen in _by_instance(life).values():
         found += _over_when_first_seen(seen[0], life)
         found += _of_instance(seen, min([until, *_gone(seen[-1].entry, life)]))
     return tuple(sorted(found, key=lambda interval: interval.begin))
 
 
+def disks_kept(
+    entries: Iterable[Entry], *, until: datetime
+) -> tuple[tuple[Interval, tuple[Disk, ...]], ...]:
+    """How long the disks of each instance existed: from its launch until it ended, and while it
+    was stopped too. Which they are is not known where another computer, or an older version,
+    launched it."""
+    life = tuple(entries)
+    disks = {entry.token: entry.disks for entry in life if isinstance(entry, Intent)}
+    tokens = {entry.instance: entry.token for entry in life if isinstance(entry, Launched)}
+    found = []
+    for instance, seen in _by_instance(life).items():
+        begin = seen[0].entry.launched or seen[0].since
+        if _is_of(life, instance, begin):
+            ended = (each.since for each in seen if each.entry.state == ENDED)
+            end = min([until, *ended, *_gone(seen[-1].entry, life)])
+            token = tokens.get(instance, LaunchToken(""))
+            found.append((_stretch(seen[0], begin, end), disks.get(token, ())))
+    return tuple(found)
+
+
+def _by_instance(life: Sequence[Entry]) -> Mapping[str, Sequence["_Sighting"]]:
+    """What was seen of each instance; what an older version saw without its pool is left out."""
+    found: dict[str, list[_Sighting]] = {}
+    for entry in life:
+        if isinstance(entry, Seen) and entry.since and entry.instance_type:
+            found.setdefault(entry.instance, []).append(_Sighting(entry, entry.since))
+    return found
+
+
 def _gone(last: Seen, life: Sequence[Entry]) -> Iterator[datetime]:
     """When an instance was certainly gone of which nothing was seen after ``last``."""
     tokens = {e.token for e in life if isinstance(e, Launched) and e.instance == last.instance}
-    undone = False
+    undone = passed = False
     for entry in life:
         if isinstance(entry, Ending):
             undone = not entry.only or not tokens.isdisjoint(entry.only)
-        over = (Intent, *_OVER) if undone else _OVER
-        if isinstance(entry, over) and entry.at > last.at:
+        passed = passed or entry is last
+        if passed and isinstance(entry, (Intent, *_OVER) if undone else _OVER):
             yield entry.at
 
 
@@ -158,14 +185,17 @@ class _Sighting(NamedTuple):
 
 def _over_when_first_seen(first: _Sighting, life: Sequence[Entry]) -> list[Interval]:
     """The run that nobody saw, since the launch was cut off: an instance of this life that had
-    stopped or ended before its first sighting. EC2 lists those of earlier lives for an hour."""
+    stopped or ended before its first sighting."""
     begin, instance = first.entry.launched, first.entry.instance
-    if first.running or begin is None:
-        return []
-    granted = any(isinstance(e, Launched) and e.instance == instance for e in life)
-    if begin >= first.since or (begin < life[0].at and not granted):
+    if first.running or begin is None or begin >= first.since or not _is_of(life, instance, begin):
         return []
     return [_stretch(first, begin, first.since, taken=first.taken)]
+
+
+def _is_of(life: Sequence[Entry], instance: str, begin: datetime) -> bool:
+    """Whether an instance is of this life; EC2 lists those of earlier ones for an hour."""
+    granted = any(isinstance(e, Launched) and e.instance == instance for e in life)
+    return granted or begin >= life[0].at
 
 
 def _of_instance(seen: Sequence[_Sighting], until: datetime) -> list[Interval]:
@@ -204,39 +234,94 @@ def _stretch(
 _SECONDS_PER_HOUR = 3600
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Cost(Result):
-    """An estimate for one machine, compute only."""
+NOTHING = Decimal(0)
 
-    name: str
-    instance_type: str
-    zone_name: str
-    ran: timedelta
-    interruptions: int
-    spot_usd: Decimal
-    on_demand_usd: Decimal | None
+
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+class Spending(Result):
+    """What machines have cost: an estimate, unknown where a part of it is.
+
+    ``unseen``  ends that nobody saw: the sums are at most so high.
+    """
+
+    ran: timedelta = timedelta(0)
+    interruptions: int = 0
     unseen: int = 0
+    spot_usd: Decimal | None = NOTHING
+    disk_usd: Decimal | None = NOTHING
+    address_usd: Decimal = NOTHING
+    on_demand_usd: Decimal | None = NOTHING
+
+    @property
+    def total_usd(self) -> Decimal | None:
+        """Compute, disks and public addresses."""
+        return _sum(_sum(self.spot_usd, self.disk_usd), self.address_usd)
 
     @property
     def saving_percent(self) -> Decimal | None:
-        """Saving against On-Demand for the same time; ``None`` where nothing can be compared."""
-        if not self.on_demand_usd:
+        """Saving of compute against On-Demand for the same time; ``None`` where nothing can be
+        compared."""
+        if self.spot_usd is None or not self.on_demand_usd:
             return None
         return saving_percent(self.spot_usd, self.on_demand_usd)
+
+    def plus(self, other: "Spending") -> Self:
+        """Both together; unknown where one is."""
+        return replace(
+            self,
+            ran=self.ran + other.ran,
+            interruptions=self.interruptions + other.interruptions,
+            unseen=self.unseen + other.unseen,
+            spot_usd=_sum(self.spot_usd, other.spot_usd),
+            disk_usd=_sum(self.disk_usd, other.disk_usd),
+            address_usd=self.address_usd + other.address_usd,
+            on_demand_usd=_sum(self.on_demand_usd, other.on_demand_usd),
+        )
+
+    def share(self, part: Decimal, *, is_last: bool) -> Self:
+        """A part of it in time; the end, and what is told of it, is in the last one."""
+        return replace(
+            self,
+            ran=self.ran * float(part),
+            interruptions=self.interruptions if is_last else 0,
+            unseen=self.unseen if is_last else 0,
+            spot_usd=None if self.spot_usd is None else self.spot_usd * part,
+            disk_usd=None if self.disk_usd is None else self.disk_usd * part,
+            address_usd=self.address_usd * part,
+            on_demand_usd=None if self.on_demand_usd is None else self.on_demand_usd * part,
+        )
 
     def to_dict(self) -> Record:
         """As an item of ``--output json``."""
         return {
-            "name": self.name,
-            "instance_type": self.instance_type,
-            "zone": self.zone_name,
-            "ran_seconds": int(self.ran.total_seconds()),
+            "ran_seconds": round(self.ran.total_seconds()),
             "interruptions": self.interruptions,
             "unseen": self.unseen,
             "spot_usd": number(self.spot_usd),
+            "disk_usd": number(self.disk_usd),
+            "address_usd": number(self.address_usd),
+            "total_usd": number(self.total_usd),
             "on_demand_usd": number(self.on_demand_usd),
             "saving_percent": number(self.saving_percent),
         }
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Cost(Spending):
+    """What one life of a machine has cost; the pool is its last."""
+
+    name: str
+    instance_type: str
+    zone_name: str
+
+    def to_dict(self) -> Record:
+        """As an item of ``--output json``."""
+        place = {"instance_type": self.instance_type, "zone": self.zone_name}
+        return {"name": self.name, **place, **Spending.to_dict(self)}
+
+
+def _sum(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+    return None if one is None or other is None else one + other
 
 
 def spot_usd(interval: Interval, history: Sequence[SpotPrice]) -> Decimal:

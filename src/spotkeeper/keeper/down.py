@@ -2,17 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from datetime import timedelta
-from decimal import Decimal
 from itertools import chain
 
-from spotkeeper.costs.usage import Cost, Interval, intervals
+from spotkeeper.costs.usage import Cost, Interval, Spending
 from spotkeeper.errors import Busy, CredentialsProblem, Interrupted, NotFound, SpotkeeperError
 from spotkeeper.keeper import regions
 from spotkeeper.keeper.edges import Edges, ports
 from spotkeeper.keeper.machines import MachineReader
 from spotkeeper.keeper.results import DownReport
-from spotkeeper.keeper.spending import listed_usd, spent_usd
+from spotkeeper.keeper.spending import spendings
 from spotkeeper.lifecycle import settle
 from spotkeeper.lifecycle.name_claim import claim_title
 from spotkeeper.lifecycle.ports import Talk
@@ -173,10 +171,9 @@ class Down:
             if not outcome.left:
                 self._forget_files(name)
         now = self._edges.clock.now()
-        costs = market.answers(
-            lambda name: self._cost(name, intervals(seen[name], until=now)), places
-        )
-        return whole, tuple(cost for cost in costs.values() if cost)
+        parts = spendings(seen, self._edges, until=now)
+        costs = [_cost(name, each) for name, each in parts.items()]
+        return whole, tuple(cost for cost in costs if cost)
 
     def end_attempt(
         self,
@@ -295,26 +292,15 @@ class Down:
                 if machine.name in places:
                     self._reader.note(machine)
 
-    def _cost(self, name: str, stretches: Sequence[Interval]) -> Cost | None:
-        if not stretches:
-            return None
-        try:
-            spot = spent_usd(stretches, self._edges.prices)
-        except SpotkeeperError:
-            return None
-        on_demand = [listed_usd(one, self._edges.market) for one in stretches]
-        known = [usd for usd in on_demand if usd is not None]
-        last = stretches[-1]
-        return Cost(
-            name=name,
-            instance_type=last.instance_type,
-            zone_name=last.zone_name,
-            ran=sum((one.end - one.begin for one in stretches), timedelta(0)),
-            interruptions=sum(one.interrupted for one in stretches),
-            spot_usd=spot,
-            unseen=sum(one.unseen for one in stretches),
-            on_demand_usd=sum(known, Decimal(0)) if len(known) == len(stretches) else None,
-        )
+
+def _cost(name: str, parts: Sequence[tuple[Interval, Spending]]) -> Cost | None:
+    if not parts:
+        return None
+    last = max((stretch for stretch, _ in parts), key=lambda stretch: stretch.end)
+    cost = Cost(name, last.instance_type, last.zone_name)
+    for _, spending in parts:
+        cost = cost.plus(spending)
+    return cost
 
 
 def _kept(name: str, region: str, told: str) -> Leftover:

@@ -1,14 +1,12 @@
 """The past of one name, as this computer's journal tells it, with what each stretch cost."""
 
 from dataclasses import replace
-from decimal import Decimal
 
 from spotkeeper.costs.history import Chapter, chapters
-from spotkeeper.costs.usage import Interval, spot_usd
-from spotkeeper.errors import NotFound, SpotkeeperError
+from spotkeeper.errors import NotFound
 from spotkeeper.keeper.edges import Edges
 from spotkeeper.keeper.results import MachineHistory
-from spotkeeper.keeper.spending import prices_of
+from spotkeeper.keeper.spending import spot_costs
 from spotkeeper.model.lives import each_life
 from spotkeeper.model.tags import is_name
 
@@ -32,17 +30,8 @@ def history(name: str, edges: Edges, *, every: bool) -> MachineHistory:
 
 
 def _priced(told: list[Chapter], edges: Edges) -> tuple[Chapter, ...]:
-    """With the cost of each stretch; unknown from the first price on that cannot be had."""
-    priced: list[Chapter] = []
-    try:
-        for chapter in told:
-            usd = _usd(chapter.stretch, edges) if chapter.stretch else None
-            priced.append(replace(chapter, spot_usd=usd))
-    except SpotkeeperError:
-        pass
-    return (*priced, *told[len(priced) :])
-
-
-def _usd(stretch: Interval, edges: Edges) -> Decimal | None:
-    prices = prices_of(stretch, edges.prices)
-    return spot_usd(stretch, prices) if prices else None
+    """With the cost of each stretch; unknown where a price cannot be had."""
+    spot = spot_costs([each.stretch for each in told if each.stretch], edges.prices)
+    return tuple(
+        replace(each, spot_usd=spot[each.stretch]) if each.stretch else each for each in told
+    )

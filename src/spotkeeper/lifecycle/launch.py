@@ -279,6 +279,7 @@ class Launcher:
             owner=self._owner,
             guard=asked.guard or "",
             key_file=str(asked.key_file or ""),
+            disks=(self._plan.disk, *self._plan.further_disks),
         )
         self._note(intent)
 

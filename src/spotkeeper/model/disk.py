@@ -1,6 +1,6 @@
 """A disk, and what it costs for as long as it exists, whether its machine runs or not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -53,6 +53,20 @@ def cost_of_disks(disks: Sequence[Disk], prices: Mapping[str, Decimal]) -> DiskC
     costs = [disk.cost(prices) for disk in disks]
     known = [cost.usd_per_month for cost in costs if cost is not None]
     return DiskCost(sum(known, Decimal(0))) if known and len(known) == len(costs) else None
+
+
+def disks_noted(disks: Iterable[Disk]) -> str:
+    """Disks as one text, as in ``gp3:100 st1:500``; without the type where the size alone does not
+    tell the price."""
+    return " ".join(f"{d.volume_type if d.by_size_alone else ''}:{d.size_gib}" for d in disks)
+
+
+def noted_disks(text: str) -> tuple[Disk, ...]:
+    """The disks of such a text."""
+    parts = (each.partition(":") for each in text.split())
+    return tuple(
+        Disk(kind, int(size)) if size.isdecimal() else Disk("", 0) for kind, _, size in parts
+    )
 
 
 def disk_cost_told(cost: DiskCost | None) -> Record:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from spotkeeper.model.disk import Disk
 from spotkeeper.model.launch import ClaimNonce, LaunchToken
 
 _NO_TOKEN, _NO_NONCE = LaunchToken(""), ClaimNonce("")
@@ -25,6 +26,7 @@ class Intent(Entry):
     ``claim``         the nonce of the claim that the launch lives on, made in ``claim_region``.
     ``guard``         what ends the machine besides its own timer; empty for nothing.
     ``key_file``      the public key that was named; empty for the usual one.
+    ``disks``         those that a machine is made with.
     """
 
     kind = "intent"
@@ -37,6 +39,7 @@ class Intent(Entry):
     owner: str = ""
     guard: str = ""
     key_file: str = ""
+    disks: tuple[Disk, ...] = ()
 
     @property
     def instance_type(self) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from spotkeeper.errors import Busy, StoreProblem
+from spotkeeper.model.disk import disks_noted, noted_disks
 from spotkeeper.model.journal_entry import KINDS, Damaged, Entry, Launched, Ready
 from spotkeeper.model.tags import is_name, parse_tag_time, tag_time
 from spotkeeper.store.folders import (
@@ -122,6 +123,8 @@ def _text(name: str, value: Any) -> str:
         return tag_time(value)
     if name in _MOMENTS:
         return str(value.isoformat())
+    if name == "disks":
+        return disks_noted(value)
     return " ".join(sorted(value)) if isinstance(value, frozenset) else str(value)
 
 
@@ -138,6 +141,8 @@ def _value(name: str, text: str) -> Any:
         return parse_tag_time(text)
     if name == "only":
         return frozenset(text.split())
+    if name == "disks":
+        return noted_disks(text)
     if name == "attempt":
         return int(text) if text.isdecimal() else 0
     return text

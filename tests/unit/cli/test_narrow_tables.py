@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 from tests.unit.model.make import offer, pool
 
-from spotkeeper.cli import cache, down, machines, price_history, prices, render, sweep
+from spotkeeper.cli import cache, costs, down, machines, price_history, prices, render, sweep
 from spotkeeper.cli.context import Choices
 from spotkeeper.keeper.prices import PriceHistory
 from spotkeeper.keeper.results import PriceComparison, PriceRow
@@ -190,7 +190,15 @@ def test_name_state_and_money_are_whole_however_long_the_name(
         "saving_percent": 85.7,
     }
     render.emit(CHOICES, "costs", [cost], columns=down.COSTS)
+    parts = {"disk_usd": 12.3456, "address_usd": 1.4479, "total_usd": 2647.4092}
+    render.emit(CHOICES, "costs", [{"group": LONG, **cost, **parts}], columns=costs.COLUMNS)
     out = read(capsys)
-    assert out.count(LONG) == 2
-    for whole in ("183.4567", "633.6157", "4430.9013", *summary.replace(",", " ").split()):
+    assert out.count(LONG) == 3
+    for whole in (
+        "183.4567",
+        "633.6157",
+        "4430.9013",
+        "2647.4092",
+        *summary.replace(",", " ").split(),
+    ):
         assert whole in out

@@ -1,5 +1,6 @@
 """What billable time cost, to AWS's rules."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -119,10 +120,27 @@ def test_longer_never_costs_less(history: list[SpotPrice], shorter: int, longer:
 
 def cost(spot: str, on_demand: str | None) -> Cost:
     listed = None if on_demand is None else Decimal(on_demand)
-    return Cost("train", "g5.xlarge", "us-east-1a", HOUR, 0, Decimal(spot), listed)
+    return Cost(
+        "train",
+        "g5.xlarge",
+        "us-east-1a",
+        ran=HOUR,
+        spot_usd=Decimal(spot),
+        disk_usd=Decimal("0.01"),
+        address_usd=Decimal("0.005"),
+        on_demand_usd=listed,
+    )
 
 
 def test_a_cost_says_what_it_saved_where_that_can_be_said() -> None:
     assert cost("0.3", "1").saving_percent == Decimal("70.00")
     assert cost("0.3", None).saving_percent is None
     assert cost("0", "0").saving_percent is None
+
+
+def test_a_sum_is_of_all_parts_and_unknown_where_one_is() -> None:
+    one = cost("0.3", None)
+    assert one.total_usd == Decimal("0.315")
+    both = one.plus(cost("0.7", "2"))
+    assert (both.ran, both.total_usd, both.on_demand_usd) == (2 * HOUR, Decimal("1.03"), None)
+    assert replace(one, disk_usd=None).plus(one).total_usd is None

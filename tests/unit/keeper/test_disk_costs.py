@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from spotkeeper.model.need import Need
 from spotkeeper.model.offer import Dated
 from spotkeeper.model.resource import ResourceKind
 
+HOUR = timedelta(hours=1)
 WISH = LaunchRequest("dev", Need(types=("m5.large",)))
 PRICES = geography.USD_PER_GIB_MONTH
 
@@ -98,6 +100,34 @@ def test_only_of_a_stopped_machine_are_the_disks_asked_for(tmp_path: Path) -> No
     assert prices.asked == []
     assert stage.keeper.stop("dev").disks == DiskCost(Decimal(8))
     assert prices.asked == [geography.REGION]
+
+
+def test_costs_and_down_have_the_disk_for_as_long_as_it_existed(tmp_path: Path) -> None:
+    """A box of 100 GB at $8.00 a month, two hours running and three stopped."""
+    stage = Stage(tmp_path, Prices())
+    stage.up()
+    for hours, verb in ((2, "stop"), (3, "start"), (1, "stop"), (0, "show")):
+        stage.cloud.clock.sleep(timedelta(hours=hours))
+        getattr(stage.keeper, verb)("dev")
+    [row] = stage.keeper.costs().rows
+    ran, kept = (
+        Decimal(length / HOUR) for length in (row.ran, stage.cloud.clock.now() - FIRST_DAY)
+    )
+    assert row.ran / HOUR == pytest.approx(3, rel=0.01)
+    assert row.spot_usd == approx(ran * stage.plans[0].first.spot_usd_per_hour)
+    assert row.disk_usd == approx(kept * 8 / 730)
+    assert row.address_usd == approx(ran * Decimal("0.005"))
+    parts = (row.spot_usd, row.disk_usd, row.address_usd)
+    assert row.total_usd == sum(usd for usd in parts if usd is not None)
+    [cost] = stage.keeper.down(["dev"]).costs
+    assert cost.total_usd == approx(row.total_usd or Decimal(0))
+    stage.cloud.clock.sleep(24 * HOUR)
+    [later] = stage.keeper.costs().rows
+    assert later.total_usd == approx(cost.total_usd or Decimal(0))
+
+
+def approx(usd: Decimal) -> object:
+    return pytest.approx(usd, rel=Decimal("0.01"))
 
 
 def test_a_sweep_asks_once_for_each_region_with_a_disk(tmp_path: Path) -> None:

@@ -1,19 +1,23 @@
 """The past of a name, with what each stretch cost."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.fakes import edges as fakes
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.journal import MemoryJournal
+from tests.fakes.market import FakeFeeds
 from tests.unit.model.make import entry_of
 
 from spotkeeper.errors import BadInput, NotFound, Unreachable
 from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.results import MachineHistory
 from spotkeeper.model.journal_entry import Seen, Settled
+from spotkeeper.model.offer import SpotPrice
 
 
 @pytest.fixture
@@ -85,6 +89,21 @@ def test_a_name_that_the_journal_never_heard_of_is_not_found(keeper: Keeper, nam
         keeper.history(name)
 
 
+def test_a_pool_is_asked_for_its_prices_once_for_all_that_ran_in_it(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, ask = [], FakeFeeds.price_history
+
+    def counted(feeds: FakeFeeds, *what: Any) -> Sequence[SpotPrice]:
+        asked.append(what)
+        return ask(feeds, *what)
+
+    monkeypatch.setattr(FakeFeeds, "price_history", counted)
+    [row] = keeper.costs().rows
+    assert row.ran == timedelta(hours=2)
+    assert len(asked) == 1
+
+
 @pytest.mark.parametrize(
     ("month", "by", "groups"),
     [
@@ -112,7 +131,7 @@ def test_a_stretch_over_midnight_and_the_end_of_the_month_is_divided(
     made, begin = MemoryJournal(), datetime(2026, 10, 31, 22, tzinfo=UTC)
     place = {"region": "us-east-1", "zone": "us-east-1a", "type": "g5.xlarge"}
     ran = {"instance": "i-1", "by": "ec2", **place}
-    over = {"state": "stopped", "since": (begin + timedelta(hours=8)).isoformat(), **ran}
+    over = {"state": "ended", "since": (begin + timedelta(hours=8)).isoformat(), **ran}
     made.append(
         "a", entry_of(Seen, begin, {"state": "running", "since": begin.isoformat(), **ran})
     )

@@ -171,6 +171,7 @@ def test_down_ends_everything_and_says_what_it_cost(desk: Desk) -> None:
     assert desk.cloud.ec2.leftovers() == []
     [cost] = report.costs
     assert timedelta(hours=2) <= cost.ran <= timedelta(hours=2, minutes=10)
+    assert cost.spot_usd is not None
     assert cost.spot_usd > 0
     assert isinstance(desk.journal.read("dev")[-1], Settled)
 

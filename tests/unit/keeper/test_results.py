@@ -156,7 +156,15 @@ def test_a_price_row_compares_on_demand_with_the_cheapest_zone() -> None:
 
 def test_a_cost_says_how_long_how_often_and_how_much() -> None:
     length = timedelta(hours=2, microseconds=5)
-    spent = Cost("train", "g5.xlarge", "us-east-1a", length, 1, Decimal("0.5"), Decimal(2))
+    spent = Cost(
+        "train",
+        "g5.xlarge",
+        "us-east-1a",
+        ran=length,
+        interruptions=1,
+        spot_usd=Decimal("0.5"),
+        on_demand_usd=Decimal(2),
+    )
     found = spent.to_dict()
     assert (found["ran_seconds"], found["interruptions"]) == (7200, 1)
     assert (found["spot_usd"], found["on_demand_usd"], found["saving_percent"]) == (0.5, 2, 75)

@@ -354,7 +354,7 @@ class Year:
 
     def _compare(self, name: str, since: datetime, told: DownReport) -> None:
         true = self.world.bill(name, since)
-        estimate = sum((cost.spot_usd for cost in told.costs), Decimal(0))
+        estimate = sum((cost.spot_usd or Decimal(0) for cost in told.costs), Decimal(0))
         self.lived.bills += 1
         if not true - A_CENT <= estimate <= true * (1 + ONE_PERCENT) + A_CENT:
             self.wrong(f"{name} cost {true:.4f}, was said to cost {estimate:.4f}")

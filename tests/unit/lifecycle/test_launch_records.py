@@ -32,6 +32,7 @@ from spotkeeper.lifecycle.guard import SCHEDULER
 from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.lifecycle.name_claim import claim_title
 from spotkeeper.lifecycle.userdata import compose, guard_values
+from spotkeeper.model.disk import Disk
 from spotkeeper.model.journal_entry import Intent, Launched, LaunchRefused, NameClaimed
 from spotkeeper.model.launch import ClaimNonce, client_token
 from spotkeeper.model.machine import Kind
@@ -69,6 +70,7 @@ def test_the_journal_tells_what_was_asked_and_what_ec2_said(
             owner=geography.OWNER,
             guard=guard,
             key_file=key_file,
+            disks=(Disk("gp3", 100),),
         )
     assert isinstance(claimed, NameClaimed)
     assert claimed.claim == nonce

@@ -9,11 +9,13 @@ import pytest
 from tests.unit.model.make import NOON
 
 from spotkeeper.errors import StoreProblem
+from spotkeeper.model.disk import Disk
 from spotkeeper.model.journal_entry import Damaged, Intent, Launched, Seen, Settled
 from spotkeeper.model.launch import LaunchToken
 from spotkeeper.store.journal import FileJournal
 
-FIRST = Intent(NOON, token=LaunchToken("t1"), region="us-east-1")
+DISKS = (Disk("gp3", 100), Disk("", 8))  # of the second nobody tells the price
+FIRST = Intent(NOON, token=LaunchToken("t1"), region="us-east-1", disks=DISKS)
 SECOND = Launched(NOON, token=LaunchToken("t1"), instance="i-1")
 THIRD = Seen(NOON, state="running")
 ALL = (FIRST, SECOND, THIRD)
