@@ -142,12 +142,22 @@ class Up:
             raise self._down.undo(plan.launch_request.name, problem, made, given) from problem
         return report
 
-    def _late_login(self, running: Instance) -> tuple[str, ...]:
-        """A machine that runs is kept when only its login is late, or cannot be looked at."""
+    def _late_login(
+        self, asked: LaunchRequest, granted: Candidate, running: Instance
+    ) -> tuple[str, ...]:
+        """A machine that runs is kept when only its login is late, or cannot be looked at; the
+        timer on it may not have begun either."""
         try:
             self.waiter().until_login(running, "up")
         except (Unreachable, PermissionDenied) as late:
-            return (f"{late}; it is kept, and costs. {late.next_step}",)
+            ends = f"Its timer may not have begun: `spot down {asked.name}` ends it"
+            if granted.deadline:
+                ends += (
+                    ", and at its deadline EventBridge Scheduler"
+                    if asked.guard
+                    else ", and after its deadline `spot sweep --apply`"
+                )
+            return (f"{late}; it is kept, and costs. {late.next_step} {ends}.",)
         return ()
 
     def _report(self, plan: Plan, granted: Candidate, running: Instance) -> MachineReport:
@@ -177,7 +187,7 @@ class Up:
             self._deadline.arm(plan, instance, granted)
             try:
                 running = self.waiter().until_state(instance, InstanceState.RUNNING, "up")
-                return granted, running, self._late_login(running)
+                return granted, running, self._late_login(plan.launch_request, granted, running)
             except SpotkeeperError as problem:
                 if problem.scope not in TRY_NEXT:
                     raise
