@@ -9,6 +9,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import fields, is_dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from inspect import Parameter, Signature
@@ -17,6 +18,7 @@ from typing import Any, TypeVar
 
 from spotkeeper.errors import BadInput, SpotkeeperError
 from spotkeeper.model.option import OPTIONS, Takes
+from spotkeeper.model.record import Result
 from spotkeeper.model.spelling import did_you_mean
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -38,17 +40,19 @@ def checked(words: Any = None) -> Callable[[F], F]:
         @functools.wraps(verb)
         def call(*args: Any, **named: Any) -> Any:
             options = signature.parameters
+            is_of_program = getattr(next(iter(args), None), "is_of_program", True)
             try:
                 for word, value in _bound(verb, signature, args, named).items():
                     _check(verb, options[word], value)
                 said = {
                     word: it for word, it in named.items() if not _is_unsaid(options[word], it)
                 }
-                return verb(*args, **said)
+                found = verb(*args, **said)
             except SpotkeeperError as problem:
-                if getattr(next(iter(args), None), "is_of_program", True):
+                if is_of_program:
                     problem.respell(for_program)
                 raise
+            return _spoken(found) if is_of_program else found
 
         call.__signature__ = signature  # type: ignore[attr-defined]
         return call  # type: ignore[return-value]
@@ -169,18 +173,54 @@ _ALIKE = "apply egress-gb endpoint-url grace offline quota refresh restart score
 _FLAG = re.compile(
     rf"--({'|'.join(sorted((*_WORDS, *_ALIKE.split()), key=len, reverse=True))})(?![\w-])"
 )
-_COMMAND = re.compile(r"`spot (?!cache|policy guard|sandbox|tour)([\w-]+)([^`>]*)`")
+_COMMAND = re.compile(r"`spot (?!cache|policy guard|sandbox|tour|ssh [^`]* -- )([\w-]+)([^`>]*)`")
+#: Switches of commands whose methods have none of that name; a program is not asked.
+_SWITCHES = {"-f": "follow=True", "--yes": "", "--print": ""}
+#: What is copied to a shell as it is, in quotes or not.
+_OF_OTHERS = r"(`[^`]*`|\baws [a-z][\w-]+ [a-z][\w-]+(?: --[\w-]+(?: (?!--)[^\s,;]+)*)+)"
 _MANY = {option.word for option in OPTIONS if option.takes is Takes.TEXTS}
 
 
+#: Facts of a result that are sentences for a person.
+_SPOKEN = frozenset({"warnings", "reason", "told", "fix", "refused_by_reason"})
+
+
+def _spoken(found: Any) -> Any:
+    """A result, and what is in it, with its sentences in the words of a program."""
+    if type(found) is tuple:
+        said = tuple(map(_spoken, found))
+        return said if any(a is not b for a, b in zip(said, found, strict=True)) else found
+    if not isinstance(found, Result) or not is_dataclass(found):
+        return found
+    changed = {}
+    for each in fields(found):
+        value = getattr(found, each.name)
+        said = _respelled(value) if each.name in _SPOKEN else _spoken(value)
+        if said is not value:
+            changed[each.name] = said
+    return replace(found, **changed) if changed else found
+
+
+def _respelled(value: Any) -> Any:
+    match value:
+        case str():
+            return for_program(value)
+        case tuple():
+            return tuple(map(_respelled, value))
+        case Mapping():
+            return {_respelled(key): count for key, count in value.items()}
+        case _:
+            return value
+
+
+@functools.lru_cache
 def for_program(text: str) -> str:
     """A sentence for people at a command line, in the words of a program: its options as keywords,
     its commands as calls. Commands of others stay as they are."""
-    parts = re.split(r"(`[^`]*`)", text)
-    return "".join(
-        _COMMAND.sub(_as_call, part) if part.startswith("`") else _FLAG.sub(_as_word, part)
-        for part in parts
-    )
+    parts = re.split(_OF_OTHERS, text)
+    parts[::2] = [_FLAG.sub(_as_word, each) for each in parts[::2]]
+    parts[1::2] = [_COMMAND.sub(_as_call, each) for each in parts[1::2]]
+    return "".join(parts)
 
 
 def _as_word(flag: re.Match[str]) -> str:
@@ -188,12 +228,18 @@ def _as_word(flag: re.Match[str]) -> str:
 
 
 def _as_call(command: re.Match[str]) -> str:
-    said, words = [], command[2].split()
+    verb, words = command[1], command[2].split()
+    given, named = list[str](), list[str]()
     while words:
         flag = _FLAG.fullmatch(word := words.pop(0))
-        if flag is None:
-            said.append(repr([word] if command[1] in {"down", "prices"} else word))
-            continue
-        keyword, value = _as_word(flag), True if not words else words.pop(0)
-        said.append(f"{keyword}={[value] if keyword in _MANY else value!r}")
-    return f"`keeper.{command[1].replace('-', '_')}({', '.join(said)})`"
+        if word == "--":
+            given.append(repr(words))
+            break
+        if word in _SWITCHES:
+            named.append(_SWITCHES[word])
+        elif flag is None:
+            given.append(repr([word] if verb in {"down", "prices"} else word))
+        else:
+            keyword, value = _as_word(flag), True if not words else words.pop(0)
+            named.append(f"{keyword}={[value] if keyword in _MANY else value!r}")
+    return f"`keeper.{verb.replace('-', '_')}({', '.join(filter(None, (*given, *named)))})`"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Protocol, Unpack
 
 from spotkeeper.errors import BadInput, Interrupted
+from spotkeeper.keeper.arguments import checked
 from spotkeeper.keeper.results import MachineReport
 from spotkeeper.lifecycle.teardown import left_behind
 from spotkeeper.work.run_report import RunReport
@@ -110,6 +111,7 @@ class LaunchedMachine(MachineReport):
     def __enter__(self) -> LaunchedMachine:
         return self
 
+    @checked()
     def __exit__(self, *_: object) -> None:
         """Raises ``LeftBehind`` where something of it is left, and ``Interrupted`` where somebody
         does not want to wait for its end."""

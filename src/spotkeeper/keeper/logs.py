@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from spotkeeper.errors import Interrupted, NotFound, SpotkeeperError, Unreachable
+from spotkeeper.keeper.arguments import for_program
 from spotkeeper.keeper.edges import Edges
 from spotkeeper.keeper.inputs import given_length
 from spotkeeper.keeper.machine_agent import MachineAgent
@@ -180,11 +181,15 @@ class RunLog:
         return f"<RunLog name={self.name!r}>"
 
     def __iter__(self) -> Iterator[str]:
-        """Lines of text, without their ends."""
+        """Lines of text, without their ends; for programs."""
         begun = b""
-        for piece in self.pieces():
-            *lines, begun = (begun + piece).split(b"\n")
-            yield from (line.decode("utf-8", "replace") for line in lines)
+        try:
+            for piece in self.pieces():
+                *lines, begun = (begun + piece).split(b"\n")
+                yield from (line.decode("utf-8", "replace") for line in lines)
+        except SpotkeeperError as problem:
+            problem.respell(for_program)
+            raise
         if begun:
             yield begun.decode("utf-8", "replace")
 

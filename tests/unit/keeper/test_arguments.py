@@ -9,17 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.fakes import geography
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.edges import home_with_key, keeper
 from tests.fakes.journal import MemoryJournal
 
 import spotkeeper
 from spotkeeper.errors import BadInput
-from spotkeeper.keeper.arguments import KINDS, UNSAID, for_program
+from spotkeeper.keeper.arguments import KINDS, UNSAID, checked, for_program
 from spotkeeper.keeper.inputs import LaunchWords, NeedWords
 from spotkeeper.keeper.logs import LogWish
+from spotkeeper.keeper.results import MachineList, MachineReport, SweepReport
 from spotkeeper.keeper.run import RunOrder
+from spotkeeper.lifecycle.doctor import Check, CheckStatus
+from spotkeeper.model.machine import Machine
 from spotkeeper.model.option import NEED, OPTIONS, REGIONS
+from spotkeeper.model.resource import Leftover, ResourceId, ResourceKind
 from spotkeeper.store.working_folder import WorkingFolder
 
 #: What is passed where something else may be meant.
@@ -234,6 +239,16 @@ def test_a_value_of_the_kind_that_cannot_be_meant_is_refused(
         ("Run `spot sweep --apply` again.", "Run `keeper.sweep(apply=True)` again."),
         ("`spot down dev` ends it", "`keeper.down(['dev'])` ends it"),
         ("`spot find --region any`", "`keeper.find(regions=['any'])`"),
+        (
+            "`spot down dev --yes` or `spot logs -f dev`",
+            "`keeper.down(['dev'])` or `keeper.logs('dev', follow=True)`",
+        ),
+        ("`spot run dev -- COMMAND`", "`keeper.run('dev', ['COMMAND'])`"),
+        ("`spot ssh dev -- ls /`", "`spot ssh dev -- ls /`"),
+        (
+            "Ask: aws ec2 copy-image --region x --name y, or --region",
+            "Ask: aws ec2 copy-image --region x --name y, or regions",
+        ),
         ("`spot sandbox reset`", "`spot sandbox reset`"),
         ("`aws ec2 create-default-vpc --region x`", "`aws ec2 create-default-vpc --region x`"),
         ("aws iam create-role --role-name x", "aws iam create-role --role-name x"),
@@ -242,6 +257,28 @@ def test_a_value_of_the_kind_that_cannot_be_meant_is_refused(
 )
 def test_errors_speak_the_words_of_a_program(typed: str, spelled: str) -> None:
     assert for_program(typed) == for_program(for_program(typed)) == spelled
+
+
+def test_results_speak_the_words_of_a_program_in_all_that_is_told(
+    desk: spotkeeper.Keeper,
+) -> None:
+    told = "see --type; `spot down dev` ends it"
+    spelled = "see types; `keeper.down(['dev'])` ends it"
+    gone = ResourceId(ResourceKind.INSTANCE, "i-1", geography.REGION)
+    inner = SweepReport(left=(Leftover(gone, told),), warnings=(told,))
+    nested = MachineList((MachineReport(Machine(None, None), warnings=(told,)),), (told,))
+
+    @checked()
+    def answer(asker: "object", found: "object") -> Any:
+        return found
+
+    check = Check("quota", CheckStatus.OK, told, told)
+    swept, listed, [line] = answer(desk, (inner, nested, (check,)))
+    assert (swept.left[0].reason, swept.warnings) == (spelled, (spelled,))
+    assert (listed.warnings, listed[0].warnings) == ((spelled,), (spelled,))
+    assert (line.told, line.fix) == (spelled, spelled)
+    desk.is_of_program = False
+    assert answer(desk, inner) is inner
 
 
 @pytest.mark.parametrize(

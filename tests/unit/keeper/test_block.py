@@ -79,7 +79,7 @@ def test_ctrl_c_while_it_is_given_back_says_what_may_exist_and_down_ends_it(
     desk = Desk(home, FakeCloud(fate=fate))
     with pytest.raises(Interrupted) as caught, desk.up():
         fate.call = call
-    assert "spot down dev" in caught.value.next_step
+    assert "keeper.down(['dev'])" in caught.value.next_step
     desk.keeper.down(["dev"])
     desk.cloud.clock.sleep(timedelta(days=1))
     assert desk.left() == []
