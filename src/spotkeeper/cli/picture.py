@@ -1,6 +1,6 @@
 """What all pictures share, by matplotlib, which is imported only here and only when asked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -60,9 +60,11 @@ def check(path: Path) -> None:
 
 
 @contextmanager
-def drawn(path: Path, title: str, height_inches: float) -> Iterator["Figure"]:
+def drawn(
+    path: Path, title: str, height_inches: float, warnings: Sequence[str] = ()
+) -> Iterator["Figure"]:
     """An empty picture to draw on, which then becomes the file, and one everywhere: whatever the
-    user likes for other pictures.
+    user likes for other pictures. That its numbers are simulated is part of its title.
 
     Raises:
         StoreProblem: the file cannot be written.
@@ -78,12 +80,12 @@ def drawn(path: Path, title: str, height_inches: float) -> Iterator["Figure"]:
             figsize=(WIDTH_INCHES, height_inches), dpi=DOTS_PER_INCH, layout="constrained"
         )
         yield figure
-        figure.suptitle(
-            plain_text(title), x=0.01, ha="left", fontsize=LETTERS + 1, fontweight="bold"
-        )
+        simulated = (each for each in warnings if each.startswith("sandbox:"))
+        told = "\n".join(map(plain_text, (title, *simulated)))
+        figure.suptitle(told, x=0.01, ha="left", fontsize=LETTERS + 1, fontweight="bold")
         written, kind = BytesIO(), FORMATS[path.suffix.lower()]
-        dated = {"Date": None} if kind == "svg" else None
-        figure.savefig(written, format=kind, metadata=dated)
+        metadata: Any = {"Title": told} | ({"Date": None} if kind == "svg" else {})
+        figure.savefig(written, format=kind, metadata=metadata)
     write_whole(path, written.getvalue())
     click.echo(plain_text(f"{path} is written"), err=True)
 

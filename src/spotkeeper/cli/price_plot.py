@@ -59,7 +59,7 @@ def draw(history: PriceHistory, path: Path, max_price: MaxPrice | None) -> None:
     height = TITLE_INCHES + PANEL_INCHES * len(panels)
     length = span(history.end - history.begin)
     title = f"EC2 Spot prices (Linux), {length} to {history.end:%Y-%m-%d}"
-    with picture.drawn(path, title, height) as figure:
+    with picture.drawn(path, title, height, history.warnings) as figure:
         rows = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
         for axes, pools in zip(rows, panels, strict=True):
             _panel(axes, history, pools, max_price)

@@ -1,6 +1,7 @@
 """Where names stand at the ends of lines, and where the axis begins."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spotkeeper.cli import picture, price_plot
+from spotkeeper.cli import costs, picture, price_plot
 from spotkeeper.errors import BadInput
+from spotkeeper.keeper.costs import CostReport, CostRow
 from spotkeeper.market.series import PoolHistory, series
 from spotkeeper.model.place import Zone
 from spotkeeper.model.pool import Pool
@@ -38,6 +40,20 @@ def test_names_keep_their_order_and_do_not_cover_each_other(prices: list[float])
     height = picture.LETTERS / 72 / price_plot.PANEL_INCHES
     assert all(over - under > height for under, over in pairwise(standing))
     assert min(standing) >= 0
+
+
+@pytest.mark.parametrize("file", ["costs.png", "costs.svg"])
+def test_costs_are_bars_and_what_is_simulated_says_so(tmp_path: Path, file: str) -> None:
+    pytest.importorskip("matplotlib", reason="the plot extra is not installed")
+    known = CostRow("train", spot_usd=Decimal(3), disk_usd=Decimal(1), unseen=2)
+    unknown = CostRow("notebook", disk_usd=None)
+    report = CostReport((known, unknown), ("sandbox: prices are simulated", "2 were not seen"))
+    costs.draw(report, tmp_path / file, "Costs by name, 2026-11")
+    data = (tmp_path / file).read_bytes()
+    assert data.startswith((b"\x89PNG", b"<?xml"))
+    assert b"Costs by name, 2026-11\nsandbox: prices are simulated" in data
+    with pytest.raises(BadInput, match="101 bars are too many"):
+        costs.draw(CostReport((known,) * 101), tmp_path / "many.png", "Costs")
 
 
 def test_a_name_alone_stands_at_its_price() -> None:
