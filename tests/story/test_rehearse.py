@@ -107,6 +107,19 @@ def test_what_cannot_be_rehearsed_is_refused(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.soak
+def test_who_goes_on_without_end_when_the_command_has_ended_is_named(tmp_path: Path) -> None:
+    home = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    beats = "sh -c 'while :; do echo; sleep 0.1; done' & sleep 1"
+    spot = [sys.executable, "-m", "spotkeeper", "rehearse", "--", "bash", "-c", beats]
+    running = subprocess.Popen(spot, cwd=tmp_path, env=home, stderr=subprocess.PIPE, text=True)
+    assert running.stderr is not None
+    said = next(line for line in running.stderr if "has ended" in line)
+    running.send_signal(signal.SIGINT)
+    running.communicate(timeout=PATIENCE_S)
+    assert ("sh goes on" in said, running.returncode) == (True, 130)
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_a_rehearsal_that_is_broken_off_leaves_nobody_running(
     number: int, code: int, tmp_path: Path

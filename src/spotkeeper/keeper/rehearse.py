@@ -52,6 +52,9 @@ SAID_EVERY_S = 1.0
 #: long, is ended, so that the rehearsal is.
 LEFT_IDLE_S, LEFT_IDLE_CORES = 5.0, 0.01
 
+#: Who goes on is named after so many looks, one a second.
+LEFT_SAID_AFTER_LOOKS = 10
+
 #: A hard end waits for a first save, but not longer.
 FIRST_SAVE_S = 30.0
 
@@ -187,6 +190,7 @@ class _Rehearsing:
         self._left: dict[str, None] = {}
         self._began_at = self._said_at = time.monotonic()
         self._left_sign, self._left_since, self._left_looked_at = (0.0, 0.0), 0.0, 0.0
+        self._left_looks = 0
         self._has_saved = False
 
     @property
@@ -254,6 +258,13 @@ class _Rehearsing:
         self._left_looked_at = now
         sign = (self._outputs[number].word_at, attempts.processes(folder).cpu_s())
         spoke, worked_s = sign[0] != self._left_sign[0], sign[1] - self._left_sign[1]
+        self._left_looks += 1
+        if self._left_looks == LEFT_SAID_AFTER_LOOKS:
+            named = ", ".join(sorted({e.program for e in attempts.alive(folder, signal.SIGTERM)}))
+            self._talk.say(
+                f"The command itself has ended, and {named} goes on. It is over, here and on a "
+                "machine, when nobody is left; Ctrl-C ends this rehearsal"
+            )
         if spoke or worked_s > LEFT_IDLE_CORES * (now - self._left_since):
             self._left_sign, self._left_since = sign, now
         elif now - self._left_since > LEFT_IDLE_S:
