@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spotkeeper.errors import BadInput, NotFound, SpotkeeperError, Unreachable
-from spotkeeper.model.machine import TAKEN_BACK, InstanceState
+from spotkeeper.lifecycle.power import comes_back
+from spotkeeper.model.machine import InstanceState
 from spotkeeper.ssh.remote import hold_ports
 from spotkeeper.timings import FORWARD_PAUSES
 
@@ -115,8 +116,7 @@ class Forwarding:
         if instance and instance.public_ip and instance.state is InstanceState.RUNNING:
             login = self.machines.reachable(self.name, (machine.region,), self.talk)
             return machine.summary(), login
-        stands = instance and instance.state in {InstanceState.STOPPED, InstanceState.STOPPING}
-        if instance and stands and instance.state_reason not in TAKEN_BACK:
+        if not comes_back(machine):
             raise NotFound(
                 f"{self.name} does not run: {machine.summary()}",
                 next_step=f"Start it with `spot start {self.name}`.",

@@ -15,7 +15,7 @@ from spotkeeper.keeper.machines import SEEN_RUNS, MachineReader, usable
 from spotkeeper.keeper.results import MachineReport
 from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.lifecycle.ports import Talk
-from spotkeeper.lifecycle.power import is_interrupted
+from spotkeeper.lifecycle.power import comes_back, is_interrupted
 from spotkeeper.model.machine import InstanceState, Machine
 from spotkeeper.timings import LONGEST_PAUSE, LOOK_AT_LOG
 from spotkeeper.work.contract import CANCEL_TAG, RUN_TAG
@@ -289,13 +289,6 @@ class RunLog:
         if self.wish.follow and isinstance(problem, Unreachable):
             return problem.message, lambda: time.sleep(LOOK_AT_LOG.total_seconds())
         machine = None if self._agent or not self.wish.follow else self._machine
-        if machine is not None and _comes_back(machine):
+        if machine is not None and comes_back(machine):
             return machine.summary(), lambda: self.sleep(LONGEST_PAUSE)
         raise problem
-
-
-def _comes_back(machine: Machine) -> bool:
-    """Whether a machine that is not running may run again without anybody's doing."""
-    instance, request = machine.instance, machine.request
-    on_its_way = instance is not None and instance.passing
-    return on_its_way or is_interrupted(machine) or (request is not None and request.relaunches)

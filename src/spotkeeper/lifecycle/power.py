@@ -5,8 +5,8 @@ from collections.abc import Callable
 from spotkeeper.errors import NotFound, Refused
 from spotkeeper.lifecycle.ports import Clock, Cloud
 from spotkeeper.lifecycle.wait import Waiter
-from spotkeeper.model.machine import Instance, InstanceState, Kind, Machine
-from spotkeeper.model.spot_request import INTERRUPTED_CODES
+from spotkeeper.model.machine import TAKEN_BACK, Instance, InstanceState, Kind, Machine
+from spotkeeper.model.spot_request import INTERRUPTED_CODES, RequestState
 from spotkeeper.timings import SHORTEST_LIFE
 
 
@@ -99,3 +99,14 @@ def is_interrupted(machine: Machine) -> bool:
     """Whether EC2 stopped it, and will start it again by itself."""
     code = machine.request.status_code if machine.request else ""
     return machine.state == InstanceState.STOPPED and code in INTERRUPTED_CODES
+
+
+def comes_back(machine: Machine) -> bool:
+    """Whether it can be reached, or may be in a while without anybody's doing."""
+    instance, request = machine.instance, machine.request
+    if instance is None or instance.ended:
+        return request is not None and request.state is RequestState.OPEN
+    if instance.state in {InstanceState.PENDING, InstanceState.RUNNING}:
+        return True
+    is_told = instance.state is InstanceState.STOPPED or bool(instance.state_reason)
+    return instance.state_reason in TAKEN_BACK or is_interrupted(machine) or not is_told

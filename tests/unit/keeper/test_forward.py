@@ -7,11 +7,12 @@ from typing import Any, cast
 import pytest
 from tests.fakes.clock import FakeClock
 from tests.fakes.talk import FakeTalk
+from tests.unit.model.make import instance, request
 
 from spotkeeper.errors import BadInput, CredentialsProblem, NotFound, SpotkeeperError, Unreachable
 from spotkeeper.keeper import forward
 from spotkeeper.keeper.forward import Forwarded, Forwarding
-from spotkeeper.model.machine import TAKEN_BACK, InstanceState
+from spotkeeper.model.machine import TAKEN_BACK, InstanceState, Machine
 
 
 @pytest.mark.parametrize(
@@ -46,10 +47,9 @@ class Machines:
         return "a login"
 
 
-def machine(state: InstanceState, reason: str = "") -> Any:
+def machine(state: InstanceState, reason: str = "") -> Machine:
     address = "203.0.113.7" if state is InstanceState.RUNNING else None
-    instance = SimpleNamespace(state=state, public_ip=address, state_reason=reason)
-    return SimpleNamespace(instance=instance, region="us-east-1", summary=lambda: state.value)
+    return Machine(instance(state=state, public_ip=address, state_reason=reason), request())
 
 
 RUNS = machine(InstanceState.RUNNING)

@@ -10,6 +10,7 @@ from tests.fakes.cloud import FakeCloud
 from tests.fakes.fate import Fate
 from tests.fakes.schedules import FakeSchedules
 from tests.fakes.talk import FakeReach, FakeTalk
+from tests.unit.model.make import instance, request
 
 from spotkeeper.errors import NoCapacity, NotFound, Refused
 from spotkeeper.lifecycle import power
@@ -17,13 +18,40 @@ from spotkeeper.lifecycle.guard_schedules import GuardSchedules
 from spotkeeper.lifecycle.ports import LaunchOrder
 from spotkeeper.lifecycle.presence import machines
 from spotkeeper.lifecycle.wait import REQUEST_LINGERS, Waiter
-from spotkeeper.model.machine import InstanceState, Machine
+from spotkeeper.model.machine import TAKEN_BACK, InstanceState, Machine
 from spotkeeper.model.spot_request import RequestState
 from spotkeeper.model.tags import TAG_DEADLINE
 from spotkeeper.timings import DEFAULT_LIFE
 
 REGION = geography.REGION
 MINUTE = timedelta(minutes=1)
+
+
+INTERRUPTED = request(status_code="instance-stopped-no-capacity")
+WAITS = request(state=RequestState.OPEN, status_code="capacity-not-available")
+BY_USER = "Client.UserInitiatedShutdown"
+
+
+@pytest.mark.parametrize(
+    ("machine", "comes_back"),
+    [
+        (Machine(instance(), request()), True),
+        (Machine(instance(state=InstanceState.PENDING), request()), True),
+        (Machine(instance(state=InstanceState.STOPPING), request()), True),
+        (Machine(instance(state=InstanceState.STOPPING, state_reason=BY_USER), request()), False),
+        (Machine(instance(state=InstanceState.STOPPED, state_reason=BY_USER), request()), False),
+        (Machine(instance(state=InstanceState.STOPPED), request()), False),
+        (Machine(instance(state=InstanceState.STOPPED), INTERRUPTED), True),
+        (Machine(instance(state=InstanceState.STOPPED, state_reason=TAKEN_BACK[0]), None), True),
+        (Machine(instance(state=InstanceState.TERMINATED), WAITS), True),
+        (Machine(instance(state=InstanceState.TERMINATED), request()), False),
+        (Machine(None, WAITS), True),
+    ],
+)
+def test_what_ec2_took_comes_back_and_what_somebody_stopped_does_not(
+    machine: Machine, *, comes_back: bool
+) -> None:
+    assert power.comes_back(machine) is comes_back
 
 
 class Switch:
