@@ -114,12 +114,10 @@ def spot() -> None:
     """EC2 Spot machines for people who develop ML models.
 
     See what every pool costs, launch the best one, reach it, keep it through interruptions, and
-    give it back. Try everything without an AWS account: spot tour
+    give it back. `spot tour` shows all of it without an AWS account.
 
-    \b
-    Exit codes: 0 ok, 1 error, 2 usage, 3 declined, 4 credentials or permission,
-    5 no capacity, 6 quota, 7 not found, 8 something is left behind, 9 the name is taken,
-    130 interrupted.
+    Exit codes: 0 ok, 1 error, 2 usage, 3 declined, 4 credentials or permission, 5 no capacity,
+    6 quota, 7 not found, 8 something is left behind, 9 the name is taken, 130 interrupted.
     """
 
 

@@ -41,7 +41,13 @@ COLUMNS = (
 
 @click.command(name="costs", short_help="What your machines have cost, by name, day, type or tag.")
 @click.option("--month", metavar="YYYY-MM", help="Only this month (UTC); all that is known else.")
-@click.option("--by", metavar="name|day|type|tag:KEY", default="name", show_default=True)
+@click.option(
+    "--by",
+    metavar="name|day|type|tag:KEY",
+    default="name",
+    show_default=True,
+    help="A row for each.",
+)
 @click.option("--plot", metavar="FILE", help="Draw the sums into a .png or .svg file.")
 @global_options
 @pass_choices

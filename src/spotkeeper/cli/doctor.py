@@ -15,7 +15,9 @@ USUAL_TYPES = ("m5.large", "g5.xlarge")
 
 @click.command(name="doctor", short_help="Check what a launch needs, each line with its fix.")
 @click.option("--type", "types", metavar="TYPE", multiple=True, help="Types to check quotas for.")
-@click.option("--image", default="ubuntu", show_default=True, help="Image to check.")
+@click.option(
+    "--image", metavar="IMAGE", default="ubuntu", show_default=True, help="Image to check."
+)
 @global_options
 @pass_choices
 def command(choices: Choices, types: tuple[str, ...], image: str) -> int:

@@ -12,6 +12,7 @@ from spotkeeper.errors import BadInput
 from spotkeeper.keeper.results import DownReport, MachineReport
 from spotkeeper.lifecycle.teardown import left_behind
 from spotkeeper.model.duration import words
+from spotkeeper.model.spelling import counted
 
 ENDED = (
     render.field("Ended", "kind"),
@@ -88,8 +89,9 @@ def _show(choices: Choices, report: DownReport) -> None:
         disk, address, whole = (
             render.total(_sum(costs, each)) for each in ("disk_usd", "address_usd", "total_usd")
         )
-        click.echo(f"With disks ({disk}) and public addresses ({address}) {whole} in all.")
+        sums = f"With disks ({disk}) and public addresses ({address}) {whole} in all."
+        click.echo(plain_text(sums))
         if unseen := sum(cost["unseen"] for cost in costs):
-            click.echo(plain_text(f"{unseen} stops were not seen: it is at most so much."))
+            click.echo(plain_text(f"{counted(unseen, 'stop')} not seen: it is at most so much."))
     if not told["left"]:
         click.echo("Nothing is left.")

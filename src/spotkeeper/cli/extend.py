@@ -23,8 +23,9 @@ def command(choices: Choices, /, name: str, by: str, *, yes: bool) -> None:
     """Give a machine TIME (4h, 90m, 2d) from now, or add it with +TIME.
 
     A deadline is never moved to an earlier time, so that 4h may be repeated; +4h adds every time.
-    `none` takes it away, of a machine with --once: the request of a box cannot be moved, it ends a
-    week after the first deadline. A budget sets the deadline no more.
+    `none` takes it away from a machine that was launched with --once; the Spot request of a box
+    ends a week after its first deadline, and EC2 cannot move that. A budget sets the deadline no
+    more.
 
     Example: spot extend train 4h
     """

@@ -30,7 +30,14 @@ from spotkeeper.store.settings import load
     show_default=True,
     help="One row for each type and region, with its best zone, or for each zone.",
 )
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Rows.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    metavar="N",
+    default=20,
+    show_default=True,
+    help="So many rows.",
+)
 @click.option("--why", is_flag=True, help="Say why the first is first, and the others refused.")
 @click.option("--score", is_flag=True, help="Ask for placement scores (few questions a day).")
 @click.option("--quota", is_flag=True, help="Ask how many machines your Spot quotas allow.")
@@ -44,9 +51,9 @@ from spotkeeper.store.settings import load
 def command(choices: Choices, /, *, refresh: bool, offline: bool, **given: Any) -> int:
     """Rank the Spot pools that fit a need, best first.
 
-    The best is where an hour of work that is kept costs least: the price x (1 + interruptions per
-    hour x (restart + half of the time between checkpoints)). The [work] section of spot.toml says
-    how long these are; without it: restart = "10m", checkpoint = "30m", in a run = "24h".
+    The best is where an hour of work that is kept costs least: the price, and the time that
+    interruptions cost. How long a restart takes, how far checkpoints are apart and how long the
+    run is says [work] in spot.toml; without it restart = "10m", checkpoint = "30m", run = "24h".
 
     Without AWS credentials the public feeds answer, by region.
 

@@ -15,9 +15,11 @@ from spotkeeper.keeper.logs import RunLog
 @click.command(name="logs", short_help="Print the output of a machine's run, or follow it.")
 @click.argument("name", shell_complete=suggestions.machines)
 @click.option("-f", "--follow", is_flag=True, help="To the end of the run, across interruptions.")
-@click.option("-n", "lines", type=click.IntRange(1), help="The last lines only.")
+@click.option("-n", "lines", metavar="N", type=click.IntRange(1), help="The last lines only.")
 @click.option("--since", metavar="TIME", help="What was printed since then, such as 10m.")
-@click.option("--attempt", type=click.IntRange(0), help="Of one attempt; 0 is set-up.")
+@click.option(
+    "--attempt", type=click.IntRange(0), metavar="N", help="Of one attempt; 0 is set-up."
+)
 @click.option("--raw", is_flag=True, help="The bytes as they are, also values of --env.")
 @global_options
 @pass_choices

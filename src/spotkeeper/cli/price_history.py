@@ -19,6 +19,7 @@ from spotkeeper.market.series import PoolHistory, means, summary
 from spotkeeper.model.max_price import MaxPrice
 from spotkeeper.model.money import plain
 from spotkeeper.model.record import Record, moment
+from spotkeeper.model.spelling import counted
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 PLAIN = "_.:-=+*#"
@@ -120,7 +121,8 @@ def change_rows(history: PoolHistory) -> Iterator[Record]:
 
 def _brief(history: PriceHistory) -> Iterator[str]:
     """One line per pool."""
-    yield f"{history.rows:,} rows, {len(history.pools):,} pools, {_span(history)}"
+    rows_and_pools = counted(history.rows, "row"), counted(len(history.pools), "pool")
+    yield ", ".join((*rows_and_pools, _span(history)))
     rows: list[tuple[str, ...]] = []
     for each in history.pools:
         figures = summary(each.series)

@@ -34,11 +34,30 @@ COLUMNS = (
     context_settings={"allow_interspersed_args": False},  # what follows the command is its own
 )
 @click.argument("command_line", metavar="-- COMMAND", nargs=-1, required=True)
-@click.option("--notices", type=click.IntRange(1, 20), default=1, help="How often; 1 by default.")
+@click.option(
+    "--notices",
+    type=click.IntRange(1, 20),
+    metavar="N",
+    default=1,
+    help="How often; 1 by default.",
+)
 @click.option("--hard", is_flag=True, help="The machine is gone at once, without a notice.")
-@click.option("--grace", default="60s", metavar="TIME", help="From the signal to the end.")
-@click.option("--signal", type=click.Choice(SIGNALS), default="TERM", help="What it is told with.")
-@click.option("--seed", type=int, default=1, help="Draws the moments; the same seed, the same.")
+@click.option(
+    "--grace", default="60s", metavar="TIME", help="From its signal to its end; 60s by default."
+)
+@click.option(
+    "--signal",
+    type=click.Choice(SIGNALS),
+    default="TERM",
+    help="What it is told with; TERM by default.",
+)
+@click.option(
+    "--seed",
+    type=int,
+    metavar="N",
+    default=1,
+    help="The same number, the same moments; 1 by default.",
+)
 @global_options
 @pass_choices
 def command(choices: Choices, /, command_line: tuple[str, ...], **given: Any) -> int:

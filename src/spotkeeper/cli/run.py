@@ -41,10 +41,21 @@ COLUMNS = (
 @click.option("--setup", metavar="FILE", help="A script or list of requirements.")
 @click.option("--env", multiple=True, metavar="NAME[=V]", help="A variable of the command.")
 @click.option("--env-file", metavar="FILE", help="Variables, NAME=VALUE a line.")
-@click.option("--signal", type=click.Choice(SIGNALS), help="What it is told with, or TERM.")
+@click.option(
+    "--signal", type=click.Choice(SIGNALS), help="What it is told with; TERM by default."
+)
 @click.option("--grace", metavar="TIME", help="From that signal to its end; 60s by default.")
-@click.option("--retries", type=click.IntRange(0), help="Start again so often when it fails.")
-@click.option("--then", type=click.Choice(("stop", "keep")), help="The machine, at the end.")
+@click.option(
+    "--retries",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Start again so often when it fails; 0 by default.",
+)
+@click.option(
+    "--then",
+    type=click.Choice(("stop", "keep")),
+    help="What becomes of the machine; stop by default.",
+)
 @click.option("--detach", is_flag=True, help="Do not follow its output.")
 @click.option("--config", metavar="FILE", help="spot.toml, or the JSON of the old script.")
 @click.option("--yes", is_flag=True, help="Do not ask (needed without a terminal).")

@@ -69,18 +69,39 @@ def _market_options(function: Any) -> Any:
         click.option(
             "--step", metavar="1s", callback=_length, help="What a call takes at speed 0."
         ),
-        click.option("--dwell", type=float, metavar="X", help="Passing states: 1 as EC2, 0 none."),
         click.option(
-            "--visibility", metavar="5s", callback=_length, help="New ids are found later."
+            "--dwell",
+            type=float,
+            metavar="X",
+            help="How long it takes to stop: 1 as EC2, 0 no time.",
+        ),
+        click.option(
+            "--visibility",
+            metavar="5s",
+            callback=_length,
+            help="How much later new ids are found.",
         ),
         click.option(
             "--replay", metavar="FILE", help="A price history to follow, .csv or .csv.gz; or none."
         ),
-        click.option("--guests", type=click.Choice(GUEST_MODES), help="What machines are."),
-        click.option("--account", type=click.Choice(ACCOUNTS), help="Quotas."),
+        click.option(
+            "--guests",
+            type=click.Choice(GUEST_MODES),
+            help="Machines are nothing, or processes here.",
+        ),
+        click.option(
+            "--account",
+            type=click.Choice(ACCOUNTS),
+            help="Quotas, of an old account or a new one.",
+        ),
         click.option("--speed", type=float, metavar="X", help="Its seconds per real second."),
-        click.option("--seed", type=int, help="Another number is another market."),
-        click.option("--scenario", type=click.Choice(SCENARIOS), help="Which market."),
+        click.option("--seed", type=int, metavar="N", help="Another number is another market."),
+        click.option(
+            "--scenario",
+            type=click.Choice(SCENARIOS),
+            metavar="NAME",
+            help=f"Which market: {', '.join(SCENARIOS)}.",
+        ),
     ):
         function = option(function)
     return function
@@ -88,7 +109,9 @@ def _market_options(function: Any) -> Any:
 
 @command.command(short_help="Start it, or find it running.")
 @_market_options
-@click.option("--port", type=click.IntRange(1, 65535), help="A port, instead of any free one.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), metavar="N", help="A port, instead of any free one."
+)
 @global_options
 @pass_choices
 def start(choices: Choices, /, port: int | None, **market: Any) -> None:

@@ -18,6 +18,7 @@ from spotkeeper.errors import BadInput
 from spotkeeper.keeper.sandbox import sandbox_home
 from spotkeeper.model.duration import parse_duration
 from spotkeeper.model.money import parse_usd
+from spotkeeper.model.spelling import counted
 from spotkeeper.store.folders import Folders
 
 MILLISECONDS = re.compile(r"(\d+)ms")
@@ -70,7 +71,7 @@ def shutdown(choices: Choices, /, name: str) -> None:
 
 
 @click.command(short_help="Make a pool dry.")
-@click.argument("pool")
+@click.argument("pool", metavar="TYPE@ZONE")
 @click.option("--for", "lasting", metavar="30m", help="How long; until `refill` by default.")
 @global_options
 @pass_choices
@@ -82,7 +83,7 @@ def drain(choices: Choices, /, pool: str, lasting: str | None) -> None:
 
 
 @click.command(short_help="Give a dry pool its capacity back.")
-@click.argument("pool")
+@click.argument("pool", metavar="TYPE@ZONE")
 @global_options
 @pass_choices
 def refill(choices: Choices, /, pool: str) -> None:
@@ -91,7 +92,7 @@ def refill(choices: Choices, /, pool: str) -> None:
 
 
 @click.command(short_help="Set a pool's Spot price.")
-@click.argument("pool")
+@click.argument("pool", metavar="TYPE@ZONE")
 @click.argument("usd")
 @global_options
 @pass_choices
@@ -111,7 +112,8 @@ def price(choices: Choices, /, pool: str, usd: str) -> None:
 @global_options
 @pass_choices
 def quota(choices: Choices, /, code: str, vcpus: float) -> None:
-    """Set a vCPU quota by its code, in all regions or those of --region."""
+    """Set a vCPU quota by its code, such as L-3819A6DF (G and VT), in all regions or in those of
+    --region."""
     hands = control()
     for region in choices.region or (None,):
         hands.quota(code, vcpus, region)
@@ -123,7 +125,7 @@ def quota(choices: Choices, /, code: str, vcpus: float) -> None:
 @click.command(name="fail-next", short_help="Make the next calls of an action fail.")
 @click.argument("action")
 @click.argument("code")
-@click.option("--times", type=click.IntRange(1), default=1, help="How many calls; 1.")
+@click.option("--times", type=click.IntRange(1), metavar="N", default=1, help="How many calls; 1.")
 @click.option("--message", metavar="TEXT", default="", help="In which words; AWS's by default.")
 @click.option("--after-effect", is_flag=True, help="The call works, and its answer is lost.")
 @global_options
@@ -134,9 +136,9 @@ def fail_next(choices: Choices, /, action: str, code: str, **how: Any) -> None:
     for region in choices.region or (None,):
         hands.fail(action, code, region=region, **how)
     when = " after its effect" if how["after_effect"] else ""
-    calls = f"The next {how['times']} calls" if how["times"] > 1 else "The next call"
+    calls = counted(how["times"], "call")
     told = {"action": action, "code": code, **how, "regions": list(choices.region) or None}
-    _say(choices, told, f"{calls} of {action} will answer {code}{when}.")
+    _say(choices, told, f"The next {calls} of {action} will answer {code}{when}.")
 
 
 @click.command(short_help="Let every call take longer.")
@@ -166,7 +168,10 @@ def throttle(choices: Choices, /, switch: str) -> None:
 @click.command(short_help="Tell what happened.")
 @click.option("--since", metavar="2h", help="So long ago, or a time (ISO 8601).")
 @click.option(
-    "--kind", type=click.Choice([str(kind) for kind in HappeningKind]), help="Only this kind."
+    "--kind",
+    type=click.Choice([str(kind) for kind in HappeningKind]),
+    metavar="KIND",
+    help=f"Only one of {', '.join(HappeningKind)}.",
 )
 @click.option("--name", metavar="NAME", help="Only about this machine, request, disk or pool.")
 @global_options

@@ -21,6 +21,7 @@ from spotkeeper.keeper.push import progress
 from spotkeeper.lifecycle.ports import Talk
 from spotkeeper.model.machine import Machine
 from spotkeeper.model.record import moment
+from spotkeeper.model.spelling import counted
 from spotkeeper.ssh.shell import Login
 from spotkeeper.ssh.transfer import push
 from spotkeeper.store.working_folder import WorkingFolder
@@ -239,7 +240,7 @@ class Runner:
             agent.have(self._talk, name=name)
             code = agent.prepare(run_id)
             setup = f"; set-up is from {order.setup_file}" if order.setup_file else ""
-            self._talk.say(f"{name}: pushing {len(order.files):,} files{setup}")
+            self._talk.say(f"{name}: pushing {counted(len(order.files), 'file')}{setup}")
             files = [str(each) for each in order.files]
             push(
                 login,

@@ -43,20 +43,33 @@ BEHAVIOURS = ("stop", "hibernate", "terminate")
 MANY = 1_000_000
 _TEXT, _WHOLE, _NUMBER, _USD, _PRICE, _SWITCH, _TEXTS = Takes
 
-REGIONS = Option("regions", _TEXTS, "NAME", "Region; `any` for all enabled.", "region")
+REGIONS = Option("regions", _TEXTS, "NAME", "Region, or several; `any` for all enabled.", "region")
 PROFILE = Option("profile", _TEXT, "NAME", "AWS profile to use.")
 
 #: What hardware, and where.
 NEED = (
-    Option("types", _TEXTS, "GLOB", "Type, as in 'g5.*'.", "type"),
-    Option("exclude", _TEXTS, "GLOB", "Types to leave out."),
+    Option("types", _TEXTS, "GLOB", "Instance types, as in 'g5.*'.", "type"),
+    Option("exclude", _TEXTS, "GLOB", "Instance types to leave out."),
     Option("zones", _TEXTS, "ZONE", "Zone name or id.", "zone"),
     Option("gpus", _WHOLE, "N", "At least so many GPUs.", most=10_000),
     Option("gpu", _TEXT, "NAME", "GPU model, such as A10G."),
-    Option("gpu_memory_gb", _NUMBER, "GB", "Per GPU, as it is sold.", "gpu-memory", most=MANY),
+    Option(
+        "gpu_memory_gb",
+        _NUMBER,
+        "GB",
+        "Memory of each GPU, as it is sold.",
+        "gpu-memory",
+        most=MANY,
+    ),
     Option("vcpus", _WHOLE, "N", "At least so many vCPUs.", most=MANY),
-    Option("memory_gib", _NUMBER, "GIB", "At least so much.", "memory", most=MANY),
-    Option("arch", _TEXT, None, "Architecture.", choices=tuple(map(str, Arch))),
+    Option("memory_gib", _NUMBER, "GIB", "At least so much memory.", "memory", most=MANY),
+    Option(
+        "arch",
+        _TEXT,
+        None,
+        "Processor; x86_64 where GPUs are asked for.",
+        choices=tuple(map(str, Arch)),
+    ),
     Option("max_spot_usd_per_hour", _USD, "USD", "Pools up to this Spot price.", "max-hourly"),
     Option(
         "max_interruption_percent",
@@ -71,22 +84,40 @@ NEED = (
 #: What a launch is told besides.
 LAUNCH = (
     Option("once", _SWITCH, None, "Gone when interrupted, instead of a box that is kept."),
-    Option("on_interruption", _TEXT, None, "What EC2 does with it.", choices=BEHAVIOURS),
-    Option("max_price", _PRICE, "P", "0.50, spot+5%, od or od-20%; none by default."),
+    Option(
+        "on_interruption",
+        _TEXT,
+        None,
+        "What EC2 does with it; stop by default.",
+        choices=BEHAVIOURS,
+    ),
+    Option("max_price", _PRICE, "P", "Pay at most 0.50, spot+5%, od or od-20%."),
     Option("lasting", _TEXT, "8h", "Deadline, 24h by default; `none` for never.", "for"),
     Option("budget_usd", _USD, "USD", "Deadline when so much is spent on compute.", "budget"),
     Option("idle", _TEXT, "30m", "Power it off when nobody used it for so long."),
     Option("notify_url", _TEXT, "URL", "Where to post what becomes of its runs.", "notify"),
-    Option("guard", _TEXT, None, "End it from outside as well.", choices=("scheduler",)),
-    Option("guard_role", _TEXT, "ROLE", "Of that guard; spotkeeper-guard by default."),
+    Option(
+        "guard",
+        _TEXT,
+        None,
+        "End it from outside too, if its timer fails.",
+        choices=("scheduler",),
+    ),
+    Option("guard_role", _TEXT, "ROLE", "Role of that guard; spotkeeper-guard by default."),
     Option("image", _TEXT, "IMAGE", "deep-learning, ubuntu, amazon-linux or ami-..."),
     Option("disk_gb", _WHOLE, "GB", "Root disk, 100 by default.", "disk"),
     Option("user_data", _TEXT, "FILE", "For the first boot: a script, or what cloud-init takes."),
     Option("role", _TEXT, "NAME", "Instance profile for the machine; none by default."),
     Option("tags", _TEXTS, "K=V", "Tag for all that is made.", "tag", in_file=False),
-    Option("key_file", _TEXT, "FILE.pub", "Public key; one in ~/.ssh by default.", "key"),
-    Option("subnet_id", _TEXT, "ID", "Subnet, instead of the default VPC's.", "subnet"),
-    Option("group_ids", _TEXTS, "ID", "Your own group.", "security-group"),
+    Option("key_file", _TEXT, "FILE.pub", "Your public ssh key; one in ~/.ssh by default.", "key"),
+    Option("subnet_id", _TEXT, "ID", "Subnet, in place of the default VPC's.", "subnet"),
+    Option(
+        "group_ids",
+        _TEXTS,
+        "ID",
+        "Security group, in place of one for you alone.",
+        "security-group",
+    ),
     Option("open_to_world", _SWITCH, None, "Let everybody reach ssh. Not advised.", in_file=False),
 )
 

@@ -34,4 +34,4 @@ def did_you_mean(
 
 def counted(count: int, thing: str, things: str = "") -> str:
     """So many things: ``1 file``, ``2 files``; ``things`` where an s does not do."""
-    return f"{count} {thing if count == 1 else things or f'{thing}s'}"
+    return f"{count:,} {thing if count == 1 else things or f'{thing}s'}"

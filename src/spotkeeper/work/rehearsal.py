@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from spotkeeper.model.record import Record, Result
+from spotkeeper.model.spelling import counted
 from spotkeeper.work.run import RunState
 from spotkeeper.work.steps import Repeats, compare
 
@@ -129,7 +130,7 @@ class Rehearsed:
         parts = []
         if self.repeats and self.interruptions:
             of = self.steps_done + self.repeats.skipped
-            parts = [f"{self.steps_lost:,} steps lost", f"{self.repeats.twice:,} twice"]
+            parts = [f"{counted(self.steps_lost, 'step')} lost", f"{self.repeats.twice:,} twice"]
             parts.append(f"{self.steps_done:,} of {of:,} done")
         saves = [each.saved_s for each in self.interruptions if each.saved_s is not None]
         return ", ".join([*parts, *([f"a save is {max(saves):.1f} s"] if saves else [])])
@@ -138,7 +139,7 @@ class Rehearsed:
         """What a person should know beside the verdict."""
         given, found = len(self.interruptions), []
         if 0 < given < self.asked_for:
-            found.append(f"it was over after {given} of {self.asked_for} interruptions")
+            found.append(f"it was over after {given} of {counted(self.asked_for, 'interruption')}")
         if given and not any(self.steps):
             found.append('its output tells no steps (like "step 12"), so none could be counted')
         killed = sorted({name for each in self.interruptions for name in each.left})
@@ -248,7 +249,7 @@ VERDICTS: Sequence[_Row] = (
     (
         lambda seen: seen.steps_lost > 0 and not all(each.is_hard for each in seen.interruptions),
         True,
-        "it survives, but runs {lost} steps again that a save at the notice would keep",
+        "it survives, but runs {lost} again that a save at the notice would keep",
         _LISTEN,
     ),
     (lambda _: True, True, "it survives", ()),
@@ -263,5 +264,7 @@ def verdict(seen: Rehearsed) -> RehearsalVerdict:
     """The first row of the table that fits."""
     _, survives, sentence, mend = next(row for row in VERDICTS if row[0](seen))
     elsewhere = ", ".join(seen.elsewhere)
-    said = sentence.format(words=seen.words, elsewhere=elsewhere, lost=seen.steps_lost)
+    said = sentence.format(
+        words=seen.words, elsewhere=elsewhere, lost=counted(seen.steps_lost, "step")
+    )
     return RehearsalVerdict(survives, said, mend)
