@@ -128,9 +128,20 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep with every test that the world judges who does."""
+    """Keep with every test that the world judges who does, and of a test marked ``one_in(n)`` run
+    each n-th of its cases; the soak runs the others."""
     judges.note(items)
+    met: Counter[str] = Counter()
+    for item in items:
+        chosen = item.get_closest_marker("one_in")
+        if chosen is None or item.get_closest_marker("soak"):
+            continue
+        test = item.nodeid.partition("[")[0]
+        if met[test] % chosen.args[0]:
+            item.add_marker(pytest.mark.soak)
+        met[test] += 1
 
 
 def pytest_terminal_summary(

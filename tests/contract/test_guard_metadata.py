@@ -67,6 +67,7 @@ by_client = pytest.mark.parametrize("client", ["curl", "bash"])
 
 @pytest.mark.parametrize("client", ["curl", pytest.param("bash", marks=pytest.mark.soak)])
 @pytest.mark.parametrize("fault", UNREADABLE, ids=lambda fault: fault.name)
+@pytest.mark.one_in(3)
 def test_no_fault_ends_an_extended_machine_or_keeps_one_that_is_over(
     machines: Callable[..., Machine], fault: Fault, client: str
 ) -> None:

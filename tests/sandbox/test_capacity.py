@@ -166,6 +166,7 @@ def fetch(sandbox: Sandbox, name: str, etag: str = "") -> tuple[int, str, Any]:
         return other.code, other.headers.get("ETag", ""), None
 
 
+@pytest.mark.soak
 def test_the_advisor_feed_has_the_shape_of_the_real_one(sandbox: Sandbox) -> None:
     sandbox.reset(**LIVING)
     status, etag, feed = fetch(sandbox, "spot-advisor-data.json")

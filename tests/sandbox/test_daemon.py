@@ -71,6 +71,7 @@ def test_a_damaged_snapshot_is_moved_aside_and_told_once(home: Path) -> None:
     assert daemon.status(home).notes == ()
 
 
+@pytest.mark.soak
 def test_no_answered_call_is_lost_when_it_is_killed_in_a_storm_of_calls(home: Path) -> None:
     status = daemon.start(home)
     answered: list[str] = []

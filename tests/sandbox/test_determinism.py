@@ -147,6 +147,7 @@ def test_two_lives_of_one_seed_are_the_same_to_the_byte() -> None:
         assert first == second
 
 
+@pytest.mark.soak
 def test_another_seed_is_another_life() -> None:
     with Sandbox(seed=1) as sandbox:
         first = Recorder(sandbox)

@@ -111,6 +111,7 @@ def refusal(method: Any, asked: dict[str, Any]) -> str:
     pytest.fail(f"{method.__name__} was carried out")
 
 
+@pytest.mark.soak
 def test_no_dry_run_has_an_effect(sandbox: Sandbox) -> None:
     sandbox.reset(speed=0, begins="2026-01-05T00:00:00+00:00")
     ec2 = sandbox.client("ec2")

@@ -241,6 +241,7 @@ def test_a_wait_for_messages_ends_although_the_clock_stands_still(bus: Bus) -> N
     assert not got.get("Messages")
 
 
+@pytest.mark.soak
 def test_rules_and_messages_survive_a_restart(tmp_path: Path) -> None:
     home = tmp_path / "home"
     try:

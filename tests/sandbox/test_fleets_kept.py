@@ -306,6 +306,7 @@ def test_the_same_seed_and_calls_give_the_same_fleet(sandbox: Sandbox) -> None:
     assert found[0] == found[1]
 
 
+@pytest.mark.soak
 def test_a_daemon_that_was_killed_keeps_its_fleets(tmp_path: Path) -> None:
     home = tmp_path / "home"
     first = daemon.start(home, options=SandboxOptions(scenario="calm", dwell=0))

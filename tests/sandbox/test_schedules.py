@@ -340,6 +340,7 @@ def test_a_group_that_does_not_exist_is_not_found(office: Office) -> None:
 # Restart
 
 
+@pytest.mark.soak
 def test_a_schedule_survives_a_restart(tmp_path: Path) -> None:
     home = tmp_path / "home"
     try:

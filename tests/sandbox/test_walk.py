@@ -213,6 +213,7 @@ STEPS = st.lists(st.tuples(st.sampled_from(VERBS), st.integers(0, 11)), min_size
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(steps=STEPS, scenario=st.sampled_from(["calm", "storm"]))
+@pytest.mark.soak
 def test_after_every_step_the_account_is_in_order(
     sandbox: Sandbox, steps: list[tuple[Any, int]], scenario: str
 ) -> None:

@@ -55,6 +55,7 @@ UNKNOWN: Mapping[str, str] = {
     "DeleteVolume": "InvalidVolume.NotFound",
     "DescribeImages": "InvalidAMIID.NotFound",
     "DescribeInstanceStatus": "InvalidInstanceID.NotFound",
+    "GetInstanceProfile": "NoSuchEntity",
     "GetParameter": "ParameterNotFound",
     "GetRole": "NoSuchEntity",
     "GetServiceQuota": "NoSuchResourceException",

@@ -72,6 +72,14 @@ def own_disk_key(lab: Laboratory) -> None:
     lab.sandbox.client("ec2").modify_ebs_default_kms_key_id(KmsKeyId=key)
 
 
+def own_role(lab: Laboratory) -> None:
+    """A role that the machine is given, in a profile."""
+    iam = lab.sandbox.client("iam")
+    iam.create_role(RoleName="trainer", AssumeRolePolicyDocument="{}")
+    iam.create_instance_profile(InstanceProfileName="training")
+    iam.add_role_to_instance_profile(InstanceProfileName="training", RoleName="trainer")
+
+
 def owner_of(lab: Laboratory) -> str:
     """The owner id of whoever runs the commands."""
     told = lab.sandbox.client("sts").get_caller_identity()
@@ -167,6 +175,7 @@ ROWS = (
     Row("DescribeSubnets", UP),
     Row("GetParameter", UP),
     Row("DescribeImages", UP),
+    Row("GetInstanceProfile", f"{UP} --role training", (own_role,)),
     Row("DescribeTags", UP),
     Row("CreateSecurityGroup", UP),
     Row("DescribeSecurityGroups", UP, (lost_group,)),

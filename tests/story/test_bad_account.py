@@ -81,6 +81,7 @@ def test_a_login_that_expires_during_a_launch_stops_it_and_leaves_nothing(
 @pytest.mark.parametrize(
     "operation", ["DescribeTags", "CreateSecurityGroup", "ImportKeyPair", "RunInstances"]
 )
+@pytest.mark.one_in(2)
 def test_a_denied_action_stops_the_launch_and_names_the_policy(
     spot: Spot, sandbox: Sandbox, operation: str
 ) -> None:

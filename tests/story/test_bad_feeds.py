@@ -96,6 +96,7 @@ NO_FEEDS = {
 
 
 @pytest.mark.parametrize("name", NO_FEEDS)
+@pytest.mark.one_in(3)
 def test_what_is_no_feed_is_told(spot: Spot, feed: FeedServer, name: str) -> None:
     feed.sends, reason = NO_FEEDS[name]
     unknown(spot(*FIND, *JSON), reason)

@@ -114,6 +114,7 @@ def in_soak(*rest: Callable[[Path], None]) -> list[Any]:
     "damage",
     [flip, newer, *in_soak(*(each for each in (*DAMAGED, *REFUSED) if each not in {flip, newer}))],
 )
+@pytest.mark.one_in(3)
 def test_whatever_is_wrong_is_said_and_everything_can_be_ended(
     spot: Spot, sandbox: Sandbox, home: Path, damage: Callable[[Path], None]
 ) -> None:

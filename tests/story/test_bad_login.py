@@ -100,6 +100,7 @@ def as_profile_a(home: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.one_in(3)
 def test_a_source_of_credentials_that_fails_is_named_with_its_profile(
     spot: Spot, sandbox: Sandbox, as_profile_a: Path, source: str
 ) -> None:

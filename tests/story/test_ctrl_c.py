@@ -63,6 +63,7 @@ def still_unlisted(monkeypatch: pytest.MonkeyPatch) -> Unlisted:
 
 
 @pytest.mark.parametrize("wait", [1, 3])
+@pytest.mark.one_in(2)
 def test_while_the_machine_starts_the_launch_is_undone(
     spot: Spot, sandbox: Sandbox, still_unlisted: Unlisted, press_ctrl_c: Press, wait: int
 ) -> None:
@@ -137,6 +138,7 @@ def test_while_a_machine_ends_the_same_down_can_be_repeated(
 
 @pytest.mark.parametrize("visibility", [0, 120])
 @pytest.mark.parametrize("wait", [1, 3])
+@pytest.mark.one_in(4)
 def test_at_ec2s_pace_a_launch_is_undone_whether_its_ids_are_known_yet_or_not(
     spot: Spot, sandbox: Sandbox, press_ctrl_c: Press, wait: int, visibility: int
 ) -> None:
@@ -153,6 +155,7 @@ def test_at_ec2s_pace_a_launch_is_undone_whether_its_ids_are_known_yet_or_not(
     assert len(lives(sandbox)) == 1
 
 
+@pytest.mark.soak
 def test_at_ec2s_pace_every_wait_can_be_left_and_down_still_ends_it(
     spot: Spot, sandbox: Sandbox, press_ctrl_c: Press
 ) -> None:

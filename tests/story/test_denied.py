@@ -34,6 +34,7 @@ def test_every_verb_works_for_a_region_that_is_named(denying: Laboratory) -> Non
     assert account.left(denying.sandbox) == []
 
 
+@pytest.mark.soak
 def test_without_a_name_all_regions_are_tried_and_the_closed_ones_told_in_one_line(
     denying: Laboratory,
 ) -> None:
@@ -70,6 +71,7 @@ def machines_left(lab: Laboratory) -> list[str]:
 
 
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.one_in(2)
 def test_a_machine_ends_with_all_calls_denied_that_its_launch_did_not_make(
     lab: Laboratory, way: str
 ) -> None:

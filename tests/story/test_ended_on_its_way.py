@@ -20,6 +20,7 @@ REASONS = (
 
 
 @pytest.mark.parametrize(("code", "words", "exit_code", "advice"), REASONS)
+@pytest.mark.one_in(2)
 def test_why_ec2_ended_it_is_told_and_is_no_missing_capacity(
     *, spot: Spot, sandbox: Sandbox, code: str, words: str, exit_code: int, advice: str
 ) -> None:
@@ -47,6 +48,7 @@ def test_why_ec2_ended_it_is_told_and_is_no_missing_capacity(
         "Server.SpotInstanceTermination",
     ],
 )
+@pytest.mark.one_in(3)
 def test_what_another_pool_may_do_better_is_tried_there(
     spot: Spot, sandbox: Sandbox, code: str
 ) -> None:

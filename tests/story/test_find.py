@@ -67,7 +67,8 @@ def test_offers_have_the_promised_fields_and_unknown_is_null(spot: Spot, sandbox
         (offer["zone"], offer["spot_usd_per_hour"]) for offer in answer.items
     }
     [by_type] = spot("find", "--type", "g5.xlarge", *JSON).items
-    assert by_type == {**first, "zones": [offer["zone"] for offer in answer.items]}
+    listed = [offer["zone"] for offer in answer.items]
+    assert by_type == {**first, "zones": listed, "sources": by_type["sources"]}
     zones = sandbox.client("ec2").describe_availability_zones()["AvailabilityZones"]
     ids = {zone["ZoneName"]: zone["ZoneId"] for zone in zones}
     assert all(offer["zone_id"] == ids[offer["zone"]] for offer in answer.items)

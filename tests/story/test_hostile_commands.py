@@ -111,6 +111,7 @@ def filled(line: tuple[str, ...], payload: str) -> list[str]:
     return [part.replace("{}", payload) for part in line]
 
 
+@pytest.mark.soak
 def test_every_part_of_a_command_line_takes_payloads(spot: Spot, home: Path) -> None:
     payloads = cycle(
         payload for payload in hostile.payloads()[::7] if hostile.is_argument(payload)
@@ -192,6 +193,7 @@ STEPS = [15, pytest.param(3, marks=pytest.mark.soak)]
 
 
 @pytest.mark.parametrize("step", STEPS)
+@pytest.mark.soak
 def test_the_tags_of_a_machine_may_say_anything(
     spot: Spot, sandbox: Sandbox, home: Path, step: int
 ) -> None:
@@ -217,6 +219,7 @@ def test_the_tags_of_a_machine_may_say_anything(
     assert account.left(sandbox) == []
 
 
+@pytest.mark.soak
 def test_a_machine_renamed_by_somebody_else_is_shown_and_given_back(
     spot: Spot, sandbox: Sandbox, home: Path
 ) -> None:
@@ -289,6 +292,7 @@ def test_ssh_is_started_with_the_payload_as_one_argument_after_the_host(
 
 
 @pytest.mark.parametrize("step", STEPS)
+@pytest.mark.soak
 def test_a_configuration_file_may_hold_anything(
     spot: Spot, sandbox: Sandbox, home: Path, step: int
 ) -> None:

@@ -102,6 +102,7 @@ def test_a_launch_that_was_killed_leaves_nothing_that_down_does_not_end(
     "point",
     ["after RunInstances 1", pytest.param("after DescribeInstances 2", marks=SOAK)],
 )
+@pytest.mark.soak
 def test_at_ec2s_pace_a_launch_that_was_killed_before_its_ids_are_known_leaves_nothing(
     spot: Spot, sandbox: Sandbox, home: Path, point: str
 ) -> None:
@@ -117,6 +118,7 @@ def test_at_ec2s_pace_a_launch_that_was_killed_before_its_ids_are_known_leaves_n
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.one_in(2)
 def test_a_launch_that_was_killed_at_its_second_pool_leaves_nothing(
     spot: Spot, sandbox: Sandbox, home: Path, when: str
 ) -> None:
@@ -151,6 +153,7 @@ def test_a_down_that_was_killed_can_be_repeated(
         pytest.param("before DeleteVolume 1", marks=SOAK),
     ],
 )
+@pytest.mark.one_in(2)
 def test_a_program_that_was_killed_in_its_block_leaves_nothing_that_down_does_not_end(
     spot: Spot, sandbox: Sandbox, home: Path, point: str
 ) -> None:

@@ -125,6 +125,7 @@ def test_a_box_that_is_given_back_at_once_is_not_launched_again(
     assert len(lives(sandbox)) == 1
 
 
+@pytest.mark.soak
 def test_another_computer_gives_a_young_box_back_without_another_launch(
     late: Sandbox, spot: Spot, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,6 +141,7 @@ def test_another_computer_gives_a_young_box_back_without_another_launch(
     assert len(lives(late)) == 1
 
 
+@pytest.mark.soak
 def test_all_is_given_back_in_all_regions(late: Sandbox, spot: Spot) -> None:
     assert spot(*UP).code == 0
     far = ("--type", "m5.large", "--region", "eu-west-1", "--once", "--yes")
@@ -152,6 +154,7 @@ def test_all_is_given_back_in_all_regions(late: Sandbox, spot: Spot) -> None:
     gone_for_good(spot, late, "us-east-1", "eu-west-1")
 
 
+@pytest.mark.soak
 def test_a_name_is_free_again_when_down_says_so(late: Sandbox, spot: Spot) -> None:
     assert spot(*UP).code == 0
     assert spot(*DOWN).code == 0
@@ -205,6 +208,7 @@ def test_a_box_that_ec2_restarts_meanwhile_is_given_back(sandbox: Sandbox, spot:
 @pytest.mark.parametrize(
     "state", [pytest.param("pending", marks=SOAK), "stopping", "shutting-down"]
 )
+@pytest.mark.one_in(3)
 def test_a_machine_on_its_way_is_given_back(sandbox: Sandbox, spot: Spot, state: str) -> None:
     at_ec2s_pace(sandbox, dwell=3)
     assert spot(*UP).code == 0
@@ -224,6 +228,7 @@ def test_a_machine_on_its_way_is_given_back(sandbox: Sandbox, spot: Spot, state:
     gone_for_good(spot, sandbox)
 
 
+@pytest.mark.soak
 def test_the_group_waits_for_somebody_elses_last_machine(sandbox: Sandbox, spot: Spot) -> None:
     """An instance holds its group until it is gone, which EC2 says with DependencyViolation."""
     at_ec2s_pace(sandbox, dwell=10)

@@ -129,6 +129,7 @@ DISPENSABLE["stop train"] = COSTS | {"ec2:DescribeVolumes"}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.one_in(2)
 def test_a_policy_allows_what_its_command_calls_and_nothing_else(
     lab: Laboratory, command: str
 ) -> None:
@@ -179,6 +180,7 @@ def test_the_life_of_a_machine_passes_with_the_printed_policies_alone(lab: Labor
         ("ec2:TerminateInstances", DOWN),
     ],
 )
+@pytest.mark.one_in(3)
 def test_with_an_action_less_a_command_is_refused_and_nothing_is_left(
     lab: Laboratory, action: str, line: str
 ) -> None:

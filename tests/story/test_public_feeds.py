@@ -200,6 +200,7 @@ def test_a_profile_that_does_not_exist_is_no_reason_for_public_prices(
         assert spot("find", "--vcpus", "1", *EAST).code == 0
 
 
+@pytest.mark.soak
 def test_the_files_that_the_sandbox_serves_are_read_whole(
     spot: Spot, sandbox: Sandbox, home: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:

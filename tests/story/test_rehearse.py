@@ -36,6 +36,7 @@ def rehearse(
         for name, habit in HABITS.items()
     ],
 )
+@pytest.mark.one_in(3)
 def test_a_command_with_a_habit_gets_its_verdict(habit: Habit, tmp_path: Path) -> None:
     done = rehearse(
         tmp_path, habit.command, *habit.options, "--output", "json", files=dict(habit.files)

@@ -170,6 +170,7 @@ def pressed(line: str, environment: dict[str, str]) -> tuple[list[str], set[str]
         ("spot sh", ["show"]),
     ],
 )
+@pytest.mark.one_in(6)
 def test_a_key_completes_from_memory_and_imports_nothing_slow(
     spot: Spot, line: str, offered: list[str]
 ) -> None:

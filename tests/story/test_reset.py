@@ -3,6 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from tests.conftest import Sandbox
 from tests.story import account
 from tests.story.computer import journal
@@ -12,6 +13,7 @@ from tests.story.living import at_ec2s_pace, calls
 UP = ("up", "train", "--type", "g5.xlarge", "--yes", "--output", "json")
 
 
+@pytest.mark.soak
 def test_the_machines_of_an_account_that_is_forgotten_are_forgotten_too(
     sandbox: Sandbox, spot: Spot, home: Path
 ) -> None:

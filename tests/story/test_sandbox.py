@@ -212,6 +212,7 @@ def test_what_is_done_is_told_to_programs_too(spot: Spot) -> None:
     assert set(told) == {"now"}
 
 
+@pytest.mark.soak
 def test_reset_forgets_everything_and_takes_another_market(spot: Spot, sandbox: Sandbox) -> None:
     assert spot("up", "train", "--type", "t3.micro", "--yes").code == 0
 
@@ -223,6 +224,7 @@ def test_reset_forgets_everything_and_takes_another_market(spot: Spot, sandbox: 
     assert row["spot_usd_per_hour"] == 0.9915
 
 
+@pytest.mark.soak
 def test_the_tour_is_real_commands_from_nothing_to_nothing(
     spot: Spot, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,6 +18,7 @@ G_AND_VT, STANDARD = "L-3819A6DF", "L-34B43A08"
 
 
 @pytest.mark.parametrize("scenario", MARKETS)
+@pytest.mark.soak
 def test_whatever_the_market_does_in_a_day_nothing_is_left_after_down(
     sandbox: Sandbox, spot: Spot, scenario: str
 ) -> None:
@@ -60,6 +61,7 @@ def test_a_dry_pool_is_named_with_ec2s_reason_and_the_next_one_taken(
     assert account.left(sandbox) == []
 
 
+@pytest.mark.soak
 def test_in_a_drought_every_gpu_pool_is_tried_and_a_machine_without_gpu_is_not_hindered(
     sandbox: Sandbox, spot: Spot
 ) -> None:
@@ -80,6 +82,7 @@ def test_in_a_drought_every_gpu_pool_is_tried_and_a_machine_without_gpu_is_not_h
     assert account.left(sandbox) == []
 
 
+@pytest.mark.soak
 def test_soon_reclaimed_a_machine_shows_its_notice_and_then_that_it_waits(
     sandbox: Sandbox, spot: Spot
 ) -> None:
@@ -99,6 +102,7 @@ def test_soon_reclaimed_a_machine_shows_its_notice_and_then_that_it_waits(
     assert account.left(sandbox) == []
 
 
+@pytest.mark.soak
 def test_a_new_account_is_stopped_by_its_quota_which_is_named(
     sandbox: Sandbox, spot: Spot
 ) -> None:
@@ -120,6 +124,7 @@ def test_a_new_account_is_stopped_by_its_quota_which_is_named(
     assert G_AND_VT in doctor.out
 
 
+@pytest.mark.soak
 def test_what_a_new_account_may_have_it_gets_until_the_quota_is_used_up(
     sandbox: Sandbox, spot: Spot
 ) -> None:

@@ -101,6 +101,7 @@ def test_ssh_takes_whatever_ssh_takes(
 @pytest.mark.world("situations, at the command line", by="users' reports")
 @pytest.mark.usefixtures("aws")
 @pytest.mark.parametrize("opened", ["its own", "the world", "a group of the user"])
+@pytest.mark.one_in(3)
 def test_a_caller_who_moved_is_let_in_and_the_former_address_is_not(
     spot: Spot, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, opened: str
 ) -> None:

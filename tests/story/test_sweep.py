@@ -113,6 +113,7 @@ def test_after_the_loss_of_all_local_state_everything_of_every_kind_is_found_and
     assert spot(*LIST).document["kept"] == []
 
 
+@pytest.mark.soak
 def test_at_ec2s_pace_two_passes_are_enough_and_nothing_is_born_afterwards(
     spot: Spot, sandbox: Sandbox, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -280,6 +281,7 @@ def test_a_cancelled_request_of_somebody_else_whose_instance_runs_is_told(
         pytest.param("before DeleteLaunchTemplate 1", marks=pytest.mark.soak),
     ],
 )
+@pytest.mark.soak
 def test_a_sweep_that_was_killed_half_way_can_be_repeated(
     spot: Spot, sandbox: Sandbox, home: Path, machine: dict[str, Any], point: str
 ) -> None:

@@ -84,6 +84,7 @@ def quiet(_: str) -> None:
     """Nobody listens."""
 
 
+@pytest.mark.one_in(2)
 def test_a_folder_goes_there_and_comes_back_as_it_was(
     login: Login, way: str, tmp_path: Path
 ) -> None:

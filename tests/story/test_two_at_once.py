@@ -75,6 +75,7 @@ def check_one_winner(ended: Sequence[Ended], sandbox: Sandbox) -> None:
         assert "train" in loser.err.splitlines()[-1]
 
 
+@pytest.mark.soak
 def test_of_three_launches_on_one_computer_one_wins(
     computers: list[Path], sandbox: Sandbox, spot: Spot
 ) -> None:

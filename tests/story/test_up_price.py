@@ -18,6 +18,7 @@ def article(sandbox: Sandbox) -> None:
     ("typed", "usd_per_hour"),
     [("0.50", 0.5), ("spot+5%", 0.144375), ("od", 0.444), ("od-20%", 0.3552)],
 )
+@pytest.mark.one_in(2)
 def test_each_form_of_the_maximum_price_is_exact(
     spot: Spot, typed: str, usd_per_hour: float
 ) -> None:

@@ -53,6 +53,7 @@ USER_DATA = {
 
 
 @pytest.mark.parametrize("case", USER_DATA)
+@pytest.mark.one_in(4)
 def test_a_guest_runs_the_parts_that_cloud_init_runs(case: str) -> None:
     if not (interpreter := cloud_init.python()):
         pytest.skip("needs cloud-init")

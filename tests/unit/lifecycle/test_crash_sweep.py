@@ -39,10 +39,10 @@ FEWEST_TRIALS_OF_A_SOAK = 100_000
 SHORT = tuple(plan for plan in PLANS if plan not in ("box", "once"))
 
 #: Of the trials with one blow, every run plays one in so many; a soak plays all.
-ONE_IN = 5
+ONE_IN = 7
 
 #: Trials with two blows of each seed.
-DOUBLE_BLOWS = 100
+DOUBLE_BLOWS = 40
 
 #: Where two blows fall everywhere, with the recovery and how late EC2's lists are.
 PAIRED = (("sweep", 120), ("sweep anew", 0))

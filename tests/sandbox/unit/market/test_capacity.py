@@ -64,6 +64,7 @@ def situations(draw: st.DrawFn) -> tuple[Capacity, Pool, int]:
 
 
 @given(situations(), st.integers(0, 3 * DAY), st.floats(0, 0.99))
+@pytest.mark.soak
 def test_next_is_the_first_second_at_which_it_is_so(
     situation: tuple[Capacity, Pool, int], age: int, lot: float
 ) -> None:

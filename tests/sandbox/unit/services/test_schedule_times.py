@@ -76,6 +76,7 @@ def test_cron_keeps_to_the_local_clock_when_that_is_changed() -> None:
     days=st.sampled_from(["* * ?", "28 * ?", "? * SAT", "? 4 *"]),
     start=st.datetimes(datetime(2026, 3, 26), datetime(2026, 4, 2)),  # noqa: DTZ001
 )
+@pytest.mark.soak
 def test_cron_misses_no_minute_and_finds_no_other(
     minutes: str, hours: str, days: str, start: datetime
 ) -> None:
