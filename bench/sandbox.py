@@ -248,6 +248,7 @@ class Size:
     listing: float
     hour: float
     look: float
+    volume: float
 
 
 def grown(sandbox: Sandbox) -> list[Size]:
@@ -269,11 +270,10 @@ def _measured(sandbox: Sandbox, machines: int) -> Size:
     hour = timedelta(hours=1)
     lists = [cpu_of(sandbox, lambda: _described(sandbox, machines)) for _ in range(ROUNDS)]
     hours = [_each(sandbox, lambda: sandbox.control.advance(hour)) for _ in range(ROUNDS)]
+    where = {"AvailabilityZone": FLEET_ZONES[0], "Size": 1}
+    made = [_each(sandbox, lambda: sandbox.call("CreateVolume", **where)) for _ in range(ROUNDS)]
     poll = [_each(sandbox, lambda: sandbox.call("DescribeRegions")) for _ in range(ROUNDS)]
-    listing, passing, look = (
-        statistics.median(readings) * 1_000 for readings in (lists, hours, poll)
-    )
-    return Size(machines, listing, passing, look)
+    return Size(machines, *(statistics.median(one) * 1_000 for one in (lists, hours, poll, made)))
 
 
 def _each(server: Server, act: Callable[[], object]) -> float:
@@ -281,22 +281,25 @@ def _each(server: Server, act: Callable[[], object]) -> float:
 
 
 def growth(sizes: list[Size]) -> list[Line]:
-    """The cost per machine at 1,000 against that at 100."""
+    """The cost per machine at 1,000 against that at 100, and that of a volume beside them."""
     small = next(size for size in sizes if size.machines == LISTED)
     large = sizes[-1]
     return [
-        Line(
-            f"{what}, per machine",
-            getattr(small, part) * 1_000 / small.machines,
-            getattr(large, part) * 1_000 / large.machines,
-            2.0,
-            "us",
-        )
-        for what, part in (
-            ("DescribeInstances", "listing"),
-            ("an hour", "hour"),
-            ("a look", "look"),
-        )
+        Line("CreateVolume", small.volume, large.volume, 2.0, "ms"),
+        *(
+            Line(
+                f"{what}, per machine",
+                getattr(small, part) * 1_000 / small.machines,
+                getattr(large, part) * 1_000 / large.machines,
+                2.0,
+                "us",
+            )
+            for what, part in (
+                ("DescribeInstances", "listing"),
+                ("an hour", "hour"),
+                ("a look", "look"),
+            )
+        ),
     ]
 
 
@@ -314,11 +317,14 @@ def show(lines: list[Line], theirs: str, ours: str) -> bool:
 
 
 def show_sizes(sizes: list[Size]) -> None:
-    print("A list, an hour that passes, and a call that only looks at the clock")
-    print(f"{'machines':>8}{'DescribeInstances':>20}{'an hour':>12}{'a look':>12}")
+    print(
+        "A list, an hour that passes, a call that only looks at the clock, a volume that is made"
+    )
+    print(f"{'machines':>8}{'DescribeInstances':>20}{'an hour':>12}{'a look':>12}{'a volume':>12}")
     for size in sizes:
         print(
             f"{size.machines:>8}{size.listing:>17.2f} ms{size.hour:>9.2f} ms{size.look:>9.2f} ms"
+            f"{size.volume:>9.2f} ms"
         )
     print()
 

@@ -1,5 +1,7 @@
 """A call that fails has done nothing, and what is not modelled is refused at once."""
 
+import sys
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,8 @@ from botocore.exceptions import ClientError
 from tests.sandbox.everything import IMAGE, REFUSED, Session
 from tests.sandbox.front_door import Door, every_step_failing
 
+from ec2_sandbox.moto_hooks import sandbox_utcnow
+from ec2_sandbox.server import journal, state
 from ec2_sandbox.server.aws_calls import READS
 
 SIGNED_AS = {"emr": "elasticmapreduce"}
@@ -84,6 +88,50 @@ def test_what_is_not_modelled_is_refused_by_name(
     call = getattr(door.client(service), operation)
     assert refusal(call, **arguments) == (400, code)
     assert f"not modelled: {SIGNED_AS.get(service, service)} " in capsys.readouterr().err
+
+
+LOOKS = (
+    *("addresses", "fleets", "instances", "key_pairs", "launch_templates", "network_interfaces"),
+    *("security_groups", "snapshots", "spot_instance_requests", "subnets", "tags", "volumes"),
+)
+
+
+def seen(ec2: Any) -> dict[str, Any]:
+    """Everything that EC2 tells of the account."""
+    answers = {name: getattr(ec2, f"describe_{name}")() for name in LOOKS}
+    return {name: {**answer, "ResponseMetadata": None} for name, answer in answers.items()}
+
+
+@pytest.mark.parametrize("everything", [False, pytest.param(True, marks=pytest.mark.soak)])
+def test_calls_that_were_kept_in_place_of_snapshots_bring_the_same_world_back(
+    door: Door, monkeypatch: pytest.MonkeyPatch, *, everything: bool
+) -> None:
+    begin = journal.Journal.begin
+
+    def begin_without_end(this: journal.Journal, identity: str, cost_s: float) -> None:
+        begin(this, identity, cost_s)
+        this.limit_s = inf
+
+    monkeypatch.setattr(journal.Journal, "begin", begin_without_end)
+    for name, module in list(sys.modules.items()):  # what moto copied before it was bent
+        if name.startswith("moto.") and "utcnow" in vars(module):
+            monkeypatch.setattr(module, "utcnow", sandbox_utcnow)
+    ec2 = door.client("ec2")
+    if everything:
+        Session(door, ec2).run()
+    ec2.create_key_pair(KeyName="of-chance")  # no two are the same: this cannot be repeated
+    for size in (1, 2, 3):
+        ec2.run_instances(**LAUNCH, InstanceMarketOptions={"MarketType": "spot"})
+        ec2.create_volume(AvailabilityZone="us-east-1a", Size=size)
+        refusal(ec2.create_volume, AvailabilityZone="us-east-1x", Size=size)
+    before = seen(ec2)
+    ec2.create_volume(AvailabilityZone="us-east-1a", Size=4)
+    whole = seen(ec2)
+    kept = (door.home / journal.NAME).read_bytes()
+    for calls, expected in ((kept, whole), (kept[:-1], before)):  # a crash cut the last one short
+        (door.home / journal.NAME).write_bytes(calls)
+        state.restore(door.home, door.options, door.application.aws.carry_out_again)
+        assert seen(ec2) == expected
 
 
 @pytest.mark.soak

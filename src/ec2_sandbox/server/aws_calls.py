@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from moto.core.utils import get_service_model
+from moto.moto_api._internal import mock_random
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from ec2_sandbox import images, modelled, throttle
@@ -23,6 +24,7 @@ from ec2_sandbox.protocol import wire
 from ec2_sandbox.protocol.wire import Answer, Call
 from ec2_sandbox.server import state
 from ec2_sandbox.server.call_log import log
+from ec2_sandbox.server.journal import KeptCall, kept
 from ec2_sandbox.services import wiring
 from ec2_sandbox.services.pricing import products
 from ec2_sandbox.services.service_quotas import quota_calls
@@ -100,14 +102,30 @@ class AwsCalls:
         if call.operation in LOCK_FREE:
             return self._through(call, environ)
         with self.lock:
-            world().catch_up()
-            answer = self._through(call, environ)
-            if answer.status >= REFUSED and not call.operation.startswith(READS):
-                state.take_back(self.home)
-            world().catch_up()
-            if self._has_changed(call, answer):
-                state.save(self.home)
+            begun, now, random = time.thread_time(), world().now, mock_random.getstate()
+            with world().clock.at(now):  # a call takes no time, so that it can be repeated
+                world().catch_up()
+                answer = self._through(call, environ)
+                if answer.status >= REFUSED and not call.operation.startswith(READS):
+                    state.take_back(self.home, self.carry_out_again)
+                    mock_random.setstate(random)
+                    environ = {}
+                world().catch_up()
+                if self._has_changed(call, answer):
+                    cost_s = time.thread_time() - begun
+                    state.save_call(self.home, kept(call, environ, now, random), cost_s)
         return answer
+
+    def carry_out_again(self, this: KeptCall) -> None:
+        """A call that was saved as such, at its moment, with the same outcome."""
+        mock_random.setstate(this.random)
+        with world().clock.at(this.moment):
+            world().catch_up()
+            if this.environ:
+                streams = {"wsgi.input": BytesIO(this.body), "wsgi.errors": sys.stderr}
+                environ = {**this.environ, **streams}
+                self._through(wire.read_call(environ), environ)
+            world().catch_up()
 
     def _has_changed(self, call: Call, answer: Answer) -> bool:
         """Whether the state is another one than that of the last snapshot.

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from ec2_sandbox.options import SandboxOptions
 from ec2_sandbox.server import state
 from ec2_sandbox.server.application import Application, Identity
 from ec2_sandbox.server.control_verbs import market_note
+from ec2_sandbox.server.journal import KeptCall
 from ec2_sandbox.services import wiring
 
 IDLE_LIMIT = 12 * 3600.0  # seconds of real time without a call
@@ -58,7 +60,7 @@ def serve(home: Path, port: int, *, tied: bool = False) -> None:
     server.daemon_threads = True
     state.start_afresh(folder.options())
     _warm_up(application)
-    for note in _restore(home, folder.options()):
+    for note in _restore(home, folder.options(), application.aws.carry_out_again):
         folder.add_note(note)
     state.save(home)
     signal.signal(signal.SIGTERM, lambda *_: _shut_down(server))
@@ -78,10 +80,12 @@ def serve(home: Path, port: int, *, tied: bool = False) -> None:
     folder.forget_process()
 
 
-def _restore(home: Path, options: SandboxOptions) -> list[str]:
+def _restore(
+    home: Path, options: SandboxOptions, carry_out: Callable[[KeptCall], None]
+) -> list[str]:
     """Take up what was saved; what the user must hear about it."""
     is_new = not (home / WORLD).exists()
-    notes = [state.restore(home, options), market_note() if is_new else None]
+    notes = [state.restore(home, options, carry_out), market_note() if is_new else None]
     return [note for note in notes if note]
 
 

@@ -1,8 +1,10 @@
 """All state of the process, taken apart and put together: moto's backends, and our world."""
 
 import sys
+import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +19,8 @@ from ec2_sandbox.client.home import WORLD
 from ec2_sandbox.guests import guests
 from ec2_sandbox.options import SandboxOptions
 from ec2_sandbox.server import history_file, snapshot
+from ec2_sandbox.server import journal as journals
+from ec2_sandbox.server.journal import Journal, KeptCall
 from ec2_sandbox.services.imds import servers
 from ec2_sandbox.services.scheduler import service_roles
 from ec2_sandbox.world import new_world, replace_world, world
@@ -25,6 +29,8 @@ ALWAYS_KEPT = {"ec2": ec2_backends, "iam": iam_backends}
 
 # Kept once they were used; none of them is imported for this. SSM cannot be pickled.
 KEPT_WHEN_USED = ("cloudwatch", "events", "fis", "logs", "scheduler", "s3", "sqs")
+
+journal = Journal()
 
 DOTS = 2  # in moto.SERVICE.models
 
@@ -45,8 +51,19 @@ def start_afresh(options: SandboxOptions) -> None:
 
 def save(home: Path) -> None:
     """Write everything: first what happened, then the snapshot that knows how much of it."""
+    begun = time.thread_time()
     history_file.append(home, world().history)
-    snapshot.write_blob(home / WORLD, _blob(), moto_version=moto.__version__)
+    identity = snapshot.write_blob(home / WORLD, _blob(), moto_version=moto.__version__)
+    journal.begin(identity, time.thread_time() - begun)
+    guests.follow()
+
+
+def save_call(home: Path, call: KeptCall | None, cost_s: float) -> None:
+    """What a call changed: by the call itself while that costs less than to write everything."""
+    if not journal.keep(home, call, cost_s):
+        save(home)
+        return
+    history_file.append(home, world().history)
     guests.follow()
 
 
@@ -89,28 +106,34 @@ def _regions(backends: Any) -> dict[str, Any]:
     return dict(backends[ACCOUNT_ID].items())
 
 
-def take_back(home: Path) -> None:
-    """Undo what was done since the last ``save``; time does not go back.
+def take_back(home: Path, carry_out: Callable[[KeptCall], None]) -> None:
+    """Undo what was done since the last call that was saved; time does not go back.
 
     What is not kept by a snapshot, above all SSM's parameters, stays as it is.
     """
     present = world()
-    content = snapshot.read(home / WORLD, moto_version=moto.__version__)
+    content, identity = snapshot.read(home / WORLD, moto_version=moto.__version__)
     _take_up(content)
+    history_file.fit(home, world().history)
+    for call in journals.read(home, identity):
+        carry_out(call)
+    history_file.append(home, world().history)
     # A fault that was met stays met, and a bucket of calls that was drawn from stays drawn from.
     for name in ("clock", "faults", "throttle"):
         setattr(world(), name, getattr(present, name))
-    history_file.fit(home, world().history)
 
 
-def restore(home: Path, options: SandboxOptions) -> str | None:
-    """Take up the snapshot, or start afresh; returns what the user must hear about it."""
+def restore(
+    home: Path, options: SandboxOptions, carry_out: Callable[[KeptCall], None]
+) -> str | None:
+    """Take up the snapshot and the calls that came after it, or start afresh; returns what the
+    user must hear about it."""
     path = home / WORLD
     start_afresh(options)
     if not path.exists():
         return None
     try:
-        content = snapshot.read(path, moto_version=moto.__version__)
+        content, identity = snapshot.read(path, moto_version=moto.__version__)
     except snapshot.Unusable as problem:
         aside = snapshot.move_aside(path)
         return (
@@ -118,7 +141,12 @@ def restore(home: Path, options: SandboxOptions) -> str | None:
             "and the sandbox started afresh."
         )
     _take_up(content)
-    return None if history_file.fit(home, world().history) else HISTORY_CUT
+    is_whole = history_file.fit(home, world().history)
+    for call in journals.read(home, identity):
+        carry_out(call)
+        clock = world().clock
+        clock.advance(max(timedelta(), call.moment - clock.now()))
+    return None if is_whole else HISTORY_CUT
 
 
 def _take_up(content: Mapping[str, Any]) -> None:

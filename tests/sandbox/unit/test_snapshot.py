@@ -17,7 +17,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_what_was_written_is_read(path: Path) -> None:
-    assert snapshot.read(path, moto_version="5.2.5") == CONTENT
+    assert snapshot.read(path, moto_version="5.2.5")[0] == CONTENT
 
 
 def test_it_is_private_and_alone(path: Path) -> None:
