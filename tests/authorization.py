@@ -13,13 +13,20 @@ Reference = Mapping[str, Any]
 GLOBAL_KEYS = {"aws:RequestedRegion", "aws:SourceAccount", "aws:SourceArn"}
 
 #: What AWS says elsewhere: RunInstances tags the Spot request that it makes ("Example: Allow users
-#: to tag Spot Instance requests", EC2 User Guide), and public parameters have no account ("Finding
-#: public parameters", Systems Manager User Guide).
+#: to tag Spot Instance requests", EC2 User Guide), a tunnel may be kept to a port ("Grant
+#: permissions to use EC2 Instance Connect Endpoint", the same), and public parameters have no
+#: account ("Finding public parameters", Systems Manager User Guide).
 ELSEWHERE: Mapping[str, Mapping[str, tuple[str, set[str]]]] = {
     "ec2:RunInstances": {
         "spot-instances-request": (
             "arn:${Partition}:ec2:${Region}:${Account}:spot-instances-request/${Id}",
             {"aws:RequestTag/${TagKey}"},
+        )
+    },
+    "ec2-instance-connect:OpenTunnel": {
+        "instance-connect-endpoint": (
+            "arn:${Partition}:ec2:${Region}:${Account}:instance-connect-endpoint/${Id}",
+            {"ec2-instance-connect:remotePort"},
         )
     },
     "ssm:GetParameter": {

@@ -29,7 +29,15 @@ from spotkeeper.errors import (
     SpotkeeperError,
     Unreachable,
 )
-from spotkeeper.lifecycle.ports import Clock, Image, LaunchOrder, Observation, SshGroup, Subnet
+from spotkeeper.lifecycle.ports import (
+    Clock,
+    ConnectEndpoint,
+    Image,
+    LaunchOrder,
+    Observation,
+    SshGroup,
+    Subnet,
+)
 from spotkeeper.model.machine import ENDED, Instance, InstanceState, Volume
 from spotkeeper.model.pool import Pool
 from spotkeeper.model.resource import ResourceKind, TaggedResource
@@ -90,6 +98,7 @@ class FakeCloud:
         self.known_as = geography.CALLER
         self.open_regions = tuple(sorted(geography.ZONES))
         self.no_network: set[str] = set()
+        self.endpoints: dict[str, ConnectEndpoint] = {}  # by VPC
         self.refusals: dict[str, SpotkeeperError] = {}
         self.on_demand_instead = False
         self._launches: dict[tuple[str, str], tuple[LaunchOrder, str]] = {}
@@ -132,6 +141,10 @@ class FakeCloud:
         if not named:
             raise rules.gone("InvalidSubnetID.NotFound", subnet_id)
         return named
+
+    @answered
+    def connect_endpoint(self, region: str, vpc_id: str) -> ConnectEndpoint | None:
+        return self.endpoints.get(vpc_id)
 
     @answered
     def image(self, region: str, image: str, arch: str) -> Image:
@@ -205,14 +218,14 @@ class FakeCloud:
         return self.ec2.new_group(region, name, vpc_id=vpc_id, tags=tags).id
 
     @answered
-    def open_ssh(self, region: str, group_id: str, cidr: str) -> None:
-        self._cidrs(region, group_id).add(cidr)
+    def open_ssh(self, region: str, group_id: str, source: str) -> None:
+        self._sources(region, group_id).add(source)
 
     @answered
     def close_ssh(self, region: str, group_id: str, cidr: str) -> None:
-        self._cidrs(region, group_id).discard(cidr)
+        self._sources(region, group_id).discard(cidr)
 
-    def _cidrs(self, region: str, group_id: str) -> set[str]:
+    def _sources(self, region: str, group_id: str) -> set[str]:
         group = self.ec2.groups.get(group_id)
         if group is None or group.region != region:
             raise rules.gone("InvalidGroup.NotFound", group_id)
@@ -223,7 +236,7 @@ class FakeCloud:
         self, region: str, owner: str, group_ids: Collection[str]
     ) -> tuple[SshGroup, ...]:
         return tuple(
-            SshGroup(group.id, tuple(group.cidrs))
+            SshGroup(group.id, tuple(each for each in group.cidrs if "/" in each))
             for group in self._in(region, self.ec2.groups.values())
             if group.id in group_ids and group.tags.get(TAG_OWNER) == owner
         )

@@ -140,11 +140,16 @@ class FakeAccount:
     def __init__(self, cloud: FakeCloud, *, role: bool = True, key: DiskKey = AWS_KEY) -> None:
         self._cloud = cloud
         self.role = role
+        self.policies = frozenset[str]()
         self.key = key
 
     def role_of_profile(self, profile: str) -> str:
         self._cloud.arrives("role_of_profile", (profile,))
         return profile
+
+    def policies_of_role(self, role: str) -> frozenset[str]:
+        self._cloud.arrives("policies_of_role", (role,))
+        return self.policies
 
     def spot_role_exists(self) -> bool:
         return self.role

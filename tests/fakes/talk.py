@@ -2,6 +2,9 @@
 
 from datetime import timedelta
 
+from spotkeeper.model.connect import Connect, Route
+from spotkeeper.model.machine import Instance
+
 
 class FakeTalk:
     """Remembers what was said."""
@@ -23,8 +26,11 @@ class FakeReach:
     def __init__(self, *, deaf: bool = False) -> None:
         self.deaf = deaf
 
-    def ssh_port(self, _address: str) -> int:
-        return 22
+    def require(self, _connect: Connect) -> None:
+        """Every program is here."""
 
-    def answers(self, address: str) -> bool:
-        return bool(address) and not self.deaf
+    def route(self, instance: Instance) -> Route:
+        return Route(instance.public_ip or instance.id, 22)
+
+    def answers(self, instance: Instance) -> bool:
+        return instance.has_way_in and not self.deaf

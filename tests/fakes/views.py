@@ -3,6 +3,7 @@
 from tests.fakes.ec2 import Disk, Listed, Request, Server
 
 from spotkeeper.model import disk as model
+from spotkeeper.model.connect import Connect
 from spotkeeper.model.machine import ENDED, Instance, InstanceState, Volume
 from spotkeeper.model.resource import ResourceId, ResourceKind, TaggedResource
 from spotkeeper.model.spot_request import SpotRequest
@@ -19,7 +20,9 @@ def described(server: Server, *, lifecycle: str | None = "spot") -> Instance:
         launched_at=server.launched_at,
         lifecycle=lifecycle,
         request_id=server.request_id,
-        public_ip=server.address if server.state is InstanceState.RUNNING else None,
+        public_ip=server.address
+        if server.state is InstanceState.RUNNING and server.order.connect is Connect.PUBLIC
+        else None,
         image_id=server.order.image.id,
         key_name=server.order.key_name,
         state_reason=server.reason,

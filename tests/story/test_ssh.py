@@ -13,7 +13,7 @@ from tests.story.computer import as_if_aws, usual_key
 from tests.story.conftest import Spot
 
 from spotkeeper.aws.shapes import RULE_DESCRIPTION, ssh_rule
-from spotkeeper.ssh.shell import SshPort
+from spotkeeper.ssh.reach import SshPort
 
 ADDRESS = "198.51.100.7"
 OFFICE, OFFICE_NETWORK = "203.0.113.9/32", "203.0.113.0/24"

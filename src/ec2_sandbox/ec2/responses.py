@@ -8,6 +8,7 @@ from ec2_sandbox.ec2 import images
 from ec2_sandbox.ec2.addresses import AddressResponses
 from ec2_sandbox.ec2.catalogue import CatalogueResponses
 from ec2_sandbox.ec2.common import EveryCall
+from ec2_sandbox.ec2.connect_endpoints import ConnectEndpointResponses
 from ec2_sandbox.ec2.console import ConsoleResponses
 from ec2_sandbox.ec2.fleets import FleetResponses
 from ec2_sandbox.ec2.images import ImageResponses
@@ -39,6 +40,7 @@ class SandboxEC2Response(
     ImageResponses,
     TagResponses,
     AddressResponses,
+    ConnectEndpointResponses,
     ConsoleResponses,
     InstanceAttributeResponses,
     InstanceStatusResponses,

@@ -60,6 +60,14 @@ class Ec2Account:
             raise BadInput(f"--role {profile}: no role is in that profile", next_step=step)
         return str(roles[0]["RoleName"])
 
+    def policies_of_role(self, role: str) -> frozenset[str]:
+        """The names of the managed policies of a role."""
+        home, key = self._aws.home_region(), "AttachedPolicies"
+        found = self._aws.pages(
+            "ListAttachedRolePolicies", home, service="iam", key=key, RoleName=role
+        )
+        return frozenset(each["PolicyName"] for each in found)
+
     def disk_key(self, region: str) -> DiskKey:
         """The region's default key for EBS; of the account's own, what Spot's role needs."""
         name = str(self._aws.call("GetEbsDefaultKmsKeyId", region)["KmsKeyId"])

@@ -17,7 +17,14 @@ from spotkeeper.errors import (
     SpotkeeperError,
     Unreachable,
 )
-from spotkeeper.lifecycle.ports import Image, LaunchOrder, Observation, SshGroup, Subnet
+from spotkeeper.lifecycle.ports import (
+    ConnectEndpoint,
+    Image,
+    LaunchOrder,
+    Observation,
+    SshGroup,
+    Subnet,
+)
 from spotkeeper.model.machine import Instance, Volume
 from spotkeeper.model.place import Zone
 from spotkeeper.model.resource import ResourceId, ResourceKind, TaggedResource
@@ -75,6 +82,16 @@ class Ec2Cloud:
             )
             for row in described
         )
+
+    def connect_endpoint(self, region: str, vpc_id: str) -> ConnectEndpoint | None:
+        """The EC2 Instance Connect Endpoint of a VPC that is there to be used."""
+        filters = [
+            {"Name": "vpc-id", "Values": [vpc_id]},
+            {"Name": "state", "Values": ["create-complete"]},
+        ]
+        key = "InstanceConnectEndpoints"
+        found = self._aws.pages(f"Describe{key}", region, key=key, Filters=filters)
+        return shapes.connect_endpoint(found[0]) if found else None
 
     def image(self, region: str, image: str, arch: str) -> Image:
         """Resolve an alias or an image id.
@@ -180,9 +197,9 @@ class Ec2Cloud:
             return str(found[0]["GroupId"])
         return str(answer["GroupId"])
 
-    def open_ssh(self, region: str, group_id: str, cidr: str) -> None:
-        """Let an address reach port 22; no error when it already may."""
-        rule: shapes.Body = {"GroupId": group_id, "IpPermissions": shapes.ssh_rule(cidr)}
+    def open_ssh(self, region: str, group_id: str, source: str) -> None:
+        """Let an address, or whatever is in a group, reach port 22; no error when it may."""
+        rule: shapes.Body = {"GroupId": group_id, "IpPermissions": shapes.ssh_rule(source)}
         _unless(
             "InvalidPermission.Duplicate",
             lambda: self._aws.call("AuthorizeSecurityGroupIngress", region, **rule),

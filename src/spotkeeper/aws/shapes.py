@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from spotkeeper.lifecycle.ports import LaunchOrder, OnInterruption, SshGroup
+from spotkeeper.lifecycle.ports import ConnectEndpoint, LaunchOrder, OnInterruption, SshGroup
 from spotkeeper.lifecycle.refusals import reason_code
+from spotkeeper.model.connect import Connect
 from spotkeeper.model.disk import USUAL_TYPE, Disk
 from spotkeeper.model.machine import Instance, InstanceState, Kind, Volume
 from spotkeeper.model.money import plain
@@ -73,8 +74,14 @@ def run_instances(order: LaunchOrder) -> Body:
 
 
 def _network(order: LaunchOrder) -> Body:
-    groups = {"SecurityGroupIds": list(order.group_ids)} if order.group_ids else {}
-    return {"SubnetId": order.subnet_id, **groups}
+    """Where it is, and behind which groups. A default subnet gives a public address unless the
+    network interface is told otherwise, which then takes the subnet and the groups as well."""
+    groups = list(order.group_ids)
+    if order.connect is Connect.PUBLIC:
+        return {"SubnetId": order.subnet_id, **({"SecurityGroupIds": groups} if groups else {})}
+    interface: Body = {"DeviceIndex": 0, "SubnetId": order.subnet_id}
+    interface |= {"AssociatePublicIpAddress": False, **({"Groups": groups} if groups else {})}
+    return {"NetworkInterfaces": [interface]}
 
 
 def spot_options(order: LaunchOrder) -> Body:
@@ -110,11 +117,22 @@ def tag_filters(owner: str, name: str | None) -> list[Body]:
     return filters
 
 
-def ssh_rule(cidr: str) -> list[Body]:
-    """``IpPermissions`` that let one address reach port 22."""
-    ranges, field = ("Ipv6Ranges", "CidrIpv6") if ":" in cidr else ("IpRanges", "CidrIp")
-    described = {field: cidr, "Description": RULE_DESCRIPTION}
+def ssh_rule(source: str) -> list[Body]:
+    """``IpPermissions`` that let one address, or what is in one group, reach port 22."""
+    ranges, field = ("Ipv6Ranges", "CidrIpv6") if ":" in source else ("IpRanges", "CidrIp")
+    if source.startswith("sg-"):
+        ranges, field = "UserIdGroupPairs", "GroupId"
+    described = {field: source, "Description": RULE_DESCRIPTION}
     return [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, ranges: [described]}]
+
+
+def connect_endpoint(described: Shape) -> ConnectEndpoint:
+    """``Ec2InstanceConnectEndpoint`` of DescribeInstanceConnectEndpoints."""
+    return ConnectEndpoint(
+        described["InstanceConnectEndpointId"],
+        tuple(described.get("SecurityGroupIds", ())),
+        bool(described.get("PreserveClientIp")),
+    )
 
 
 def ssh_group(described: Shape) -> SshGroup:

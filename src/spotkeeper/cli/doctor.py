@@ -6,11 +6,16 @@ import click
 
 from spotkeeper.cli import render
 from spotkeeper.cli.context import Choices, global_options, pass_choices
+from spotkeeper.cli.options import as_click
 from spotkeeper.cli.terminal import plain_text
 from spotkeeper.lifecycle.doctor import CheckStatus
+from spotkeeper.model.connect import Connect
+from spotkeeper.model.option import LAUNCH
 
 #: A new account may launch small standard machines and no GPU; both are worth a look.
 USUAL_TYPES = ("m5.large", "g5.xlarge")
+
+OPTIONS = {option.word: option for option in LAUNCH}
 
 
 @click.command(name="doctor", short_help="Check what a launch needs, each line with its fix.")
@@ -18,17 +23,28 @@ USUAL_TYPES = ("m5.large", "g5.xlarge")
 @click.option(
     "--image", metavar="IMAGE", default="ubuntu", show_default=True, help="Image to check."
 )
+@as_click(OPTIONS["connect"])
+@as_click(OPTIONS["role"])
 @global_options
 @pass_choices
-def command(choices: Choices, types: tuple[str, ...], image: str) -> int:
-    """Check credentials, region, network, image, key, permission, Spot role and quotas.
+def command(
+    choices: Choices, types: tuple[str, ...], image: str, connect: str | None, role: str | None
+) -> int:
+    """Check credentials, region, network, image, key, permission, Spot role and quotas; and what
+    --connect and --role of a launch would need.
 
     Nothing is changed: permissions are asked with EC2's DryRun. The exit code is 1 if a launch
     would fail.
     """
     keeper = choices.keeper()
     region = choices.region[0] if choices.region else None
-    checks = keeper.doctor(types or USUAL_TYPES, image=image, region=region)
+    checks = keeper.doctor(
+        types or USUAL_TYPES,
+        image=image,
+        region=region,
+        connect=connect or Connect.PUBLIC,
+        role=role or "",
+    )
     rows = [check.to_dict() for check in checks]
     if choices.output == "table":
         render.warn(keeper.warnings)

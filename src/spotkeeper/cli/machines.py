@@ -6,6 +6,7 @@ from spotkeeper.cli import render
 from spotkeeper.cli.context import Choices
 from spotkeeper.cli.terminal import plain_text
 from spotkeeper.keeper.results import MachineList, MachineReport, RememberedList
+from spotkeeper.model.connect import Connect
 from spotkeeper.model.tags import TAG_PREFIX
 
 COLUMNS = (
@@ -63,6 +64,7 @@ def show_one(choices: Choices, report: MachineReport, warnings: tuple[str, ...])
     choices.talk.finish()
     render.warn(warnings)
     facts = [(label, row[key]) for label, key in LABELS if row[key] is not None]
+    facts += [("connect", row["connect"])] if row["connect"] != Connect.PUBLIC else []
     disks = ", ".join(row["volume_ids"]) or "none"
     facts += [("tags", tags)] if (tags := _own_tags(row)) else []
     facts += [("budget", _budget(row))] if row["budget_usd"] is not None else []

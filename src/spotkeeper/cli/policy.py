@@ -9,10 +9,18 @@ from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.cli.options import need_options
 from spotkeeper.errors import BadInput
 from spotkeeper.keeper.inputs import need_from
-from spotkeeper.lifecycle.grants import COMMANDS, GUARD, GUARD_ROLE, GUARD_TRUST, INSTANCE_PROFILE
+from spotkeeper.lifecycle.grants import (
+    COMMANDS,
+    ENDPOINT,
+    GUARD,
+    GUARD_ROLE,
+    GUARD_TRUST,
+    INSTANCE_PROFILE,
+    SSM,
+)
 
 _OF_GUARD = (GUARD_ROLE, GUARD_TRUST)
-PARTS = (*COMMANDS, GUARD, GUARD_ROLE, INSTANCE_PROFILE)
+PARTS = (*COMMANDS, GUARD, GUARD_ROLE, INSTANCE_PROFILE, ENDPOINT, SSM)
 
 
 @click.command(name="policy", short_help="Print the least IAM policy that a command needs.")
@@ -40,7 +48,8 @@ def command(
 
     `guard` is what --guard scheduler needs besides, `role` what the role may do in whose name
     EventBridge Scheduler ends machines, `guard --trust` whom that role trusts. `instance-profile`
-    is what `up --role NAME` needs besides, for a role of the profile's name.
+    is what `up --role NAME` needs besides, for a role of the profile's name; `endpoint` and `ssm`
+    what `--connect` does.
 
     \b
     Examples:

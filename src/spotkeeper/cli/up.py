@@ -16,9 +16,9 @@ from spotkeeper.cli.terminal import plain_text, terminal_width
 from spotkeeper.keeper.launch_inputs import launch_request_from
 from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.lifecycle.plan import Plan
+from spotkeeper.model.connect import WAYS
 from spotkeeper.model.duration import words
 from spotkeeper.model.machine import Kind
-from spotkeeper.model.money import PUBLIC_IPV4_USD_PER_HOUR
 from spotkeeper.model.spelling import counted
 from spotkeeper.store.settings import load
 
@@ -74,12 +74,17 @@ def _facts(plan: Plan) -> list[tuple[str, str]]:
         ("max price", _max_price(plan)),
         ("image", plan.image),
         ("disk", _disk(plan)),
-        ("address", f"public IPv4, {render.rate(PUBLIC_IPV4_USD_PER_HOUR)} while it runs"),
+        ("address", _address(plan)),
         *_given(launch_request),
         ("deadline", _deadline(plan)),
         *_limits(plan),
         *_sums(plan),
     ]
+
+
+def _address(plan: Plan) -> str:
+    told, usd = WAYS[plan.launch_request.connect].told, plan.address_usd_per_hour
+    return f"{told}, {render.rate(usd)} while it runs" if usd else told
 
 
 def _given(launch_request: LaunchRequest) -> list[tuple[str, str]]:

@@ -113,7 +113,7 @@ class Forwarding:
         starts."""
         machine = self.machines.report(self.name, regions).machine
         instance = machine.instance
-        if instance and instance.public_ip and instance.state is InstanceState.RUNNING:
+        if instance and instance.has_way_in and instance.state is InstanceState.RUNNING:
             login = self.machines.reachable(self.name, (machine.region,), self.talk)
             return machine.summary(), login
         if not comes_back(machine):

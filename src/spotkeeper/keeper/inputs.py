@@ -70,6 +70,7 @@ class LaunchWords(NeedWords, total=False):
     role: str
     tags: Mapping[str, str]
     key_file: str | Path
+    connect: str
     subnet_id: str
     group_ids: Sequence[str]
     open_to_world: bool

@@ -21,6 +21,7 @@ from spotkeeper.lifecycle.guard import DEFAULT_ROLE
 from spotkeeper.lifecycle.launch_request import LaunchRequest, check
 from spotkeeper.lifecycle.ports import OnInterruption
 from spotkeeper.lifecycle.userdata import MAX_BYTES, MAX_PLAIN_BYTES
+from spotkeeper.model.connect import Connect
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.need import Need
 from spotkeeper.model.option import LAUNCH, NEED, OPTIONS
@@ -82,7 +83,7 @@ def _launch_request(
         name=name,
         need=need,
         kind=Kind.ONCE if merged["once"] else Kind.BOX,
-        on_interruption=OnInterruption(behaviour) if behaviour else None,
+        on_interruption=behaviour and OnInterruption(behaviour),
         max_price=max_price(merged["max_price"]),
         lasting=_lasting(merged["lasting"], merged["budget_usd"]),
         image=merged["image"],
@@ -92,6 +93,7 @@ def _launch_request(
         tags={**label, **settings.tags, **_tags(merged["tags"] or ())},
         key_file=_key_file(merged["key_file"]),
         key_name="" if merged["key_file"] else str(settings.get("key-name") or ""),
+        connect=Connect(merged["connect"] or Connect.PUBLIC),
         subnet_id=merged["subnet_id"],
         group_ids=tuple(merged["group_ids"] or ()),
         open_to_world=bool(merged["open_to_world"]),

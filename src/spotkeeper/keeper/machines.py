@@ -133,7 +133,7 @@ class MachineReader:
         if machine.instance is None:
             return
         try:
-            admit(self._cloud, machine.instance, self.owner, self._edges.caller_cidr())
+            admit(self._cloud, machine.instance, self.owner, self._edges.caller_cidr)
         except SpotkeeperError as problem:
             step = f" {problem.next_step}" if problem.aws_code and problem.next_step else ""
             talk.say(f"Your present address could not be let in: {problem.message}{step}")
@@ -273,15 +273,17 @@ class MachineReader:
     def login(self, machine: Machine) -> Login | None:
         """How to reach a machine; ``None`` while it has no address, or not for long any more."""
         instance = machine.instance
-        if instance is None or instance.ended or instance.public_ip is None:
+        if instance is None or not instance.has_way_in:
             return None
+        route = self._edges.reach.route(instance)
         return Login(
-            address=instance.public_ip,
+            address=route.address,
             user=machine.login,
             instance_id=instance.id,
             known_hosts=self._edges.folders.known_hosts / machine.name,
             identity=key.private_file if (key := self._key(machine)) else None,
-            port=self._edges.reach.ssh_port(instance.public_ip),
+            port=route.port,
+            tunnel=route.tunnel,
         )
 
     def note(self, machine: Machine) -> None:

@@ -106,12 +106,18 @@ class ReadOnlyKeeper:
 
     @checked()
     def doctor(
-        self, types: Sequence[str], *, image: str, region: str | None = None
+        self,
+        types: Sequence[str],
+        *,
+        image: str,
+        region: str | None = None,
+        connect: str = "public",
+        role: str = "",
     ) -> tuple[Check, ...]:
         """Check what a launch of the types would need, in one region."""
         from spotkeeper.keeper.doctor import checks
 
-        return checks(types, image, region, self._edges)
+        return checks(types, image, region, connect, role, self._edges)
 
     @checked(NeedWords)
     def policy(

@@ -11,7 +11,7 @@ from spotkeeper.model.duration import words
 from spotkeeper.model.money import saving_percent
 from spotkeeper.model.offer import sources_told
 from spotkeeper.model.record import Record, Result, ResultList, moment, number
-from spotkeeper.model.tags import TAG_GUARD
+from spotkeeper.model.tags import TAG_GUARD, connect_of
 from spotkeeper.timings import GUARD_SLACK
 
 if TYPE_CHECKING:
@@ -153,6 +153,7 @@ class MachineReport(Result):
             "request_state": request.state.value if request else None,
             "request_status": request.status_code if request else None,
             "public_ip": instance.public_ip if instance else None,
+            "connect": str(connect_of(found.tags)),
             "role": (instance.role or None) if instance else None,
             "volume_ids": list(instance.volume_ids) if instance else [],
             "ssh": self.login.line() if self.login else None,

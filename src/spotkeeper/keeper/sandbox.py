@@ -1,5 +1,7 @@
 """The sandbox's problems in our own words, with our exit codes."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from spotkeeper.agent import boot_script
 from spotkeeper.errors import BadInput, NotFound, SandboxProblem, SpotkeeperError
+from spotkeeper.model.connect import Route
 from spotkeeper.ssh.shell import SSH_PORT
 
 if TYPE_CHECKING:
     from ec2_sandbox.client import Control, SandboxError
+    from spotkeeper.model.connect import Connect
+    from spotkeeper.model.machine import Instance
 
 
 @contextmanager
@@ -24,7 +29,7 @@ def sandbox_problems() -> Iterator[None]:
         raise _ours(problem) from problem
 
 
-def _ours(problem: "SandboxError") -> SpotkeeperError:
+def _ours(problem: SandboxError) -> SpotkeeperError:
     from ec2_sandbox import client
 
     kinds: dict[type[client.SandboxError], type[SpotkeeperError]] = {
@@ -47,24 +52,29 @@ class GuestReach:
     """Machines of the sandbox are reached where it says; one that is a name only needs nothing
     more than to run."""
 
-    def __init__(self, control: "Control") -> None:
+    def __init__(self, control: Control) -> None:
         self._control = control
         self._known: dict[str, Any] = {}
 
-    def answers(self, address: str) -> bool:
+    def require(self, connect: Connect) -> None:
+        """Nothing: they are on this computer, whatever way is practised."""
+
+    def answers(self, instance: Instance) -> bool:
         """Whether it lets this computer in now."""
         self._known = self._control.logins()
-        return self._known["guests"] == "none" or bool(self._login(address).get("port"))
+        return self._known["guests"] == "none" or bool(self._login(instance).get("port"))
 
-    def ssh_port(self, address: str) -> int:
-        """Where its server listens now, which changes with every boot; 22 while it does not, 0
-        where machines are names only."""
+    def route(self, instance: Instance) -> Route:
+        """Where its server listens now, which changes with every boot; at 22 while it does not, at
+        0 where machines are names only."""
         if self._known.get("guests") != "none":
             self._known = self._control.logins()
+        known = self._login(instance)
+        address = instance.public_ip or known.get("address") or instance.id
         if self._known["guests"] == "none":
-            return 0
-        return self._login(address).get("port") or SSH_PORT
+            return Route(address, 0)
+        return Route(address, known.get("port") or SSH_PORT)
 
-    def _login(self, address: str) -> Mapping[str, Any]:
-        machines = self._known.get("machines", {}).values()
-        return next((each for each in machines if each["address"] == address), {})
+    def _login(self, instance: Instance) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self._known.get("machines", {}).get(instance.id, {})
+        return found

@@ -21,8 +21,10 @@ from spotkeeper.keeper.machines import usd_per_gib_month
 from spotkeeper.market import market
 from spotkeeper.market.feeds import PriceFeed
 from spotkeeper.market.market import listed_usd_per_hour
+from spotkeeper.model.connect import Connect
 from spotkeeper.model.disk import cost_of_disks
 from spotkeeper.model.journal_entry import Entry
+from spotkeeper.model.lives import intents
 from spotkeeper.model.money import PUBLIC_IPV4_USD_PER_HOUR
 from spotkeeper.model.offer import SpotPrice
 from spotkeeper.model.place import Zone
@@ -51,21 +53,29 @@ def spendings(
     prices = {region: usd_per_gib_month(edges.storage, region) for region in regions}
     found: dict[K, list[tuple[Interval, Spending]]] = {}
     for key, stretches in ran.items():
-        found[key] = [(each, _compute(each, spot[each], listed[each])) for each in stretches]
+        usd = _address_usd_per_hour(lives[key])
+        found[key] = [(each, _compute(each, spot[each], listed[each], usd)) for each in stretches]
         for stretch, disks in kept[key]:
             cost = cost_of_disks(disks, prices[stretch.region])
-            usd = cost.usd_per_hour * _hours(stretch) if cost else None
-            found[key].append((stretch, Spending(disk_usd=usd)))
+            disk_usd = cost.usd_per_hour * _hours(stretch) if cost else None
+            found[key].append((stretch, Spending(disk_usd=disk_usd)))
     return found
 
 
-def _compute(stretch: Interval, spot: Decimal | None, listed: Decimal | None) -> Spending:
+def _address_usd_per_hour(life: Sequence[Entry]) -> Decimal:
+    ways = {each.connect for each in intents(life)}
+    return Decimal(0) if ways & {Connect.ENDPOINT, Connect.SSM} else PUBLIC_IPV4_USD_PER_HOUR
+
+
+def _compute(
+    stretch: Interval, spot: Decimal | None, listed: Decimal | None, address_usd_per_hour: Decimal
+) -> Spending:
     return Spending(
         ran=stretch.end - stretch.begin,
         interruptions=int(stretch.interrupted),
         unseen=int(stretch.unseen),
         spot_usd=spot,
-        address_usd=PUBLIC_IPV4_USD_PER_HOUR * _hours(stretch),
+        address_usd=address_usd_per_hour * _hours(stretch),
         on_demand_usd=listed,
     )
 

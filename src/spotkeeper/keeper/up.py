@@ -6,7 +6,6 @@ from functools import partial
 from typing import TypeVar
 
 from spotkeeper.errors import (
-    BadInput,
     NameTaken,
     PermissionDenied,
     ResourceGone,
@@ -30,8 +29,10 @@ from spotkeeper.lifecycle.prerequisites import (
     PrerequisiteMaker,
     Prerequisites,
     boots_otherwise,
+    endpoint_in,
     no_default_vpc,
     no_subnet,
+    notes_of_role,
 )
 from spotkeeper.lifecycle.presence import name_taken, refuse_taken
 from spotkeeper.lifecycle.refused_pools import TRY_NEXT
@@ -39,6 +40,7 @@ from spotkeeper.lifecycle.userdata import compose, guard_values, refuse_before_g
 from spotkeeper.lifecycle.wait import Waiter
 from spotkeeper.market import market
 from spotkeeper.model import lives
+from spotkeeper.model.connect import Connect
 from spotkeeper.model.disk import USUAL_TYPE, Disk
 from spotkeeper.model.journal_entry import Ready, Settled
 from spotkeeper.model.launch import LaunchToken
@@ -75,10 +77,11 @@ class Up:
         check(launch_request)
         if launch_request.key_file is not None:
             keys.read_public_key(launch_request.key_file)
+        self._edges.reach.require(launch_request.connect)
         self._refuse_unfinished(launch_request.name)
         guarded = bool(launch_request.guard)
         role = role_arn(launch_request.guard_role, self._cloud.caller()) if guarded else ""
-        notes = self._notes_of_role(launch_request.role)
+        notes = notes_of_role(launch_request.role, launch_request.connect, self._edges.account)
         zones = self._zone_of_subnet(launch_request) or launch_request.need.zones
         ranking = self._find.find(
             replace(launch_request.need, zones=zones), FindOptions(by=GroupBy.ZONE)
@@ -92,21 +95,6 @@ class Up:
         )
         warnings = (*self._edges.warnings, *plan.warnings, *notes)
         return replace(plan, owner=self._reader.owner, warnings=warnings)
-
-    def _notes_of_role(self, profile: str) -> tuple[str, ...]:
-        """What is not known of an instance profile, which EC2 may know.
-
-        Raises:
-            BadInput: there is no such profile, or no role in it.
-        """
-        try:
-            if profile:
-                self._edges.account.role_of_profile(profile)
-        except BadInput:
-            raise
-        except SpotkeeperError as unknown:
-            return (f"--role {profile} could not be looked at: {unknown.message}",)
-        return ()
 
     def up(self, plan: Plan) -> MachineReport:
         """Launch what was planned.
@@ -284,7 +272,7 @@ class Up:
     ) -> dict[Candidate, Image | SpotkeeperError]:
         """The image that each candidate of a region would have, or what it lacks."""
         candidates = by_region[region]
-        zones = _answer(lambda: self._zones(region, asked.subnet_id))
+        zones = _answer(lambda: self._zones(region, asked))
         if isinstance(zones, SpotkeeperError):
             return dict.fromkeys(candidates, zones)
         images: dict[tuple[str, str], Image | SpotkeeperError] = {}
@@ -302,12 +290,14 @@ class Up:
             found[each] = lack or image
         return found
 
-    def _zones(self, region: str, subnet_id: str | None) -> set[str]:
-        """The zones that have a subnet."""
-        zones = {subnet.zone.name for subnet in self._cloud.subnets(region, subnet_id)}
-        if not zones:
+    def _zones(self, region: str, asked: LaunchRequest) -> set[str]:
+        """The zones that have a subnet, and a way in."""
+        subnets = self._cloud.subnets(region, asked.subnet_id)
+        if not subnets:
             raise no_default_vpc(region)
-        return zones
+        if asked.connect is Connect.ENDPOINT:
+            endpoint_in(self._cloud, region, subnets[0].vpc_id)
+        return {subnet.zone.name for subnet in subnets}
 
     def _refuse_taken(self, name: str, region: str) -> None:
         """Refuse a name that is in use in a region, or in one that the journal remembers.
@@ -323,13 +313,17 @@ class Up:
     def _prerequisite_maker(self, launch_request: LaunchRequest) -> PrerequisiteMaker:
         named = bool(launch_request.key_name)
         public_key = "" if named else self._key(launch_request).public_line
-        needs_address = not launch_request.group_ids and not launch_request.open_to_world
-        cidr = self._edges.caller_cidr() if needs_address else ""
+        caller_cidr = self._edges.caller_cidr
+        if launch_request.connect is Connect.PUBLIC and not (
+            launch_request.group_ids or launch_request.open_to_world
+        ):
+            known = caller_cidr()  # before anything is made
+            caller_cidr = lambda: known  # noqa: E731
         return PrerequisiteMaker(
             self._cloud,
             owner=self._reader.owner,
             launch_request=launch_request,
-            caller_cidr=cidr,
+            caller_cidr=caller_cidr,
             public_key=public_key,
         )
 

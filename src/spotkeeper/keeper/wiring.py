@@ -140,7 +140,7 @@ def wired(
         Environment(
             folders,
             SystemClock(),
-            late(_ssh_port),
+            late(lambda: _ssh_port(chosen.profile)),
             lambda: caller_cidr(url),
             environment.get(ADVISOR_VARIABLE, ADVISOR_URL),
             _prices_url(chosen, environment),
@@ -287,10 +287,10 @@ def _schedules(session: AwsSession) -> Schedules:
     return EventBridgeSchedules(session)
 
 
-def _ssh_port() -> Reach:
-    from spotkeeper.ssh.shell import SshPort
+def _ssh_port(profile: str | None = None) -> Reach:
+    from spotkeeper.ssh.reach import SshPort
 
-    return SshPort()
+    return SshPort(profile)
 
 
 class _Facts(TypedDict):

@@ -1,12 +1,14 @@
 """Check what a launch needs, one line each, with the fix."""
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from spotkeeper.errors import NoCredentials, NoOffers, RegionNotEnabled, SpotkeeperError
-from spotkeeper.lifecycle.ports import Account, Cloud, Image
-from spotkeeper.lifecycle.prerequisites import no_default_vpc
+from spotkeeper.lifecycle.launch_request import check_way_in
+from spotkeeper.lifecycle.ports import Account, Cloud, Image, Subnet
+from spotkeeper.lifecycle.prerequisites import endpoint_in, no_default_vpc, notes_of_role
+from spotkeeper.model.connect import WAYS, Connect
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.quota import quota_family
 from spotkeeper.model.record import Record, Result
@@ -65,15 +67,20 @@ class Doctor:
         region: str,
         hardware: Callable[[], Collection[InstanceType]],
         key_told: Callable[[], str],
+        require: Callable[[Connect], None],
     ) -> None:
         self._cloud = cloud
         self._account = account
         self._region = region
         self._hardware = hardware
         self._key_told = key_told
+        self._require = require
 
-    def examine(self, image: str) -> tuple[Check, ...]:
-        """All checks, in the order in which a launch would meet them."""
+    def examine(
+        self, image: str, connect: Connect = Connect.PUBLIC, role: str = ""
+    ) -> tuple[Check, ...]:
+        """All checks, in the order in which a launch would meet them; of way and role only where
+        they are not the usual ones."""
         credentials = self._try("credentials", self._credentials)
         if credentials.verdict is CheckStatus.BROKEN:
             return (credentials,)
@@ -92,6 +99,7 @@ class Doctor:
             self._try("key", self._key_told),
             self._try("permission to launch", lambda: self._may_launch(image, some)),
             self._spot_role(),
+            *self._of_the_machine(connect, role),
             self._disk_key(),
             *(self._quota(found) for found in types),
         )
@@ -120,10 +128,14 @@ class Doctor:
         closed = RegionNotEnabled(f"{self._region} is not enabled for this account")
         return Check("region", CheckStatus.BROKEN, closed.message, closed.next_step)
 
-    def _network(self) -> str:
+    def _subnets(self) -> tuple[Subnet, ...]:
         subnets = self._cloud.subnets(self._region)
         if not subnets:
             raise no_default_vpc(self._region)
+        return subnets
+
+    def _network(self) -> str:
+        subnets = self._subnets()
         return f"default VPC {subnets[0].vpc_id} with subnets in {len(subnets)} zones"
 
     def _image(self, image: str, found: InstanceType) -> Image:
@@ -133,6 +145,33 @@ class Doctor:
         owner = self._cloud.caller().owner
         self._account.may_launch(self._region, self._image(image, found), found.name, owner=owner)
         return "EC2 would allow RunInstances (DryRun)"
+
+    def _of_the_machine(self, connect: Connect, role: str) -> Iterator[Check]:
+        if role:
+            yield self._role(role, connect)
+        if connect is not Connect.PUBLIC:
+            yield self._try("connect", lambda: self._way(connect, role))
+
+    def _role(self, profile: str, connect: Connect) -> Check:
+        notes: list[str] = []
+
+        def look() -> str:
+            check_way_in(Connect.PUBLIC, profile)
+            notes.extend(notes_of_role(profile, connect, self._account))
+            return "; ".join(notes) or f"the instance profile {profile} has a role"
+
+        found = self._try("role of the machine", look)
+        return replace(found, verdict=CheckStatus.WARNING) if notes else found
+
+    def _way(self, connect: Connect, role: str) -> str:
+        check_way_in(connect, role)
+        self._require(connect)
+        programs = " and ".join(program for program, _ in WAYS[connect].programs)
+        if connect is not Connect.ENDPOINT:
+            return f"{connect}: {programs} are here"
+        vpc_id = self._subnets()[0].vpc_id
+        endpoint = endpoint_in(self._cloud, self._region, vpc_id)
+        return f"{connect}: {endpoint.id} in {vpc_id}, and {programs} is here"
 
     def _spot_role(self) -> Check:
         try:

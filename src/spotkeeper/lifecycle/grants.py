@@ -8,6 +8,7 @@ Reference; another test joins every statement with it.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from spotkeeper.model.connect import Connect
 from spotkeeper.model.tags import TAG_MANAGED, TAG_OWNER
 
 SCHEDULER_SERVICE = "scheduler.amazonaws.com"
@@ -17,12 +18,12 @@ Conditions = Mapping[str, Mapping[str, str | Sequence[str]]]
 
 
 def _tags(key: str) -> Mapping[str, str]:
-    return {f"aws:{key}/{TAG_MANAGED}": "true", f"aws:{key}/{TAG_OWNER}": "{owner}"}
+    return {f"{key}/{TAG_MANAGED}": "true", f"{key}/{TAG_OWNER}": "{owner}"}
 
 
 #: On what is there already, and in a call that makes something: our tag and the owner's.
-OURS: Conditions = {"StringEquals": _tags("ResourceTag")}
-MADE: Conditions = {"StringEquals": _tags("RequestTag")}
+OURS: Conditions = {"StringEquals": _tags("aws:ResourceTag")}
+MADE: Conditions = {"StringEquals": _tags("aws:RequestTag")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,8 +223,8 @@ COMMANDS: Mapping[str, Sequence[Grant]] = {
 #: All commands together.
 EVERYDAY = "everyday"
 
-#: What ``--role`` needs besides.
-INSTANCE_PROFILE = "instance-profile"
+#: What ``--role``, ``--connect endpoint`` and ``--connect ssm`` need besides.
+INSTANCE_PROFILE, ENDPOINT, SSM = "instance-profile", str(Connect.ENDPOINT), str(Connect.SSM)
 
 #: What ``--guard scheduler`` needs besides the policy of a command: the caller's permissions, and
 #: the role in whose name the Scheduler ends machines, with whom it trusts.
@@ -242,6 +243,34 @@ PARTS: Mapping[str, Sequence[Grant]] = {
             ("iam:PassRole",),
             ("iam::{account}:role/{role}",),
             {"StringEquals": {"iam:PassedToService": EC2_SERVICES}},
+        ),
+        Grant("LookAtRole", ("iam:ListAttachedRolePolicies",), ("iam::{account}:role/{role}",)),
+    ),
+    # "Grant permissions to use EC2 Instance Connect Endpoint", EC2 User Guide
+    ENDPOINT: (
+        _read("ec2:DescribeInstanceConnectEndpoints", "ec2:DescribeInstances"),
+        Grant(
+            "OpenTunnel",
+            ("ec2-instance-connect:OpenTunnel",),
+            _ec2("instance-connect-endpoint"),
+            {"NumericEquals": {"ec2-instance-connect:remotePort": "22"}},
+        ),
+    ),
+    # "Sample IAM policies for Session Manager", Systems Manager User Guide
+    SSM: (
+        Grant(
+            "StartSession",
+            ("ssm:StartSession",),
+            _ec2("instance"),
+            {"StringEquals": _tags("ssm:resourceTag")},
+        ),
+        Grant(
+            "SshSession", ("ssm:StartSession",), ("ssm:{region}:*:document/AWS-StartSSHSession",)
+        ),
+        Grant(
+            "OwnSessions",
+            ("ssm:ResumeSession", "ssm:TerminateSession"),
+            ("ssm:{region}:{account}:session/${{aws:userid}}-*",),
         ),
     ),
     EVERYDAY: tuple(grant for grants in COMMANDS.values() for grant in grants),

@@ -158,6 +158,7 @@ class Launcher:
             max_price_usd_per_hour=candidate.max_price_usd_per_hour,
             valid_until=candidate.valid_until,
             role=asked.role,
+            connect=asked.connect,
         )
 
     def _tags(self, candidate: Candidate, token: LaunchToken, login: str) -> Mapping[str, str]:
@@ -280,6 +281,7 @@ class Launcher:
             guard=asked.guard or "",
             key_file=str(asked.key_file or ""),
             disks=(self._plan.disk, *self._plan.further_disks),
+            connect=asked.connect,
         )
         self._note(intent)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from spotkeeper.errors import BadInput
 from spotkeeper.lifecycle.guard import DEFAULT_ROLE
 from spotkeeper.lifecycle.ports import OnInterruption
+from spotkeeper.model.connect import Connect
 from spotkeeper.model.duration import words
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.max_price import MaxPrice
@@ -59,6 +60,7 @@ class LaunchRequest:
     tags: Mapping[str, str] = field(default_factory=dict)
     key_file: Path | None = None
     key_name: str = ""
+    connect: Connect = Connect.PUBLIC
     subnet_id: str | None = None
     group_ids: tuple[str, ...] = ()
     open_to_world: bool = False
@@ -118,22 +120,35 @@ def check(launch_request: LaunchRequest) -> None:
             "--idle of less than a minute ends a machine before anybody can use it",
             next_step="Use --idle with a time such as 30m.",
         )
-    check_role(launch_request.role)
+    check_way_in(
+        launch_request.connect, launch_request.role, open_to_world=launch_request.open_to_world
+    )
     _check_behaviour(launch_request)
     _check_tags(launch_request.tags)
 
 
-def check_role(profile: str) -> None:
-    """Refuse what cannot be an instance profile's name.
+def check_way_in(connect: Connect, role: str, *, open_to_world: bool = False) -> None:
+    """Refuse what cannot be an instance profile's name, and a way that leads nowhere with it.
 
     Raises:
-        BadInput: it is none.
+        BadInput: it is one of them.
     """
-    if profile and not PROFILE_NAME.fullmatch(profile):
+    if role and not PROFILE_NAME.fullmatch(role):
         raise BadInput(
-            f"--role {profile!r} cannot be an instance profile's name",
+            f"--role {role!r} cannot be an instance profile's name",
             next_step="Use what is behind the last / of its ARN; `aws iam list-instance-profiles` "
             "lists them.",
+        )
+    if open_to_world and connect is not Connect.PUBLIC:
+        raise BadInput(
+            f"--open-to-world and --connect {connect} exclude each other: the world cannot reach "
+            "a machine without a public address",
+            next_step="Leave one of them out.",
+        )
+    if connect is Connect.SSM and not role:
+        raise BadInput(
+            "--connect ssm needs a machine whose role lets it talk to Systems Manager",
+            next_step="Name its instance profile with --role, or use --connect endpoint.",
         )
 
 

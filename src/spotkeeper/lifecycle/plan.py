@@ -11,6 +11,7 @@ from spotkeeper.errors import BadInput, Interrupted, NoOffers, PriceTooLow, Spot
 from spotkeeper.lifecycle import guard
 from spotkeeper.lifecycle.launch_request import DEEP_LEARNING, LaunchRequest
 from spotkeeper.lifecycle.ports import OnInterruption
+from spotkeeper.model.connect import Connect
 from spotkeeper.model.disk import USUAL_TYPE, Disk, DiskCost, cost_of_disks, disk_cost_told
 from spotkeeper.model.duration import words
 from spotkeeper.model.instance_type import OLD_GPU_FAMILIES
@@ -18,6 +19,7 @@ from spotkeeper.model.machine import Kind
 from spotkeeper.model.money import CENT, PUBLIC_IPV4_USD_PER_HOUR, rate, total, usd_per_day
 from spotkeeper.model.offer import Offer, Ranking
 from spotkeeper.model.record import Record, Result, moment, number
+from spotkeeper.model.tags import connect_tags
 from spotkeeper.timings import FOR_EVER, KEEP_AFTER_DEADLINE, SHORTEST_LIFE
 
 #: Disk of a machine whose user did not say, unless its image needs more.
@@ -122,10 +124,11 @@ class Plan(Result):
 
     @property
     def own_tags(self) -> Mapping[str, str]:
-        """What a computer that knows nothing of the plan must know of guard and budget."""
+        """What a computer that knows nothing of the plan must know of guard, budget and login."""
         launch_request, tags = self.launch_request, dict[str, str]()
         if launch_request.guard:
             tags |= guard.guard_tags(self.guard_role_arn)
+        tags |= connect_tags(launch_request.connect)
         if launch_request.budget_usd is not None:
             tags |= guard.budget_tags(launch_request.budget_usd, self.not_after)
         return tags
@@ -163,7 +166,13 @@ class Plan(Result):
             return None
         hours = Decimal((candidate.deadline - self.made_at) // timedelta(seconds=1)) / 3600
         disk = self.disk_cost.usd_per_month / HOURS_PER_SHORTEST_MONTH
-        return hours * (usd + disk + PUBLIC_IPV4_USD_PER_HOUR)
+        return hours * (usd + disk + self.address_usd_per_hour)
+
+    @property
+    def address_usd_per_hour(self) -> Decimal:
+        """A public address costs by the hour; of other ways nothing is the machine's own."""
+        public = self.launch_request.connect is Connect.PUBLIC
+        return PUBLIC_IPV4_USD_PER_HOUR if public else Decimal(0)
 
     @property
     def image(self) -> str:
@@ -178,6 +187,7 @@ class Plan(Result):
             "on_interruption": str(self.launch_request.behaviour),
             "image": self.image,
             "role": self.launch_request.role or None,
+            "connect": str(self.launch_request.connect),
             "deadline": moment(self.deadline),
             "guard": self.launch_request.guard,
             "budget_usd": number(self.launch_request.budget_usd),
@@ -379,6 +389,8 @@ def _warnings(launch_request: LaunchRequest, offer: Offer) -> tuple[str, ...]:
             f"the Deep Learning image has no driver for {offer.hardware.family}; bring an image "
             "with --image ami-..."
         )
+    if launch_request.connect is not Connect.PUBLIC:
+        told.append("it reaches the internet only where its subnet has a NAT gateway")
     if launch_request.max_price is not None:
         told.append("a maximum price makes interruptions more frequent (AWS advises against it)")
     return tuple(told)

@@ -140,7 +140,8 @@ def _substituted(value: Any) -> Any:
     """The value with ``Fn::Sub`` around every text that CloudFormation is to fill in."""
     match value:
         case str():
-            return {"Fn::Sub": value} if "${" in value else value
+            ours = value.replace("${aws:", "${!aws:")  # those are IAM's to fill in
+            return {"Fn::Sub": ours} if "${" in value else value
         case list():
             return [_substituted(each) for each in value]
         case dict():

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from spotkeeper.errors import SpotkeeperError
+from spotkeeper.model.connect import Connect, Route
 from spotkeeper.model.disk import Disk
 from spotkeeper.model.journal_entry import Entry
 from spotkeeper.model.launch import ClaimNonce, LaunchToken
@@ -45,6 +46,16 @@ class SshGroup:
 
     id: str
     cidrs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectEndpoint:
+    """An EC2 Instance Connect Endpoint: who its machines see calling is in one of ``group_ids``,
+    or at the caller's own address where it ``keeps_address`` (``PreserveClientIp``)."""
+
+    id: str
+    group_ids: tuple[str, ...]
+    keeps_address: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +96,7 @@ class LaunchOrder:
     max_price_usd_per_hour: Decimal | None = None
     valid_until: datetime | None = None
     role: str = ""  # an instance profile's name; empty for none
+    connect: Connect = Connect.PUBLIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +138,9 @@ class Cloud(Protocol):
     def subnets(self, region: str, subnet_id: str | None = None) -> tuple[Subnet, ...]:
         """The named subnet, or the default one of every zone; empty without a default VPC."""
 
+    def connect_endpoint(self, region: str, vpc_id: str) -> ConnectEndpoint | None:
+        """The EC2 Instance Connect Endpoint of a VPC, where there is one."""
+
     def image(self, region: str, image: str, arch: str) -> Image:
         """Resolve an alias (``ubuntu``) or an image id for an architecture."""
 
@@ -141,8 +156,8 @@ class Cloud(Protocol):
     def create_group(self, region: str, name: str, *, vpc_id: str, tags: Mapping[str, str]) -> str:
         """Create a security group, or find the one of that name; its id."""
 
-    def open_ssh(self, region: str, group_id: str, cidr: str) -> None:
-        """Let an address reach port 22; no error when it already may."""
+    def open_ssh(self, region: str, group_id: str, source: str) -> None:
+        """Let an address, or whatever is in a group, reach port 22; no error when it may."""
 
     def close_ssh(self, region: str, group_id: str, cidr: str) -> None:
         """Take a rule that ``open_ssh`` made out again; no error when there is none."""
@@ -290,6 +305,9 @@ class Account(Protocol):
             BadInput: there is no such profile, or no role in it.
         """
 
+    def policies_of_role(self, role: str) -> frozenset[str]:
+        """The names of the managed policies of a role."""
+
     def disk_key(self, region: str) -> DiskKey:
         """The region's default key for EBS."""
 
@@ -342,11 +360,18 @@ class Clock(Protocol):
 class Reach(Protocol):
     """Whether a machine can be logged in to."""
 
-    def answers(self, address: str) -> bool:
-        """Whether the machine at the address accepts connections."""
+    def require(self, connect: Connect) -> None:
+        """Make sure that this computer has what a way needs.
 
-    def ssh_port(self, address: str) -> int:
-        """Where its ssh server listens; 0 where there can be none."""
+        Raises:
+            NotFound: a program is missing, or too old.
+        """
+
+    def answers(self, instance: Instance) -> bool:
+        """Whether its ssh server accepts connections."""
+
+    def route(self, instance: Instance) -> Route:
+        """How to get there, if ``instance.has_way_in``."""
 
 
 class Talk(Protocol):

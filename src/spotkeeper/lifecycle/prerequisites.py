@@ -1,18 +1,32 @@
 """What a machine stands on in a region: subnet, security group and key."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from spotkeeper.errors import NoSubnet, Refused
+from spotkeeper.errors import BadInput, NoSubnet, Refused, Scope, SpotkeeperError
 from spotkeeper.lifecycle.launch_request import LaunchRequest
-from spotkeeper.lifecycle.ports import Cloud, Image, Subnet
+from spotkeeper.lifecycle.ports import Account, Cloud, ConnectEndpoint, Image, Subnet
+from spotkeeper.model.connect import Connect
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.launch import short_hash
 from spotkeeper.model.machine import Instance
 from spotkeeper.model.resource import ResourceKind, TaggedResource
-from spotkeeper.model.tags import TAG_KEY, TAG_OWNER, TAG_VPC, shared_tags
+from spotkeeper.model.tags import (
+    TAG_KEY,
+    TAG_OWNER,
+    TAG_VPC,
+    connect_of,
+    connect_tags,
+    shared_tags,
+)
 
 EVERYWHERE = "0.0.0.0/0"
+
+#: AWS's own, either of which lets a machine's agent talk to Systems Manager ("AWS managed policies
+#: for AWS Systems Manager").
+SSM_POLICIES = frozenset(
+    {"AmazonSSMManagedInstanceCore", "AmazonSSMManagedEC2InstanceDefaultPolicy"}
+)
 KEY_PREFIX = "spotkeeper-"
 
 
@@ -44,13 +58,13 @@ class PrerequisiteMaker:
         *,
         owner: str,
         launch_request: LaunchRequest,
-        caller_cidr: str,
+        caller_cidr: Callable[[], str],
         public_key: str = "",
     ) -> None:
         self._cloud = cloud
         self._owner = owner
         self._launch_request = launch_request
-        self._cidr = EVERYWHERE if launch_request.open_to_world else caller_cidr
+        self._caller_cidr = caller_cidr
         self._public_key = public_key
         self._ready: dict[str, Prerequisites] = {}
 
@@ -90,19 +104,32 @@ class PrerequisiteMaker:
         )
 
     def _group(self, region: str, vpc_id: str, mine: list[TaggedResource]) -> str:
+        connect = self._launch_request.connect
+        way, sources = connect_tags(connect), self._sources(region, vpc_id)
         found = (
             tagged.resource_id.id
             for tagged in mine
-            if tagged.resource_id.kind == ResourceKind.GROUP and tagged.tags.get(TAG_VPC) == vpc_id
+            if tagged.resource_id.kind == ResourceKind.GROUP
+            and (tagged.tags.get(TAG_VPC), connect_of(tagged.tags)) == (vpc_id, connect)
         )
         group_id = next(found, None) or self._cloud.create_group(
             region,
-            f"spotkeeper-{short_hash(self._owner)}",
+            "-".join(("spotkeeper", short_hash(self._owner), *way.values())),
             vpc_id=vpc_id,
-            tags={**shared_tags(self._owner), TAG_VPC: vpc_id},
+            tags={**shared_tags(self._owner), TAG_VPC: vpc_id, **way},
         )
-        self._cloud.open_ssh(region, group_id, self._cidr)
+        for source in sources:
+            self._cloud.open_ssh(region, group_id, source)
         return group_id
+
+    def _sources(self, region: str, vpc_id: str) -> tuple[str, ...]:
+        """Who may reach port 22: addresses, or what is in groups."""
+        if self._launch_request.connect is Connect.SSM:
+            return ()  # its agent calls out
+        if self._launch_request.connect is Connect.ENDPOINT:
+            endpoint = endpoint_in(self._cloud, region, vpc_id)
+            return (self._caller_cidr(),) if endpoint.keeps_address else endpoint.group_ids
+        return (EVERYWHERE if self._launch_request.open_to_world else self._caller_cidr(),)
 
     def _key(self, region: str, mine: list[TaggedResource]) -> str:
         name = key_name(self._owner, self._public_key)
@@ -117,18 +144,21 @@ class PrerequisiteMaker:
         return name
 
 
-def admit(cloud: Cloud, instance: Instance, owner: str, caller_cidr: str) -> None:
+def admit(cloud: Cloud, instance: Instance, owner: str, caller_cidr: Callable[[], str]) -> None:
     """Let the caller's present address in to a machine, in place of former ones.
 
-    A group that its user named or opened to the world is left alone. Former addresses go first:
+    A group that its user named or opened to the world is left alone, and one that lets no address
+    in where none is needed. Former addresses go first:
     a group may be full of them. EC2 is told the address also where its list shows it, for a list
     may be of a moment ago.
     """
     for group in cloud.ssh_groups(instance.region, owner, instance.group_ids):
-        if EVERYWHERE not in group.cidrs:
-            for former in former_addresses(group.cidrs, caller_cidr):
+        needed = group.cidrs or instance.connect is Connect.PUBLIC
+        if needed and EVERYWHERE not in group.cidrs:
+            present = caller_cidr()
+            for former in former_addresses(group.cidrs, present):
                 cloud.close_ssh(instance.region, group.id, former)
-            cloud.open_ssh(instance.region, group.id, caller_cidr)
+            cloud.open_ssh(instance.region, group.id, present)
 
 
 def former_addresses(cidrs: Iterable[str], present: str) -> tuple[str, ...]:
@@ -168,4 +198,44 @@ def no_default_vpc(region: str) -> Refused:
         next_step=f"Create one with `aws ec2 create-default-vpc --region {region}`, or name a "
         "subnet with --subnet.",
         region=region,
+    )
+
+
+def endpoint_in(cloud: Cloud, region: str, vpc_id: str) -> ConnectEndpoint:
+    """The EC2 Instance Connect Endpoint of a network.
+
+    Raises:
+        Refused: there is none.
+    """
+    if endpoint := cloud.connect_endpoint(region, vpc_id):
+        return endpoint
+    raise Refused(
+        f"There is no EC2 Instance Connect Endpoint in {vpc_id} in {region}",
+        next_step="Make one, which is free: aws ec2 create-instance-connect-endpoint "
+        f"--region {region} --subnet-id SUBNET.",
+        region=region,
+        scope=Scope.REGION,
+    )
+
+
+def notes_of_role(profile: str, connect: Connect, account: Account) -> tuple[str, ...]:
+    """What of a machine's role is not known, or not enough for the way in which it is reached.
+
+    Raises:
+        BadInput: there is no such instance profile, or no role in it.
+    """
+    if not profile:
+        return ()
+    try:
+        role = account.role_of_profile(profile)
+        if connect is not Connect.SSM or SSM_POLICIES & account.policies_of_role(role):
+            return ()
+    except BadInput:
+        raise
+    except SpotkeeperError as unknown:
+        return (f"--role {profile} could not be looked at: {unknown.message}",)
+    return (
+        f"--connect ssm reaches only what may talk to Systems Manager, and {role} has none of "
+        "AWS's policies for that: attach AmazonSSMManagedInstanceCore, unless one of your own "
+        "allows it",
     )

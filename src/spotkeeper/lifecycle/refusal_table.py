@@ -70,6 +70,13 @@ COMMAND_OF: Mapping[str, str] = {
     "DeleteLaunchTemplate": "down",
 }
 
+#: What `spot policy` prints of calls that no command makes by itself.
+POLICY_OF: Mapping[str, str] = {
+    "GetInstanceProfile": "instance-profile --role NAME",
+    "ListAttachedRolePolicies": "instance-profile --role NAME",
+    "DescribeInstanceConnectEndpoints": "endpoint",
+}
+
 #: Stands for the state reason of an instance, which has codes of its own besides those of calls.
 STATE_REASON = "StateReason"
 
@@ -174,8 +181,8 @@ ROWS: tuple[Row, ...] = (
         DENIED,
         PermissionDenied,
         next_step="Ask for what `spot policy instance-profile --role NAME` prints.",
-        words="iam:PassRole|InstanceProfile",
-        operations="RunInstances GetInstanceProfile",
+        words="iam:PassRole",
+        operations="RunInstances",
     ),
     Row(
         DENIED,

@@ -12,6 +12,7 @@ from spotkeeper.lifecycle.refusal_table import (
     LATER,
     LAUNCHING,
     LOST,
+    POLICY_OF,
     ROWS,
     SILENT,
     STATE_REASON,
@@ -115,7 +116,7 @@ def _policy_for(said: RefusedCall) -> str:
     from spotkeeper.lifecycle.grants import COMMANDS  # for a refusal only
 
     verb = COMMAND_OF.get(said.operation, said.verb)
-    return verb if verb in COMMANDS else "up"
+    return POLICY_OF.get(said.operation) or (verb if verb in COMMANDS else "up")
 
 
 #: EC2 begins the message of a state reason with the code that is true of it, where that is another

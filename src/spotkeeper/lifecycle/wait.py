@@ -7,6 +7,7 @@ from datetime import timedelta
 from spotkeeper.errors import NotFound, Refused, Unreachable
 from spotkeeper.lifecycle.ports import Clock, Cloud, Reach, Talk
 from spotkeeper.lifecycle.refusals import ended
+from spotkeeper.model.connect import WAYS
 from spotkeeper.model.machine import Instance, InstanceState
 from spotkeeper.timings import FIRST_PAUSE, LONGEST_PAUSE
 
@@ -77,7 +78,7 @@ class Waiter:
         raise Unreachable(
             f"{running.id} runs in {running.zone_name} at {running.public_ip or 'no address'}, "
             f"but nothing answers after {patience.seconds // 60} minutes",
-            next_step="Check the subnet's route and the security group, then `spot ssh`.",
+            next_step=WAYS[running.connect].if_silent,
             region=running.region,
         )
 
@@ -138,9 +139,9 @@ class Waiter:
             return instance  # too young to be listed
 
     def _answers(self, running: Instance) -> bool:
-        if running.public_ip is None:
+        if not running.has_way_in:
             return self._cloud.checks_passed(running.region, running.id)
-        return self._reach.answers(running.public_ip)
+        return self._reach.answers(running)
 
 
 def _fell_back(asked: Instance, seen: Instance) -> bool:

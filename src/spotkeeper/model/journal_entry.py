@@ -27,6 +27,7 @@ class Intent(Entry):
     ``guard``         what ends the machine besides its own timer; empty for nothing.
     ``key_file``      the public key that was named; empty for the usual one.
     ``disks``         those that a machine is made with.
+    ``connect``       how the machine is reached; empty in older files, for its public address.
     """
 
     kind = "intent"
@@ -40,6 +41,7 @@ class Intent(Entry):
     guard: str = ""
     key_file: str = ""
     disks: tuple[Disk, ...] = ()
+    connect: str = ""
 
     @property
     def instance_type(self) -> str:

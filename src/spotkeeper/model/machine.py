@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from spotkeeper.model.connect import Connect
 from spotkeeper.model.disk import Disk
 from spotkeeper.model.launch import LaunchToken
 from spotkeeper.model.spot_request import (
@@ -19,6 +20,7 @@ from spotkeeper.model.tags import (
     TAG_KIND,
     TAG_LAUNCH,
     TAG_USER,
+    connect_of,
     is_login,
     parse_tag_time,
     tagged_name,
@@ -92,6 +94,18 @@ class Instance:
     def ended(self) -> bool:
         """Whether it costs nothing any more and never will."""
         return self.state in ENDED
+
+    @property
+    def connect(self) -> Connect:
+        """How it is reached."""
+        return connect_of(self.tags)
+
+    @property
+    def has_way_in(self) -> bool:
+        """Whether it can be reached now, or soon."""
+        if self.connect is Connect.PUBLIC:
+            return self.public_ip is not None and not self.ended
+        return self.state is InstanceState.RUNNING
 
     @property
     def passing(self) -> bool:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from spotkeeper.model.connect import Connect
 from spotkeeper.model.instance_type import Arch
 
 
@@ -110,6 +111,13 @@ LAUNCH = (
     Option("role", _TEXT, "NAME", "Instance profile for the machine; none by default."),
     Option("tags", _TEXTS, "K=V", "Tag for all that is made.", "tag", in_file=False),
     Option("key_file", _TEXT, "FILE.pub", "Your public ssh key; one in ~/.ssh by default.", "key"),
+    Option(
+        "connect",
+        _TEXT,
+        None,
+        "How the machine is reached; `public` address by default.",
+        choices=tuple(map(str, Connect)),
+    ),
     Option("subnet_id", _TEXT, "ID", "Subnet, in place of the default VPC's.", "subnet"),
     Option(
         "group_ids",

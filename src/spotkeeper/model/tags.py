@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from spotkeeper.model.connect import Connect
+
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,38}")
 LOGIN_PATTERN = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 
@@ -21,6 +23,7 @@ TAG_BUDGET = "spotkeeper:budget"  # US dollars that it may cost; the deadline fo
 TAG_NOT_AFTER = "spotkeeper:not-after"  # the deadline that was typed, where a budget sets it
 TAG_CLAIM = "spotkeeper:claim"  # on a machine and on the claim of its name: the same launch
 TAG_USER = "spotkeeper:user"  # the login name of the image, for the ssh line
+TAG_CONNECT = "spotkeeper:connect"  # how it is reached, where not by its public address
 TAG_VPC = "spotkeeper:vpc"  # on a shared group: where it can be used
 TAG_KEY = "spotkeeper:key"  # on a shared key: the name that RunInstances wants
 
@@ -127,6 +130,17 @@ def machine_tags(
 def shared_tags(owner: str) -> Mapping[str, str]:
     """The tags of what several machines of an owner share (group, key)."""
     return {TAG_MANAGED: "true", TAG_OWNER: owner, "Name": "spotkeeper"}
+
+
+def connect_tags(connect: Connect) -> Mapping[str, str]:
+    """The tag of a machine, or of a shared group, that is not for the public address."""
+    return {} if connect is Connect.PUBLIC else {TAG_CONNECT: str(connect)}
+
+
+def connect_of(tags: Mapping[str, str]) -> Connect:
+    """What ``connect_tags`` made of it."""
+    told = tags.get(TAG_CONNECT)
+    return Connect(told) if told in set(Connect) else Connect.PUBLIC
 
 
 def claim_tags(*, name: str, owner: str, nonce: str) -> Mapping[str, str]:

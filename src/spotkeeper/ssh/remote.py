@@ -159,7 +159,8 @@ def trouble(login: Login, said: str) -> SpotkeeperError | None:
                 "user": login.user,
                 "instance": login.instance_id,
                 "known_hosts": shlex.quote(str(login.known_hosts)),
-                "said": (said.strip().splitlines() or [""])[-1],
+                # a tunnel says why before ssh says that it is closed
+                "said": (said.strip().splitlines() or [""])[0 if login.tunnel else -1],
             }
             return kind(happened.format(**facts), next_step=step.format(**facts))
     return None

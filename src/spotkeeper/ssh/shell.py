@@ -3,7 +3,6 @@
 import os
 import shlex
 import shutil
-import socket
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,13 +11,15 @@ from pathlib import Path
 
 from spotkeeper.errors import NotFound, SandboxProblem
 from spotkeeper.model.record import Record, Result
-from spotkeeper.timings import SSH_PORT_TIMEOUT_SECONDS
+
+SSH_PORT = 22
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Login(Result):
     """How to reach a machine. The host key is learnt once and pinned to the instance's id, since
-    an address is somebody else's tomorrow. ``port`` is 0 where nothing can answer."""
+    an address is somebody else's tomorrow. ``port`` is 0 where nothing can answer; ``tunnel`` is
+    the command that leads there, where the address does not."""
 
     address: str
     user: str
@@ -26,6 +27,7 @@ class Login(Result):
     known_hosts: Path
     identity: Path | None = None
     port: int = 22
+    tunnel: tuple[str, ...] = ()
 
     def to_dict(self) -> Record:
         """Where and as whom, and the line to paste into a shell."""
@@ -74,6 +76,8 @@ class Login(Result):
             ("ForwardAgent", "no"),
             # of an agent with many keys sshd takes the first few only
             *([("IdentitiesOnly", "yes")] if self.identity else []),
+            # % begins a token, and ssh puts ``exec`` before it
+            *([("ProxyCommand", _doubled(shlex.join(self.tunnel)))] if self.tunnel else []),
         ]
 
     def line(self, remote: Sequence[str] = (), options: Sequence[str] = ()) -> str:
@@ -111,8 +115,12 @@ def run(command: Sequence[str]) -> int:
 
 def _quoted(path: Path) -> str:
     """A path as an ssh option's value, where a blank would end it and % begins a token."""
-    text = os.fspath(path).replace("%", "%%")
+    text = _doubled(os.fspath(path))
     return f'"{text}"' if any(character.isspace() for character in text) else text
+
+
+def _doubled(text: str) -> str:
+    return text.replace("%", "%%")
 
 
 def _word(text: str) -> str:
@@ -129,22 +137,3 @@ def _visible(character: str) -> str:
     byte_of_a_name = "\udc80" <= character <= "\udcff"  # as Python reads what is no UTF-8
     errors = "surrogateescape" if byte_of_a_name else "surrogatepass"
     return "".join(f"\\x{byte:02x}" for byte in character.encode(errors=errors))
-
-
-SSH_PORT = 22
-
-
-class SshPort:
-    """Reachable means that the ssh port takes connections; EC2's own checks lag minutes behind."""
-
-    def answers(self, address: str) -> bool:
-        """Whether the port is open."""
-        try:
-            with socket.create_connection((address, SSH_PORT), timeout=SSH_PORT_TIMEOUT_SECONDS):
-                return True
-        except OSError:
-            return False
-
-    def ssh_port(self, _address: str) -> int:
-        """AWS's machines have their ssh server where everybody has it."""
-        return SSH_PORT

@@ -18,6 +18,7 @@ from spotkeeper.errors import (
     ResourceGone,
     SpotkeeperError,
 )
+from spotkeeper.lifecycle.ports import ConnectEndpoint
 from spotkeeper.model.quota import QUOTA_FAMILIES
 from spotkeeper.model.resource import ResourceKind
 from spotkeeper.model.tags import TAG_OWNER
@@ -49,6 +50,8 @@ def test_every_call_fits_its_operation() -> None:
     made.volumes(REGION, "1:user/me", "dev")
     made.create_group(REGION, "spotkeeper-1", vpc_id="vpc-1", tags={"a": "b"})
     made.open_ssh(REGION, "sg-1", "198.51.100.7/32")
+    made.open_ssh(REGION, "sg-1", "sg-2")
+    assert made.connect_endpoint(REGION, "vpc-1") is None
     made.close_ssh(REGION, "sg-1", "198.51.100.7/32")
     made.ssh_groups(REGION, "1:user/me", ["sg-1"])
     made.import_key(REGION, "key", public_key="ssh-ed25519 AAAA", tags={"a": "b"})
@@ -62,7 +65,7 @@ def test_every_call_fits_its_operation() -> None:
     made.delete_volume(REGION, "vol-1")
     made.delete_group(REGION, "sg-1")
     made.delete_key(REGION, "key-1")
-    assert len({operation for operation, _ in session.calls}) == 21
+    assert len({operation for operation, _ in session.calls}) == 22
 
 
 def test_the_legacy_calls_are_never_made() -> None:
@@ -250,6 +253,19 @@ def test_the_dry_run_of_the_doctor_fits_and_changes_nothing() -> None:
         assert {"Key": TAG_OWNER, "Value": "me"} in each["Tags"]
     with pytest.raises(PermissionDenied):
         account.may_launch(REGION, image, "g5.xlarge", owner="me")
+
+
+def test_an_endpoint_says_who_its_machines_see_calling() -> None:
+    row = {"InstanceConnectEndpointId": "eice-1", "SecurityGroupIds": ["sg-1"]}
+    kept = {**row, "PreserveClientIp": True}
+    made, _ = cloud(
+        DescribeInstanceConnectEndpoints=[
+            {"InstanceConnectEndpoints": [each]} for each in (row, kept)
+        ]
+    )
+    for keeps_address in (False, True):
+        found = ConnectEndpoint("eice-1", ("sg-1",), keeps_address)
+        assert made.connect_endpoint(REGION, "vpc-1") == found
 
 
 def test_the_spot_role_is_there_or_not() -> None:

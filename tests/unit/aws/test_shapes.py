@@ -14,6 +14,7 @@ from tests.fakes import geography, orders
 
 from spotkeeper.aws import shapes
 from spotkeeper.lifecycle.ports import LaunchOrder, OnInterruption
+from spotkeeper.model.connect import Connect
 from spotkeeper.model.resource import ResourceKind
 from spotkeeper.model.tags import TAG_OWNER
 
@@ -34,7 +35,13 @@ ORDERS = {
     "max price": PRICED,
     "dry run": DRY,
     "no end": FOR_EVER,
+    **{
+        f"{connect}, {len(groups)} groups": replace(BOX, connect=connect, group_ids=groups)
+        for connect in set(Connect) - {Connect.PUBLIC}
+        for groups in ((), BOX.group_ids)
+    },
 }
+NAMES_A_ROLE = replace(BOX, role="training")
 
 
 @cache
@@ -69,6 +76,18 @@ def test_every_launch_fits_the_model(order: LaunchOrder) -> None:
     assert complaints("RunInstances", shapes.run_instances(order)) == []
     dry_run = {**shapes.run_instances(order), "DryRun": True}
     assert complaints("RunInstances", dry_run) == []
+
+
+@pytest.mark.parametrize("order", [NAMES_A_ROLE, *ORDERS.values()])
+def test_a_machine_has_an_address_and_a_role_as_they_were_asked_for(order: LaunchOrder) -> None:
+    body = shapes.run_instances(order)
+    assert body.get("IamInstanceProfile") == ({"Name": order.role} if order.role else None)
+    [interface] = body.get("NetworkInterfaces", [{"Groups": body.get("SecurityGroupIds", [])}])
+    assert interface.get("Groups", []) == list(order.group_ids)
+    public = order.connect is Connect.PUBLIC
+    assert interface.get("AssociatePublicIpAddress") is (None if public else False)
+    # EC2 takes neither subnet nor groups beside interfaces
+    assert public or not {"SubnetId", "SecurityGroupIds"} & body.keys()
 
 
 def test_the_checker_sees_a_wrong_name_a_wrong_type_and_a_wrong_word() -> None:

@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 import pytest
+from tests.unit.model.make import instance
 
 from spotkeeper.keeper.sandbox import GuestReach
 
@@ -23,4 +24,4 @@ class Logins:
 )
 def test_a_boot_may_change_the_port(ports: tuple[int, ...], told: tuple[int, ...]) -> None:
     reach = GuestReach(cast("Any", Logins(*ports)))
-    assert tuple(reach.ssh_port("127.1.2.3") for _ in told) == told
+    assert tuple(reach.route(instance("i-1")).port for _ in told) == told

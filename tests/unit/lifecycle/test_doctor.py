@@ -6,6 +6,7 @@ import pytest
 from tests.fakes import geography
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.market import AWS_KEY, FakeAccount
+from tests.fakes.talk import FakeReach
 
 from spotkeeper.errors import (
     ExpiredCredentials,
@@ -41,6 +42,7 @@ def examined(
         region=region,
         hardware=lambda: [geography.HARDWARE[name] for name in types],
         key_told=key_told,
+        require=FakeReach().require,
     )
     return {check.name: check for check in doctor.examine("ubuntu")}
 
@@ -139,6 +141,7 @@ def test_what_may_not_be_read_is_a_warning() -> None:
         region=REGION,
         hardware=lambda: [geography.HARDWARE[name] for name in ("g5.xlarge", "m5.large")],
         key_told=lambda: "a key",
+        require=FakeReach().require,
     )
     checks = {check.name: check for check in doctor.examine("ubuntu")}
     for name in ("Spot role", "quota for g5.xlarge", "quota for m5.large"):
@@ -154,6 +157,7 @@ def test_a_family_without_a_known_quota_is_a_warning() -> None:
         region=REGION,
         hardware=lambda: [strange],
         key_told=lambda: "a key",
+        require=FakeReach().require,
     )
     checks = {check.name: check for check in doctor.examine("ubuntu")}
     assert checks["quota for q1.large"].verdict is CheckStatus.WARNING

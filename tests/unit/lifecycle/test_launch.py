@@ -91,7 +91,7 @@ class Attempt:
             self.cloud,
             owner=geography.OWNER,
             launch_request=LaunchRequest("dev", Need(), group_ids=self.brought),
-            caller_cidr=CIDR,
+            caller_cidr=lambda: CIDR,
             public_key=PUBLIC_KEY,
         )
 

@@ -22,6 +22,7 @@ from spotkeeper.lifecycle.plan import (
     no_offers,
 )
 from spotkeeper.lifecycle.ports import OnInterruption
+from spotkeeper.model.connect import Connect
 from spotkeeper.model.disk import Disk
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.max_price import MaxPrice
@@ -299,6 +300,7 @@ def at_most(*pools: tuple[str, str | None], **changes: object) -> Decimal | None
     ("changes", "usd"),
     [
         ({}, "10.15"),  # On-Demand is EC2's own limit
+        ({"connect": Connect.ENDPOINT}, "10.10"),  # without an address, at $0.005/h
         ({"max_price": MaxPrice.parse("0.50")}, "5.15"),
         ({"max_price": MaxPrice.parse("0.50001")}, "5.16"),  # rounded up
         ({"lasting": None}, None),  # for ever

@@ -206,6 +206,7 @@ def test_a_stack_is_a_template_whose_policies_are_those_that_are_printed(
         "AWS::AccountId": grantee.caller.account,
         "Principal": grantee.caller.owner.partition(":")[2],
         "GuardRole.Arn": grantee.guard_role,
+        "!aws:userid": "${aws:userid}",
     }
     known = grantee.caller != NOBODY
     assert stack["Parameters"]["Principal"].get("Default") == (

@@ -6,22 +6,26 @@ import pytest
 from tests.fakes import geography
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.edges import CIDR, PUBLIC_KEY
+from tests.unit.model.make import instance
 
 from spotkeeper.errors import NoSubnet, Refused, Scope
 from spotkeeper.lifecycle.launch_request import LaunchRequest
+from spotkeeper.lifecycle.ports import ConnectEndpoint
 from spotkeeper.lifecycle.prerequisites import (
     EVERYWHERE,
     PrerequisiteMaker,
     Prerequisites,
+    admit,
     boots_otherwise,
     former_addresses,
     key_name,
     no_default_vpc,
 )
+from spotkeeper.model.connect import Connect
 from spotkeeper.model.need import Need
-from spotkeeper.model.tags import TAG_KEY, TAG_OWNER, TAG_VPC
+from spotkeeper.model.tags import TAG_CONNECT, TAG_KEY, TAG_OWNER, TAG_VPC
 
-REGION = geography.REGION
+REGION, ELSEWHERE = geography.REGION, "192.0.2.9/32"
 
 
 def keeper(cloud: FakeCloud, cidr: str = CIDR, **launch_request: object) -> PrerequisiteMaker:
@@ -30,7 +34,7 @@ def keeper(cloud: FakeCloud, cidr: str = CIDR, **launch_request: object) -> Prer
         cloud,
         owner=geography.OWNER,
         launch_request=asked,
-        caller_cidr=cidr,
+        caller_cidr=lambda: cidr,
         public_key=PUBLIC_KEY,
     )
 
@@ -66,6 +70,35 @@ def test_the_world_is_let_in_only_when_asked_for() -> None:
     prepared(cloud, open_to_world=True)
     [group] = cloud.ec2.groups.values()
     assert group.cidrs == {EVERYWHERE}
+
+
+@pytest.mark.parametrize(
+    ("connect", "endpoint", "sources", "later"),
+    [
+        (Connect.SSM, None, set(), set()),
+        (Connect.ENDPOINT, ConnectEndpoint("eice-1", ("sg-1", "sg-2")), *[{"sg-1", "sg-2"}] * 2),
+        (Connect.ENDPOINT, ConnectEndpoint("eice-1", ("sg-1",), True), {CIDR}, {ELSEWHERE}),  # noqa: FBT003
+    ],
+)
+def test_a_machine_without_an_address_has_a_group_of_its_own_that_lets_its_way_in_alone(
+    connect: Connect, endpoint: ConnectEndpoint | None, sources: set[str], later: set[str]
+) -> None:
+    cloud = FakeCloud()
+    cloud.endpoints |= {geography.HOME_VPC: endpoint} if endpoint else {}
+    usual, private = prepared(cloud).group_ids, prepared(cloud, connect=connect).group_ids
+    assert {*usual}.isdisjoint(private)
+    assert prepared(cloud).group_ids == usual
+    assert prepared(cloud, connect=connect).group_ids == private
+    assert cloud.ec2.groups[private[0]].cidrs == sources
+    machine = instance(group_ids=private, tags={TAG_CONNECT: str(connect)})
+    admit(cloud, machine, geography.OWNER, lambda: ELSEWHERE)
+    assert cloud.ec2.groups[private[0]].cidrs == later
+
+
+def test_a_network_without_an_endpoint_leaves_the_other_regions() -> None:
+    with pytest.raises(Refused, match="no EC2 Instance Connect Endpoint") as caught:
+        prepared(FakeCloud(), connect=Connect.ENDPOINT)
+    assert caught.value.scope is Scope.REGION
 
 
 def test_what_exists_is_used_again_and_opened_to_the_new_address() -> None:

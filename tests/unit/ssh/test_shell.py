@@ -17,13 +17,18 @@ from spotkeeper.ssh.shell import Login, run
 ARGUMENTS = st.text(st.one_of(st.characters(categories=["L", "M", "N", "P", "S"]), st.just(" ")))
 
 
-def login(known_hosts: str = "/state/known_hosts/train", identity: str | None = None) -> Login:
+def login(
+    known_hosts: str = "/state/known_hosts/train",
+    identity: str | None = None,
+    tunnel: tuple[str, ...] = (),
+) -> Login:
     return Login(
         address="203.0.113.5",
         user="ubuntu",
         instance_id="i-1",
         known_hosts=Path(known_hosts),
         identity=Path(identity) if identity else None,
+        tunnel=tunnel,
     )
 
 
@@ -96,7 +101,8 @@ def test_openssh_understands_it_as_meant(path: str, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("ssh") is None, reason="no OpenSSH here")
 def test_openssh_reads_the_section_of_a_config_file_as_the_command(tmp_path: Path) -> None:
-    made = login("/my home/train", identity=f"{tmp_path}/my key")
+    tunnel = ("aws", "--profile", "my 100%p $(id)")
+    made = login("/my home/train", identity=f"{tmp_path}/my key", tunnel=tunnel)
     (tmp_path / "my key").touch()
     (tmp_path / "config").write_text(made.config())
     asked = [(f"{tmp_path}/config", ["train"]), ("none", made.command(options=["-4"])[1:])]
@@ -111,6 +117,7 @@ def test_openssh_reads_the_section_of_a_config_file_as_the_command(tmp_path: Pat
         for each in read
     ]
     assert facts[0] ^ facts[1] == set()
+    assert "\nproxycommand aws --profile 'my 100%%p $(id)'\n" in read[0]
 
 
 @pytest.fixture

@@ -1,0 +1,82 @@
+"""EC2 calls about EC2 Instance Connect Endpoints, which moto does not have: made at once."""
+
+from typing import Any
+
+from moto.core.responses import ActionResult
+from moto.ec2.responses import EC2Response
+
+from ec2_sandbox.protocol.filters import at_path, passes, unknown_filter
+from ec2_sandbox.protocol.paging import page
+from ec2_sandbox.protocol.refusal import refuse
+from ec2_sandbox.world import world
+
+#: Filters of DescribeInstanceConnectEndpoints, with what of an endpoint they are about.
+FILTERS = {
+    "instance-connect-endpoint-id": "InstanceConnectEndpointId",
+    "state": "State",
+    "subnet-id": "SubnetId",
+    "vpc-id": "VpcId",
+}
+ENDPOINTS_PER_PAGE = 50
+
+
+def endpoints_of(backend: Any) -> dict[str, dict[str, Any]]:
+    """Those of a region, by id."""
+    found: dict[str, dict[str, Any]] = backend.__dict__.setdefault("connect_endpoints", {})
+    return found
+
+
+class ConnectEndpointResponses(EC2Response):  # type: ignore[misc]
+    """EC2 Instance Connect Endpoints."""
+
+    def create_instance_connect_endpoint(self) -> ActionResult:
+        """In a subnet, with the default group of its VPC where none is named."""
+        subnet = self.ec2_backend.get_subnet(self.params["SubnetId"])
+        self.error_on_dryrun()
+        default = self.ec2_backend.get_default_security_group(subnet.vpc_id)
+        made = {
+            "InstanceConnectEndpointId": f"eice-{subnet.id.removeprefix('subnet-')}",
+            "State": "create-complete",
+            "SubnetId": subnet.id,
+            "VpcId": subnet.vpc_id,
+            "AvailabilityZone": subnet.availability_zone,
+            "CreatedAt": world().now,
+            "PreserveClientIp": bool(self.params.get("PreserveClientIp")),
+            "SecurityGroupIds": self.params.get("SecurityGroupIds") or [default.id],
+            "OwnerId": self.ec2_backend.account_id,
+        }
+        known = endpoints_of(self.ec2_backend)
+        found = known.setdefault(made["InstanceConnectEndpointId"], made)
+        return ActionResult({"InstanceConnectEndpoint": found})
+
+    def describe_instance_connect_endpoints(self) -> ActionResult:
+        """All, or some."""
+        self.error_on_dryrun()
+        filters = self._filters_from_querystring()
+        if unknown := [name for name in filters if name not in FILTERS]:
+            raise unknown_filter(unknown[0])
+        known = endpoints_of(self.ec2_backend)
+        asked = self.params.get("InstanceConnectEndpointIds") or [*known]
+        fit = [
+            one
+            for one in map(self._endpoint, asked)
+            if passes(filters, lambda name, one=one: at_path(one, FILTERS[name]))  # type: ignore[misc]
+        ]
+        found, token = page(fit, self.params, default=ENDPOINTS_PER_PAGE)
+        return ActionResult({"InstanceConnectEndpoints": found, "NextToken": token})
+
+    def delete_instance_connect_endpoint(self) -> ActionResult:
+        """One."""
+        endpoint = self._endpoint(self.params["InstanceConnectEndpointId"])
+        self.error_on_dryrun()
+        del endpoints_of(self.ec2_backend)[endpoint["InstanceConnectEndpointId"]]
+        return ActionResult({"InstanceConnectEndpoint": {**endpoint, "State": "delete-complete"}})
+
+    def _endpoint(self, endpoint_id: str) -> dict[str, Any]:
+        known = endpoints_of(self.ec2_backend)
+        if endpoint_id not in known:
+            raise refuse(
+                "InvalidInstanceConnectEndpointId.NotFound",
+                f"The instance connect endpoint ID '{endpoint_id}' does not exist",
+            )
+        return known[endpoint_id]
