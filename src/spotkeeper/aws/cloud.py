@@ -13,7 +13,6 @@ from spotkeeper.errors import (
     NotFound,
     Refused,
     ResourceGone,
-    Scope,
     SpotkeeperError,
     Unreachable,
 )
@@ -156,8 +155,6 @@ class Ec2Cloud:
         try:
             rows = self._aws.pages(operation, region, key=key, Filters=filters)
         except SpotkeeperError as refusal:
-            if refusal.scope is Scope.TRANSIENT:
-                raise
             return (), refusal
         return tuple(shapes.spot_request(row, region) for row in rows), None
 

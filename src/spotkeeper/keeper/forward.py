@@ -111,7 +111,7 @@ class Forwarding:
     def _login(self, regions: Sequence[str]) -> tuple[str, Login | None]:
         """What the machine does, and how to reach it; ``None`` while it is interrupted, or
         starts."""
-        machine = self.machines.report(self.name, regions).machine
+        machine, _ = self.machines.find(self.name, regions)
         instance = machine.instance
         if instance and instance.has_way_in and instance.state is InstanceState.RUNNING:
             login = self.machines.reachable(self.name, (machine.region,), self.talk)

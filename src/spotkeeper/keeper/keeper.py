@@ -146,7 +146,7 @@ class Keeper(ReachingKeeper):
         Raises:
             NotFound: none of that name is in the regions.
         """
-        report = self._reader.report(name, listed(regions, self._edges), partly=True)
+        report = self._reader.report(name, listed(regions, self._edges))
         kept = self._deadline.kept_to_budget(self._deadline.watched(report))
         looked = self._reader.with_disks(kept)
         return self._runs.looked_at(looked) if looked.last_run is not None else looked
@@ -208,7 +208,7 @@ class Keeper(ReachingKeeper):
                 waiter=waiter,
                 clock=clock,
                 renew=renew,
-                look=lambda: self._reader.report(name, (machine.region,)).machine,
+                look=lambda: self._reader.find(name, (machine.region,))[0],
             )
             self._up.adopt(machine)
         return self.show(name, (machine.region,))
@@ -228,16 +228,18 @@ class Keeper(ReachingKeeper):
         adds = isinstance(by, str) and by.strip().startswith("+")
         longer = length(by.strip().removeprefix("+") if isinstance(by, str) else by)
         with self._edges.journal.lock(name):
-            machine = self._reader.report(name, listed(regions, self._edges)).machine
-            return self._deadline.extend(machine, longer, adds=adds)
+            machine, unseen = self._reader.find(name, listed(regions, self._edges))
+            extended = self._deadline.extend(machine, longer, adds=adds)
+        told = (*extended.report.warnings, *unseen)
+        return replace(extended, report=replace(extended.report, warnings=told))
 
     def _settled(self, name: str, regions: Sequence[str]) -> Machine:
         """A machine once it neither starts nor stops: EC2 refuses to turn it around halfway."""
-        machine = self._reader.report(name, listed(regions, self._edges)).machine
+        machine, _ = self._reader.find(name, listed(regions, self._edges))
         if machine.instance is None or not machine.instance.passing:
             return machine
         self._up.waiter().until_settled(machine.instance)
-        return self._reader.report(name, (machine.region,)).machine
+        return self._reader.find(name, (machine.region,))[0]
 
     @checked(RunWords)
     def run(
@@ -267,7 +269,7 @@ class Keeper(ReachingKeeper):
             if isinstance(command, RunOrder)
             else run_order(command, words, environment=os.environ)
         )
-        machine = self._reader.report(name, listed(regions, self._edges)).machine
+        machine, _ = self._reader.find(name, listed(regions, self._edges))
         if machine.state != "running":
             if not power.is_interrupted(machine):
                 self._talk.say(f"{name} is {machine.summary()}: starting it")
@@ -287,8 +289,8 @@ class Keeper(ReachingKeeper):
         from spotkeeper.keeper.logs import RunLog, wish_of
 
         wish = wish_of(words)
-        region = self._reader.report(name, listed(regions, self._edges)).machine.region
-        find = lambda: self._reader.report(name, (region,)).machine  # noqa: E731
+        region = self._reader.find(name, listed(regions, self._edges))[0].region
+        find = lambda: self._reader.find(name, (region,))[0]  # noqa: E731
         return RunLog(name, wish, self._runs, find, self._talk, self._edges.clock.sleep)
 
     @checked()
@@ -299,7 +301,7 @@ class Keeper(ReachingKeeper):
         Raises:
             NotFound: no such machine, or no run was ever on it.
         """
-        return self._runs.cancel(self._reader.report(name, listed(regions, self._edges)).machine)
+        return self._runs.cancel(self._reader.find(name, listed(regions, self._edges))[0])
 
     @checked()
     def down(

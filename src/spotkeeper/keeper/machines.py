@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spotkeeper.costs.usage import sighting
-from spotkeeper.errors import NotFound, PermissionDenied, Refused, SpotkeeperError
+from spotkeeper.errors import LOGGED_OUT, NotFound, Refused, SpotkeeperError
 from spotkeeper.keeper import regions
 from spotkeeper.keeper.edges import Edges
 from spotkeeper.keeper.results import MachineList, MachineReport, RememberedList
@@ -87,22 +87,45 @@ class MachineReader:
 
         Those that ended are left out unless ``ended`` is asked for.
         """
-        found, failed = self._machines(in_regions, partly=True)
+        found, failed = self._machines(in_regions)
         for machine in found:
             self.note(machine)
         shown = [machine for machine in found if machine.name and (ended or machine.present)]
         told = regions.by_reason(failed)
         return MachineList(self.reports(shown), (*told, *self._half_created(found, in_regions)))
 
-    def report(
-        self, name: str, in_regions: Sequence[str], *, partly: bool = False
-    ) -> MachineReport:
-        """The machine of a name; ``partly``: with its instance alone, if nothing else may be seen.
+    def report(self, name: str, in_regions: Sequence[str]) -> MachineReport:
+        """The machine of a name with today's prices, and what of it could not be looked at.
 
         Raises:
             NotFound: none of that name is in the regions.
         """
-        return self.reports(self.present(name, in_regions, partly=partly)[:1])[0]
+        machine, unseen = self.find(name, in_regions)
+        [report] = self.reports((machine,))
+        return replace(report, warnings=(*report.warnings, *unseen))
+
+    def find(self, name: str, in_regions: Sequence[str]) -> tuple[Machine, tuple[str, ...]]:
+        """The machine of a name, an alive one first, and what of it could not be looked at: its
+        instance alone is enough.
+
+        Raises:
+            NotFound: none of that name is in the regions.
+        """
+        if not is_name(name):
+            raise NotFound(f"{name!r} cannot be a machine's name")
+        found, failed = self._machines(in_regions, name)
+        for machine in found:
+            self.note(machine)
+        present = [machine for machine in found if machine.present]
+        if not present:
+            silent = ", ".join(str(each.region) for each in failed)
+            raise NotFound(
+                f"There is no machine {name}" + (f" ({silent} did not answer)" if silent else ""),
+                details={"silent_regions": silent} if silent else None,
+            )
+        first = min(present, key=lambda machine: not machine.alive)
+        hidden = (each for each in failed if each.region == first.region)
+        return first, regions.by_reason(hidden)
 
     def way_in(self, name: str, in_regions: Sequence[str], talk: Talk) -> Login:
         """How to reach a running machine, once the caller's present address is let in.
@@ -164,28 +187,6 @@ class MachineReader:
                 "No list of machines is remembered", next_step="Run `spot ls` once online."
             )
         return RememberedList(tuple(kept[1]), datetime.fromisoformat(kept[0]))
-
-    def present(
-        self, name: str, in_regions: Sequence[str], *, partly: bool = False
-    ) -> list[Machine]:
-        """Machines of a name that are there, those that are alive first; usually one.
-
-        Raises:
-            NotFound: none.
-        """
-        if not is_name(name):
-            raise NotFound(f"{name!r} cannot be a machine's name")
-        found, failed = self._machines(in_regions, name, partly=partly)
-        for machine in found:
-            self.note(machine)
-        present = [machine for machine in found if machine.present]
-        if not present:
-            silent = ", ".join(str(each.region) for each in failed)
-            raise NotFound(
-                f"There is no machine {name}" + (f" ({silent} did not answer)" if silent else ""),
-                details={"silent_regions": silent} if silent else None,
-            )
-        return sorted(present, key=lambda machine: not machine.alive)
 
     def names(self, in_regions: Sequence[str]) -> set[str]:
         """Names of machines that are alive, and of disks and claims that exist without one."""
@@ -297,34 +298,36 @@ class MachineReader:
             journal.append(machine.name, seen)
 
     def _machines(
-        self, in_regions: Sequence[str], name: str | None = None, *, partly: bool = False
+        self, in_regions: Sequence[str], name: str | None = None
     ) -> tuple[list[Machine], list[SpotkeeperError]]:
-        """``partly``: what may not be listed is told with what failed, and hides no instance."""
+        """What may not be listed, tags or requests, is told with what failed, and hides nothing
+        else."""
+        places, silent = self._places(in_regions, name)
 
         def look(region: str) -> tuple[Sequence[Machine], SpotkeeperError | None]:
+            if region not in places:
+                return (), None
             seen = self._cloud.observe(region, self.owner, name)
-            if seen.problem and not partly:
-                raise seen.problem
             return pair(seen.instances, seen.requests), seen.problem
 
-        places, silent = self._places(in_regions, name, partly=partly)
-        found, failed = regions.in_each(places, look)
+        found, failed = regions.in_each(in_regions, look)
         hidden = [problem for _, problem in found if problem]
+        told = {each.region for each in silent}
+        failed = [each for each in failed if each.region not in told]
         return [machine for some, _ in found for machine in some], [*silent, *failed, *hidden]
 
     def _places(
-        self, in_regions: Sequence[str], name: str | None, *, partly: bool
-    ) -> tuple[list[str], list[SpotkeeperError]]:
+        self, in_regions: Sequence[str], name: str | None
+    ) -> tuple[set[str], list[SpotkeeperError]]:
         """Where a name may be: by tags, or wherever these may not be read."""
         try:
             inhabited, silent = self.inhabited(in_regions)
-        except PermissionDenied as refusal:
-            if not partly:
-                raise
-            return list(in_regions), [refusal]
-        denied = [str(each.region) for each in silent if isinstance(each, PermissionDenied)]
-        sure = [region for region, names in inhabited.items() if name is None or name in names]
-        return [*sure, *(denied if partly else ())], silent
+        except LOGGED_OUT:
+            raise
+        except SpotkeeperError as refusal:
+            return {*in_regions}, [refusal]
+        sure = {region for region, names in inhabited.items() if name is None or name in names}
+        return sure | {str(each.region) for each in silent}, silent
 
     def _billed(self, region: str) -> list[TaggedResource]:
         return [tagged for tagged in self._mine(region) if tagged.resource_id.kind in BILLED]

@@ -7,10 +7,10 @@ from spotkeeper import errors
 from spotkeeper.errors import (
     LOGGED_OUT,
     BadInput,
+    CredentialsProblem,
     PermissionDenied,
-    Refused,
+    RegionNotEnabled,
     SpotkeeperError,
-    Unreachable,
 )
 from spotkeeper.keeper.edges import Edges
 from spotkeeper.market import market
@@ -41,7 +41,10 @@ class EnabledRegions:
         """
         try:
             return self._ask()
-        except (PermissionDenied, Refused, Unreachable) as refusal:
+        except SpotkeeperError as refusal:
+            keys_are_wrong = isinstance(refusal, CredentialsProblem)
+            if keys_are_wrong and not isinstance(refusal, (PermissionDenied, RegionNotEnabled)):
+                raise
             self.warnings = (f"all regions were tried: {refusal.message}",)
         default = self._edges.default_region
         partition = partition_of(default) if default else self._edges.cloud.caller().partition

@@ -206,10 +206,10 @@ class Up:
         if {intent.claim for intent in lives.intents(life)} <= launcher.made.nonces:
             journal.append(name, Settled(self._edges.clock.now()))
         try:
-            found = self._reader.present(name, regions.listed((), self._edges))
+            winner, _ = self._reader.find(name, regions.listed((), self._edges))
         except SpotkeeperError:
             return problem
-        return name_taken(found[0])
+        return name_taken(winner)
 
     def dry_run(self, plan: Plan) -> None:
         """Ask EC2 whether it would allow the launch, with what exists: a group or key that would

@@ -63,9 +63,9 @@ class GuardSchedules:
                 )
             else:
                 self._write(guard.guarded(machine, self._owner), deadline, machine.deadline)
-        ids = [
-            resource_id.id for resource_id in (machine.instance, machine.request) if resource_id
-        ]
+        instance, request = machine.instance, machine.request
+        behind = request.id if request else instance and instance.request_id
+        ids = [each for each in (instance and instance.id, behind) if each]
         moved = {TAG_DEADLINE: tag_time(deadline), **(tags or {})}
         self._cloud.retag(machine.region, ids, moved)
 

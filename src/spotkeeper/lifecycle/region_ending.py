@@ -270,6 +270,8 @@ class RegionEnding:
         seen = replace(seen, requests=tuple(self._believed(each) for each in seen.requests))
         self._unseen = {}
         if seen.problem:
+            if seen.problem.scope is Scope.TRANSIENT:
+                raise seen.problem
             self._note_unseen(ResourceKind.REQUEST, seen.problem)
         tags = [*(each.tags for each in seen.instances), *(each.tags for each in seen.requests)]
         target.met.update(ClaimNonce(each.get(TAG_CLAIM, "")) for each in tags)

@@ -37,11 +37,11 @@ class Machines:
     def __init__(self, *looks: Any) -> None:
         self._looks = list(looks)
 
-    def report(self, *_: Any) -> Any:
+    def find(self, *_: Any) -> Any:
         found = self._looks.pop(0) if len(self._looks) > 1 else self._looks[0]
         if isinstance(found, SpotkeeperError):
             raise found
-        return SimpleNamespace(machine=found)
+        return found, ()
 
     def reachable(self, *_: Any) -> str:
         return "a login"

@@ -21,17 +21,21 @@ from spotkeeper.errors import (
     PermissionDenied,
     QuotaReached,
     Refused,
+    RegionNotEnabled,
     SpotkeeperError,
+    Throttled,
     Unreachable,
 )
 from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.results import MachineReport
 from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.lifecycle.plan import Plan
+from spotkeeper.lifecycle.ports import Observation
 from spotkeeper.model.journal_entry import Settled
 from spotkeeper.model.launch import LaunchToken
 from spotkeeper.model.machine import InstanceState
 from spotkeeper.model.need import Need
+from spotkeeper.model.resource import TaggedResource
 from spotkeeper.model.tags import TAG_OWNER
 
 REGION = geography.REGION
@@ -274,3 +278,39 @@ def test_a_region_that_is_closed_does_not_fail_the_end_of_everything(desk: Desk)
     assert report.left == ()
     assert any("eu-west-1" in told for told in report.warnings)
     assert desk.cloud.ec2.leftovers() == []
+
+
+#: Whatever keeps tags and requests from being listed.
+HIDING = (PermissionDenied, Throttled, Unreachable, Refused, NotFound, RegionNotEnabled)
+
+
+@pytest.mark.world("side calls that fail, in the verbs", by="every kind of error")
+@pytest.mark.parametrize("kind", HIDING)
+@pytest.mark.parametrize("hidden", ["tags", "requests"])
+def test_what_cannot_be_listed_keeps_no_verb_from_its_machine(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, hidden: str, kind: type[SpotkeeperError]
+) -> None:
+    desk.up()
+    cloud, problem = desk.cloud, kind(f"{hidden}: no", region=REGION)
+    seen = cloud.observe
+
+    def untold(_region: str) -> tuple[TaggedResource, ...]:
+        raise problem
+
+    def alone(region: str, owner: str, name: str | None = None) -> Observation:
+        return replace(seen(region, owner, name), requests=(), problem=problem)
+
+    cloud_of = {"tags": ("tagged_resources", untold), "requests": ("observe", alone)}
+    monkeypatch.setattr(cloud, *cloud_of[hidden])
+    keeper = desk.keeper
+    [listed] = keeper.ls().reports
+    shown, extended = keeper.show("dev"), keeper.extend("dev", "48h")
+    assert (listed.machine.name, shown.machine.state) == ("dev", "running")
+    assert extended.report.machine.deadline != shown.machine.deadline
+    told = (keeper.ls().warnings, shown.warnings, extended.report.warnings)
+    assert all(f"{hidden}: no" in str(each) for each in told)
+    assert keeper.stop("dev").machine.state == "stopped"
+    assert keeper.start("dev").machine.state == "running"
+    monkeypatch.undo()
+    assert keeper.show("dev").machine.deadline == extended.report.machine.deadline
+    assert keeper.down(("dev",)).left == ()

@@ -11,8 +11,10 @@ from spotkeeper.errors import (
     CredentialsProblem,
     ExpiredCredentials,
     NoCredentials,
+    NotFound,
     PermissionDenied,
     Refused,
+    RegionNotEnabled,
     SpotkeeperError,
     Unreachable,
 )
@@ -30,7 +32,10 @@ def enabled(home: Path, problem: SpotkeeperError, default: str | None) -> Enable
     return EnabledRegions(replace(known, enabled_regions=ask))
 
 
-@pytest.mark.parametrize("problem", [PermissionDenied("no"), Unreachable("no"), Refused("no")])
+@pytest.mark.parametrize(
+    "problem",
+    [kind("no") for kind in (PermissionDenied, RegionNotEnabled, Unreachable, Refused, NotFound)],
+)
 @pytest.mark.parametrize(
     ("default", "tried"),
     [
