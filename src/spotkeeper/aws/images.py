@@ -118,7 +118,8 @@ def image_of(described: Mapping[str, Any], region: str, login: str | None = None
         name=name,
         further_disks=further,
         boot_mode=(described.get("BootMode") or "").replace(ANY_BOOT_MODE, ""),
-        of_stranger=described.get("ImageOwnerAlias") != "amazon" or NO_CLOUD_INIT in name,
+        of_stranger=login is None
+        and (described.get("ImageOwnerAlias") != "amazon" or NO_CLOUD_INIT in name),
         billed_as=_billed_as(described),
     )
 
