@@ -1,7 +1,6 @@
 """Ports of a machine stay open until somebody ends it, or there is nothing to come back."""
 
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
