@@ -11,12 +11,14 @@ from spotkeeper.work import deadline
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "deadline.md").read_text(encoding="utf-8")
+#: With each command on one line.
+WHOLE = PAGE.replace("\\\n", "")
 
 
 def test_the_table_is_what_the_command_prints(spot: Spot, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("COLUMNS", "80")
-    [(command, told)] = re.findall(r"^```console\n\$ spot (.*)\n(.*?)^```$", PAGE, re.M | re.S)
+    [(command, told)] = re.findall(r"^```console\n\$ spot (.*?)\n(.*?)^```$", WHOLE, re.M | re.S)
 
     assert spot(*shlex.split(command)).out == told
 
@@ -26,7 +28,7 @@ def test_the_picture_can_be_drawn_again(
 ) -> None:
     pytest.importorskip("matplotlib", reason="the plot extra is not installed")
     (home / "docs").symlink_to(ROOT / "docs")
-    [command] = re.findall(r"^```sh\nspot (.*)\n```$", PAGE, re.MULTILINE)
+    [command] = re.findall(r"^```sh\nspot (.*)\n```$", WHOLE, re.MULTILINE)
 
     answer = spot(*shlex.split(command))
 

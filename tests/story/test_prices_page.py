@@ -23,7 +23,7 @@ def test_every_command_of_the_page_works(spot: Spot, home: Path) -> None:
 
 def test_the_table_of_the_page_is_the_one_that_is_printed(spot: Spot) -> None:
     [shown] = [text.splitlines() for kind, text in BLOCKS if kind == "text"]
-    printed = spot("prices", "g5.xlarge", "--region", "us-east-1", "--days", "30").out.splitlines()
+    printed = spot("prices", "g6.xlarge", "--region", "us-east-1", "--days", "30").out.splitlines()
 
     assert max(map(len, shown)) <= 80
     for line in (0, 2):  # what and when; type, region and On-Demand price

@@ -1,13 +1,16 @@
 """Every block of the README is run."""
 
+import contextlib
 import json
 import os
+import pty
 import re
 import subprocess
 import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from termios import tcsetwinsize
 
 import nbformat
 import pytest
@@ -16,6 +19,7 @@ from nbclient.exceptions import CellExecutionError
 from tests.conftest import Sandbox
 from tests.story.living import at_ec2s_pace
 
+WIDTH = 80
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -65,6 +69,31 @@ def shell(script: str) -> str:
     return done.stdout
 
 
+def on_a_terminal(command: str) -> str:
+    """The same of a command on a terminal of 80 columns, once all lines stand still."""
+    ours, theirs = pty.openpty()
+    tcsetwinsize(theirs, (40, WIDTH))
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    path = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    environment |= {"PATH": path, "NO_COLOR": "1", "TERM": "xterm"}
+    done = subprocess.Popen(
+        ["bash", "-euo", "pipefail", "-c", command],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    told = b""
+    with contextlib.suppress(OSError):  # so ends what a terminal tells
+        while part := os.read(ours, 2**16):
+            told += part
+    os.close(ours)
+    text = told.decode().replace("\r\n", "\n")
+    assert done.wait() == 0, f"{command}\n{text}"
+    return re.sub(r"^.*\x1b\[2K", "", text, flags=re.MULTILINE)
+
+
 def masked(output: str) -> list[str]:
     """Lines with everything that changes replaced, in an order that does not depend on buffers."""
     lines = [
@@ -102,7 +131,10 @@ def test_the_transcript_is_what_the_commands_print(home: Path, sandbox: Sandbox)
     at_ec2s_pace(sandbox, scenario="article")
     [transcript] = [block.text for block in BLOCKS if block.language == "console"]
     for command, told in steps(transcript):
-        assert masked(shell(command)) == masked(told), command
+        printed = on_a_terminal(command)
+        assert masked(printed) == masked(told), command
+        lines = [line for line in printed.splitlines() if "ssh -i" not in line]
+        assert max(map(len, lines)) <= WIDTH, command
 
 
 def test_a_notebook_runs_the_python_example_and_shows_its_results(home: Path) -> None:

@@ -59,6 +59,25 @@ def test_every_file_that_a_page_links_to_exists() -> None:
     assert missing == []
 
 
+def test_transcripts_and_commands_fit_a_terminal_of_80_columns() -> None:
+    blocks = [
+        (path, block)
+        for path in files("*.md")
+        for block in re.findall(
+            r"^```(?:console|sh)\n(.*?)^```$",
+            path.read_text(encoding="utf-8"),
+            re.MULTILINE | re.DOTALL,
+        )
+    ]
+    assert len(blocks) > 15
+    assert [
+        f"{path.relative_to(ROOT)}: {line}"
+        for path, block in blocks
+        for line in block.splitlines()
+        if len(line) > 80
+    ] == []
+
+
 def test_every_file_that_the_architecture_names_is_there() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`((?:\w+/)+\w+\.py)`", page)) - {"cli/NAME.py", "keeper/NAME.py"}

@@ -55,7 +55,7 @@ def interrupt(choices: Choices, /, name: str) -> None:
     told = control().interrupt(name)
     words = (
         f"{told['instance_id']} in {told['pool']} gets a notice: {told['action']} at "
-        f"{_minute(told['at'])}. Capacity is back at {_minute(told['capacity_back_at'])}."
+        f"{_minute(told['at'])}.\nCapacity is back at {_minute(told['capacity_back_at'])}."
     )
     _say(choices, told, words)
 
@@ -260,9 +260,9 @@ def _moment_or_length(text: str | None) -> datetime | timedelta | None:
 
 
 def _say(choices: Choices, record: Mapping[str, Any], words: str) -> None:
-    """One sentence, or its facts for a program."""
+    """A line or two, or their facts for a program."""
     if choices.output == "table":
-        click.echo(plain_text(words))
+        click.echo("\n".join(map(plain_text, words.split("\n"))))
     else:
         render.emit(choices, "sandbox-answer", [record], columns=())
 

@@ -55,7 +55,8 @@ def _wrapped(line: str) -> list[str]:
 
     if not sys.stderr.isatty():
         return [line]
-    return textwrap.wrap(line, max(40, terminal_width()), subsequent_indent=" " * 13)
+    width, indent = max(40, terminal_width()), " " * 13
+    return textwrap.wrap(line, width, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _facts(plan: Plan) -> list[tuple[str, str]]:
