@@ -99,7 +99,8 @@ def written_beside(code: str, work: str, *, most: int = 3) -> list[str]:
 def written_away(code: str, since: float) -> list[str]:
     """What the code names of folders that no start of a machine brings back, and that was written
     to since then."""
-    texts = (read_text(os.path.join(code, os.fsdecode(name))) for name in folders.look(code))
+    files = (name for name, entry in folders.look(code).items() if entry.is_file)
+    texts = (read_text(os.path.join(code, os.fsdecode(name))) for name in files)
     named = {found for text in texts for found in _PASSING.findall(text)}
     return sorted(each for each in named if _newest(each) >= since)
 

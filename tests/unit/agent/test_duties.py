@@ -315,7 +315,8 @@ def passing() -> Iterator[str]:
 def test_a_run_that_saves_elsewhere_is_told_where(tmp_path: Path, passing: str) -> None:
     stage = Stage(tmp_path, "signs")
     stage.turns(2)
-    code = Path(stage.agent.folder.paths.code, "train.py")
+    code = Path(stage.agent.folder.paths.code, "lab", "train.py")
+    code.parent.mkdir()
     code.write_text(f"save('{passing}/a/b.pt'); load('/tmp/nothing'); see('/dev/shm/none')\n")
     Path(passing, "a").mkdir()
     Path(passing, "a", "b.pt").touch()
