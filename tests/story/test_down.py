@@ -164,6 +164,7 @@ def test_all_ends_everything_in_every_region_but_boxes_that_nobody_may_delete(
     asked = spot("down", "--all", "--output", "json")
     assert asked.code == 8
     assert "`spot down train --yes` deletes it" in asked.error["message"]
+    assert asked.error["next_step"] == "Nothing else is left."
     [kept] = account.instances(sandbox)  # nobody said that its disk may go
     assert (kept["InstanceId"], kept["State"]["Name"]) == (machine["instance_id"], "stopped")
     assert account.left(sandbox, "eu-west-1") == []

@@ -86,7 +86,7 @@ NO_CLOUD_INIT = "bottlerocket"
 
 
 def image_of(described: Mapping[str, Any], region: str, login: str | None = None) -> Image:
-    """An image as DescribeImages tells it.
+    """An image as DescribeImages tells it; ``login`` is known of an alias of ours.
 
     Raises:
         BadInput: no machine of ours can be launched from it, and why.

@@ -1,5 +1,7 @@
 """How machines are shown; shared by the commands that show some."""
 
+from datetime import datetime
+
 import click
 
 from spotkeeper.cli import render
@@ -35,10 +37,8 @@ LABELS = (
     ("request status", "request_status"),
     ("address", "public_ip"),
     ("role", "role"),
-    ("launched", "launched_at"),
-    ("deadline", "deadline"),
-    ("guard", "guard"),
 )
+TIMES = (("launched", "launched_at"), ("deadline", "deadline"))
 
 
 def show_list(choices: Choices, listing: MachineList) -> None:
@@ -65,6 +65,8 @@ def show_one(choices: Choices, report: MachineReport, warnings: tuple[str, ...])
     render.warn(warnings)
     facts = [(label, row[key]) for label, key in LABELS if row[key] is not None]
     facts += [("connect", row["connect"])] if row["connect"] != Connect.PUBLIC else []
+    facts += [(label, _moment(row[key])) for label, key in TIMES if row[key] is not None]
+    facts += [("guard", row["guard"])] if row["guard"] else []
     disks = ", ".join(row["volume_ids"]) or "none"
     facts += [("tags", tags)] if (tags := _own_tags(row)) else []
     facts += [("budget", _budget(row))] if row["budget_usd"] is not None else []
@@ -92,9 +94,13 @@ def _so_far(row: render.Row) -> str:
     return f"runs for {render.seconds(row['running_seconds'])}, {cost}, {time}"
 
 
+def _moment(text: str) -> str:
+    return render.moment(datetime.fromisoformat(text))
+
+
 def _run(row: render.Row) -> str:
     run, seen_at = row["run"], row["run"]["seen_at"]
-    when = f"; seen {seen_at.replace('T', ' ').removesuffix('Z')} UTC" if seen_at else ""
+    when = f"; seen {_moment(seen_at)}" if seen_at else ""
     return f"{run['summary']}{when}"
 
 

@@ -56,7 +56,7 @@ class Chapter(Result):
 
 
 def chapters(life: Sequence[Entry], number: int, *, now: datetime) -> tuple[Chapter, ...]:
-    """What happened in one life of a name, in the order in which it was written down.
+    """What happened in one life of a name, in the order of time, as far as it was seen.
 
     A machine that still runs has a last chapter about it; what ran when the name was given back
     ran until then.
@@ -67,7 +67,8 @@ def chapters(life: Sequence[Entry], number: int, *, now: datetime) -> tuple[Chap
     teller = _Teller(life, over.at if over else now)
     told = [teller.chapter(entry, number, is_end=entry is over) for entry in life]
     last = [teller.running_now(now, number)] if over is None and teller.is_running else []
-    return tuple(chapter for chapter in (*told, *last) if chapter)
+    found = [chapter for chapter in (*told, *last) if chapter]
+    return tuple(sorted(found, key=lambda chapter: chapter.at))
 
 
 class _Teller:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from spotkeeper.costs.usage import Interval, Spending
 from spotkeeper.errors import BadInput
 from spotkeeper.keeper.spending import spendings
-from spotkeeper.model.lives import each_life
+from spotkeeper.model.lives import told_lives
 from spotkeeper.model.record import Record, ResultList
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def costs(
     lives = {
         (name, number): life
         for name in journal.names()
-        for number, life in enumerate(each_life(journal.read(name)))
+        for number, life in enumerate(told_lives(journal.read(name)))
     }
     rows: dict[str, CostRow] = {}
     for (name, _), parts in spendings(lives, edges, until=edges.clock.now()).items():

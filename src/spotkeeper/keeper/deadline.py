@@ -186,7 +186,7 @@ class Deadline:
     def _stretches(self, machine: Machine) -> tuple[Interval, ...]:
         """When the machine ran: by the journal, or since its launch where it never stopped."""
         now, name = self._edges.clock.now(), machine.name
-        seen = intervals(lives.this_life(self._edges.journal.read(name)), until=now)
+        seen = intervals(lives.latest(self._edges.journal.read(name)), until=now)
         if seen:
             return seen
         instance, request = machine.instance, machine.request

@@ -20,7 +20,7 @@ from spotkeeper.lifecycle.teardown import Teardown, left_behind
 from spotkeeper.market import market
 from spotkeeper.model import lives
 from spotkeeper.model.launch import Launches
-from spotkeeper.model.machine import Machine
+from spotkeeper.model.machine import Kind, Machine
 from spotkeeper.model.resource import Leftover, ResourceId
 from spotkeeper.model.tags import is_name
 from spotkeeper.ssh import keys
@@ -164,7 +164,10 @@ class Down:
         self._take_note(
             {name: (*found, *lives.regions(read(name))) for name, found in places.items()}
         )
-        seen = {name: lives.this_life(read(name)) for name in places}
+        known = {name: read(name) for name in places}
+        seen = {
+            name: lives.latest(known[name]) for name in known if not lives.is_settling(known[name])
+        }
         whole = TeardownOutcome()
         for name, outcome in self.teardown().end_all(places).items():
             whole.add(outcome)
@@ -305,7 +308,7 @@ def _cost(name: str, parts: Sequence[tuple[Interval, Spending]]) -> Cost | None:
 
 def _kept(name: str, region: str, told: str) -> Leftover:
     step = f"`spot down {name} --yes` deletes it, with all that is on it"
-    return Leftover(ResourceId("box", name, region), f"{told}; {step}")
+    return Leftover(ResourceId(Kind.BOX, name, region), f"{told}; {step}")
 
 
 def _unheard_of(name: str, failed: Sequence[SpotkeeperError]) -> NotFound:

@@ -7,7 +7,7 @@ from spotkeeper.errors import NotFound
 from spotkeeper.keeper.edges import Edges
 from spotkeeper.keeper.results import MachineHistory
 from spotkeeper.keeper.spending import spot_costs
-from spotkeeper.model.lives import each_life
+from spotkeeper.model.lives import told_lives
 from spotkeeper.model.tags import is_name
 
 
@@ -17,7 +17,7 @@ def history(name: str, edges: Edges, *, every: bool) -> MachineHistory:
     Raises:
         NotFound: the journal has never heard of it.
     """
-    found = list(each_life(edges.journal.read(name))) if is_name(name) else []
+    found = list(told_lives(edges.journal.read(name))) if is_name(name) else []
     if not found:
         raise NotFound(
             f"The journal of this computer knows nothing of {name!r}",

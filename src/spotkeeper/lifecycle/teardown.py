@@ -27,7 +27,7 @@ from spotkeeper.model.lives import (
     regions,
     this_life,
 )
-from spotkeeper.model.machine import pair
+from spotkeeper.model.machine import Kind, pair
 from spotkeeper.model.resource import Leftover, ResourceId, ResourceKind
 from spotkeeper.model.tags import TAG_OWNER
 from spotkeeper.timings import VISIBILITY_WINDOW
@@ -268,6 +268,14 @@ class Teardown:
 
 
 def left_behind(left: Sequence[Leftover], told: str = "") -> LeftBehind:
-    """The error for what could not be ended, each thing with its region and reason."""
+    """The error for what could not be ended, each thing with its region and reason; of a box the
+    reason says what deletes it."""
     names = "; ".join(f"{each.resource_id}: {each.reason}" for each in left)
-    return LeftBehind(f"{told}Left behind: {names}", region=left[0].resource_id.region)
+    step = (
+        "Nothing else is left."
+        if all(each.resource_id.kind == Kind.BOX for each in left)
+        else None
+    )
+    return LeftBehind(
+        f"{told}Left behind: {names}", next_step=step, region=left[0].resource_id.region
+    )

@@ -32,6 +32,33 @@ def each_life(entries: Iterable[Entry]) -> Iterator[tuple[Entry, ...]]:
         yield tuple(life)
 
 
+def told_lives(entries: Iterable[Entry]) -> Iterator[tuple[Entry, ...]]:
+    """The lives of a name as a person counts them: one is over when its machine was given back,
+    though EC2 may show something of it for a while. What was seen of an instance later is of the
+    life that launched it."""
+    for life in each_life(entries):
+        parts: list[list[Entry]] = [[]]
+        part_of: dict[str, list[Entry]] = {}
+        was_ready = is_over = False
+        for entry in life:
+            if is_over and isinstance(entry, Intent):
+                parts.append([])
+                was_ready = is_over = False
+            was_ready = was_ready or isinstance(entry, Ready)
+            is_over = is_over or (was_ready and isinstance(entry, Settling))
+            part = parts[-1]
+            if isinstance(entry, Launched | Seen):
+                part = part_of.setdefault(entry.instance, part)
+            part.append(entry)
+        yield from map(tuple, parts)
+
+
+def latest(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """The last of these lives, unless it is gone for certain."""
+    *_, last = (), *told_lives(this_life(entries))
+    return last
+
+
 def this_life(entries: Iterable[Entry]) -> tuple[Entry, ...]:
     """The entries since the name was last gone for certain."""
     *_, last = (), *each_life(entries)

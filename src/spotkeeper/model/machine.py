@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from spotkeeper.model.connect import Connect
@@ -25,6 +25,7 @@ from spotkeeper.model.tags import (
     parse_tag_time,
     tagged_name,
 )
+from spotkeeper.timings import GUARD_SLACK
 
 
 class InstanceState(StrEnum):
@@ -235,7 +236,10 @@ class Machine:
             return self.request.words
         if self.instance.state in {InstanceState.PENDING, InstanceState.RUNNING}:
             return _of_running(self.instance, self.request)
-        return _of_halted(self.instance, self.request)
+        told, deadline = _of_halted(self.instance, self.request), self.deadline
+        if deadline and timedelta(0) <= self.request.status_since - deadline <= GUARD_SLACK:
+            told = told.replace(" by you ", " at its deadline ")
+        return told
 
 
 def pair(instances: Iterable[Instance], requests: Iterable[SpotRequest]) -> tuple[Machine, ...]:

@@ -58,7 +58,7 @@ def test_the_last_life_is_told_and_every_one_on_demand(keeper: Keeper) -> None:
 
 
 def test_a_name_that_is_gone_has_a_past(keeper: Keeper, journal: MemoryJournal) -> None:
-    journal.append("train", Settled(journal.read("train")[-1].at))
+    journal.append("train", Settled(journal.read("train")[-1].at + timedelta(hours=2)))
     assert told(keeper.history("train"))[-1] == (2, "settled")
 
 

@@ -235,6 +235,18 @@ def test_a_name_that_another_command_holds_is_left_and_the_others_end(desk: Desk
     assert desk.cloud.ec2.leftovers() == []
 
 
+def test_a_machine_costs_what_it_ran_and_not_what_the_one_before_did(desk: Desk) -> None:
+    ran = []
+    for minutes in (3, 1):
+        desk.up()
+        desk.cloud.clock.sleep(timedelta(minutes=minutes))
+        ran += [cost.ran for cost in desk.keeper.down(("dev",)).costs]
+        assert desk.keeper.down(("dev",)).costs == ()  # told once
+    first, second = ran
+    assert second < timedelta(minutes=3) < first
+    assert {each.life for each in desk.keeper.history("dev").chapters} == {2}
+
+
 @pytest.mark.world("situations, in the verbs", by="users' reports")
 def test_a_machine_that_runs_is_kept_and_said_when_its_login_is_late(tmp_path: Path) -> None:
     cloud = FakeCloud()

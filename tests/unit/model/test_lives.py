@@ -30,9 +30,11 @@ from spotkeeper.model.lives import (
     known_tokens,
     last_intent_at,
     last_launch,
+    latest,
     ready_tokens,
     regions,
     this_life,
+    told_lives,
     unfinished,
 )
 from spotkeeper.timings import LONGEST_CALL
@@ -110,6 +112,26 @@ def test_a_life_is_the_tail_of_the_record(kinds: list[type[Entry]]) -> None:
     life = this_life(entries)
     assert list(life) == entries[len(entries) - len(life) :]
     assert all(not isinstance(entry, Settled) for entry in life)
+
+
+def test_a_life_as_it_is_told_is_over_when_its_machine_was_given_back() -> None:
+    def launch(token: str, *, ready: bool = True) -> list[Entry]:
+        granted = entry_of(Launched, NOON, {"token": token, "instance": f"i-{token}"})
+        return [intent(token), granted, *([ended_by(Ready, token)] if ready else [])]
+
+    end, late = [Ending(NOON), Settling(NOON)], entry_of(Seen, NOON, {"instance": "i-one"})
+    one, two = [*launch("one"), *end], launch("two")
+    assert list(told_lives([*one, *two, late])) == [(*one, late), tuple(two)]
+    assert latest([*one, *two, late]) == tuple(two)
+    assert latest([*one, SETTLED]) == latest([]) == ()
+    undone = [*launch("one", ready=False), *end]  # by the launch itself, which goes on elsewhere
+    assert list(told_lives([*undone, *two])) == [(*undone, *two)]
+
+
+@given(st.lists(st.sampled_from(KINDS)))
+def test_every_entry_is_of_one_life_that_is_told(kinds: list[type[Entry]]) -> None:
+    entries = [entry_of(what, NOON) for what in kinds]
+    assert sum(map(len, told_lives(entries))) == len(entries)
 
 
 def test_settling_is_not_the_end_of_a_life() -> None:

@@ -1,5 +1,7 @@
 """A machine: how it is joined from two lists, and what is said of it."""
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from tests.unit.model.make import NOON, instance, request
 
 from spotkeeper.model.machine import DOING, Instance, InstanceState, Kind, Machine, pair
 from spotkeeper.model.spot_request import CANCELLABLE, STATUS_WORDS, RequestState, SpotRequest
+from spotkeeper.model.tags import TAG_DEADLINE, tag_time
 
 REQUEST_IDS = st.sampled_from(["sir-1", "sir-2", "sir-3", None])
 
@@ -55,6 +58,25 @@ def test_every_status_is_told_in_words_with_its_time_and_no_braces(code: str) ->
     told = Machine(None, request(status_code=code)).summary()
     assert told == STATUS_WORDS[code].format(at="12:00")
     assert "{" not in told
+
+
+@pytest.mark.parametrize(
+    ("before_s", "told"),
+    [
+        (0, "stopped at its deadline 12:00"),
+        (60, "stopped at its deadline 12:00"),
+        (-60, "stopped by you 12:00"),
+        (3600, "stopped by you 12:00"),
+        (None, "stopped by you 12:00"),
+    ],
+)
+def test_who_stopped_at_its_deadline_was_stopped_by_its_guard(
+    before_s: int | None, told: str
+) -> None:
+    gone = request(status_code="instance-stopped-by-user")
+    deadline = None if before_s is None else gone.status_since - timedelta(seconds=before_s)
+    tags = {TAG_DEADLINE: tag_time(deadline)}
+    assert Machine(instance(state=InstanceState.STOPPED, tags=tags), gone).summary() == told
 
 
 def test_an_unknown_status_is_told_as_ec2_says_it() -> None:
