@@ -30,6 +30,9 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "SignatureDoesNotMatch": 403,
 }
 
+#: An AuthFailure with these words is about images, not about credentials, and a 400.
+NOT_SHARED = "Not authorized for images"
+
 #: Not a call: the next instance that is about to come up, whoever launched or started it. It ends,
 #: or stops again, with the fault's code and message for its state reason.
 BOOT = "InstanceBoot"
@@ -38,6 +41,7 @@ MESSAGE_OF_CODE: Mapping[str, str] = {
     "RequestLimitExceeded": "Request limit exceeded.",
     "Throttling": "Rate exceeded",
     "ThrottlingException": "Rate exceeded",
+    "AuthFailure": "AWS was not able to validate the provided access credentials",
     "UnauthorizedOperation": "You are not authorized to perform this operation.",
     "InternalError": "An internal error has occurred",
     "Unavailable": "The service is unavailable. Please try again shortly.",
@@ -85,6 +89,8 @@ class Fault:
             return self.http_status
         if self.after_effect:
             return UNAVAILABLE
+        if self.message.startswith(NOT_SHARED):
+            return CLIENT_ERROR
         return STATUS_OF_CODE.get(self.code, CLIENT_ERROR)
 
     @property

@@ -54,6 +54,11 @@ class Image:
         """Amazon Linux 1 has images that no type of today runs."""
         return "paravirtual" if "-pv-" in self.name else "hvm"
 
+    @property
+    def boot_mode(self) -> str:
+        """Graviton knows UEFI alone."""
+        return "uefi-preferred" if self.architecture == "x86_64" else "uefi"
+
     def described(self) -> dict[str, Any]:
         """The image as DescribeImages shows it."""
         return {
@@ -77,7 +82,7 @@ class Image:
             "Hypervisor": "xen",
             "EnaSupport": True,
             "SriovNetSupport": "simple",
-            "BootMode": "uefi-preferred" if self.architecture == "x86_64" else "uefi",
+            "BootMode": self.boot_mode,
             "ImdsSupport": "v2.0",
             "BlockDeviceMappings": [
                 {

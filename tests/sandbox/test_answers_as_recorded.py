@@ -20,6 +20,8 @@ PERSISTENT = {"SpotInstanceType": "persistent", "InstanceInterruptionBehavior": 
 # Of DescribeInstances and DescribeVolumes as EC2 answered them in 2025 and 2026.
 OF_AN_INSTANCE: dict[str, Any] = {
     "CpuOptions": {"CoreCount": 1, "ThreadsPerCore": 2},
+    "BootMode": "uefi-preferred",
+    "CurrentInstanceBootMode": "uefi",
     "CapacityReservationSpecification": {"CapacityReservationPreference": "open"},
     "EnclaveOptions": {"Enabled": False},
     "MaintenanceOptions": {"AutoRecovery": "default", "RebootMigration": "default"},
@@ -98,3 +100,24 @@ def test_a_request_says_that_its_instance_was_ended_as_ec2_says_it(door: Door) -
     assert request["Status"]["Code"] == "instance-terminated-by-user"
     told = "Spot Instance terminated due to user-initiated termination."
     assert request["Status"]["Message"] == told
+
+
+def test_a_key_is_shown_by_its_arn_and_one_that_is_not_there_is_met_late(door: Door) -> None:
+    ec2, kms = door.client("ec2"), door.client("kms")
+    key = kms.create_key()["KeyMetadata"]
+    kms.create_alias(AliasName="alias/disks", TargetKeyId=key["KeyId"])
+    disk = {"AvailabilityZone": "us-east-1a", "Size": 1, "Encrypted": True}
+    for named in (key["KeyId"], key["Arn"], "alias/disks"):
+        assert ec2.create_volume(**disk, KmsKeyId=named)["KmsKeyId"] == key["Arn"]
+    volume = ec2.create_volume(**disk)
+    assert volume["KmsKeyId"].startswith("arn:aws:kms:us-east-1:")
+    assert ec2.create_snapshot(VolumeId=volume["VolumeId"])["KmsKeyId"] == volume["KmsKeyId"]
+    lost = ec2.create_volume(**disk, KmsKeyId="alias/nobody")["VolumeId"]
+    with pytest.raises(ClientError, match=r"InvalidVolume\.NotFound"):
+        ec2.describe_volumes(VolumeIds=[lost])
+    root = {"DeviceName": "/dev/xvda", "Ebs": {"Encrypted": True, "KmsKeyId": "alias/nobody"}}
+    ec2.run_instances(**ORDER, BlockDeviceMappings=[root])
+    door.advance(timedelta(seconds=1))
+    (ended,) = ec2.describe_instances()["Reservations"][0]["Instances"]
+    assert ended["State"]["Name"] == "terminated"
+    assert ended["StateReason"]["Message"] == "Client.InternalError: Client error on launch"

@@ -125,6 +125,14 @@ def test_an_image_of_a_machine_has_its_disks_and_its_architecture(door: Door) ->
     ec2.run_instances(**kind, ImageId=made)
     copies = [one for one in ec2.describe_volumes()["Volumes"] if one.get("SnapshotId") in ids]
     assert sorted((one["Size"], one["VolumeType"]) for one in copies) == [(8, "gp3"), (125, "st1")]
+    copied = ec2.copy_image(SourceImageId=made, SourceRegion="us-east-1", Name="copy")["ImageId"]
+    (copy,) = ec2.describe_images(ImageIds=[copied])["Images"]
+    assert (copy["Architecture"], copy["BootMode"], copy["EnaSupport"]) == ("arm64", "uefi", True)
+    assert [one["Ebs"]["VolumeSize"] for one in copy["BlockDeviceMappings"]] == [8, 125]
+    sizes = [one["VolumeSize"] for one in ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]]
+    assert sorted(sizes) == [8, 8, 125, 125]
+    with pytest.raises(ClientError, match="UnsupportedOperation"):
+        ec2.copy_image(SourceImageId=machine["ImageId"], SourceRegion="us-east-1", Name="copy")
 
 
 def test_a_registered_image_is_what_was_said_of_it(door: Door) -> None:

@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from moto.ec2.models import ec2_backends
 from moto.ec2.models.amis import Ami
 from moto.ec2.responses import EC2Response
 
 from ec2_sandbox import images
 from ec2_sandbox.ec2 import unknown_ids
 from ec2_sandbox.ec2.snapshots import tell_snapshot
+from ec2_sandbox.protocol.refusal import refuse
 
 Mappings = dict[str, dict[str, Any]]  # Ebs by DeviceName
 
@@ -19,13 +21,37 @@ class ImageResponses(EC2Response):  # type: ignore[misc]
     def create_image(self) -> Any:
         """Of an instance, with a snapshot of each of its disks."""
         result = super().create_image()
-        image, backend = self.ec2_backend.amis[result.result["ImageId"]], self.ec2_backend
+        image = self.ec2_backend.amis[result.result["ImageId"]]
         instance = image.instance
-        image.boot_mode = _boot_mode(instance, backend)
+        image.boot_mode, image.ena_support = instance.boot_mode, True
         image.root_device_name = instance.root_device_name
         disks = dict(_snapshots(instance, image.id))
         _give(image, _with(disks, self.params.get("BlockDeviceMappings") or []))
         return result
+
+    def copy_image(self) -> Any:
+        """Of one's own, in this region or another, with a copy of each of its disks."""
+        source_id, region = self.params.get("SourceImageId"), self.params.get("SourceRegion")
+        if source_id in images.images_of(region):
+            raise refuse("UnsupportedOperation", "The sandbox copies images of one's own only.")
+        result = super().copy_image()
+        image = self.ec2_backend.amis[result.result["ImageId"]]
+        source = ec2_backends[self.current_account][region].amis[source_id]
+        for name in ("boot_mode", "root_device_name"):
+            setattr(image, name, getattr(source, name))
+        image.ena_support = vars(source).get("ena_support")
+        disks = {one["DeviceName"]: dict(one["Ebs"]) for one in source.block_device_mappings}
+        for ebs in disks.values():
+            ebs["SnapshotId"] = self._copied(ebs["SnapshotId"], region, image.id)
+        _give(image, disks)
+        return result
+
+    def _copied(self, snapshot_id: str, region: str, image_id: str) -> str:
+        why = f"Copied for DestinationAmi {image_id} from SourceSnapshot {snapshot_id}."
+        snapshot = self.ec2_backend.copy_snapshot(snapshot_id, region, why, None)
+        snapshot.from_ami = image_id
+        tell_snapshot(snapshot, "created")
+        return str(snapshot.id)
 
     def register_image(self) -> Any:
         """Of snapshots; what is left out is as in EC2's model."""
@@ -56,18 +82,12 @@ def install() -> None:
     )
 
 
-def _boot_mode(instance: Any, backend: Any) -> Any:
-    if ours := images.images_of(backend.region_name).get(instance.image_id):
-        return ours.described()["BootMode"]
-    own = backend.amis.get(instance.image_id)
-    return own.boot_mode if own else None
-
-
 def _snapshots(instance: Any, image_id: str) -> Iterator[tuple[str, dict[str, Any]]]:
     backend, why = instance.ec2_backend, f"Created by CreateImage({instance.id}) for {image_id}"
     for device, attached in instance.block_device_mapping.items():
         volume = backend.volumes[attached.volume_id]
         snapshot = backend.create_snapshot(volume.id, why, from_ami=image_id)
+        snapshot.kms_key_id = volume.kms_key_id
         tell_snapshot(snapshot, "created")
         yield (
             device,

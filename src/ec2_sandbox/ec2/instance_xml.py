@@ -87,11 +87,20 @@ def _kind(instance: Any) -> str:
         "<platformDetails>Linux/UNIX</platformDetails>"
         "<usageOperation>RunInstances</usageOperation>"
         f"<usageOperationUpdateTime>{stamp(instance.launch_time)}</usageOperationUpdateTime>"
-        f"<hypervisor>{instance.hypervisor}</hypervisor>"
+        f"{_boot(instance)}<hypervisor>{instance.hypervisor}</hypervisor>"
         f"<virtualizationType>{instance.virtualization_type}</virtualizationType>"
         f"<rootDeviceName>{instance.root_device_name}</rootDeviceName>"
         f"<rootDeviceType>{instance.root_device_type}</rootDeviceType>"
     )
+
+
+def _boot(instance: Any) -> str:
+    """The image's boot mode, and what it came to on this type."""
+    mode = getattr(instance, "boot_mode", None)
+    supported = catalogue.instance_types()[instance.instance_type].get("SupportedBootModes") or []
+    by_uefi = mode in {"uefi", "uefi-preferred"} and "uefi" in supported
+    current = element("currentInstanceBootMode", "uefi" if by_uefi else "legacy-bios")
+    return element("bootMode", mode) + current
 
 
 def _settings(instance: Any) -> str:

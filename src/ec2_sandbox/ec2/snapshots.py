@@ -57,6 +57,7 @@ def progress_of(snapshot: Any) -> str:
 
 
 def _begin(snapshot: Any) -> None:
+    snapshot.kms_key_id = snapshot.kms_key_id or snapshot.volume.kms_key_id
     tell_snapshot(snapshot, "created")
     if length := duration(snapshot.volume_size):
         snapshot.status = "pending"

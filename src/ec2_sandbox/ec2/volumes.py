@@ -12,6 +12,7 @@ from ec2_sandbox import catalogue
 from ec2_sandbox.ec2 import unknown_ids
 from ec2_sandbox.protocol.refusal import invalid_value, refuse
 from ec2_sandbox.spot_requests import machines
+from ec2_sandbox.spot_requests.disk_keys import settle_key
 from ec2_sandbox.spot_requests.volume_limits import check_volume, default_iops, default_throughput
 from ec2_sandbox.world import world
 
@@ -38,7 +39,10 @@ class VolumeResponses(EC2Response):  # type: ignore[misc]
         volume = result.result
         volume.iops = volume.iops or default_iops(kind, size)
         volume.multi_attach_enabled = bool(volume.multi_attach_enabled)
-        machines.tell_volume(volume, "created", "")
+        if settle_key(volume):
+            machines.tell_volume(volume, "created", "")
+        else:  # it is gone at the next look (KmsKeyId: "eventually fails")
+            self.ec2_backend.delete_volume(volume.id)
         return ActionResult(_created(volume))
 
     def delete_volume(self) -> Any:
@@ -64,7 +68,9 @@ class VolumeResponses(EC2Response):  # type: ignore[misc]
             raise refuse("IncorrectState", f"Volume '{volume.id}' is in the 'available' state.")
         holder = volume.attachment.instance
         self.params.setdefault("InstanceId", holder.id)
-        if volume.attachment.device == holder.root_device_name and holder.state != "stopped":
+        device = volume.attachment.device
+        named = self.params.get("Device") or device  # another one is moto's to refuse
+        if named == device == holder.root_device_name and holder.state != "stopped":
             raise refuse(
                 "OperationNotPermitted",
                 f"Unable to detach root volume '{volume.id}' from instance '{holder.id}'",

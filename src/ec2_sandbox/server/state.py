@@ -28,7 +28,7 @@ from ec2_sandbox.world import new_world, replace_world, world
 ALWAYS_KEPT = {"ec2": ec2_backends, "iam": iam_backends}
 
 # Kept once they were used; none of them is imported for this. SSM cannot be pickled.
-KEPT_WHEN_USED = ("cloudwatch", "events", "fis", "logs", "scheduler", "s3", "sqs")
+KEPT_WHEN_USED = ("cloudwatch", "events", "fis", "kms", "logs", "scheduler", "s3", "sqs")
 
 journal = Journal()
 

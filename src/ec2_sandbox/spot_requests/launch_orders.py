@@ -45,6 +45,7 @@ class LaunchImage:
     architecture: str
     root_device: str
     root: Source
+    boot_mode: str | None
     mappings: tuple[Mapping[str, Any], ...] = ()
 
 
@@ -143,11 +144,12 @@ def find_image(image_id: str | None, backend: Any) -> LaunchImage:
                 "not supported for this instance type."
             )
         root = Source(ours.snapshot_id, ours.root_gb)
-        return LaunchImage(ours.id, ours.architecture, ours.root_device, root)
+        return LaunchImage(ours.id, ours.architecture, ours.root_device, root, ours.boot_mode)
     if own := backend.amis.get(image_id):
         root = Source(own.ebs_snapshot.id, int(own.ebs_snapshot.volume.size))
         mappings = tuple(own.block_device_mappings)
-        return LaunchImage(own.id, own.architecture, own.root_device_name, root, mappings)
+        device, boot_mode = own.root_device_name, own.boot_mode
+        return LaunchImage(own.id, own.architecture, device, root, boot_mode, mappings)
     if not image_id.startswith("ami-"):
         raise refuse("InvalidAMIID.Malformed", f'Invalid id: "{image_id}"')
     raise refuse("InvalidAMIID.NotFound", f"The image id '[{image_id}]' does not exist")

@@ -12,7 +12,7 @@ from moto.ec2.models.instances import StateReason
 
 from ec2_sandbox import catalogue
 from ec2_sandbox.agenda import Alarm
-from ec2_sandbox.faults import BOOT, take
+from ec2_sandbox.faults import BOOT, Fault, take
 from ec2_sandbox.history import HappeningKind
 from ec2_sandbox.market.pools import Pool
 from ec2_sandbox.services.service_quotas import quotas
@@ -69,6 +69,9 @@ SPOT_END = Reason(
     "Server.SpotInstanceTermination",
     "ec2",
 )
+
+# Of an encrypted disk: seen in public reports, sometimes with Client.InternalError for its code.
+NO_KEY = Fault(BOOT, "Server.InternalError", "Client.InternalError: Client error on launch")
 
 
 def pool_of(instance: Any) -> Pool:
@@ -142,6 +145,8 @@ def _boot(instance: Any, cause: str, failure: RequestEvent) -> None:
     _enter(instance, "pending", cause)
     fault, rest = take(world().faults, BOOT, instance.region_name)
     world().faults[:] = rest
+    if fault is None and getattr(instance, "lacks_key", False):
+        fault = NO_KEY
     if fault is None:
         _after(PENDING, instance, partial(_enter, instance, "running", cause))
         return

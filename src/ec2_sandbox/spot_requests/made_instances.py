@@ -9,6 +9,7 @@ from moto.ec2.utils import parse_user_data
 from ec2_sandbox.market.pools import Pool
 from ec2_sandbox.protocol.refusal import refuse
 from ec2_sandbox.spot_requests import addresses
+from ec2_sandbox.spot_requests.disk_keys import settle_key
 from ec2_sandbox.spot_requests.launch_disks import IOPS_NEEDED
 from ec2_sandbox.spot_requests.launch_orders import LaunchOrder
 from ec2_sandbox.world import world
@@ -134,6 +135,7 @@ def _finish(instance: Any, order: LaunchOrder) -> None:
     instance.architecture = order.image.architecture
     instance.root_device_name = order.image.root_device
     instance.virtualization_type = "hvm"
+    instance.boot_mode, instance.lacks_key = order.image.boot_mode, False
     instance.kernel_id = None
     for disk in order.disks:
         volume_id = instance.block_device_mapping[disk.device].volume_id
@@ -142,6 +144,7 @@ def _finish(instance: Any, order: LaunchOrder) -> None:
         volume.throughput, volume.multi_attach_enabled = disk.throughput, False
         volume.attachment.delete_on_termination = disk.delete_on_termination
         volume.snapshot_id = disk.snapshot_id
+        instance.lacks_key |= not settle_key(volume)
         volume.add_tags(dict(order.tags.get("volume", {})))
     asked = {int(nic.get("DeviceIndex") or 0): nic for nic in _asked_nics(order)}
     for index, nic in instance.nics.items():

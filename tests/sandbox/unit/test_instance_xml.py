@@ -20,7 +20,8 @@ MODEL = get_service_model("ec2")
 
 
 RECORDED = {
-    **OF_AN_INSTANCE,
+    **{name: value for name, value in OF_AN_INSTANCE.items() if name != "BootMode"},
+    "CurrentInstanceBootMode": "legacy-bios",  # moto's image says nothing of it
     "PrivateDnsNameOptions": {
         "HostnameType": "ip-name",
         "EnableResourceNameDnsARecord": False,

@@ -70,6 +70,8 @@ def test_a_fault_is_used_up() -> None:
         (Fault("X", "InternalError"), 500),
         (Fault("X", "InvalidParameterValue"), 400),
         (Fault("X", "InvalidParameterValue", after_effect=True), 503),
+        (Fault("X", "AuthFailure"), 401),
+        (Fault("X", "AuthFailure", "Not authorized for images: [ami-03a5b89a2]"), 400),
         (Fault("X", "InternalError", http_status=418), 418),
         (Fault("X", "InternalError", http_status=0), 0),
     ],
