@@ -41,6 +41,7 @@ READS = frozenset(
             "regions",
             "tagged_resources",
             "subnets",
+            "connect_endpoint",
             "image",
             "ssh_groups",
             "observe",
