@@ -23,6 +23,7 @@ from spotkeeper.model.place import Zone
 from spotkeeper.model.pool import LINUX, Pool
 from spotkeeper.model.price_table import Latest, PriceTable, RawPrice, raw_prices
 from spotkeeper.model.spelling import did_you_mean
+from spotkeeper.model.tags import partition_of
 from spotkeeper.timings import CATALOG_AGE, LAST_PRICES_AGE, PRICES_KEPT_FOR
 
 #: EC2 takes this many values in one filter; more types are asked for by leaving the filter out.
@@ -151,10 +152,10 @@ class Ec2Prices(Remembering):
         told: Progress | None,
         gather: Callable[[], Gathered] = Everything,
     ) -> list[PriceTable]:
-        ours = [region for region in regions if not _sells_in_yuan(region)]
+        ours = [region for region in regions if not _other_currency(region)]
         tables = price_scan.scan(self._aws, ours, question, told, gather=gather)
         found = {table.region: table for table in tables}
-        return [found.get(each) or _in_yuan(each, self._now()) for each in regions]
+        return [found.get(each) or _not_in_dollars(each, self._now()) for each in regions]
 
     def _remember(self, tables: Iterable[PriceTable]) -> None:
         """Keep whole regions for ``--offline``; prices are asked for anew whenever they can be."""
@@ -227,7 +228,7 @@ class Ec2Prices(Remembering):
         return sorted(_whole_prices(rows, region), key=lambda price: price.since)
 
     def _history(self, region: str, **asked: Any) -> list[Any]:
-        if _sells_in_yuan(region):
+        if _other_currency(region):
             return []
         return self._aws.pages(
             "DescribeSpotPriceHistory",
@@ -238,15 +239,16 @@ class Ec2Prices(Remembering):
         )
 
 
-def _sells_in_yuan(region: str) -> bool:
-    """The regions of China bill in CNY ("Spot prices" in docs/reference/aws.md)."""
-    return region.startswith("cn-")
+def _other_currency(region: str) -> str:
+    """What a partition bills in, where that is not dollars ("Spot prices" in
+    docs/reference/aws.md)."""
+    return {"aws-cn": "yuan", "aws-eusc": "euros"}.get(partition_of(region), "")
 
 
-def _in_yuan(region: str, now: datetime) -> PriceTable:
+def _not_in_dollars(region: str, now: datetime) -> PriceTable:
     problem = BadInput(
-        f"{region} sells in yuan, and prices are compared in dollars only",
-        next_step="Name regions outside of China with --region; what runs there can be ended.",
+        f"{region} sells in {_other_currency(region)}, and prices are compared in dollars only",
+        next_step="Name regions of another partition with --region; what runs there can be ended.",
     )
     return PriceTable(region, (), now, problem)
 

@@ -102,6 +102,18 @@ class Caller:
         return f"{self.account}:{kind}/{rest}" if rest else f"{self.account}:{kind}"
 
 
+#: Of partitions other than the usual one.
+HOME_REGIONS = {
+    "aws-cn": "cn-north-1",
+    "aws-us-gov": "us-gov-west-1",
+    "aws-iso": "us-iso-east-1",
+    "aws-iso-b": "us-isob-east-1",
+    "aws-iso-e": "eu-isoe-west-1",
+    "aws-iso-f": "us-isof-south-1",
+    "aws-eusc": "eusc-de-east-1",
+}
+
+
 def partition_of(region: str) -> str:
     """The partition of a region, by the beginning of its name."""
     return next((each for begin, each in PARTITIONS.items() if region.startswith(begin)), AWS)
@@ -109,7 +121,7 @@ def partition_of(region: str) -> str:
 
 def home_region(partition: str) -> str:
     """The region of a partition that every account has, and where all computers claim names."""
-    return {"aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}.get(partition, "us-east-1")
+    return HOME_REGIONS.get(partition, "us-east-1")
 
 
 def machine_tags(

@@ -232,11 +232,14 @@ def test_a_region_that_refuses_leaves_out_the_types_that_it_alone_sells() -> Non
 
 
 @pytest.mark.world("situations, in the verbs", by="users' reports")
-def test_prices_in_yuan_are_not_taken_for_dollars() -> None:
+@pytest.mark.parametrize(
+    ("region", "currency"), [("cn-north-1", "yuan"), ("eusc-de-east-1", "euros")]
+)
+def test_prices_in_other_money_are_not_taken_for_dollars(region: str, currency: str) -> None:
     feed, session = spot_prices(row("3.71"))
-    (table,) = feed.scan(["cn-north-1"], ["g5.xlarge"])
-    assert "yuan" in str(table.problem)
-    assert feed.current_prices("cn-north-1", {"g5.xlarge"}) == ()
+    (table,) = feed.scan([region], ["g5.xlarge"])
+    assert currency in str(table.problem)
+    assert feed.current_prices(region, {"g5.xlarge"}) == ()
     assert session.calls == []
 
 

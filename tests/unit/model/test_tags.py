@@ -11,6 +11,7 @@ from tests.unit.model.make import NOON
 from spotkeeper.model.tags import (
     NEVER,
     Caller,
+    home_region,
     is_name,
     machine_tags,
     parse_tag_time,
@@ -115,3 +116,6 @@ def test_the_partition_of_every_region_is_the_one_that_botocore_knows() -> None:
     assert len(regions) > 30
     wrong = [r for r in regions if partition_of(r) != session.get_partition_for_region(r)]
     assert wrong == []
+    homes = {home_region(each) for each in session.get_available_partitions()}
+    assert homes <= {*regions}
+    assert len(homes) == len(session.get_available_partitions())
