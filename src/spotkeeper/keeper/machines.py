@@ -135,13 +135,14 @@ class MachineReader:
         """
         report = self.report(name, in_regions)
         if report.login is None:
-            step = f"See `spot show {name}`."
+            step, why = f"See `spot show {name}`.", report.machine.summary()
             if is_interrupted(report.machine):
                 step = "EC2 starts it again when it has room; `spot ls` tells when it runs."
             elif report.machine.state == InstanceState.STOPPED:
                 step = f"Start it: `spot start {name}`."
-            told = f"{name} cannot be reached now: {report.machine.summary()}"
-            raise Refused(told, next_step=step)
+            elif report.machine.state == InstanceState.RUNNING:
+                step, why = "Reach it from within its own network.", "it has no public address"
+            raise Refused(f"{name} cannot be reached now: {why}", next_step=step)
         self.admit(report.machine, talk)
         key = report.machine.instance.key_name if report.machine.instance else None
         if (key or "").startswith(KEY_PREFIX) and self._key(report.machine) is None:
@@ -301,33 +302,41 @@ class MachineReader:
         self, in_regions: Sequence[str], name: str | None = None
     ) -> tuple[list[Machine], list[SpotkeeperError]]:
         """What may not be listed, tags or requests, is told with what failed, and hides nothing
-        else."""
-        places, silent = self._places(in_regions, name)
+        else.
+
+        Raises:
+            SpotkeeperError: none of the regions that have something answers.
+        """
+        sure, hidden, silent = self._places(in_regions, name)
 
         def look(region: str) -> tuple[Sequence[Machine], SpotkeeperError | None]:
-            if region not in places:
-                return (), None
             seen = self._cloud.observe(region, self.owner, name)
             return pair(seen.instances, seen.requests), seen.problem
 
-        found, failed = regions.in_each(in_regions, look)
-        hidden = [problem for _, problem in found if problem]
+        try:
+            found, failed = regions.in_each([*sure, *hidden], look)
+        except SpotkeeperError as problem:
+            if sure or isinstance(problem, LOGGED_OUT) or len(hidden) == len(in_regions):
+                raise
+            return [], silent
         told = {each.region for each in silent}
         failed = [each for each in failed if each.region not in told]
-        return [machine for some, _ in found for machine in some], [*silent, *failed, *hidden]
+        failed += [problem for _, problem in found if problem]
+        return [machine for some, _ in found for machine in some], [*silent, *failed]
 
     def _places(
         self, in_regions: Sequence[str], name: str | None
-    ) -> tuple[set[str], list[SpotkeeperError]]:
-        """Where a name may be: by tags, or wherever these may not be read."""
+    ) -> tuple[list[str], list[str], list[SpotkeeperError]]:
+        """Where a name is by tags, where it may be since these cannot be read, and why not."""
         try:
             inhabited, silent = self.inhabited(in_regions)
         except LOGGED_OUT:
             raise
         except SpotkeeperError as refusal:
-            return {*in_regions}, [refusal]
-        sure = {region for region, names in inhabited.items() if name is None or name in names}
-        return sure | {str(each.region) for each in silent}, silent
+            return [], [*in_regions], [refusal]
+        hidden = [str(each.region) for each in silent]
+        sure = [region for region, names in inhabited.items() if name is None or name in names]
+        return [region for region in sure if region not in hidden], hidden, silent
 
     def _billed(self, region: str) -> list[TaggedResource]:
         return [tagged for tagged in self._mine(region) if tagged.resource_id.kind in BILLED]

@@ -14,6 +14,7 @@ from spotkeeper.errors import (
 )
 from spotkeeper.keeper.edges import Edges
 from spotkeeper.market import market
+from spotkeeper.model import lives
 from spotkeeper.model.need import ANY_REGION
 from spotkeeper.model.spelling import did_you_mean
 from spotkeeper.model.tags import partition_of
@@ -72,8 +73,15 @@ def searched(asked: Sequence[str], edges: Edges) -> tuple[str, ...]:
 
 
 def listed(asked: Sequence[str], edges: Edges) -> tuple[str, ...]:
-    """The regions to look for machines in: those named, else all enabled."""
-    return searched(asked or (ANY_REGION,), edges)
+    """The regions to look for machines in: those named, else all that are enabled, and those that
+    were when a machine of the journal was launched there."""
+    found = searched(asked or (ANY_REGION,), edges)
+    if asked:
+        return found
+    partitions = {partition_of(region) for region in found}
+    journal = edges.journal
+    ours = (each for name in journal.names() for each in lives.regions(journal.read(name)))
+    return tuple(dict.fromkeys([*found, *(r for r in ours if partition_of(r) in partitions)]))
 
 
 def known(name: str, edges: Edges) -> str:

@@ -326,3 +326,24 @@ def test_what_cannot_be_listed_keeps_no_verb_from_its_machine(
     monkeypatch.undo()
     assert keeper.show("dev").machine.deadline == extended.report.machine.deadline
     assert keeper.down(("dev",)).left == ()
+
+
+@pytest.mark.parametrize("region", [REGION, "eu-west-1"])
+def test_where_nothing_can_be_seen_nobody_says_that_there_is_no_machine(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, region: str
+) -> None:
+    desk.up(regions=(region,))
+    seen = desk.cloud.observe
+
+    def unseen(where: str, *asked: str) -> Observation:
+        if where == region:
+            raise Throttled("Request limit exceeded.", region=where)
+        return seen(where, *asked)
+
+    monkeypatch.setattr(desk.cloud, "observe", unseen)
+    with pytest.raises(Throttled):
+        desk.keeper.ls()
+    desk.cloud.silent = {region}
+    assert any(region in told for told in desk.keeper.ls().warnings)
+    with pytest.raises(NotFound, match=f"{region} did not answer"):
+        desk.keeper.show("dev")

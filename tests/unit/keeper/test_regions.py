@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.edges import edges
+from tests.fakes.journal import MemoryJournal
+from tests.unit.model.make import NOON
 
 from spotkeeper.errors import (
     CredentialsProblem,
@@ -18,7 +20,9 @@ from spotkeeper.errors import (
     SpotkeeperError,
     Unreachable,
 )
-from spotkeeper.keeper.regions import EnabledRegions, by_reason, in_each
+from spotkeeper.keeper.regions import EnabledRegions, by_reason, in_each, listed
+from spotkeeper.model.journal_entry import Intent
+from spotkeeper.model.launch import LaunchToken
 
 NAMES = ("us-east-1", "eu-west-1", "cn-north-1", "us-gov-west-1")
 
@@ -96,3 +100,14 @@ def test_regions_with_the_same_reason_are_told_together_and_the_reason_names_non
         "eu-west-1, us-east-1: DescribeTags in the region: not authorized",
         "sa-east-1: DescribeTags in sa-east-1: no answer",
     )
+
+
+def test_a_region_where_something_of_ours_is_counts_though_it_was_switched_off(
+    tmp_path: Path,
+) -> None:
+    journal = MemoryJournal()
+    for name, region in (("here", "us-east-1"), ("there", "me-south-1"), ("china", "cn-north-1")):
+        journal.append(name, Intent(NOON, region, token=LaunchToken(name)))
+    around = replace(edges(FakeCloud(), home=tmp_path), journal=journal)
+    assert listed((), around) == (*around.enabled_regions(), "me-south-1")
+    assert listed(("us-east-1",), around) == ("us-east-1",)
