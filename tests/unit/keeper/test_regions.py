@@ -108,6 +108,6 @@ def test_a_region_where_something_of_ours_is_counts_though_it_was_switched_off(
     journal = MemoryJournal()
     for name, region in (("here", "us-east-1"), ("there", "me-south-1"), ("china", "cn-north-1")):
         journal.append(name, Intent(NOON, region, token=LaunchToken(name)))
-    around = replace(edges(FakeCloud(), home=tmp_path), journal=journal)
+    around = edges(FakeCloud(), home=tmp_path, journal=journal)
     assert listed((), around) == (*around.enabled_regions(), "me-south-1")
     assert listed(("us-east-1",), around) == ("us-east-1",)
