@@ -3,6 +3,7 @@
 import os
 import select
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Sequence
@@ -85,9 +86,14 @@ def _version() -> str:
 
 
 def _has_banner(tunnel: Sequence[str]) -> bool:
-    pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
     try:
-        process = subprocess.Popen(tunnel, stdin=pipe, stdout=pipe, stderr=nowhere)  # noqa: S603
+        process = subprocess.Popen(  # noqa: S603 - no shell reads the words
+            tunnel,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
     except OSError:
         return False
     with process:
@@ -96,4 +102,4 @@ def _has_banner(tunnel: Sequence[str]) -> bool:
             ready, _, _ = select.select([output], [], [], SSH_CONNECT_SECONDS)
             return bool(ready) and os.read(output.fileno(), len(BANNER)) == BANNER
         finally:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)  # and the plugin that it started

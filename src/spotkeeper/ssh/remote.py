@@ -11,7 +11,13 @@ import tempfile
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import IO, TYPE_CHECKING, cast
 
-from spotkeeper.errors import CredentialsProblem, NotFound, SpotkeeperError, Unreachable
+from spotkeeper.errors import (
+    CredentialsProblem,
+    NotFound,
+    PermissionDenied,
+    SpotkeeperError,
+    Unreachable,
+)
 from spotkeeper.timings import SSH_ALIVE_SECONDS, SSH_ALIVE_TIMES, SSH_CONNECT_SECONDS
 
 if TYPE_CHECKING:
@@ -28,12 +34,28 @@ UNATTENDED = (
     *("-o", f"ServerAliveCountMax={SSH_ALIVE_TIMES}"),
 )
 
-#: What ssh says → our kind of error, what happened, and the next step. The first that fits; where
-#: it ends without a word, the machine closed the connection, or somebody ended ssh.
+#: What ssh, or a tunnel where there is one, says → our kind of error, what happened, and the next
+#: step. The first that fits; where it ends without a word, the machine closed the connection, or
+#: somebody ended ssh.
 TROUBLES = tuple(
-    (re.compile(words), kind, happened, step)
-    for words, kind, happened, step in (
+    (re.compile(words), kind, happened, step, of_tunnel)
+    for of_tunnel, words, kind, happened, step in (
         (
+            True,
+            r"An error occurred \(\w*(AccessDenied|Unauthorized)",
+            PermissionDenied,
+            "The tunnel to {name} is denied: {said}",
+            "Ask for the permissions that `spot policy {way}` prints.",
+        ),
+        (
+            True,
+            r"An error occurred \(|aws: (command )?not found|Plugin is not found|Invalid choice",
+            Unreachable,
+            "There is no tunnel to {name}: {said}",
+            "`spot doctor --connect {way}` looks at what it needs; see `spot show {name}`.",
+        ),
+        (
+            False,
             "HOST IDENTIFICATION HAS CHANGED|Host key verification failed",
             CredentialsProblem,
             "{name} at {address} does not show the host key that was learnt from it",
@@ -41,6 +63,7 @@ TROUBLES = tuple(
             "{known_hosts}. If not, somebody else may answer there: see `spot show {name}`.",
         ),
         (
+            False,
             r"Permission denied \([a-z]|Too many authentication failures|UNPROTECTED PRIVATE KEY",
             CredentialsProblem,
             "{name} does not let {user} in with the key of this computer",
@@ -48,6 +71,7 @@ TROUBLES = tuple(
             "with `ssh-add` where it has a passphrase.",
         ),
         (
+            False,
             r"\A\s*\Z|Connection to .* closed by remote|client_loop|server .* not responding"
             "|[Bb]roken pipe|connection unexpectedly closed|Connection reset",
             Unreachable,
@@ -55,6 +79,7 @@ TROUBLES = tuple(
             "See `spot show {name}`: it may have been interrupted. Then repeat the command.",
         ),
         (
+            False,
             "ssh: connect to|timed out|Connection refused|Connection closed|No route to host"
             "|Could not resolve|kex_exchange_identification|banner exchange",
             Unreachable,
@@ -151,13 +176,14 @@ def _ended(login: Login, code: int, err: bytes, out: bytes = b"") -> tuple[int, 
 
 def trouble(login: Login, said: str) -> SpotkeeperError | None:
     """What ssh's own words mean; ``None`` where it says nothing of the kind."""
-    for words, kind, happened, step in TROUBLES:
-        if words.search(said):
+    for words, kind, happened, step, of_tunnel in TROUBLES:
+        if words.search(said) and (login.tunnel or not of_tunnel):
             facts = {
                 "name": login.name,
                 "address": login.address,
                 "user": login.user,
                 "instance": login.instance_id,
+                "way": "ssm" if "ssm" in login.tunnel else "endpoint",
                 "known_hosts": shlex.quote(str(login.known_hosts)),
                 # a tunnel says why before ssh says that it is closed
                 "said": (said.strip().splitlines() or [""])[0 if login.tunnel else -1],

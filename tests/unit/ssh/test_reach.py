@@ -1,5 +1,7 @@
 """Whether a machine answers."""
 
+import shlex
+import shutil
 import socket
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -11,11 +13,13 @@ from botocore import xform_name
 from tests.unit.aws.recorder import service_model
 from tests.unit.model.make import instance
 
-from spotkeeper.errors import NotFound
+from spotkeeper.errors import NotFound, PermissionDenied, SpotkeeperError, Unreachable
 from spotkeeper.model.connect import Connect
 from spotkeeper.model.machine import Instance
 from spotkeeper.model.tags import TAG_CONNECT
 from spotkeeper.ssh.reach import SshPort
+from spotkeeper.ssh.remote import run_remote
+from spotkeeper.ssh.shell import Login
 
 
 class Connection:
@@ -131,3 +135,28 @@ def test_a_way_needs_its_programs_on_this_computer(
     programs(**lines)
     with pytest.raises(NotFound, match=told) if told else nullcontext():
         SshPort().require(connect)
+
+
+@pytest.mark.skipif(shutil.which("ssh") is None, reason="no OpenSSH here")
+@pytest.mark.parametrize(
+    ("words", "kind", "next_step"),
+    [
+        ("An error occurred (AccessDeniedException) when calling the StartSession operation: "
+         "not authorized", PermissionDenied, "spot policy ssm"),
+        ("An error occurred (TargetNotConnected) when calling the StartSession operation: i-1",
+         Unreachable, "spot doctor --connect ssm"),
+        ("SessionManagerPlugin is not found. Please refer to its documentation", Unreachable,
+         "spot doctor --connect ssm"),
+        ("sh: 1: exec: aws: not found", Unreachable, "spot doctor --connect ssm"),
+        ("There are no endpoints to use", Unreachable, "spot show train"),
+    ],
+)  # fmt: skip
+def test_what_a_tunnel_says_when_it_ends_is_told_by_whoever_needed_it(
+    tmp_path: Path, words: str, kind: type[SpotkeeperError], next_step: str
+) -> None:
+    tunnel = ("sh", "-c", f"echo {shlex.quote(words)} >&2; exit 1", "ssm")
+    login = Login("i-1", "ubuntu", "i-1", tmp_path / "train", tunnel=tunnel)
+    with pytest.raises(kind) as caught:
+        run_remote(login, ["true"])
+    assert words in caught.value.message
+    assert next_step in caught.value.next_step
