@@ -57,6 +57,13 @@ def test_spot_toml_of_the_working_folder_is_every_option(
     assert float(request["SpotPrice"]) < up.items[0]["on_demand_usd_per_hour"]
     assert len(account.user_data(sandbox, machine["InstanceId"])) == 2
 
+    found = spot("find", "--output", "json")  # shows what `up` would take here
+    assert found.items[0]["instance_type"] == machine["InstanceType"]
+    [note] = [each for each in found.document["warnings"] if "spot.toml" in each]
+    assert note.startswith("type, vcpus, memory as ")
+    typed = spot("find", "--type", "m5.large", "--output", "json")  # the command line wins
+    assert {each["instance_type"] for each in typed.items} == {"m5.large"}
+
 
 def test_the_command_line_wins_over_the_file(spot: Spot, sandbox: Sandbox, home: Path) -> None:
     (home / "other.toml").write_text(TOML)

@@ -1,5 +1,6 @@
 """``spot find``."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,12 @@ import click
 from spotkeeper.cli import offers, render
 from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.cli.options import need_options
-from spotkeeper.errors import Interrupted
-from spotkeeper.keeper.inputs import need_from
+from spotkeeper.errors import BadInput, Interrupted
+from spotkeeper.keeper.inputs import in_its_line, need_from, with_file
+from spotkeeper.model.need import Need
 from spotkeeper.model.offer import GroupBy, SortBy
-from spotkeeper.store.settings import load
+from spotkeeper.model.option import NEED, REGIONS
+from spotkeeper.store.settings import Settings, load
 
 
 @click.command(name="find", short_help="Rank the Spot pools that fit a need, best first.")
@@ -45,7 +48,7 @@ from spotkeeper.store.settings import load
 @click.option(
     "--offline", is_flag=True, help="Only what is remembered, with its age; asks nobody."
 )
-@click.option("--config", metavar="FILE", help="spot.toml, of which [work] counts here.")
+@click.option("--config", metavar="FILE", help="spot.toml: the need in it, and [work].")
 @global_options
 @pass_choices
 def command(choices: Choices, /, *, refresh: bool, offline: bool, **given: Any) -> int:
@@ -63,13 +66,17 @@ def command(choices: Choices, /, *, refresh: bool, offline: bool, **given: Any) 
       spot find --type 'g5.*' --type 'g6.*' --max-hourly 0.80 --why
     """
     config, why = given["config"], given["why"]
-    choices.work = load(Path(config) if config else None, folder=Path.cwd()).work
+    settings = load(Path(config) if config else None, folder=Path.cwd())
+    need, note = _need(given, settings, choices.region)
+    choices.profile = choices.profile or settings.get("profile")
+    choices.region, choices.work = need.regions, settings.work
     keeper = choices.keeper(refresh=refresh, offline=offline)
     ranking = keeper.find(
-        need_from(given, choices.region),
+        need,
         progress=offers.progress(choices),
         **{word: given[word] for word in ("sort", "by", "limit", "why", "score", "quota")},
     )
+    ranking = replace(ranking, warnings=(*note, *ranking.warnings))
     if not ranking.offers:
         from spotkeeper.lifecycle.plan import no_offers
 
@@ -89,3 +96,21 @@ def command(choices: Choices, /, *, refresh: bool, offline: bool, **given: Any) 
         offers.say_why(explained, ranking.refused_by_reason if why else {})
         offers.say_rest(ranking)
     return Interrupted.exit_code if ranking.interrupted else 0
+
+
+def _need(
+    given: dict[str, Any], settings: Settings, regions: tuple[str, ...]
+) -> tuple[Need, tuple[str, ...]]:
+    """The need that `spot up` would have here, and a note of what the file says of it."""
+    told = with_file(given, settings)
+    of_file = [
+        each.flag for each in NEED if told[each.word] and told[each.word] != given[each.word]
+    ]
+    if not regions and settings.get(REGIONS.flag):
+        regions = tuple(settings.get(REGIONS.flag) or ())
+        of_file.append(REGIONS.flag)
+    note = (f"{', '.join(of_file)} as {settings.origin} says, also for `spot up`",)
+    try:
+        return need_from(told, regions), note if of_file else ()
+    except BadInput as problem:
+        raise in_its_line(problem, given, settings) from None

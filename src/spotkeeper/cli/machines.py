@@ -102,7 +102,7 @@ def _moment(text: str) -> str:
 
 def _run(row: render.Row) -> str:
     run, seen_at = row["run"], row["run"]["seen_at"]
-    when = f"; seen {_moment(seen_at)}" if seen_at else ""
+    when = f"; seen {_moment(seen_at)} by its own clock" if seen_at else ""
     return f"{run['summary']}{when}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations  # the words are read as text
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -11,7 +12,7 @@ from spotkeeper.model.duration import parse_duration
 from spotkeeper.model.max_price import MaxPrice
 from spotkeeper.model.money import parse_usd
 from spotkeeper.model.need import Need
-from spotkeeper.model.option import NEED, Option
+from spotkeeper.model.option import NEED, OPTIONS, Option
 from spotkeeper.timings import FOR_EVER
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from spotkeeper.keeper.backtest import BacktestRequest
     from spotkeeper.keeper.rehearse import RehearsalOrder
     from spotkeeper.market.feeds import Progress
+    from spotkeeper.store.settings import Settings
 
 
 class NeedWords(TypedDict, total=False):
@@ -162,6 +164,27 @@ def need_from(given: Mapping[str, Any], regions: tuple[str, ...]) -> Need:
         ),
         max_interruption_percent=given["max_interruption_percent"],
     )
+
+
+def with_file(given: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """What was typed, and what the file says where the command line is silent."""
+    said = {option.word: settings.get(option.flag) for option in OPTIONS if option.word in given}
+    return {word: said.get(word) if _is_silent(value) else value for word, value in given.items()}
+
+
+def in_its_line(problem: BadInput, given: Mapping[str, Any], settings: Settings) -> BadInput:
+    """The same error, told with the line of the file where that, and nobody else, says it."""
+    typed = {f"--{each.flag}" for each in OPTIONS if not _is_silent(given.get(each.word))}
+    for said in re.findall(r"--[a-z-]+|'.*?'", problem.message):
+        if said in settings.lines and said not in typed:
+            place = f"{settings.origin}, line {settings.lines[said]}"
+            return BadInput(f"{place}: {problem.message}", next_step=problem.next_step)
+    return problem
+
+
+def _is_silent(value: object) -> bool:
+    """Whether an option was not typed; a typed 0 was."""
+    return value is None or value is False or value == ()
 
 
 def refuse_unmeant(options: Iterable[Option], given: Mapping[str, Any]) -> None:

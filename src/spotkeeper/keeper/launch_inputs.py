@@ -12,10 +12,12 @@ from spotkeeper.keeper.inputs import (
     NO_DEADLINE,
     dollars,
     given_length,
+    in_its_line,
     length,
     max_price,
     need_from,
     refuse_unmeant,
+    with_file,
 )
 from spotkeeper.lifecycle.guard import DEFAULT_ROLE
 from spotkeeper.lifecycle.launch_request import LaunchRequest, check
@@ -24,7 +26,7 @@ from spotkeeper.lifecycle.userdata import MAX_BYTES, MAX_PLAIN_BYTES
 from spotkeeper.model.connect import Connect
 from spotkeeper.model.machine import Kind
 from spotkeeper.model.need import Need
-from spotkeeper.model.option import LAUNCH, NEED, OPTIONS
+from spotkeeper.model.option import LAUNCH, NEED
 from spotkeeper.model.tags import NAME_PATTERN
 from spotkeeper.store.settings import Settings
 from spotkeeper.timings import DEFAULT_LIFE
@@ -54,20 +56,11 @@ def launch_request_from(
         BadInput: what cannot be understood, or be meant, with the line of the file that says it;
             a file that cannot be read, or no need.
     """
-    chosen = {name: value for name, value in given.items() if not _silent(value)}
-    merged = {**dict.fromkeys(given), **_from_file(settings, given), **chosen}
     try:
-        found = _launch_request(merged, settings, regions)
+        found = _launch_request(with_file(given, settings), settings, regions)
         check(found)
     except BadInput as problem:
-        typed = {f"--{each.flag}" for each in OPTIONS if each.word in chosen}
-        told, lines = problem.message, settings.lines
-        for said in re.findall(r"--[a-z-]+|'.*?'", told):
-            if said in lines and said not in typed:
-                raise BadInput(
-                    f"{settings.origin}, line {lines[said]}: {told}", next_step=problem.next_step
-                ) from None
-        raise
+        raise in_its_line(problem, given, settings) from None
     return found
 
 
@@ -125,16 +118,6 @@ def _key_file(text: str | None) -> Path | None:
         return Path(text).expanduser().absolute() if text else None
     except (RuntimeError, OSError) as problem:
         raise BadInput(f"--key {text}: {problem}", next_step="Type the whole path.") from problem
-
-
-def _silent(value: object) -> bool:
-    """Whether an option was not typed; a typed 0 was."""
-    return value is None or value is False or value == ()
-
-
-def _from_file(settings: Settings, given: Mapping[str, Any]) -> dict[str, Any]:
-    values = {each.word: settings.get(each.flag) for each in OPTIONS if each.word in given}
-    return {word: value for word, value in values.items() if value is not None}
 
 
 def _refuse_nothing(need: Need) -> None:
