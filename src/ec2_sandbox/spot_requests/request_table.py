@@ -1,7 +1,7 @@
-"""The life of a Spot request, as one table: kind x situation x event -> what EC2 shows and does.
+"""The life of a Spot request, as one table: kind, situation, event -> what EC2 shows and does.
 
-The server runs from this table, the documentation is rendered from it, and a test drives each of
-its rows. An event without a row changes nothing: cancelling a cancelled request, say.
+The server runs from this table, the documentation shows it, and a test drives each of its rows. An
+event without a row changes nothing: cancelling a cancelled request, say.
 
 Sources, as marked in each row: [status] UserGuide/spot-instances-request-status-lifecycle.html,
 [requests] UserGuide/spot-requests.html, [stop] UserGuide/interruption-behavior.html and
@@ -9,7 +9,8 @@ stop-spot-instances, [model] the documentation strings of RunInstances and Reque
 the EC2 API model, [tools] codes seen in public tools, [reading] our reading where AWS is silent.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import product
 
 from ec2_sandbox.spot_requests.request_states import (
     Effect,
@@ -22,343 +23,136 @@ from ec2_sandbox.spot_requests.request_states import (
     Situation,
 )
 
-S, E, X = Situation, RequestEvent, Effect
+# B: a box, O: once, A: again.
+KINDS = {"B": RequestKind.BOX, "O": RequestKind.ONCE, "A": RequestKind.AGAIN}
 
-FULFILLED = "fulfilled"
-STOPPED_CODE = "instance-stopped-by-user"
-ENDED_CODE = "instance-terminated-by-user"
-INTERRUPTED_CODE = "instance-terminated-{cause}"
-STILL_RUNS = "request-canceled-and-instance-running"
-
-ONE_TIME_STOP = Refusal(
-    "UnsupportedOperation",
-    "You can't stop the Spot Instance '{instance}' because it is associated with a one-time Spot "
-    "Instance request. You can only stop Spot Instances associated with persistent Spot Instance "
-    "requests.",
-    "[tools] [stop]",
-)
-NOT_YOURS_TO_START = Refusal(
-    "IncorrectSpotRequestState",
-    "You can't start the Spot Instance '{instance}' because the associated Spot Instance request "
-    "is not in an appropriate state to support start.",
-    "[tools] [stop] only EC2 restarts what EC2 stopped, nobody what is cancelled or unsettled",
-)
-CANCELLED_STOP = Refusal(
-    "IncorrectSpotRequestState",
-    "The Spot Instance '{instance}' cannot be stopped: its Spot request '{request}' is cancelled.",
-    "[stop] not when the request is cancelled; the code is our reading",
-)
-
-# What keeps an open request waiting, and the code that says so.
-HOLDS: Mapping[RequestEvent, str] = {
-    E.ZONE_GROUP: "az-group-constraint",
-    E.LIMIT: "limit-exceeded",
-    E.NO_ROOM: "capacity-not-available",
-    E.OUTBID: "price-too-low",
+# Codes that are longer than a row.
+CODES = {
+    "by-service": "instance-terminated-by-service",
+    "ended": "instance-terminated-by-user",
+    "interrupted": "instance-terminated-{cause}",
+    "marked": "marked-for-termination",
+    "still-runs": "request-canceled-and-instance-running",
+    "stopped": "instance-stopped-by-user",
+    "unfulfilled": "canceled-before-fulfillment",
 }
 
-
-def _moves(*changes: tuple[Situation, RequestEvent, Situation, str, str], effect: Effect) -> Rows:
-    """Rows of one effect: situation, event, next situation, "state code", source."""
-    rows = {}
-    for situation, event, then, shown, source in changes:
-        state, code = shown.split()
-        rows[situation, event] = Move(then, state, code, effect, source)
-    return rows
-
-
-def _holds(held: Mapping[RequestEvent, str]) -> Rows:
-    return {
-        (situation, event): Move(S.WAITING, "open", code, X.NONE, "[status] holding")
-        for situation in (S.EVALUATING, S.WAITING)
-        for event, code in held.items()
-    }
-
-
-def _cancelled_before_fulfilment() -> Rows:
-    before = (S.EVALUATING, S.SCHEDULED, S.WAITING, S.PLACING)
-    cancelled = ((s, E.CANCEL, "canceled-before-fulfillment") for s in before)
-    expired = ((s, E.EXPIRE, "schedule-expired") for s in (S.EVALUATING, S.WAITING))
-    return {
-        (situation, event): Move(S.ENDED, "cancelled", code, X.NONE, "[status]")
-        for situation, event, code in (*cancelled, *expired)
-    }
-
-
-OPEN: Rows = {
-    **_holds(HOLDS),
-    **_cancelled_before_fulfilment(),
-    **_moves(
-        (S.EVALUATING, E.NOT_YET, S.SCHEDULED, "open not-scheduled-yet", "[status] holding"),
-        (S.EVALUATING, E.CONSTRAINT, S.WAITING, "open constraint-not-fulfillable", "[status]"),
-        (S.SCHEDULED, E.VALID, S.EVALUATING, "open pending-evaluation", "[model] ValidFrom"),
-        (S.EVALUATING, E.FULFIL, S.PLACING, "open pending-fulfillment", "[status]"),
-        (S.WAITING, E.FULFIL, S.PLACING, "open pending-fulfillment", "[status]"),
-        (S.EVALUATING, E.BAD, S.ENDED, "closed bad-parameters", "[status] in evaluation"),
-        (S.PLACING, E.BAD, S.ENDED, "failed bad-parameters", "[status] before fulfilment"),
-        (S.PLACING, E.FAULT, S.ENDED, "closed system-error", "[status]"),
-        effect=X.NONE,
+REFUSALS = {
+    "ONE_TIME_STOP": Refusal(
+        "UnsupportedOperation",
+        "You can't stop the Spot Instance '{instance}' because it is associated with a one-time "
+        "Spot Instance request. You can only stop Spot Instances associated with persistent Spot "
+        "Instance requests.",
+        "[tools] [stop]",
     ),
-    **_moves((S.PLACING, E.LAUNCH, S.RUNNING, "active fulfilled", "[status]"), effect=X.LAUNCH),
-}
-
-# RunInstances answers at once or with an error, so its requests are never seen open before.
-AT_ONCE: Rows = _moves(
-    (S.EVALUATING, E.GRANT, S.RUNNING, "active fulfilled", "[status] [model]"), effect=X.LAUNCH
-)
-
-IN_LAUNCH_GROUP: Rows = _holds({E.LAUNCH_GROUP: "launch-group-constraint"})
-
-CANCELLED: Rows = {
-    (S.CANCELLED_RUNNING, E.USER_STOP): CANCELLED_STOP,
-    (S.CANCELLED_NOTICED, E.USER_STOP): CANCELLED_STOP,
-    **_moves(
-        (S.CANCELLED_RUNNING, E.USER_TERMINATE, S.ENDED, f"cancelled {ENDED_CODE}", "[status]"),
-        (S.CANCELLED_NOTICED, E.USER_TERMINATE, S.ENDED, f"cancelled {ENDED_CODE}", "[status]"),
-        effect=X.TERMINATE,
+    "NOT_YOURS_TO_START": Refusal(
+        "IncorrectSpotRequestState",
+        "You can't start the Spot Instance '{instance}' because the associated Spot Instance "
+        "request is not in an appropriate state to support start.",
+        "[tools] [stop] only EC2 restarts what EC2 stopped, nobody what is cancelled or unsettled",
     ),
-    **_moves(
-        *(
-            (
-                S.CANCELLED_RUNNING,
-                event,
-                S.CANCELLED_NOTICED,
-                "cancelled marked-for-termination",
-                "[reading]",
-            )
-            for event in (E.RECLAIM, E.OUTBID)
-        ),
-        effect=X.NOTICE,
-    ),
-    **_moves(
-        (S.CANCELLED_NOTICED, E.INTERRUPT, S.ENDED, f"cancelled {INTERRUPTED_CODE}", "[reading]"),
-        effect=X.TERMINATE_BY_EC2,
+    "CANCELLED_STOP": Refusal(
+        "IncorrectSpotRequestState",
+        "The Spot Instance '{instance}' cannot be stopped: its Spot request '{request}' is "
+        "cancelled.",
+        "[stop] not when the request is cancelled; the code is our reading",
     ),
 }
 
-# A persistent request outlives its instance, can be stopped, and ends only when it is cancelled.
-PERSISTENT: Rows = {
-    **OPEN,
-    **CANCELLED,
-    **_moves(
-        *(
-            (s, E.USER_TERMINATE, S.WAITING, f"open {ENDED_CODE}", source)
-            for s, source in (
-                (S.RUNNING, "[requests] a new instance is launched"),
-                (S.NOTICED, "[requests]"),
-                (S.STOPPING_BY_USER, "[requests]"),
-                (S.STOPPED_BY_USER, "[requests] running or stopped"),
-                (S.STARTING, "[requests]"),
-            )
-        ),
-        (
-            S.STOPPING_BY_USER,
-            E.CANCEL,
-            S.ENDED,
-            f"cancelled {ENDED_CODE}",
-            "[reading] as when it is stopped",
-        ),
-        (
-            S.STOPPED_BY_USER,
-            E.CANCEL,
-            S.ENDED,
-            f"cancelled {ENDED_CODE}",
-            "[requests] EC2 ends what is stopped",
-        ),
-        (S.CANCELLED_STOPPED, E.USER_TERMINATE, S.ENDED, f"cancelled {ENDED_CODE}", "[status]"),
-        effect=X.TERMINATE,
-    ),
-    **_moves(
-        (S.RUNNING, E.USER_STOP, S.STOPPING_BY_USER, "active marked-for-stop", "[status] [stop]"),
-        (S.NOTICED, E.USER_STOP, S.STOPPING_BY_USER, "active marked-for-stop", "[reading]"),
-        effect=X.STOP,
-    ),
-    **_moves(
-        (S.STOPPED_BY_USER, E.USER_START, S.STARTING, "open pending-evaluation", "[stop]"),
-        effect=X.START,
-    ),
-    **_moves(
-        (S.STOPPING_BY_USER, E.STOPPED, S.STOPPED_BY_USER, f"disabled {STOPPED_CODE}", "[status]"),
-        (S.STARTING, E.STARTED, S.RUNNING, "active fulfilled", "[stop]"),
-        (
-            S.STOPPED_BY_USER,
-            E.EXPIRE,
-            S.CANCELLED_STOPPED,
-            f"cancelled {STOPPED_CODE}",
-            "[status]",
-        ),
-        *(
-            (situation, event, then, f"cancelled {STILL_RUNS}", "[requests] it goes on costing")
-            for situation, then in (
-                (S.RUNNING, S.CANCELLED_RUNNING),
-                (S.NOTICED, S.CANCELLED_NOTICED),
-                (S.STARTING, S.CANCELLED_RUNNING),
-            )
-            for event in (E.CANCEL, E.EXPIRE)
-        ),
-        effect=X.NONE,
-    ),
-    (S.CANCELLED_STOPPED, E.USER_START): NOT_YOURS_TO_START,
-    (S.STOPPING_BY_USER, E.USER_START): NOT_YOURS_TO_START,
-}
+# Kinds, situations, events, then a refusal, or the next situation, EC2's state and code, what
+# becomes of the instance, and the source. RunInstances answers at once or with an error, so that
+# its requests are never seen open before.
+ROWS = """
+BO | EVALUATING | GRANT | RUNNING | active fulfilled | LAUNCH | [status] [model]
+BOA | EVALUATING | NOT_YET | SCHEDULED | open not-scheduled-yet | - | [status] holding
+BOA | EVALUATING | BAD | ENDED | closed bad-parameters | - | [status] in evaluation
+BOA | EVALUATING | CONSTRAINT | WAITING | open constraint-not-fulfillable | - | [status]
+BOA | EVALUATING WAITING | ZONE_GROUP | WAITING | open az-group-constraint | - | [status] holding
+BOA | EVALUATING WAITING | LIMIT | WAITING | open limit-exceeded | - | [status] holding
+BOA | EVALUATING WAITING | NO_ROOM | WAITING | open capacity-not-available | - | [status] holding
+BOA | EVALUATING WAITING | OUTBID | WAITING | open price-too-low | - | [status] holding
+OA | EVALUATING | LAUNCH_GROUP | WAITING | open launch-group-constraint | - | [status] holding
+OA | WAITING | LAUNCH_GROUP | WAITING | open launch-group-constraint | - | [status] holding
+BOA | EVALUATING WAITING | FULFIL | PLACING | open pending-fulfillment | - | [status]
+BOA | EVALUATING SCHEDULED | CANCEL | ENDED | cancelled unfulfilled | - | [status]
+BOA | WAITING PLACING | CANCEL | ENDED | cancelled unfulfilled | - | [status]
+BOA | EVALUATING WAITING | EXPIRE | ENDED | cancelled schedule-expired | - | [status]
+BOA | SCHEDULED | VALID | EVALUATING | open pending-evaluation | - | [model] ValidFrom
+BOA | PLACING | BAD | ENDED | failed bad-parameters | - | [status] before fulfilment
+BOA | PLACING | LAUNCH | RUNNING | active fulfilled | LAUNCH | [status]
+BOA | PLACING | FAULT | ENDED | closed system-error | - | [status]
+A | RUNNING | OUTBID RECLAIM GROUP_ENDS | NOTICED | open interrupted | NOTICE | [status] at once
+B | RUNNING | OUTBID RECLAIM | NOTICED | active marked-for-stop | NOTICE | [status]
+O | RUNNING | OUTBID | NOTICED | closed interrupted | NOTICE | [status] at once
+O | RUNNING | RECLAIM | NOTICED | closed interrupted | NOTICE | [status] at once
+O | RUNNING | GROUP_ENDS | NOTICED | closed interrupted | NOTICE | [status] at once
+BA | RUNNING | USER_STOP | STOPPING_BY_USER | active marked-for-stop | STOP | [status] [stop]
+O | RUNNING NOTICED CANCELLED_RUNNING CANCELLED_NOTICED | USER_STOP | ONE_TIME_STOP
+BA | RUNNING | USER_TERMINATE | WAITING | open ended | TERMINATE | [requests] anew
+O | RUNNING NOTICED | USER_TERMINATE | ENDED | closed ended | TERMINATE | [status]
+BOA | RUNNING | CANCEL | CANCELLED_RUNNING | cancelled still-runs | - | [requests] it costs on
+BA | RUNNING | EXPIRE | CANCELLED_RUNNING | cancelled still-runs | - | [requests] it costs on
+BA | STARTING | EXPIRE | CANCELLED_RUNNING | cancelled still-runs | - | [requests] it costs on
+A | NOTICED | INTERRUPT | WAITING | open interrupted | TERMINATE_BY_EC2 | [requests] anew
+B | NOTICED | INTERRUPT | STOPPING_BY_EC2 | active marked-for-stop | STOP_BY_EC2 | [status]
+O | NOTICED | INTERRUPT | ENDED | closed interrupted | TERMINATE_BY_EC2 | [status]
+BA | NOTICED | USER_STOP | STOPPING_BY_USER | active marked-for-stop | STOP | [reading]
+BA | NOTICED | USER_TERMINATE | WAITING | open ended | TERMINATE | [requests]
+BA | STOPPING_BY_USER STARTING | USER_TERMINATE | WAITING | open ended | TERMINATE | [requests]
+BA | NOTICED | CANCEL | CANCELLED_NOTICED | cancelled still-runs | - | [requests] it costs on
+BA | NOTICED | EXPIRE | CANCELLED_NOTICED | cancelled still-runs | - | [requests] it costs on
+BA | STOPPING_BY_USER | STOPPED | STOPPED_BY_USER | disabled stopped | - | [status]
+BA | STOPPING_BY_USER CANCELLED_STOPPED | USER_START | NOT_YOURS_TO_START
+BA | STOPPING_BY_USER | CANCEL | ENDED | cancelled ended | TERMINATE | [reading] as when stopped
+BA | STOPPED_BY_USER | USER_START | STARTING | open pending-evaluation | START | [stop]
+BA | STOPPED_BY_USER | USER_TERMINATE | WAITING | open ended | TERMINATE | [requests]
+BA | STOPPED_BY_USER | CANCEL | ENDED | cancelled ended | TERMINATE | [requests] EC2 ends it
+BA | STOPPED_BY_USER | EXPIRE | CANCELLED_STOPPED | cancelled stopped | - | [status]
+BA | STARTING | STARTED | RUNNING | active fulfilled | - | [stop]
+BA | STARTING | CANCEL | CANCELLED_RUNNING | cancelled still-runs | - | [requests] it costs on
+B | STOPPING_BY_EC2 | STOPPED | STOPPED_BY_EC2 | disabled instance-stopped-{cause} | - | [status]
+B | STOPPING_BY_EC2 STOPPED_BY_EC2 | USER_START | NOT_YOURS_TO_START
+B | STOPPING_BY_EC2 | USER_TERMINATE | WAITING | open ended | TERMINATE | [requests]
+B | STOPPING_BY_EC2 | CANCEL | ENDED | cancelled ended | TERMINATE | [reading] as when stopped
+B | STOPPED_BY_EC2 | FULFIL | RUNNING | active fulfilled | START | [stop] same zone, type and disk
+B | STOPPED_BY_EC2 | ROOT_GONE | ENDED | cancelled by-service | TERMINATE_BY_EC2 | [stop]
+B | STOPPED_BY_EC2 | USER_TERMINATE | WAITING | open ended | TERMINATE | [requests]
+B | STOPPED_BY_EC2 | CANCEL | ENDED | cancelled ended | TERMINATE | [requests] EC2 ends it
+B | STOPPED_BY_EC2 | EXPIRE | ENDED | cancelled by-service | TERMINATE_BY_EC2 | [status]
+BOA | CANCELLED_RUNNING | RECLAIM | CANCELLED_NOTICED | cancelled marked | NOTICE | [reading]
+BOA | CANCELLED_RUNNING | OUTBID | CANCELLED_NOTICED | cancelled marked | NOTICE | [reading]
+BA | CANCELLED_RUNNING CANCELLED_NOTICED | USER_STOP | CANCELLED_STOP
+BOA | CANCELLED_RUNNING | USER_TERMINATE | ENDED | cancelled ended | TERMINATE | [status]
+BOA | CANCELLED_NOTICED | USER_TERMINATE | ENDED | cancelled ended | TERMINATE | [status]
+BOA | CANCELLED_NOTICED | INTERRUPT | ENDED | cancelled interrupted | TERMINATE_BY_EC2 | [reading]
+BA | CANCELLED_STOPPED | USER_TERMINATE | ENDED | cancelled ended | TERMINATE | [status]
+"""
 
-BOX: Rows = {
-    **PERSISTENT,
-    **AT_ONCE,
-    **_moves(
-        (S.RUNNING, E.RECLAIM, S.NOTICED, "active marked-for-stop", "[status]"),
-        (S.RUNNING, E.OUTBID, S.NOTICED, "active marked-for-stop", "[status]"),
-        effect=X.NOTICE,
-    ),
-    **_moves(
-        (S.NOTICED, E.INTERRUPT, S.STOPPING_BY_EC2, "active marked-for-stop", "[status]"),
-        effect=X.STOP_BY_EC2,
-    ),
-    **_moves(
-        (
-            S.STOPPING_BY_EC2,
-            E.STOPPED,
-            S.STOPPED_BY_EC2,
-            "disabled instance-stopped-{cause}",
-            "[status]",
-        ),
-        effect=X.NONE,
-    ),
-    **_moves(
-        (S.STOPPING_BY_EC2, E.USER_TERMINATE, S.WAITING, f"open {ENDED_CODE}", "[requests]"),
-        (
-            S.STOPPED_BY_EC2,
-            E.USER_TERMINATE,
-            S.WAITING,
-            f"open {ENDED_CODE}",
-            "[requests] running or stopped",
-        ),
-        (
-            S.STOPPING_BY_EC2,
-            E.CANCEL,
-            S.ENDED,
-            f"cancelled {ENDED_CODE}",
-            "[reading] as when it is stopped",
-        ),
-        (
-            S.STOPPED_BY_EC2,
-            E.CANCEL,
-            S.ENDED,
-            f"cancelled {ENDED_CODE}",
-            "[requests] EC2 ends what is stopped",
-        ),
-        effect=X.TERMINATE,
-    ),
-    **_moves(
-        (
-            S.STOPPED_BY_EC2,
-            E.FULFIL,
-            S.RUNNING,
-            "active fulfilled",
-            "[stop] same zone, type and disk",
-        ),
-        effect=X.START,
-    ),
-    **_moves(
-        *(
-            (S.STOPPED_BY_EC2, event, S.ENDED, "cancelled instance-terminated-by-service", source)
-            for event, source in (
-                (E.ROOT_GONE, "[stop] the start fails and EC2 terminates it"),
-                (E.EXPIRE, "[status] terminated from a stopped state"),
-            )
-        ),
-        effect=X.TERMINATE_BY_EC2,
-    ),
-    (S.STOPPING_BY_EC2, E.USER_START): NOT_YOURS_TO_START,
-    (S.STOPPED_BY_EC2, E.USER_START): NOT_YOURS_TO_START,
-}
 
-AGAIN: Rows = {
-    **PERSISTENT,
-    **IN_LAUNCH_GROUP,
-    **_moves(
-        *(
-            (S.RUNNING, event, S.NOTICED, f"open {INTERRUPTED_CODE}", "[status] shown at once")
-            for event in (E.RECLAIM, E.OUTBID, E.GROUP_ENDS)
-        ),
-        effect=X.NOTICE,
-    ),
-    **_moves(
-        (
-            S.NOTICED,
-            E.INTERRUPT,
-            S.WAITING,
-            f"open {INTERRUPTED_CODE}",
-            "[requests] a new instance when there is room",
-        ),
-        effect=X.TERMINATE_BY_EC2,
-    ),
-}
+def _read(rows: str) -> Iterator[tuple[RequestKind, Situation, RequestEvent, Outcome]]:
+    for row in rows.strip().splitlines():
+        kinds, situations, events, *rest = row.split(" | ")
+        found = REFUSALS[rest[0]] if len(rest) == 1 else _move(*rest)
+        for kind, situation, event in product(kinds, situations.split(), events.split()):
+            yield KINDS[kind], Situation[situation], RequestEvent[event], found
 
-ONCE: Rows = {
-    **OPEN,
-    **AT_ONCE,
-    **IN_LAUNCH_GROUP,
-    **CANCELLED,
-    **_moves(
-        *(
-            (S.RUNNING, event, S.NOTICED, f"closed {INTERRUPTED_CODE}", "[status] shown at once")
-            for event in (E.RECLAIM, E.OUTBID, E.GROUP_ENDS)
-        ),
-        effect=X.NOTICE,
-    ),
-    **_moves(
-        (S.RUNNING, E.USER_TERMINATE, S.ENDED, f"closed {ENDED_CODE}", "[status]"),
-        (S.NOTICED, E.USER_TERMINATE, S.ENDED, f"closed {ENDED_CODE}", "[status]"),
-        effect=X.TERMINATE,
-    ),
-    **_moves(
-        (
-            S.RUNNING,
-            E.CANCEL,
-            S.CANCELLED_RUNNING,
-            f"cancelled {STILL_RUNS}",
-            "[requests] it goes on costing",
-        ),
-        effect=X.NONE,
-    ),
-    **_moves(
-        (S.NOTICED, E.INTERRUPT, S.ENDED, f"closed {INTERRUPTED_CODE}", "[status]"),
-        effect=X.TERMINATE_BY_EC2,
-    ),
-    (S.RUNNING, E.USER_STOP): ONE_TIME_STOP,
-    (S.NOTICED, E.USER_STOP): ONE_TIME_STOP,
-    (S.CANCELLED_RUNNING, E.USER_STOP): ONE_TIME_STOP,
-    (S.CANCELLED_NOTICED, E.USER_STOP): ONE_TIME_STOP,
-}
 
-TABLE: Mapping[RequestKind, Rows] = {
-    RequestKind.BOX: BOX,
-    RequestKind.ONCE: ONCE,
-    RequestKind.AGAIN: AGAIN,
-}
+def _move(then: str, shown: str, effect: str, source: str) -> Move:
+    state, code = shown.split()
+    becomes = Effect.NONE if effect == "-" else Effect[effect]
+    return Move(Situation[then], state, CODES.get(code, code), becomes, source)
+
+
+def _by_kind() -> Mapping[RequestKind, Rows]:
+    table: dict[RequestKind, dict[tuple[Situation, RequestEvent], Outcome]] = {}
+    for kind, situation, event, found in _read(ROWS):
+        table.setdefault(kind, {})[situation, event] = found
+    return table
+
+
+TABLE = _by_kind()
 
 
 def outcome(kind: RequestKind, situation: Situation, event: RequestEvent) -> Outcome | None:
     """What the event does; None when it changes nothing."""
     return TABLE[kind].get((situation, event))
-
-
-def as_markdown() -> str:
-    """The table as the documentation shows it."""
-    lines = ["| request | situation | event | request state, code | instance | source |"]
-    lines.append("|---|---|---|---|---|---|")
-    lines += [
-        f"| {kind} | {situation} | {event} | {_shown(found)} | {found.source} |"
-        for kind in RequestKind
-        for situation in Situation
-        for event in RequestEvent
-        if (found := outcome(kind, situation, event))
-    ]
-    return "\n".join(lines)
-
-
-def _shown(found: Outcome) -> str:
-    if isinstance(found, Refusal):
-        return f"refused: `{found.code}` | -"
-    return f"{found.state}, `{found.code}` | {found.effect}"

@@ -15,7 +15,7 @@ from ec2_sandbox.spot_requests.request_states import (
     RequestKind,
     Situation,
 )
-from ec2_sandbox.spot_requests.request_table import TABLE, as_markdown, outcome
+from ec2_sandbox.spot_requests.request_table import TABLE, outcome
 
 ROWS = [
     (kind, situation, event, found)
@@ -95,6 +95,25 @@ def test_every_word_is_used() -> None:
     assert {event for _, _, event, _ in ROWS} == set(RequestEvent)
     assert {move.then for move in moves} == set(Situation)
     assert {move.effect for move in moves} == set(Effect)
+
+
+def as_markdown() -> str:
+    lines = ["| request | situation | event | request state, code | instance | source |"]
+    lines.append("|---|---|---|---|---|---|")
+    lines += [
+        f"| {kind} | {situation} | {event} | {_shown(found)} | {found.source} |"
+        for kind in RequestKind
+        for situation in Situation
+        for event in RequestEvent
+        if (found := outcome(kind, situation, event))
+    ]
+    return "\n".join(lines)
+
+
+def _shown(found: Outcome) -> str:
+    if isinstance(found, Refusal):
+        return f"refused: `{found.code}` | -"
+    return f"{found.state}, `{found.code}` | {found.effect}"
 
 
 def test_the_documentation_shows_this_table() -> None:
