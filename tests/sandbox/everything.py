@@ -184,9 +184,6 @@ class Session:
         self.ec2.delete_volume(VolumeId=volume)
 
     def addresses_and_groups(self, instance: str) -> None:
-        subnet = self.ec2.describe_subnets()["Subnets"][0]["SubnetId"]
-        self.ec2.create_instance_connect_endpoint(SubnetId=subnet)
-        self.ec2.describe_instance_connect_endpoints()
         address = self.ec2.allocate_address(Domain="vpc")["AllocationId"]
         found = self.ec2.associate_address(AllocationId=address, InstanceId=instance)
         self.ec2.describe_addresses()

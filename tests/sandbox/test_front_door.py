@@ -1,7 +1,6 @@
 """A call that fails has done nothing, and what is not modelled is refused at once."""
 
 import sys
-from contextlib import nullcontext
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -47,28 +46,6 @@ def test_an_empty_instance_profile_is_none(door: Door, empty: dict[str, str]) ->
     ]:
         assert launched["InstanceLifecycle"] == "spot"
         assert "IamInstanceProfile" not in launched
-
-
-def test_an_endpoint_is_there_until_it_is_deleted(door: Door) -> None:
-    ec2 = door.client("ec2")
-    [subnet, *_] = ec2.describe_subnets()["Subnets"]
-
-    def shown(**filters: str) -> list[str]:
-        asked = [
-            {"Name": name.replace("_", "-"), "Values": [one]} for name, one in filters.items()
-        ]
-        found = ec2.describe_instance_connect_endpoints(Filters=asked)
-        return [each["InstanceConnectEndpointId"] for each in found["InstanceConnectEndpoints"]]
-
-    made = ec2.create_instance_connect_endpoint(SubnetId=subnet["SubnetId"])
-    endpoint_id = made["InstanceConnectEndpoint"]["InstanceConnectEndpointId"]
-    assert shown(vpc_id=subnet["VpcId"], state="create-complete") == [endpoint_id]
-    assert shown(vpc_id="vpc-1") == []
-    assert refusal(shown, colour="red") == (400, "InvalidParameterValue")
-    for code in ("", "InvalidInstanceConnectEndpointId.NotFound"):
-        with pytest.raises(ClientError, match=code) if code else nullcontext():
-            ec2.delete_instance_connect_endpoint(InstanceConnectEndpointId=endpoint_id)
-    assert shown() == []
 
 
 def test_every_look_that_needs_no_parameter_is_answered_or_refused_for_good(door: Door) -> None:

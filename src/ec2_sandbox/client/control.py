@@ -26,10 +26,7 @@ from ec2_sandbox.options import SandboxOptions, SandboxStatus
 
 TIMEOUT = 600.0  # seconds; a year of a storm is long to live through
 HEALTH_TIMEOUT = 5.0
-PROBLEMS: Mapping[str, type[SandboxError]] = {
-    BadInput.kind: BadInput,
-    NotFound.kind: NotFound,
-}
+PROBLEMS: Mapping[str, type[SandboxError]] = {BadInput.kind: BadInput, NotFound.kind: NotFound}
 
 # The daemon is on this computer, whatever proxy the user has.
 _open = build_opener(ProxyHandler({})).open

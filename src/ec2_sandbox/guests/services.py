@@ -43,10 +43,7 @@ class Services:
     """What systemd does for a guest, as far as its units ask for it."""
 
     def __init__(
-        self,
-        root: str,
-        start: Callable[..., subprocess.Popen[bytes]],
-        say: Callable[[str], None],
+        self, root: str, start: Callable[..., subprocess.Popen[bytes]], say: Callable[[str], None]
     ) -> None:
         self._root, self._spawn, self._say = root, start, say
         self._services: dict[str, Service] = {}

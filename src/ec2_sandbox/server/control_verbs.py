@@ -118,8 +118,7 @@ def quota(asked: Asked) -> Content:
     code, vcpus, region = asked.text("code"), asked.number("vcpus"), asked.region_if_any()
     if code not in quotas.BY_CODE:
         raise NotFound(
-            f"There is no EC2 quota {code}",
-            next_step=f"Use one of {', '.join(quotas.BY_CODE)}.",
+            f"There is no EC2 quota {code}", next_step=f"Use one of {', '.join(quotas.BY_CODE)}."
         )
     for each in [region] if region else catalogue.ENABLED_REGIONS:
         world().quotas[each, code] = vcpus
@@ -176,10 +175,7 @@ def throttle(asked: Asked) -> Content:
 def metadata(asked: Asked) -> Content:
     """Where the metadata service of a machine answers, on this computer."""
     instance_id = instance_named(asked.text("name")).id
-    return {
-        "endpoint": servers.servers().endpoint(instance_id),
-        "instance_id": instance_id,
-    }
+    return {"endpoint": servers.servers().endpoint(instance_id), "instance_id": instance_id}
 
 
 def logins(_asked: Asked) -> Content:

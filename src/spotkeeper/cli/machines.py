@@ -89,8 +89,6 @@ def _own_tags(row: render.Row) -> str:
 def _so_far(row: render.Row) -> str:
     """Running time, cost and time left."""
     cost, left = f"{render.total(row['spent_usd'])} of compute", row["remaining_seconds"]
-    if row["total_usd"] is not None:
-        cost = f"{render.total(row['total_usd'])} ({cost})"
     time = "no deadline" if left is None else "deadline passed"
     time = f"{render.seconds(left)} left" if left is not None and left > 0 else time
     return f"runs for {render.seconds(row['running_seconds'])}, {cost}, {time}"

@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import reduce
 
-from spotkeeper.costs.usage import Interval, Spending, intervals
+from spotkeeper.costs.usage import Interval, intervals
 from spotkeeper.errors import Refused, SpotkeeperError
 from spotkeeper.keeper.edges import Edges
 from spotkeeper.keeper.machines import MachineReader
 from spotkeeper.keeper.results import ExtendReport, MachineReport
-from spotkeeper.keeper.spending import spendings, spent_usd
+from spotkeeper.keeper.spending import spent_usd
 from spotkeeper.lifecycle import guard
 from spotkeeper.lifecycle.guard import Budget
 from spotkeeper.lifecycle.guard_schedules import GuardSchedules
@@ -142,11 +141,10 @@ class Deadline:
         """The machine with what it has spent, its deadline moved where budget and price ask for
         another one; says so, and what stands in the way."""
         machine, now = report.machine, self._edges.clock.now()
-        report = self._with_spent(report)
         try:
             spending = self._spending(report)
             if spending is None:
-                return report
+                return self._with_spent(report)
             report = replace(report, spent_usd=spending.spent)
             until = machine.request.valid_until if machine.request else None
             wanted = guard.earliest(spending.deadline(now), spending.budget.not_after, until)
@@ -164,13 +162,7 @@ class Deadline:
 
     def _with_spent(self, report: MachineReport) -> MachineReport:
         """With what it has cost so far, where that can be told."""
-        name = report.machine.name
-        life = lives.this_life(self._edges.journal.read(name))
         try:
-            parts = spendings({name: life}, self._edges, until=self._edges.clock.now())[name]
-            if parts:
-                whole = reduce(Spending.plus, (part for _, part in parts), Spending())
-                return replace(report, spent_usd=whole.spot_usd, total_usd=whole.total_usd)
             spent = spent_usd(self._stretches(report.machine), self._edges.prices)
         except SpotkeeperError:
             return report

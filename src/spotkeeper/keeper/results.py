@@ -82,10 +82,9 @@ class PriceComparison(ResultList[PriceRow]):
 class MachineReport(Result):
     """A machine with what it costs now and how to reach it.
 
-    ``spent_usd``  compute so far, ``total_usd`` with its disks and public address.
-    ``disks``      what its disks cost, as far as it was asked: of a stopped machine.
-    ``asked_at``   when; how long it has run and how much time is left are counted from then.
-    ``last_run``   its run, as this computer saw it last.
+    ``disks``     what its disks cost, as far as it was asked: of a stopped machine.
+    ``asked_at``  when; how long it has run and how much time is left are counted from then.
+    ``last_run``  its run, as this computer saw it last.
     """
 
     machine: Machine
@@ -95,7 +94,6 @@ class MachineReport(Result):
     warnings: tuple[str, ...] = ()
     asked_max_usd_per_hour: Decimal | None = None
     spent_usd: Decimal | None = None
-    total_usd: Decimal | None = None
     disks: DiskCost | None = None
     asked_at: datetime | None = None
     last_run: RunReport | None = None
@@ -164,7 +162,6 @@ class MachineReport(Result):
             "guard": found.tags.get(TAG_GUARD),
             "budget_usd": number(budget.usd) if budget else None,
             "spent_usd": number(self.spent_usd),
-            "total_usd": number(self.total_usd),
             "running_seconds": None if self.ran is None else int(self.ran.total_seconds()),
             "remaining_seconds": None
             if self.remaining is None

@@ -109,13 +109,11 @@ def best_by_type(tables: Sequence[PriceTable], facts: Facts, wanted: Wanted) -> 
     for each in ranked.chosen:
         firsts.setdefault((each.instance_type, each.region), each)
     shown = dict(islice(firsts.items(), limit))
-    names: dict[str, set[str]] = {}
-    for name, region in shown:
-        names.setdefault(region, set()).add(name)
     theirs = [
-        replace(table, rows=[row for row in table.rows if type_of(row) in names[table.region]])
+        replace(
+            table, rows=[row for row in table.rows if (row.instance_type, table.region) in shown]
+        )
         for table in tables
-        if table.region in names
     ]
     zones: dict[tuple[str, str], list[str]] = {each: [] for each in shown}
     for each in shortlist(theirs, facts, Wanted(wanted.need, wanted.by)).chosen:

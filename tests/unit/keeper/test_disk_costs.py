@@ -90,21 +90,16 @@ def test_an_image_that_needs_more_is_planned_with_what_it_needs(
     assert stage.plans[0].disk == Disk("gp3", 140)
 
 
-def test_only_where_it_is_shown_is_the_price_of_disks_asked_for(tmp_path: Path) -> None:
+def test_only_of_a_stopped_machine_are_the_disks_asked_for(tmp_path: Path) -> None:
     prices = Prices()
     stage = Stage(tmp_path, prices)
     stage.up()
     prices.asked.clear()
+    assert stage.keeper.show("dev").disks is None
     assert stage.keeper.ls().reports[0].disks is None
     assert prices.asked == []
-    shown = stage.keeper.show("dev")
-    assert shown.disks is None
-    assert shown.total_usd is not None
-    assert shown.spent_usd is not None
-    assert shown.total_usd > shown.spent_usd
-    prices.asked.clear()
     assert stage.keeper.stop("dev").disks == DiskCost(Decimal(8))
-    assert set(prices.asked) == {geography.REGION}
+    assert prices.asked == [geography.REGION]
 
 
 def test_costs_and_down_have_the_disk_for_as_long_as_it_existed(tmp_path: Path) -> None:

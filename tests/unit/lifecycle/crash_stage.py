@@ -19,8 +19,6 @@ from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.results import SweepReport
 from spotkeeper.lifecycle.guard import SCHEDULER
 from spotkeeper.lifecycle.launch_request import LaunchRequest
-from spotkeeper.lifecycle.ports import ConnectEndpoint
-from spotkeeper.model.connect import Connect
 from spotkeeper.model.machine import ENDED, Kind
 from spotkeeper.model.need import Need
 from spotkeeper.model.resource import ResourceKind
@@ -73,7 +71,6 @@ class Stage:
             forgets_tokens=world.forgets_tokens,
         )
         self.ec2 = self.cloud.ec2
-        self.cloud.endpoints[geography.HOME_VPC] = ConnectEndpoint("eice-1", ("sg-endpoint",))
         if world.requests_listed_after_seconds is not None:
             self.ec2.late = {Request: timedelta(seconds=world.requests_listed_after_seconds)}
         self.cloud.open_regions = (geography.REGION,)  # one more only where a plan goes abroad
@@ -134,9 +131,7 @@ class Stage:
         self._launch(LaunchRequest(NAME, need(), kind=Kind.ONCE))
 
     def up_once_guarded(self) -> None:
-        """Without a public address, and so with a group of its own."""
-        usual = LaunchRequest(NAME, need(), kind=Kind.ONCE, guard=SCHEDULER)
-        self._launch(replace(usual, role="training", connect=Connect.ENDPOINT))
+        self._launch(LaunchRequest(NAME, need(), kind=Kind.ONCE, guard=SCHEDULER))
         self.guard_is_told = True
 
     def up_abroad(self) -> None:

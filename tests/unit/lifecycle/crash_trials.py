@@ -41,7 +41,6 @@ READS = frozenset(
             "regions",
             "tagged_resources",
             "subnets",
-            "connect_endpoint",
             "image",
             "ssh_groups",
             "observe",
