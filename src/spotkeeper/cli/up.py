@@ -62,13 +62,15 @@ def _wrapped(line: str) -> list[str]:
 def _facts(plan: Plan) -> list[tuple[str, str]]:
     offer, launch_request = plan.first, plan.launch_request
     zone = offer.pool.zone
-    others = len(plan.candidates) - 1
     pool = f"{offer.pool.instance_type} in {zone.name}" + (f" ({zone.id})" if zone.id else "")
-    if others:
-        pool += f"; {counted(others, 'more pool')} if that is dry"
+    others = [each.offer.spot_usd_per_hour for each in plan.candidates[1:]]
     return [
         ("kind", f"{launch_request.kind}; on interruption: {launch_request.behaviour}"),
         ("pool", pool),
+        *[
+            ("if dry", f"{counted(len(others), 'more pool')}, up to {render.rate(max(others))}")
+            for _ in others[:1]
+        ],
         ("hardware", _hardware(plan)),
         ("price", _price(plan)),
         ("risk", _risk(offer.interruption_band)),
