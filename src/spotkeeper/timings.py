@@ -184,6 +184,9 @@ SSH_ALIVE_TIMES = 6
 #: Between two looks at the output of a run: soon enough to read along, and no load for anybody.
 LOOK_AT_LOG = timedelta(seconds=1)
 
+#: Between two looks at what else the machine of a silent run has to say; its agent hurries less.
+LOOK_AT_RECORD = timedelta(seconds=30)
+
 #: Between two tries to open forwarded ports again: soon after a blink, then without any haste.
 FORWARD_PAUSES = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 5, 10, 30))
 

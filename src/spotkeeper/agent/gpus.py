@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import subprocess
 import time
 from dataclasses import replace
@@ -47,10 +48,15 @@ class GpuWatch(Duty):
         expected, now = self.agent.spec.gpus if self.agent.spec else 0, self.agent.clock()
         if not expected:
             return ""
+        if not shutil.which("nvidia-smi"):
+            words = f"nobody looks at the {expected} GPUs of this machine: it has no nvidia-smi"
+            self.agent.remark("GPUs", words)
+            return ""
         if self._missing_since and now - self._asked_at < ASKED_EVERY_S:
             return "waiting for GPUs"
         self._asked_at, fault = now, fault_of(expected)
         if fault:
+            self.agent.remark("GPUs", f"the command waits for its GPUs: {fault}")
             self._missing_since = self._missing_since or now
             is_known = self.agent.run.state is RunState.UNFIT
             if now - self._missing_since > PATIENCE_S and not is_known:
@@ -60,7 +66,7 @@ class GpuWatch(Duty):
     def after_attempt(self, attempt: Attempt, ending: AttemptEnd) -> AttemptEnd:
         """A failure on a machine that is broken is the machine's."""
         expected = self.agent.spec.gpus if self.agent.spec else 0
-        if not expected or ending.code == 0 or attempt.asked:
+        if not expected or ending.code == 0 or attempt.asked or not shutil.which("nvidia-smi"):
             return ending
         numbers = sorted(FATAL_XIDS & xids_since(self._began_s))
         fault = f"the GPU reports Xid {numbers[0]}" if numbers else fault_of(expected)

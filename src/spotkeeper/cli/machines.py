@@ -24,6 +24,9 @@ COLUMNS = (
 #: Only where there is one.
 RUN = render.Column("Run, seen", lambda row: _run_seen(row["run"]), spare=2)
 
+#: So many of what the machine of a run had to say are shown.
+LAST_REMARKS = 5
+
 LABELS = (
     ("name", "name"),
     ("kind", "kind"),
@@ -72,7 +75,10 @@ def show_one(choices: Choices, report: MachineReport, warnings: tuple[str, ...])
     facts += [("budget", _budget(row))] if row["budget_usd"] is not None else []
     if row["running_seconds"] is not None and row["spent_usd"] is not None:
         facts.append(("so far", _so_far(row)))
-    facts += [("run", _run(row))] if row["run"] else []
+    if row["run"]:
+        facts.append(("run", _run(row)))
+        said = row["run"]["remarks"][-LAST_REMARKS:]
+        facts += [("", f"{short_time(each['at'])} UTC: {each['words']}") for each in said]
     facts += [("disk", disks)]
     facts += [("costs now", _only_disks(row))] if row["state"] == "stopped" else []
     for label, value in (*facts, ("price", _price(row))):

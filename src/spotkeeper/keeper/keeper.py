@@ -277,7 +277,7 @@ class Keeper(ReachingKeeper):
         if machine.instance is not None:
             self._up.waiter().until_reachable(machine.instance, "run")
         login = self._reader.way_in(name, (machine.region,), self._talk)
-        return Runner(self._runs, self._talk).start(order, machine, login)
+        return Runner(self._runs, self._edges.market, self._talk).start(order, machine, login)
 
     @checked(LogWords)
     def logs(self, name: str, regions: Sequence[str] = (), **words: Unpack[LogWords]) -> RunLog:

@@ -17,9 +17,9 @@ from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.lifecycle.ports import Talk
 from spotkeeper.lifecycle.power import comes_back, is_interrupted
 from spotkeeper.model.machine import InstanceState, Machine
-from spotkeeper.timings import LONGEST_PAUSE, LOOK_AT_LOG
+from spotkeeper.timings import LONGEST_PAUSE, LOOK_AT_LOG, LOOK_AT_RECORD
 from spotkeeper.work.contract import CANCEL_TAG, RUN_TAG
-from spotkeeper.work.run import Run, event_of, read, read_line
+from spotkeeper.work.run import Remark, Run, event_of, read, read_line
 from spotkeeper.work.run_report import RunReport
 
 
@@ -174,6 +174,7 @@ class RunLog:
     sleep: Callable[[timedelta], None]
     report: RunReport | None = None
     _lines_told: int = 0
+    _looked_at: float = field(default_factory=time.monotonic)
     _machine: Machine | None = field(default=None)
     _agent: MachineAgent | None = field(default=None)
 
@@ -214,6 +215,13 @@ class RunLog:
                     continue
             if not data:
                 time.sleep(LOOK_AT_LOG.total_seconds())
+                self._look_now_and_then()
+
+    def _look_now_and_then(self) -> None:
+        """For what the machine has to say of a command that says nothing."""
+        now = time.monotonic()
+        if now - self._looked_at > LOOK_AT_RECORD.total_seconds():
+            self._look()
 
     def _later(self, attempt: int) -> int | None:
         """The attempt to be read after one that has ended; None after the last."""
@@ -258,11 +266,12 @@ class RunLog:
 
         self.report, record = self._patiently(look)
         for line in map(read_line, record[self._lines_told :]):
-            event = event_of(line) if line is not None else None
+            remark = ("", line.words) if isinstance(line, Remark) else None
+            event = remark or (event_of(line) if line is not None else None)
             if line is not None and event is not None:
                 at = datetime.fromtimestamp(line.at, UTC)
                 self.talk.say(f"{self.name}: {at:%H:%M:%S} UTC, {': '.join(filter(None, event))}")
-        self._lines_told = len(record)
+        self._lines_told, self._looked_at = len(record), time.monotonic()
         return self.report.run
 
     def _patiently(self, ask: Callable[[MachineAgent], Any]) -> Any:

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from spotkeeper.keeper.logs import RunReader
 from spotkeeper.keeper.machine_agent import MachineAgent
 from spotkeeper.keeper.push import progress
 from spotkeeper.lifecycle.ports import Talk
+from spotkeeper.market.market import Market
 from spotkeeper.model.machine import Machine
 from spotkeeper.model.record import moment
 from spotkeeper.model.spelling import counted
@@ -223,11 +224,12 @@ def _unquoted(line: str) -> str:
 class Runner:
     """Brings an order to a machine that can be reached."""
 
-    def __init__(self, reader: RunReader, talk: Talk) -> None:
-        self._reader, self._talk = reader, talk
+    def __init__(self, reader: RunReader, market: Market, talk: Talk) -> None:
+        self._reader, self._market, self._talk = reader, market, talk
 
     def start(self, order: RunOrder, machine: Machine, login: Login) -> RunReport:
-        """Lay the agent down, push the folder, and start the command.
+        """Lay the agent down, push the folder, and start the command once the machine shows its
+        GPUs.
 
         Raises:
             NameTaken: another run is on the machine and not over.
@@ -240,6 +242,7 @@ class Runner:
             agent.have(self._talk, name=name)
             code = agent.prepare(run_id)
             setup = f"; set-up is from {order.setup_file}" if order.setup_file else ""
+            gpus = self._gpus(machine)
             self._talk.say(f"{name}: pushing {counted(len(order.files), 'file')}{setup}")
             files = [str(each) for each in order.files]
             push(
@@ -251,13 +254,22 @@ class Runner:
             )
             self._reader.name_on(machine, run_id, self._talk)
             asked = True
-            agent.start(order.spec(machine, run_id))
+            agent.start(replace(order.spec(machine, run_id), gpus=gpus))
             return self._reader.look(machine, agent)[0]
         except Refused as problem:
             self._refuse_second(machine, agent)  # another run may have been quicker
             raise _not_started(problem, name, is_doubtful=False) from problem
         except (SpotkeeperError, KeyboardInterrupt) as problem:
             raise _not_started(problem, name, is_doubtful=asked) from problem
+
+    def _gpus(self, machine: Machine) -> int:
+        """How many cards of NVIDIA the machine's type has; 0 where nobody tells."""
+        try:
+            kinds = self._market.hardware(machine.region, [str(machine.instance_type)]).value
+        except SpotkeeperError:
+            return 0
+        cards = (kind.gpus for kind in kinds if kind.gpus)
+        return next((each.count for each in cards if each.manufacturer == "NVIDIA"), 0)
 
     def _refuse_second(self, machine: Machine, agent: MachineAgent) -> None:
         try:

@@ -7,7 +7,7 @@ from typing import Any
 
 from spotkeeper.model.record import Record, Result, moment
 from spotkeeper.work.contract import CANCEL_TAG, RUN_TAG
-from spotkeeper.work.run import Outcome, Run, RunState, read
+from spotkeeper.work.run import Outcome, Remark, Run, RunState, read
 
 
 @dataclass(frozen=True, repr=False)
@@ -45,6 +45,11 @@ class RunReport(Result):
     def is_done(self) -> bool:
         """Whether its command came to its end, and well."""
         return self.run.state is RunState.FINISHED
+
+    def remarks(self) -> list[Remark]:
+        """What the machine had to say since its latest start, each once."""
+        since = self.run.attempts[-1].start.at if self.run.attempts else 0.0
+        return [*{each.words: each for each in self.run.remarks if each.at >= since}.values()]
 
     @property
     def state(self) -> str | None:
@@ -89,6 +94,9 @@ class RunReport(Result):
             "checkpoint_bytes": last.size_bytes if last else None,
             "progress": self.progress,
             "cancelled": self.is_cancelled or run.state is RunState.CANCELLED,
+            "remarks": [
+                {"at": moment(_time(each.at)), "words": each.words} for each in self.remarks()
+            ],
             "seen_at": moment(self.seen_at),
             "summary": self.sentence(),
         }

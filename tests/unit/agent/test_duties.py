@@ -215,11 +215,23 @@ def test_cards_that_come_late_are_waited_for_and_those_that_never_come_are_the_m
     smi(tmp_path, monkeypatch, SEVEN)
     stage.turns(10, each_s=20)
     assert (stage.state, stage.agent.run.attempts) == ((RunState.WAITING, ""), ())
+    assert stage.remarks == {"GPUs": "the command waits for its GPUs: 7 of 8 GPUs answer"}
     stage.turns(10, each_s=20)
     assert stage.state == (RunState.UNFIT, "7 of 8 GPUs answer")
     smi(tmp_path, monkeypatch, f"{SEVEN}; echo 'GPU 7: NVIDIA A100'")
     stage.turns(2, each_s=20)
     assert (stage.state[0], stage.agent.run.last_attempt) == (RunState.RUNNING, 1)
+
+
+def test_where_nothing_tells_of_cards_that_is_said_and_the_command_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    stage = Stage(tmp_path, "gpus", gpus=1)
+    stage.turns(2)
+    assert "it has no nvidia-smi" in stage.remarks["GPUs"]
+    stage.end(1)
+    assert stage.state[0] is RunState.FAILED
 
 
 def test_a_failure_on_a_broken_card_is_not_counted(

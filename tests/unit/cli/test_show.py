@@ -5,13 +5,17 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from tests.unit.model.make import NOON
+from tests.unit.model.make import NOON, instance, request
 
 from spotkeeper.cli import show
 from spotkeeper.cli.context import Choices
+from spotkeeper.cli.machines import show_one
 from spotkeeper.costs.history import Chapter
 from spotkeeper.costs.usage import Interval
-from spotkeeper.keeper.results import MachineHistory
+from spotkeeper.keeper.results import MachineHistory, MachineReport
+from spotkeeper.model.machine import Machine
+from spotkeeper.work.run import Accepted, Remark, Starting
+from spotkeeper.work.run_report import RunReport
 
 RAN = Interval(
     "us-east-1", "us-east-1a", "g5.xlarge", NOON - timedelta(hours=2), NOON, interrupted=True
@@ -65,3 +69,25 @@ def test_json_has_everything_and_says_whose_it_is(capsys: pytest.CaptureFixture[
         "spot_usd": 0.62,
     }
     assert document["warnings"] == ["note"]
+
+
+def test_what_the_machine_had_to_say_of_its_run_stands_below_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    record = (
+        Accepted(0, "run-1"),
+        Remark(1, "restless", "of the attempt before"),
+        Starting(2, 1, "a"),
+        *(Remark(60.0, "restless", "a file never holds still") for _ in range(2)),
+        Remark(120.0, "stalled", "no output\x1b[2J"),
+    )
+    status = {"record": [line.to_json() for line in record], "at": 130.0, "progress": "0.5"}
+    run = RunReport.of("train", status)
+    show_one(Choices(), MachineReport(Machine(instance(), request()), last_run=run), ())
+    told = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    at = next(place for place, line in enumerate(told) if line.startswith("run  "))
+    assert "running, 50% done; seen 1970-01-01 00:02:10 UTC" in told[at]
+    said = [line.strip() for line in told[at + 1 : at + 3]]
+    assert said[0] == "01-01 00:01 UTC: a file never holds still"
+    assert said[1].startswith("01-01 00:02 UTC: no output")
+    assert all(line.isprintable() for line in said)

@@ -5,14 +5,14 @@ from datetime import timedelta
 from typing import Any, cast
 
 import pytest
+from tests.fakes.talk import FakeTalk
 from tests.unit.model.make import instance, request
 
 from spotkeeper.errors import NotFound, Unreachable
 from spotkeeper.keeper import logs
-from spotkeeper.keeper.edges import Silence
 from spotkeeper.keeper.logs import LogWish, RunLog, RunReader
 from spotkeeper.model.machine import InstanceState, Machine
-from spotkeeper.work.run import Accepted, Ended, Line, Outcome, Starting
+from spotkeeper.work.run import Accepted, Ended, Line, Outcome, Remark, Starting
 from spotkeeper.work.run_report import RunReport
 
 RUNS = Machine(instance(), request())
@@ -27,6 +27,7 @@ RECORD: tuple[Line, ...] = (
     Starting(2, 0, "a"),
     Ended(3, 0, Outcome.READY, "exit 0"),
     Starting(4, 1, "a"),
+    Remark(4.5, "restless", "a file never holds still"),
     Ended(5, 1, Outcome.INTERRUPTED, "exit 0"),
     Starting(6, 2, "b"),
     Ended(7, 2, Outcome.FINISHED, "exit 0"),
@@ -42,6 +43,7 @@ class Stage:
     asked: int = 0
     attempt: int = 0
     slept: int = 0
+    talk: FakeTalk = field(default_factory=FakeTalk)
 
     def find(self) -> Machine:
         return self.away.pop(0) if self.attempt == 1 and self.away else RUNS
@@ -53,7 +55,7 @@ class Stage:
 
     def look(self, *_: object) -> tuple[RunReport, list[str]]:
         self._break()
-        lines = RECORD[: {0: 4, 1: 6, 2: 7}[self.attempt]]
+        lines = RECORD[: {0: 5, 1: 7, 2: 8}[self.attempt]]
         record = [line.to_json() for line in lines]
         report = RunReport.of("train", {"record": record, "at": 9.0, "progress": ""})
         assert report is not None
@@ -81,13 +83,14 @@ class Stage:
             raise Unreachable("The connection to train was lost")
 
     def read(self, wish: LogWish) -> tuple[bytes, RunLog]:
-        log = RunLog("train", wish, cast("RunReader", self), self.find, Silence(), self.sleep)
+        log = RunLog("train", wish, cast("RunReader", self), self.find, self.talk, self.sleep)
         return b"".join(log.pieces()), log
 
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "LOOK_AT_LOG", timedelta(0))
+    monkeypatch.setattr(logs, "LOOK_AT_RECORD", timedelta(0))
 
 
 @pytest.mark.parametrize("away", [[], [STOPPING, INTERRUPTED, INTERRUPTED]])
@@ -99,6 +102,12 @@ def test_nothing_is_lost_or_said_twice(away: list[Machine]) -> None:
     assert log.report.is_done
     assert log.report.sentence().endswith("attempt 2, interrupted once")
     assert stage.slept == len(away)
+    assert stage.talk.said == [
+        "train: 00:00:04 UTC, a file never holds still",
+        "train: 00:00:05 UTC, interrupted: exit 0",
+        "train: 00:00:06 UTC, resumed: attempt 2",
+        "train: 00:00:07 UTC, finished: exit 0",
+    ]
 
 
 def test_who_follows_does_not_wait_for_a_machine_that_nobody_starts() -> None:

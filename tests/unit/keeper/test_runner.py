@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from tests.fakes.cloud import FakeCloud
+from tests.fakes.market import market
 from tests.unit.model.make import instance, request
 
 from spotkeeper.errors import (
@@ -21,6 +23,7 @@ from spotkeeper.keeper.run import Runner, RunOrder
 from spotkeeper.model.machine import Machine
 from spotkeeper.ssh.shell import Login
 from spotkeeper.store.working_folder import WorkingFolder
+from spotkeeper.work.contract import RunSpec
 from spotkeeper.work.run import Accepted
 from spotkeeper.work.run_report import RunReport
 
@@ -84,6 +87,24 @@ def test_what_is_left_is_told(  # noqa: PLR0913, PLR0917 - a row of a table
     login = Login("192.0.2.1", "ubuntu", "i-1", tmp_path / "train")
     machine = Machine(instance(tags={"spotkeeper:name": "train"}), request())
     with pytest.raises(kind) as caught:
-        Runner(reader, Silence()).start(order, machine, login)
+        Runner(reader, market(FakeCloud()), Silence()).start(order, machine, login)
     assert type(caught.value) is kind
     assert said in caught.value.paragraph()
+
+
+@pytest.mark.parametrize(("kind", "count"), [("g5.xlarge", 1), ("m5.large", 0), ("x9.nano", 0)])
+def test_a_machine_shows_as_many_gpus_as_its_type_has(
+    kind: str, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage("", Refused(""), [None, RUNNING])
+    specs: list[RunSpec] = []
+    monkeypatch.setattr(run, "push", stage.push)
+    monkeypatch.setattr(stage, "start", specs.append, raising=False)
+    machine = Machine(
+        instance(instance_type=kind, tags={"spotkeeper:name": "train"}),
+        request(instance_type=kind),
+    )
+    order = RunOrder(("true",), WorkingFolder(tmp_path), ())
+    runner = Runner(cast("RunReader", stage), market(FakeCloud()), Silence())
+    runner.start(order, machine, Login("192.0.2.1", "ubuntu", "i-1", tmp_path / "train"))
+    assert [spec.gpus for spec in specs] == [count]
