@@ -18,6 +18,7 @@ SOME = (
     Death("up --once", AT_ONCE, "before journal-ready 1", loses_home=False),
     Death("up --guard", AT_ONCE, "after CreateSchedule 2", loses_home=True),
     Death("up at the second pool", AT_ONCE, "after journal-intent 2", loses_home=False),
+    Death("run", AT_ONCE, "after RunInstances 1", loses_home=True),
     Death("down", LATE, "after CancelSpotInstanceRequests 1", loses_home=True),
     Death("down of a guarded machine", AT_ONCE, "after DeleteSchedule 1", loses_home=False),
     Death("stop", AT_ONCE, "after StopInstances 1", loses_home=True),

@@ -11,6 +11,7 @@ refuses.
 import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.request import Request, urlopen
@@ -41,6 +42,7 @@ from tests.story.fault_trials import Laboratory, Row
 
 from ec2_sandbox.client import daemon
 from spotkeeper.lifecycle.grants import COMMANDS
+from spotkeeper.work.contract import RUN_TAG
 
 USER = "developer"
 NO_ENFORCEMENT = "inf"  # moto counts the calls that it lets pass before it looks at policies
@@ -68,10 +70,18 @@ def next_day(lab: Laboratory) -> None:
     lab.sandbox.control.advance(timedelta(hours=25))
 
 
+def with_a_run(lab: Laboratory) -> None:
+    """The tags of the machine name its run."""
+    client = lab.sandbox.client("ec2")
+    [reservation] = client.describe_instances()["Reservations"]
+    tag = {"Key": RUN_TAG, "Value": "train-1"}
+    client.create_tags(Resources=[reservation["Instances"][0]["InstanceId"]], Tags=[tag])
+
+
 elsewhere = Laboratory.move  # a computer that remembers nothing asks more
 
 #: The ways through a command that make all of its calls between them.
-PATHS: Mapping[str, Collection[Row]] = {
+PATHS: dict[str, Collection[Row]] = {
     "find": (
         Row("", "find --type g*.xlarge --score --quota --region any"),
         Row("", f"{FIND} --quota", (usual_quota,)),
@@ -93,6 +103,11 @@ PATHS: Mapping[str, Collection[Row]] = {
     ),
     "show": (Row("", "show train", (*STOPPED, elsewhere)),),
     "ssh": (Row("", "ssh train --print", (UP, moved_house, elsewhere)),),
+    "push": (Row("", "push train .", (UP, moved_house, elsewhere)),),
+    "pull": (Row("", "pull train x", (UP, moved_house, elsewhere)),),
+    "forward": (Row("", "forward train 8888", (UP, moved_house, elsewhere)),),
+    "logs": (Row("", "logs train", (UP, elsewhere)),),
+    "cancel": (Row("", "cancel train", (*STOPPED, with_a_run, elsewhere)),),
     "stop": (Row("", "stop train", (UP, elsewhere)),),
     "start": (
         Row("", "start train", (*STOPPED, too_late, moved_house)),
@@ -112,6 +127,13 @@ PATHS: Mapping[str, Collection[Row]] = {
     ),
 }
 
+#: A run is launched or started as they are, and on a machine that only seems to run that is all.
+PATHS["run"] = [
+    replace(row, line=row.line.replace(f"{verb} ", "run ", 1) + " -- true")
+    for verb in ("up", "start")
+    for row in PATHS[verb]
+]
+
 #: Where nobody tells the regions, all are tried.
 REGIONS = {"ec2:DescribeRegions"}
 #: What things cost is said where it is known; only commands about prices fail for it.
@@ -128,7 +150,10 @@ DISPENSABLE["start train"] = COSTS | {
 DISPENSABLE["stop train"] = COSTS | {"ec2:DescribeVolumes"}
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    "command",
+    [pytest.param(each, marks=pytest.mark.soak if each == "run" else ()) for each in COMMANDS],
+)
 @pytest.mark.one_in(2)
 def test_a_policy_allows_what_its_command_calls_and_nothing_else(
     lab: Laboratory, command: str

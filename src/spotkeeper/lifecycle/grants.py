@@ -187,16 +187,26 @@ GIVE_BACK = Grant(
 END = (DISKS, CLAIM, GIVE_BACK)
 RETAG = Grant("Retag", ("ec2:CreateTags",), _ec2("instance", "spot-instances-request"), OURS)
 
+_UP = (MARKET, LOOK, PLACES, CHECKS, PUBLIC_IMAGES, *LAUNCH, *PREREQUISITES, *END)
+_START = (*LOOK_PRICED, CHECKS, _power("ec2:StartInstances"), RETAG, *OWN_ADDRESS)
+_REACH = (*LOOK_PRICED, *OWN_ADDRESS)
+
 #: Command → what its calls need.
 COMMANDS: Mapping[str, Sequence[Grant]] = {
     "find": (MARKET, SCORE, QUOTA),
     "prices": (MARKET,),
-    "up": (MARKET, LOOK, PLACES, CHECKS, PUBLIC_IMAGES, *LAUNCH, *PREREQUISITES, *END),
+    "up": _UP,
+    "run": (*_UP, *_START),
+    "logs": LOOK_PRICED,
+    "cancel": (*LOOK_PRICED, RETAG),
     "ls": (*LOOK_PRICED, *END),
     "show": (*LOOK_PRICED, DISKS),
-    "ssh": (*LOOK_PRICED, *OWN_ADDRESS),
+    "ssh": _REACH,
+    "push": _REACH,
+    "pull": _REACH,
+    "forward": _REACH,
     "stop": (*LOOK_PRICED, DISKS, _power("ec2:StopInstances")),
-    "start": (*LOOK_PRICED, CHECKS, _power("ec2:StartInstances"), RETAG, *OWN_ADDRESS),
+    "start": _START,
     "down": (*LOOK_PRICED, *END, _power("ec2:StopInstances")),  # a box that nobody may delete
     "extend": (*LOOK_PRICED, RETAG),
     "doctor": (
