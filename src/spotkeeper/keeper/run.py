@@ -243,6 +243,8 @@ class Runner:
             code = agent.prepare(run_id)
             setup = f"; set-up is from {order.setup_file}" if order.setup_file else ""
             gpus = self._gpus(machine)
+            if told := order.code.warning():
+                self._talk.say(told)
             self._talk.say(f"{name}: pushing {counted(len(order.files), 'file')}{setup}")
             files = [str(each) for each in order.files]
             push(

@@ -1,9 +1,10 @@
 """The folder that the user works in: which files of it are the code, and a copy of those."""
 
 import os
+import shlex
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -13,6 +14,7 @@ from spotkeeper.errors import BadInput
 #: More than this is no code any more.
 MOST_BYTES = 200_000_000
 _NAMED = 5
+_POINTER_BYTES = 1024
 
 #: Where git does not tell: what every tool makes again by itself.
 MADE_AGAIN = frozenset(
@@ -53,12 +55,11 @@ class WorkingFolder:
         """The files of the code, relative to the folder.
 
         Raises:
-            BadInput: they are too many bytes to be code; the biggest are named.
+            BadInput: they are too many bytes to be code, the biggest are named; or some were not
+                fetched.
         """
         listed = self._git(*_GIT_LIST)
-        known = set(self._all() if listed is None else self._listed(listed))
-        ignored = self._patterns()
-        found = sorted(each for each in known if not _is_named(each, ignored))
+        found = self._kept(self._all(MADE_AGAIN) if listed is None else self._listed(listed))
         sizes = {each: (self.path / each).lstat().st_size for each in found}
         if sum(sizes.values()) > MOST_BYTES:
             biggest = sorted(sizes, key=lambda each: -sizes[each])[:_NAMED]
@@ -80,18 +81,30 @@ class WorkingFolder:
         return sorted(name for name in names if not MADE_AGAIN & set(Path(name).parts))
 
     def known(self) -> list[Path] | None:
-        """All that git would keep, be it code or not; ``None`` where git does not know the folder,
-        or ignores it."""
+        """All that git would keep and the folder's own file does not name, be it code or not;
+        ``None`` where neither tells: git does not know the folder, or ignores it.
+
+        Raises:
+            BadInput: some were not fetched.
+        """
         listed = self._git(*_GIT_LIST)
         ignored = self._git("check-ignore", "-q", os.fspath(self.path.absolute()))
-        if listed is None or ignored is not None:
-            return None
-        return sorted(set(self._listed(listed)))
+        if listed is not None and ignored is None:
+            return self._kept(self._listed(listed))
+        return self._kept(self._all(frozenset())) if self._patterns() else None
 
-    def ignores(self, names: Iterable[str]) -> set[str]:
-        """Those of the names, which need not be there, that git ignores."""
+    def ignores(self, names: Collection[str]) -> set[str]:
+        """Those of the names, which need not be there, that git or the folder's file ignores."""
         given = b"".join(os.fsencode(name) + b"\0" for name in names)
-        return {*(self._git("check-ignore", "-z", "--stdin", given=given) or "").split("\0")}
+        told = (self._git("check-ignore", "-z", "--stdin", given=given) or "").split("\0")
+        patterns = self._patterns()
+        return {*told, *(each for each in names if _is_named(Path(each), patterns))}
+
+    def warning(self) -> str:
+        """Why more than the code may be taken for it; "" where git tells or never did."""
+        if self._git(*_GIT_LIST) is not None or not (self.path / ".git").exists():
+            return ""
+        return f"git cannot read {self.path}: all that is in it counts as code"
 
     def commit(self) -> str:
         """The commit it is at, with ``-dirty`` where something changed since; "" without git."""
@@ -104,6 +117,29 @@ class WorkingFolder:
             (target / each).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(self.path / each, target / each, follow_symlinks=False)
 
+    def _kept(self, names: Iterable[Path]) -> list[Path]:
+        patterns = self._patterns()
+        found = sorted({each for each in names if not _is_named(each, patterns)})
+        if any(self._is_of_lfs(each) for each in found if each.name == ".gitattributes"):
+            pointers = [str(each) for each in found if self._is_pointer(each)]
+            if pointers:
+                named = ", ".join(pointers[:_NAMED])
+                raise BadInput(
+                    f"{self.path}: not the files themselves, but pointers of Git LFS: {named}",
+                    next_step=f"`git lfs pull` fetches them; or name them in {IGNORE_FILE}.",
+                )
+        return found
+
+    def _is_of_lfs(self, attributes: Path) -> bool:
+        return b"filter=lfs" in (self.path / attributes).read_bytes()
+
+    def _is_pointer(self, file: Path) -> bool:
+        """A pointer of Git LFS has less than 1,024 bytes (its specification, version 1)."""
+        path = self.path / file
+        if path.is_symlink() or not path.is_file() or path.stat().st_size >= _POINTER_BYTES:
+            return False
+        return path.read_bytes().startswith(b"version https://git-lfs.github.com/spec/")
+
     def _patterns(self) -> list[str]:
         """The lines of the folder's own file of what is no code."""
         try:
@@ -114,23 +150,36 @@ class WorkingFolder:
         return [line.rstrip("/") for line in lines if line and not line.startswith("#")]
 
     def _listed(self, text: str) -> Iterator[Path]:
-        """Git's list; of a submodule it names the folder alone."""
+        """Git's list; of a submodule it names the folder alone.
+
+        Raises:
+            BadInput: the submodule was not fetched.
+        """
+        patterns = self._patterns()
         for name in text.split("\0"):
             path = self.path / name
             if not name or not os.path.lexists(path):
                 continue
+            if _is_named(Path(name), patterns):
+                continue
             if path.is_dir() and not path.is_symlink():
+                if not (path / ".git").exists():
+                    raise BadInput(
+                        f"{self.path}: its submodule {name} was not fetched",
+                        next_step=f"`git submodule update --init {shlex.quote(name)}` fetches "
+                        f"it; or name it in {IGNORE_FILE}.",
+                    )
                 inner = WorkingFolder(path)
                 yield from (Path(name) / each for each in inner.files())
             elif not path.name.startswith("._"):
                 yield Path(name)
 
-    def _all(self) -> Iterator[Path]:
+    def _all(self, but: frozenset[str]) -> Iterator[Path]:
         for folder, folders, names in os.walk(self.path):
-            folders[:] = [each for each in folders if each not in MADE_AGAIN]
+            folders[:] = [each for each in folders if each not in but]
             links = [each for each in folders if (Path(folder) / each).is_symlink()]
             for name in (*names, *links):
-                if name not in MADE_AGAIN and not name.startswith("._"):
+                if name not in but and not name.startswith("._"):
                     yield (Path(folder) / name).relative_to(self.path)
 
     def _git(self, *arguments: str, given: bytes = b"") -> str | None:

@@ -101,6 +101,46 @@ def test_the_files_of_a_submodule_are_code_too(repository: Path, tmp_path: Path)
     git(other, "commit", "-qm", "first")
     git(repository, "submodule", "--quiet", "add", str(other), "vendor")
     assert Path("vendor/deep/lib.py") in WorkingFolder(repository).files()
+    git(repository, "submodule", "--quiet", "deinit", "--force", "vendor")
+    for listed in (WorkingFolder(repository).files, WorkingFolder(repository).known):
+        with pytest.raises(BadInput, match="its submodule vendor was not fetched") as refused:
+            listed()
+        assert "`git submodule update --init vendor`" in refused.value.next_step
+    (repository / IGNORE_FILE).write_text("vendor/\n")
+    assert Path("train.py") in WorkingFolder(repository).files()
+
+
+POINTER = (
+    "version https://git-lfs.github.com/spec/v1\n"
+    "oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n"
+)
+
+
+@needs_git
+def test_pointers_of_lfs_are_no_files(repository: Path) -> None:
+    (repository / "model.pt").write_text(POINTER)
+    code = WorkingFolder(repository)
+    assert Path("model.pt") in code.files()
+    (repository / ".gitattributes").write_text("*.pt filter=lfs diff=lfs merge=lfs -text\n")
+    for listed in (code.files, code.known):
+        with pytest.raises(BadInput, match=r"pointers of Git LFS: model\.pt") as refused:
+            listed()
+        assert "`git lfs pull`" in refused.value.next_step
+    (repository / IGNORE_FILE).write_text("*.pt\n")
+    assert Path("model.pt") not in code.files()
+    (repository / IGNORE_FILE).unlink()
+    (repository / "model.pt").write_text("fetched" * 200)
+    assert Path("model.pt") in code.files()
+
+
+def test_what_its_own_file_names_is_not_pushed_and_not_deleted_either(tmp_path: Path) -> None:
+    for name in ("a.py", "raw.bin", ".venv"):
+        (tmp_path / name).touch()
+    folder = WorkingFolder(tmp_path)
+    assert folder.known() is None
+    (tmp_path / IGNORE_FILE).write_text("*.bin\n")
+    assert folder.known() == [Path(IGNORE_FILE), Path(".venv"), Path("a.py")]
+    assert folder.ignores(["old.bin", "old.py"]) == {"", "old.bin"}
 
 
 @needs_git
@@ -137,6 +177,7 @@ def test_where_git_cannot_tell_all_is_code_but_what_is_made_again(
         "train.py",
     ]
     assert code.ignored() == []
+    assert bool(code.warning()) == (what != "no repository")
 
 
 def test_a_folder_that_is_no_code_is_refused_and_the_biggest_are_named(
