@@ -157,7 +157,9 @@ HABITS: dict[str, Habit] = {
         options=SHORT,
         warning="left running when time was up, and killed: sleep",
     ),
-    "no notice at all": Habit(PYTHON, loop(DEAF, PERIODIC), lost=None, options=("--hard",)),
+    "no notice at all": Habit(
+        PYTHON, loop(DEAF, PERIODIC), lost=None, options=("--hard", "--notices", "3")
+    ),
     "a polite end that saves nothing": Habit(
         PYTHON,
         loop(("save(); sys.exit(0)", 'print("bye"); sys.exit(0)')),

@@ -243,13 +243,17 @@ class _Rehearsing:
         if self._notice is not None and self._notice[0] == attempt.number:
             if attempt.end is not None and not self._run.is_over:
                 self._after_notice(attempt, self._notice[1])
-        elif attempt.end is not None:
+        elif attempt.end is not None or self._is_noted(attempt):
             return
         elif self._planned and self._is_now(self._planned[0], attempt):
             self._planned.pop(0)
             self._interrupt(attempt)
         else:
             self._end_what_is_left(self._folder.attempt(attempt.number), attempt.number)
+
+    def _is_noted(self, attempt: Attempt) -> bool:
+        """Whether it was ended already, and its record does not tell so yet."""
+        return any(each.attempt == attempt.number for each in self._interruptions)
 
     def _end_what_is_left(self, folder: str, number: int) -> None:
         attempts, now = self._attempts, time.monotonic()

@@ -112,10 +112,17 @@ class WorkingFolder:
         return (told or "").strip()
 
     def copy_to(self, target: Path) -> None:
-        """Lay the code out in another folder; links stay links."""
+        """Lay the code out in another folder; links stay links.
+
+        Raises:
+            BadInput: something cannot be read or written.
+        """
         for each in self.files():
-            (target / each).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(self.path / each, target / each, follow_symlinks=False)
+            try:
+                (target / each).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(self.path / each, target / each, follow_symlinks=False)
+            except OSError as problem:
+                raise BadInput(f"{each} cannot be copied: {problem.strerror}") from problem
 
     def _kept(self, names: Iterable[Path]) -> list[Path]:
         patterns = self._patterns()
@@ -179,8 +186,10 @@ class WorkingFolder:
             folders[:] = [each for each in folders if each not in but]
             links = [each for each in folders if (Path(folder) / each).is_symlink()]
             for name in (*names, *links):
-                if name not in but and not name.startswith("._"):
-                    yield (Path(folder) / name).relative_to(self.path)
+                path = Path(folder) / name
+                is_kept = path.is_symlink() or path.is_file()  # not a pipe, nor a socket
+                if is_kept and name not in but and not name.startswith("._"):
+                    yield path.relative_to(self.path)
 
     def _git(self, *arguments: str, given: bytes = b"") -> str | None:
         """What git says; None where there is no git, or no repository that it can read."""

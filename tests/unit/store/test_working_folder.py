@@ -150,6 +150,8 @@ def test_a_copy_is_the_code_and_its_links_and_modes(repository: Path, tmp_path: 
     copied = sorted(
         str(p.relative_to(tmp_path / "copy")) for p in (tmp_path / "copy").rglob("*.py")
     )
+    with pytest.raises(BadInput, match="cannot be copied: File exists"):
+        WorkingFolder(repository).copy_to(repository / "train.py")
     assert copied == [ODD, "link.py", "new.py", "src/model.py", "train.py"]
     assert (tmp_path / "copy" / "link.py").readlink() == Path("train.py")
     assert (tmp_path / "copy" / "train.py").stat().st_mode & 0o777 == 0o755
@@ -165,6 +167,7 @@ def test_where_git_cannot_tell_all_is_code_but_what_is_made_again(
         (repository / ".git" / "index").write_bytes(b"not an index")
     else:
         monkeypatch.setenv("PATH", "/nowhere")
+    os.mkfifo(repository / "pipe")
     code = WorkingFolder(repository)
     assert [str(each) for each in code.files()] == [
         ".gitignore",
