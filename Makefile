@@ -90,6 +90,7 @@ bench: setup decide
 	$(BIN)/python bench/sandbox.py
 	$(BIN)/python bench/guests.py
 	$(BIN)/python bench/transfer.py
+	$(BIN)/python bench/runs.py
 
 # Their source is read, not run: they need neither what they depend on nor a place among the tools.
 $(VENV)/libraries: $(VENV)/.dev
