@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
+from collections.abc import Mapping
 
 #: What a login shell may take to tell its environment.
 TIMEOUT_S = 30.0
@@ -40,3 +41,11 @@ def login_environment(user: str | None) -> dict[str, str]:
     pairs = done.stdout.decode("utf-8", "surrogateescape").split("\0")[1:]
     told = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
     return {**least, **{key: value for key, value in told.items() if key not in _NOT_KEPT}}
+
+
+def activated(environment: Mapping[str, str], venv: str) -> Mapping[str, str]:
+    """With the virtual environment that set-up made, if it made one."""
+    if not os.path.exists(f"{venv}/bin/python"):
+        return environment
+    path = f"{venv}/bin:{environment.get('PATH', '')}"
+    return {**environment, "VIRTUAL_ENV": venv, "PATH": path}

@@ -14,14 +14,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spotkeeper.agent import folders
 from spotkeeper.agent.attempts import Attempts, signal_number
 from spotkeeper.agent.disk import Storage, read_text
 from spotkeeper.agent.holder import Order
 from spotkeeper.agent.log import LogReader
-from spotkeeper.agent.login import login_environment
+from spotkeeper.agent.login import activated, login_environment
 from spotkeeper.agent.machine import Home, Host, RunFolder
 from spotkeeper.agent.processes import make_group
 from spotkeeper.work.contract import RunSpec, masked, surroundings
@@ -247,7 +247,7 @@ class Agent:
     def _begin(self, spec: RunSpec) -> None:
         number = self.run.last_attempt + 1 if self.run.is_set_up or not spec.setup else 0
         folder, paths, begin = self.folder.attempt(number), self.folder.paths, self.begin
-        environment = _activated(self._environment(spec), paths.venv if number else "")
+        environment = activated(self._environment(spec), paths.venv if number else "")
         _make_fresh(paths.code, paths.work)
         folders.remove_all(folder)
         folders.remove_all(paths.notice)
@@ -320,17 +320,8 @@ class Agent:
         words = verdict.words
         if attempt.number == 0 and verdict.outcome is Outcome.FAILED:
             words = ": ".join(filter(None, (words, self._said_last(spec))))
-        self.write(
-            Ended(
-                self.clock(),
-                attempt.number,
-                verdict.outcome,
-                words,
-                code=ending.code,
-                signal=ending.signal,
-                saved=ending.saved,
-            )
-        )
+        ended = Ended(self.clock(), attempt.number, verdict.outcome, words)
+        self.write(replace(ended, code=ending.code, signal=ending.signal, saved=ending.saved))
         self.attempts.forget(self.attempt_folder)
         self._workers_gone_at = 0.0
 
@@ -373,14 +364,6 @@ class Duty:
     def is_busy(self) -> bool:
         """Whether something is under way that the end of the machine should wait for."""
         return False
-
-
-def _activated(environment: Mapping[str, str], venv: str) -> Mapping[str, str]:
-    """With the virtual environment that set-up made, if it made one."""
-    if not os.path.exists(f"{venv}/bin/python"):
-        return environment
-    path = f"{venv}/bin:{environment.get('PATH', '')}"
-    return {**environment, "VIRTUAL_ENV": venv, "PATH": path}
 
 
 def _make_fresh(code: str, work: str) -> None:

@@ -86,7 +86,7 @@ def test_what_the_machine_had_to_say_of_its_run_stands_below_it(
     show_one(Choices(), MachineReport(Machine(instance(), request()), last_run=run), ())
     told = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     at = next(place for place, line in enumerate(told) if line.startswith("run  "))
-    assert "running, 50% done; seen 1970-01-01 00:02:10 UTC" in told[at]
+    assert "running, 50% done; seen 1970-01-01 00:02 UTC" in told[at]
     said = [line.strip() for line in told[at + 1 : at + 3]]
     assert said[0] == "01-01 00:01 UTC: a file never holds still"
     assert said[1].startswith("01-01 00:02 UTC: no output")
