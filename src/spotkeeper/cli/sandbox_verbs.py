@@ -262,7 +262,8 @@ def _moment_or_length(text: str | None) -> datetime | timedelta | None:
 def _say(choices: Choices, record: Mapping[str, Any], words: str) -> None:
     """A line or two, or their facts for a program."""
     if choices.output == "table":
-        click.echo("\n".join(map(plain_text, words.split("\n"))))
+        for line in words.splitlines():
+            click.echo(plain_text(line))
     else:
         render.emit(choices, "sandbox-answer", [record], columns=())
 
