@@ -224,14 +224,13 @@ class _Sieve:
         """What makes a pool come first in this region; lower is better. Local Zones come last:
         who wants one names it."""
         order_of = self._order_if_warm(region_risk, table.region)
-        zones = set() if self._zones else {*map(zone_of, table.rows)}
-        local = {each for each in zones if is_local(each, table.region)}
-        cooling = region_risk.cooling
-        if not (cooling or local):
-            return order_of  # as almost always, and it is asked for every pool
-        return lambda usd, name, zone: (
-            COOLING if zone in local or (name, zone) in cooling else order_of(usd, name, zone)
-        )
+        cooling, region, is_named = region_risk.cooling, table.region, bool(self._zones)
+
+        def order(usd: float, name: str, zone: str) -> float:
+            is_last = (name, zone) in cooling or (is_local(zone, region) and not is_named)
+            return COOLING if is_last else order_of(usd, name, zone)
+
+        return order
 
     def _order_if_warm(self, region_risk: RegionRisk, region: str) -> Order:
         match self._wanted.by:
