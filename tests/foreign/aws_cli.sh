@@ -11,6 +11,9 @@ step "wait instance-running" aws ec2 wait instance-running --instance-ids "$inst
 step "wait instance-status-ok" aws ec2 wait instance-status-ok --instance-ids "$instance"
 step "stop" aws ec2 stop-instances --instance-ids "$instance"
 step "wait instance-stopped" aws ec2 wait instance-stopped --instance-ids "$instance"
+state() { ec2 describe-spot-instance-requests --spot-instance-request-ids "$request" --query 'SpotInstanceRequests[0].State' --output text; }
+settled() { until [ "$(state)" = disabled ]; do sleep 1; done; }
+step "the request is disabled a while after the stop" settled
 step "start" aws ec2 start-instances --instance-ids "$instance"
 step "cancel the request" aws ec2 cancel-spot-instance-requests --spot-instance-request-ids "$request"
 step "terminate" aws ec2 terminate-instances --instance-ids "$instance"
