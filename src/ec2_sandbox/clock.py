@@ -11,6 +11,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 
+def aware(moment: datetime) -> datetime:
+    """UTC where nothing is said: moto parses times as naive UTC."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def utc(moment: datetime | None) -> datetime | None:
+    """The same of a time that may not be given."""
+    return moment and aware(moment)
+
+
 @dataclass
 class Clock:
     """A clock that only moves forwards, whatever the computer's clock does.

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from ec2_sandbox import catalogue
 from ec2_sandbox.protocol.filters import matches
-from ec2_sandbox.protocol.refusal import invalid_combination, invalid_value, refuse
+from ec2_sandbox.protocol.refusal import invalid_combination, invalid_value, missing
 
 Described = Mapping[str, Any]
 Requirements = Mapping[str, Any]
@@ -190,9 +190,7 @@ def _check(requirements: Requirements) -> None:
     """Refuse what no type can fit or EC2 does not understand."""
     for needed in ("VCpuCount", "MemoryMiB"):
         if (requirements.get(needed) or {}).get("Min") is None:
-            raise refuse(
-                "MissingParameter", f"The request must contain the parameter {needed}.Min"
-            )
+            raise missing(f"{needed}.Min")
     if requirements.get("AllowedInstanceTypes") and requirements.get("ExcludedInstanceTypes"):
         raise invalid_combination(
             "AllowedInstanceTypes and ExcludedInstanceTypes can not be specified together."

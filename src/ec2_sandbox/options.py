@@ -4,10 +4,11 @@ import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from ec2_sandbox.clock import utc
 from ec2_sandbox.errors import BadInput
 
 Scenario = Literal[
@@ -59,8 +60,7 @@ class SandboxOptions:
     @property
     def first_moment(self) -> datetime | None:
         """``begins`` as a time; UTC unless it says otherwise."""
-        moment = datetime.fromisoformat(self.begins) if self.begins else None
-        return moment.replace(tzinfo=UTC) if moment and not moment.tzinfo else moment
+        return utc(datetime.fromisoformat(self.begins) if self.begins else None)
 
     @property
     def has_own_addresses(self) -> bool:

@@ -11,7 +11,7 @@ from moto.ec2.responses import EC2Response
 
 from ec2_sandbox.ec2 import listings, unknown_ids
 from ec2_sandbox.protocol.client_tokens import REMEMBERED, Answered, fingerprint, mismatch
-from ec2_sandbox.protocol.refusal import DryRunWouldSucceed, EC2Error, refuse
+from ec2_sandbox.protocol.refusal import DryRunWouldSucceed, EC2Error, missing, refuse
 from ec2_sandbox.world import world
 
 Method = Callable[[], Any]
@@ -129,7 +129,7 @@ def _check_required(operation: str, params: Mapping[str, Any]) -> None:
     """SDKs see to it themselves; whoever speaks HTTP to us may not."""
     for name in _required(operation):
         if params.get(name) is None:
-            raise refuse("MissingParameter", f"The request must contain the parameter {name}")
+            raise missing(name)
 
 
 def _in_plain_words(error: EC2Error) -> EC2Error:

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.ec2.responses import EC2Response
 
+from ec2_sandbox.clock import aware
 from ec2_sandbox.fleets import describing, registry
 from ec2_sandbox.fleets.fleet import Fleet
 from ec2_sandbox.fleets.fleet_requests import (
@@ -20,7 +20,7 @@ from ec2_sandbox.fleets.fleet_requests import (
 )
 from ec2_sandbox.protocol.filters import check_number, matches, passes, unknown_filter
 from ec2_sandbox.protocol.paging import page
-from ec2_sandbox.protocol.refusal import EC2Error, refuse
+from ec2_sandbox.protocol.refusal import EC2Error, missing, refuse
 from ec2_sandbox.world import world
 
 FLEETS_PER_PAGE = 1_000
@@ -69,7 +69,7 @@ class FleetResponses(EC2Response):  # type: ignore[misc]
         """Events since StartTime, oldest first; instant fleets have none."""
         self.error_on_dryrun()
         fleet = registry.find_fleet(self.params["FleetId"], self.region)
-        start = _aware(self.params["StartTime"])
+        start = aware(self.params["StartTime"])
         records = fleet.history.since(start, self.params.get("EventType"))
         found, token = page(records, self.params, default=FLEETS_PER_PAGE)
         return ActionResult(
@@ -103,7 +103,7 @@ class FleetResponses(EC2Response):  # type: ignore[misc]
         asked = self.params.get("FleetIds") or []
         if not asked or self.params.get("TerminateInstances") is None:
             name = "TerminateInstances" if asked else "FleetIds"
-            raise refuse("MissingParameter", f"The request must contain the parameter {name}")
+            raise missing(name)
         self.error_on_dryrun()
         terminate = bool(self.params["TerminateInstances"])
         done, failed = registry.delete_fleets(asked, self.region, terminate=terminate)
@@ -151,8 +151,3 @@ def _values(shown: Mapping[str, Any]) -> Any:
         return values[name]
 
     return value_of
-
-
-def _aware(moment: datetime) -> datetime:
-    """moto parses times as naive UTC."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

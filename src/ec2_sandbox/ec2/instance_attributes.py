@@ -10,7 +10,7 @@ from moto.ec2.utils import parse_user_data
 
 from ec2_sandbox import catalogue
 from ec2_sandbox.ec2.instance_listing import find_instances
-from ec2_sandbox.protocol.refusal import invalid_combination, invalid_value, refuse
+from ec2_sandbox.protocol.refusal import invalid_combination, invalid_value, missing, refuse
 from ec2_sandbox.spot_requests.launch_orders import check_shutdown_behavior
 
 # Attribute, as DescribeInstanceAttribute spells it, to the member of the answer and its value.
@@ -172,7 +172,7 @@ def _checked_groups(instance: Any, wanted: Any) -> list[Any]:
             )
         found.append(group)
     if not found:
-        raise refuse("MissingParameter", "The request must contain the parameter groupId")
+        raise missing("groupId")
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ec2_sandbox import catalogue
 from ec2_sandbox.instance_requirements import matching_types, of_kind
-from ec2_sandbox.protocol.refusal import invalid_combination, invalid_value, refuse
+from ec2_sandbox.protocol.refusal import invalid_combination, invalid_value, missing, refuse
 
 Params = Mapping[str, Any]
 
@@ -65,7 +65,7 @@ class PlacementQuery:
 def needed(params: Params, name: str) -> Any:
     """A parameter that must be there."""
     if (value := params.get(name)) in (None, [], {}):
-        raise refuse("MissingParameter", f"The request must contain the parameter {name}")
+        raise missing(name)
     return value
 
 

@@ -9,7 +9,7 @@ from moto.ec2.responses import EC2Response
 from ec2_sandbox import catalogue
 from ec2_sandbox.protocol.filters import Filters, passes, tag_value
 from ec2_sandbox.protocol.paging import page
-from ec2_sandbox.protocol.refusal import refuse
+from ec2_sandbox.protocol.refusal import missing, refuse
 from ec2_sandbox.spot_requests.request_states import RequestEvent
 from ec2_sandbox.spot_requests.spot_orders import open_requests, read_spot_order
 from ec2_sandbox.spot_requests.spot_requests import SpotRequest
@@ -76,9 +76,7 @@ class RequestResponses(EC2Response):  # type: ignore[misc]
         """Cancel; safe to repeat. A running instance goes on running."""
         asked = self.params.get("SpotInstanceRequestIds")
         if not asked:
-            raise refuse(
-                "MissingParameter", "The request must contain the parameter SpotInstanceRequestId"
-            )
+            raise missing("SpotInstanceRequestId")
         requests = self._requests(asked)
         self.error_on_dryrun()
         for request in requests:

@@ -6,7 +6,7 @@ from typing import Any
 
 from moto.ec2.responses import EC2Response
 
-from ec2_sandbox.protocol.refusal import invalid_value, refuse
+from ec2_sandbox.protocol.refusal import invalid_value, missing, refuse
 
 ALLOWED = "a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*"
 TEXT = re.compile(r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]{1,255}")
@@ -19,11 +19,9 @@ class SecurityGroupResponses(EC2Response):  # type: ignore[misc]
         """With a name and a description that EC2 takes (CreateSecurityGroup)."""
         name, description = self.params.get("GroupName"), self.params.get("Description")
         if not name:
-            raise refuse("MissingParameter", "The request must contain the parameter GroupName")
+            raise missing("GroupName")
         if not description:
-            raise refuse(
-                "MissingParameter", "The request must contain the parameter GroupDescription"
-            )
+            raise missing("GroupDescription")
         _check_name(name)
         if not TEXT.fullmatch(description):
             raise invalid_value(

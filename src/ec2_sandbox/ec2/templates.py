@@ -8,7 +8,13 @@ from moto.ec2.responses import EC2Response
 
 from ec2_sandbox.protocol.filters import Filters, at_path, check_number, passes, tag_value
 from ec2_sandbox.protocol.paging import page
-from ec2_sandbox.protocol.refusal import EC2Error, invalid_combination, invalid_value, refuse
+from ec2_sandbox.protocol.refusal import (
+    EC2Error,
+    invalid_combination,
+    invalid_value,
+    missing,
+    refuse,
+)
 from ec2_sandbox.protocol.tag_specifications import read_tags
 from ec2_sandbox.spot_requests.launch_orders import find_image
 from ec2_sandbox.spot_requests.launch_templates import (
@@ -22,7 +28,6 @@ from ec2_sandbox.spot_requests.launch_templates import (
     check_name,
     find_template,
     inherited,
-    missing,
 )
 
 TAGGED_NOW = {"launch-template"}

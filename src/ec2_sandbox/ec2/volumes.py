@@ -10,7 +10,7 @@ from moto.kms.models import kms_backends
 
 from ec2_sandbox import catalogue
 from ec2_sandbox.ec2 import unknown_ids
-from ec2_sandbox.protocol.refusal import invalid_value, refuse
+from ec2_sandbox.protocol.refusal import invalid_value, missing, refuse
 from ec2_sandbox.spot_requests import machines
 from ec2_sandbox.spot_requests.disk_keys import settle_key
 from ec2_sandbox.spot_requests.volume_limits import check_volume, default_iops, default_throughput
@@ -137,7 +137,7 @@ def _zone(params: Mapping[str, Any], region: str) -> str:
     by_id = {zone_id: name for name, zone_id in names.items()}
     asked = params.get("AvailabilityZone") or params.get("AvailabilityZoneId")
     if not asked:
-        raise refuse("MissingParameter", "The request must contain the parameter AvailabilityZone")
+        raise missing("AvailabilityZone")
     zone = by_id.get(asked, asked)
     if zone not in names:
         raise refuse("InvalidZone.NotFound", f"The zone '{asked}' does not exist.")
@@ -148,9 +148,7 @@ def _size(params: Mapping[str, Any], backend: Any) -> int:
     size, snapshot_id = params.get("Size"), params.get("SnapshotId")
     if not snapshot_id:
         if size is None:
-            raise refuse(
-                "MissingParameter", "The request must contain the parameter size/snapshot"
-            )
+            raise missing("size/snapshot")
         return int(size)
     unknown_ids.check("DescribeSnapshots", {"SnapshotIds": [snapshot_id]}, backend)
     snapshot = backend.get_snapshot(snapshot_id)

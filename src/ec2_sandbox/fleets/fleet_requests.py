@@ -7,14 +7,21 @@ that a zone does not offer) is not checked here: it becomes one of the fleet's e
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from ec2_sandbox.clock import utc
 from ec2_sandbox.fleets.allocation import Options
 from ec2_sandbox.market.money import micros
 from ec2_sandbox.protocol.client_tokens import fingerprint
-from ec2_sandbox.protocol.refusal import EC2Error, invalid_combination, invalid_value, refuse
+from ec2_sandbox.protocol.refusal import (
+    EC2Error,
+    invalid_combination,
+    invalid_value,
+    missing,
+    refuse,
+)
 from ec2_sandbox.protocol.tag_specifications import Tags, read_tags
 
 MOST_OVERRIDES = 300  # of a request or maintain fleet, over all its templates
@@ -129,8 +136,8 @@ def read_fleet_request(params: Mapping[str, Any], now: datetime) -> FleetRequest
         rebalance=_rebalance(spot, kind),
         ends_excess=read_policy(params.get("ExcessCapacityTerminationPolicy"), kind),
         ends_with_expiration=bool(params.get("TerminateInstancesWithExpiration")),
-        valid_from=_aware(params.get("ValidFrom")),
-        valid_until=_aware(params.get("ValidUntil")),
+        valid_from=utc(params.get("ValidFrom")),
+        valid_until=utc(params.get("ValidUntil")),
         tags=_tags(params.get("TagSpecifications") or [], kind),
         params=dict(params),
     )
@@ -143,7 +150,7 @@ def read_target(asked: Mapping[str, Any], kind: FleetType) -> Target:
     """Split TotalTargetCapacity; what neither part claims is of the default type."""
     total = asked.get("TotalTargetCapacity")
     if total is None:
-        raise _missing("TotalTargetCapacity")
+        raise missing("TotalTargetCapacity")
     parts = [
         int(asked.get(name) or 0) for name in ("OnDemandTargetCapacity", "SpotTargetCapacity")
     ]
@@ -179,7 +186,7 @@ def resized(target: Target, asked: Mapping[str, Any], kind: FleetType) -> Target
 def check_configs(configs: Sequence[Mapping[str, Any]], kind: FleetType) -> None:
     """Templates by id or name with a version, and overrides that fit the type of fleet."""
     if not configs:
-        raise _missing("LaunchTemplateConfigs")
+        raise missing("LaunchTemplateConfigs")
     overrides = [one for config in configs for one in config.get("Overrides") or []]
     if kind is not FleetType.INSTANT and len(overrides) > MOST_OVERRIDES:
         raise invalid_value(
@@ -198,7 +205,7 @@ def _check_template(specification: Mapping[str, Any], kind: FleetType) -> None:
             "Specify either the ID or the name of the launch template, and not both."
         )
     if not specification.get("Version"):
-        raise _missing("Version")
+        raise missing("Version")
     if specification.get("LaunchTemplateSpecificationUserData") and kind is not FleetType.INSTANT:
         raise _not_together("LaunchTemplateSpecificationUserData", kind)
 
@@ -336,15 +343,6 @@ def _one_of(name: str, value: str | None, allowed: Sequence[str]) -> str:
 def _hyphened(word: str) -> str:
     """EC2 also takes lowestPrice for lowest-price, as older clients write it."""
     return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in word)
-
-
-def _aware(moment: datetime | None) -> datetime | None:
-    """moto parses times as naive UTC."""
-    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
-
-
-def _missing(name: str) -> EC2Error:
-    return refuse("MissingParameter", f"The request must contain the parameter {name}")
 
 
 def _not_together(parameter: str, kind: FleetType) -> EC2Error:

@@ -25,6 +25,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from ec2_sandbox.clock import aware
 from ec2_sandbox.errors import BadInput
 from ec2_sandbox.market.money import micros
 from ec2_sandbox.market.pools import SPELLING, Pool
@@ -239,7 +240,7 @@ def _second(text: str) -> int:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(f"'{text}' is not a time such as 2021-03-02T01:39:04+00:00") from None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    return int(aware(moment).timestamp())
 
 
 def _price(text: str) -> int:

@@ -21,6 +21,11 @@ def invalid_combination(message: str) -> EC2ClientError:
     return refuse("InvalidParameterCombination", message)
 
 
+def missing(parameter: str) -> EC2ClientError:
+    """The code for a parameter that must be there."""
+    return refuse("MissingParameter", f"The request must contain the parameter {parameter}")
+
+
 def no_spot_capacity() -> EC2ClientError:
     """What RunInstances answers for a dry pool."""
     return refuse(

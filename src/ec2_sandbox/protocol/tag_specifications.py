@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from ec2_sandbox.protocol.refusal import invalid_value, refuse
+from ec2_sandbox.protocol.refusal import invalid_value, missing
 
 LONGEST_KEY, LONGEST_VALUE = 127, 255  # CreateTags: Unicode characters
 
@@ -32,7 +32,7 @@ def read_tags(
 def check_tag(key: str, value: str) -> None:
     """What a tag may be (Tag: "May not begin with aws:")."""
     if not key:
-        raise refuse("MissingParameter", "The request must contain the parameter Key")
+        raise missing("Key")
     if key.lower().startswith("aws:"):
         raise invalid_value(
             f"Value ( {key} ) for parameter key is invalid. Tag keys starting with 'aws:' are "

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ec2_sandbox.protocol.refusal import refuse
+from ec2_sandbox.protocol.refusal import missing, refuse
 from ec2_sandbox.spot_requests.volume_limits import check_volume, default_iops, default_throughput
 
 IOPS_NEEDED = {"io1", "io2"}  # EbsBlockDevice, Iops
@@ -53,7 +53,7 @@ def disks(
 def _ebs(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
     ebs: Mapping[str, Any] | None = mapping.get("Ebs")
     if ebs is None:
-        raise refuse("MissingParameter", "The request must contain the parameter ebs")
+        raise missing("ebs")
     return ebs
 
 
@@ -70,9 +70,7 @@ def _disk(device: str, ebs: Mapping[str, Any], source: Source | None) -> Disk:
     asked, least = ebs.get("VolumeSize"), source.gb if source else 0
     size = int(asked or least)
     if not size:
-        raise refuse(
-            "MissingParameter", "The request must contain the parameter size or snapshotId"
-        )
+        raise missing("size or snapshotId")
     if size < least:
         raise refuse(
             "InvalidBlockDeviceMapping",
@@ -82,7 +80,7 @@ def _disk(device: str, ebs: Mapping[str, Any], source: Source | None) -> Disk:
     kind, keep = ebs.get("VolumeType") or "gp3", ebs.get("DeleteOnTermination")
     iops = ebs.get("Iops") or default_iops(kind, size)
     if iops is None and kind in IOPS_NEEDED:
-        raise refuse("MissingParameter", "The request must contain the parameter iops")
+        raise missing("iops")
     throughput = ebs.get("Throughput") or default_throughput(kind)
     check_volume(kind, size, iops, throughput)
     return Disk(

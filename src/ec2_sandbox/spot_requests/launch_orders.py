@@ -13,7 +13,7 @@ from moto.iam.models import iam_backends
 
 from ec2_sandbox import catalogue, images
 from ec2_sandbox.market.pools import Pool
-from ec2_sandbox.protocol.refusal import invalid_combination, invalid_value, refuse
+from ec2_sandbox.protocol.refusal import invalid_combination, invalid_value, missing, refuse
 from ec2_sandbox.protocol.tag_specifications import Tags, read_tags
 from ec2_sandbox.spot_requests.launch_disks import Disk, Source, disks
 from ec2_sandbox.spot_requests.launch_network import (
@@ -133,7 +133,7 @@ def check_sources(order: LaunchOrder, backend: Any) -> None:
 def find_image(image_id: str | None, backend: Any) -> LaunchImage:
     """The image by id, or by ``resolve:ssm:PARAMETER``."""
     if not image_id:
-        raise refuse("MissingParameter", "The request must contain the parameter ImageId")
+        raise missing("ImageId")
     if image_id.startswith("resolve:ssm:"):
         parameter = image_id.removeprefix("resolve:ssm:")
         image_id = images.parameters_of(backend.region_name).get(parameter, parameter)

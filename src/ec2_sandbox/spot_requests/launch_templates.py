@@ -7,7 +7,7 @@ from typing import Any
 
 from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateVersion
 
-from ec2_sandbox.protocol.refusal import EC2Error, invalid_combination, refuse
+from ec2_sandbox.protocol.refusal import invalid_combination, missing, refuse
 from ec2_sandbox.protocol.tag_specifications import read_tags
 from ec2_sandbox.spot_requests.launch_orders import TAGGED_AT_LAUNCH, check_user_data
 from ec2_sandbox.world import world
@@ -63,11 +63,6 @@ def find_version(specification: Mapping[str, Any], backend: Any) -> Any:
     """The version that a launch names, by itself or as part of a fleet; else the default one."""
     template = find_template(specification, backend)
     return template.get_version(specification.get("Version") or DEFAULT)
-
-
-def missing(name: str) -> EC2Error:
-    """EC2's error for a parameter that must be there; raise what this returns."""
-    return refuse("MissingParameter", f"The request must contain the parameter {name}")
 
 
 def by_id(template_id: str, backend: Any) -> Any:

@@ -107,7 +107,7 @@ def _on_demand_room(order: LaunchOrder) -> Room:
 
 
 def _check_on_demand_quota(instance_type: str, region: str, count: int) -> None:
-    quota = quotas.on_demand_quota_of(instance_type)
+    quota = quotas.quota_of(instance_type, spot=False)
     if quota and _is_above(quota, instance_type, region, count):
         limit = quotas.limit(world(), quota, region)
         raise refuse(

@@ -233,7 +233,7 @@ def _enter(instance: Any, state: str, cause: str) -> None:
 def _count(instance: Any, change: int) -> None:
     """On-Demand instances count against a quota while they run; Spot is counted by request."""
     if change and instance.lifecycle != "spot":
-        quota = quotas.on_demand_quota_of(instance.instance_type)
+        quota = quotas.quota_of(instance.instance_type, spot=False)
         vcpus = change * catalogue.vcpus(instance.instance_type)
         quotas.count(world(), quota, instance.region_name, vcpus)
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from ec2_sandbox.clock import utc
 from ec2_sandbox.market.pools import Pool
-from ec2_sandbox.protocol.refusal import invalid_combination, invalid_value, refuse
+from ec2_sandbox.protocol.refusal import invalid_combination, invalid_value, missing
 from ec2_sandbox.protocol.tag_specifications import read_tags
 from ec2_sandbox.spot_requests.launch_orders import (
     REQUESTS,
@@ -30,7 +31,6 @@ from ec2_sandbox.spot_requests.spot_terms import (
     check_no_block,
     kind_of,
     max_price,
-    utc,
 )
 from ec2_sandbox.world import world
 
@@ -80,9 +80,7 @@ def _launch_order(params: Mapping[str, Any], backend: Any) -> LaunchOrder:
     constraint-not-fulfillable.
     """
     if not params.get("LaunchSpecification"):
-        raise refuse(
-            "MissingParameter", "The request must contain the parameter LaunchSpecification"
-        )
+        raise missing("LaunchSpecification")
     asked = {key: value for key, value in params["LaunchSpecification"].items() if value}
     return read_launch(asked, backend)
 

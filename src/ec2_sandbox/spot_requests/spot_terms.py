@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from ec2_sandbox import catalogue
+from ec2_sandbox.clock import utc
 from ec2_sandbox.market.money import micros
 from ec2_sandbox.protocol.refusal import EC2Error, invalid_combination, invalid_value, refuse
 from ec2_sandbox.spot_requests.request_states import RequestKind
@@ -138,11 +139,6 @@ def max_price(asked: str | None, region: str, instance_type: str) -> int:
     if price < LEAST_PRICE:
         raise invalid_value(f"Spot price '{asked}' must not be lower than 0.001.")
     return price
-
-
-def utc(moment: datetime | None) -> datetime | None:
-    """EC2's times are UTC; moto reads some without a zone."""
-    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
 
 
 def check_is_to_come(moment: datetime | None, parameter: str) -> None:

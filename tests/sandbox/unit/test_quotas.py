@@ -30,7 +30,7 @@ from ec2_sandbox.services.service_quotas.quota_requests import decided_after
 def test_a_type_counts_against_the_quota_of_its_family(
     instance_type: str, spot: str, on_demand: str
 ) -> None:
-    found = quotas.quota_of(instance_type), quotas.on_demand_quota_of(instance_type)
+    found = quotas.quota_of(instance_type), quotas.quota_of(instance_type, spot=False)
     assert [quota.code if quota else None for quota in found] == [spot, on_demand]
 
 

@@ -18,6 +18,7 @@ from moto.cloudwatch.metric_data_expression_parser import parse_expression
 from moto.cloudwatch.responses import CloudWatchResponse
 from moto.core.responses import ActionResult
 
+from ec2_sandbox.clock import aware
 from ec2_sandbox.run_history import LOAD_TAG, RunHistory
 from ec2_sandbox.services.cloudwatch.cpu_load import MINUTE, cpu_percent, minutes_run
 from ec2_sandbox.services.imds.servers import instance_of
@@ -140,17 +141,12 @@ def _range(asked: Mapping[str, Any]) -> tuple[int, int, int]:
     period = int(asked.get("Period") or MINUTE)
     if period < MINUTE or period % MINUTE:
         raise InvalidParameterValue("The parameter Period must be a multiple of 60.")
-    begin, end = _second(asked["StartTime"]), _second(asked["EndTime"])
+    begin, end = (int(aware(asked[name]).timestamp()) for name in ("StartTime", "EndTime"))
     if begin >= end:
         raise InvalidParameterValue(
             "The parameter StartTime must be less than the parameter EndTime."
         )
     return begin // period * period, -(-end // period) * period, period
-
-
-def _second(moment: datetime) -> int:
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return int(aware.timestamp())
 
 
 def _points(

@@ -9,8 +9,6 @@ from typing import NamedTuple
 from ec2_sandbox.bill import GB_MONTH_USD, MICROS
 from ec2_sandbox.services.pricing.locations import PLACES
 
-FAMILY = "Storage"
-
 COMMON = {
     "servicecode": "AmazonEC2",
     "servicename": "Amazon Elastic Compute Cloud",
@@ -46,6 +44,8 @@ class DiskProduct(NamedTuple):
 
     region: str
     name: str
+    family: str = "Storage"  # of snapshots, IOPS and throughput, which are not here, others
+    unit: str = "GB-Mo"
 
     @property
     def attributes(self) -> Mapping[str, str]:
@@ -60,16 +60,6 @@ class DiskProduct(NamedTuple):
             "storageMedia": make.media,
             "usagetype": f"{place.prefix}EBS:VolumeUsage{make.usage}",
         }
-
-    @property
-    def family(self) -> str:
-        """Snapshots, IOPS and throughput are families of their own, which are not here."""
-        return FAMILY
-
-    @property
-    def unit(self) -> str:
-        """What is paid for."""
-        return "GB-Mo"
 
     @property
     def title(self) -> str:

@@ -9,10 +9,11 @@ from base64 import b32encode
 from collections.abc import Iterator, Mapping
 from functools import cache
 from hashlib import blake2b
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from ec2_sandbox import catalogue
 from ec2_sandbox.market.money import usd
+from ec2_sandbox.services.pricing.disk_prices import DiskProduct
 from ec2_sandbox.services.pricing.locations import PLACES
 
 Attributes = Mapping[str, str]
@@ -86,6 +87,7 @@ class Product(NamedTuple):
 
     hardware: Attributes
     way: Way
+    unit: str = "Hrs"
 
     @property
     def attributes(self) -> Attributes:
@@ -98,11 +100,6 @@ class Product(NamedTuple):
     def family(self) -> str:
         """Bare metal is a family of its own."""
         return COMPUTE_FAMILIES[".metal" in self.hardware["instanceType"]]
-
-    @property
-    def unit(self) -> str:
-        """What is paid for."""
-        return "Hrs"
 
     @property
     def title(self) -> str:
@@ -120,28 +117,7 @@ class Product(NamedTuple):
         return linux + (WINDOWS_VCPU_MICROS * catalogue.vcpus(name) if windows else 0)
 
 
-class Priced(Protocol):
-    """Anything that has a price."""
-
-    @property
-    def attributes(self) -> Attributes:
-        """All that the price list says about it."""
-
-    @property
-    def family(self) -> str:
-        """Its ``productFamily``."""
-
-    @property
-    def unit(self) -> str:
-        """What is paid for."""
-
-    @property
-    def title(self) -> str:
-        """What it is, in words."""
-
-    @property
-    def micros(self) -> int:
-        """Micro-dollars for a unit."""
+Priced = Product | DiskProduct
 
 
 @cache

@@ -64,15 +64,10 @@ BY_CODE = {quota.code: quota for quota in QUOTAS}
 
 
 @cache
-def quota_of(instance_type: str) -> Quota | None:
-    """The Spot quota a type counts against; None for types without one."""
-    return next((quota for quota in SPOT_QUOTAS if quota.covers(instance_type)), None)
-
-
-@cache
-def on_demand_quota_of(instance_type: str) -> Quota | None:
-    """The On-Demand quota a type counts against; None for types without one."""
-    return next((quota for quota in ON_DEMAND_QUOTAS if quota.covers(instance_type)), None)
+def quota_of(instance_type: str, *, spot: bool = True) -> Quota | None:
+    """The quota that a type counts against as Spot, or On-Demand; None for types without one."""
+    quotas = SPOT_QUOTAS if spot else ON_DEMAND_QUOTAS
+    return next((quota for quota in quotas if quota.covers(instance_type)), None)
 
 
 def limit(world: World, quota: Quota, region: str) -> float:
