@@ -14,7 +14,7 @@ def interface_item(nic: Any) -> str:
     return (
         f"<item>{association}{_attachment(nic)}"
         f"<description>{escape(nic.description)}</description>"
-        f"<groupSet>{group_items(_groups(nic))}</groupSet>"
+        f"<groupSet>{group_items(nic.group_set)}</groupSet>"
         f"<ipv6AddressesSet>{_ipv6(nic)}</ipv6AddressesSet>"
         f"<macAddress>{nic.mac_address}</macAddress>"
         f"<networkInterfaceId>{nic.id}</networkInterfaceId>"
@@ -25,7 +25,8 @@ def interface_item(nic: Any) -> str:
         f"<sourceDestCheck>{truth(nic.source_dest_check)}</sourceDestCheck>"
         f"<status>{nic.status}</status>"
         f"<subnetId>{nic.subnet.id}</subnetId><vpcId>{nic.subnet.vpc_id}</vpcId>"
-        f"<interfaceType>{nic.interface_type}</interfaceType></item>"
+        f"<interfaceType>{nic.interface_type}</interfaceType>"
+        "<operator><managed>false</managed></operator></item>"
     )
 
 
@@ -67,17 +68,12 @@ def _attachment(nic: Any) -> str:
 def _address(nic: Any, address: dict[str, Any], association: str) -> str:
     is_primary = address["PrivateIpAddress"] == nic.private_ip_address
     primary = truth(is_primary or address.get("Primary", False))
+    name = nic.instance.private_dns_name if nic.instance else None
     return (
         f"<item>{association if is_primary else ''}<primary>{primary}</primary>"
+        f"{element('privateDnsName', name if is_primary else None)}"
         f"<privateIpAddress>{address['PrivateIpAddress']}</privateIpAddress></item>"
     )
-
-
-def _groups(nic: Any) -> list[Any]:
-    """Its own and its instance's, each once; moto's ``group_set`` has them in any order."""
-    of_instance = nic.instance.security_groups if nic.instance else []
-    by_id = {group.id: group for group in [*nic._group_set, *of_instance]}  # noqa: SLF001
-    return list(by_id.values())
 
 
 def _ipv6(nic: Any) -> str:

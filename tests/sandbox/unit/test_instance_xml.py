@@ -66,6 +66,8 @@ def as_aws_has_it(instance: dict[str, Any]) -> dict[str, Any]:
         del fixed["StateReason"]
     for nic in fixed["NetworkInterfaces"]:
         nic["Groups"].sort(key=lambda group: str(group["GroupId"]))
+        nic["Operator"] = {"Managed": False}
+        nic["PrivateIpAddresses"][0]["PrivateDnsName"] = instance["PrivateDnsName"]
         for holder in (nic, *nic["PrivateIpAddresses"]):
             if not holder.get("Association"):
                 holder.pop("Association", None)
