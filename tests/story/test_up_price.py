@@ -27,7 +27,7 @@ def test_each_form_of_the_maximum_price_is_exact(
 
     assert plan.code == 0, plan.err
     assert plan.items[0]["max_price_usd_per_hour"] == usd_per_hour
-    assert f"max price  ${usd_per_hour:g}/h" in plan.err
+    assert f"max price  ${usd_per_hour:.4f}/h" in plan.err
 
 
 def test_five_percent_over_spot_reaches_ec2_unrounded(spot: Spot, sandbox: Sandbox) -> None:
@@ -75,7 +75,7 @@ def test_a_maximum_below_ec2s_minimum_is_refused_with_the_number(
     answer = spot("up", "train", *ARTICLE, "--max-price", "0.0005", "--yes")
 
     assert answer.code == 2
-    assert "$0.001/h" in answer.err
+    assert "$0.0010/h" in answer.err
     assert account.left(sandbox, "eu-west-1") == []
 
 

@@ -5,7 +5,9 @@ import importlib
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -20,6 +22,7 @@ SANDBOX = Path(ec2_sandbox.__file__).parent
 FILES = sorted((*SOURCE.rglob("*.py"), *SANDBOX.rglob("*.py")))
 EXIT_CODES = {1, 2, 3, 4, 5, 6, 7, 8, 9, 130}  # as `spot --help` tells them; 0 is no error
 
+Kind = TypeVar("Kind", bound=ast.AST)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Documented = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -36,16 +39,26 @@ def named(path: Path, node: ast.AST | None = None) -> str:
     return f"src/{path.relative_to(SOURCE.parent)}{line}"
 
 
-def nodes() -> Iterator[tuple[Path, ast.AST]]:
-    for path in FILES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            yield path, node
+@cache
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(text_of(path))
+
+
+@cache
+def nodes(kind: type[Kind]) -> list[tuple[Path, Kind]]:
+    """All of a kind, in all files."""
+    every = ((path, node) for path in FILES for node in ast.walk(parsed(path)))
+    return [(path, node) for path, node in every if isinstance(node, kind)]
 
 
 def functions() -> Iterator[tuple[Path, Function]]:
-    for path, node in nodes():
-        if isinstance(node, Function):
-            yield path, node
+    yield from nodes(ast.FunctionDef)
+    yield from nodes(ast.AsyncFunctionDef)
 
 
 def lines_of(function: Function) -> int:
@@ -65,8 +78,8 @@ def parameters_of(function: Function) -> int:
 
 
 def calls(name: str) -> Iterator[tuple[Path, ast.Call]]:
-    for path, node in nodes():
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == name:
+    for path, node in nodes(ast.Call):
+        if ast.unparse(node.func) == name:
             yield path, node
 
 
@@ -80,7 +93,7 @@ def test_half_of_the_functions_have_at_most_8_lines() -> None:
 
 
 def test_no_file_is_longer_than_400_lines() -> None:
-    long = [path for path in FILES if len(path.read_text(encoding="utf-8").splitlines()) > 400]
+    long = [path for path in FILES if len(text_of(path).splitlines()) > 400]
     assert [named(path) for path in long] == []
 
 
@@ -88,9 +101,8 @@ def test_no_file_is_longer_than_400_lines() -> None:
 def test_no_two_public_classes_of_a_package_share_a_name(package: Path) -> None:
     names = Counter(
         node.name
-        for path, node in nodes()
-        if isinstance(node, ast.ClassDef) and path.is_relative_to(package)
-        if not node.name.startswith("_")
+        for path, node in nodes(ast.ClassDef)
+        if path.is_relative_to(package) and not node.name.startswith("_")
     )
     assert [name for name, count in names.items() if count > 1] == []
 
@@ -137,8 +149,8 @@ def errors_elsewhere() -> list[type[SpotkeeperError]]:
     """Members of the family that stand beside the code they belong to."""
     family = {kind.__name__ for kind in DRAWN}
     found = []
-    for path, node in nodes():
-        if isinstance(node, ast.ClassDef) and path.name != "errors.py" and ours(path):
+    for path, node in nodes(ast.ClassDef):
+        if path.name != "errors.py" and ours(path):
             bases = {ast.unparse(base).split(".")[-1] for base in node.bases}
             if family & bases:
                 module = ".".join(("spotkeeper", *path.relative_to(SOURCE).with_suffix("").parts))
@@ -190,11 +202,7 @@ def test_no_two_errors_are_of_the_same_kind() -> None:
 
 
 def test_no_shell_is_ever_asked_to_read_a_command() -> None:
-    shells = [
-        named(path, node)
-        for path, node in nodes()
-        if isinstance(node, ast.keyword) and node.arg == "shell"
-    ]
+    shells = [named(path, node) for path, node in nodes(ast.keyword) if node.arg == "shell"]
     assert shells == []
     assert [named(path, call) for path, call in calls("os.system")] == []
 
@@ -208,11 +216,7 @@ def test_only_the_command_line_prints() -> None:
 def test_every_public_name_is_documented() -> None:
     bare = []
     for path in FILES:
-        bare += [
-            named(path, node)
-            for node in public(ast.parse(path.read_text(encoding="utf-8")))
-            if not ast.get_docstring(node)
-        ]
+        bare += [named(path, node) for node in public(parsed(path)) if not ast.get_docstring(node)]
     assert bare == []
 
 
@@ -226,7 +230,7 @@ def public(owner: ast.Module | ast.ClassDef) -> Iterator[Documented]:
 
 
 def test_every_file_says_what_it_is_for() -> None:
-    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
+    trees = {path: parsed(path) for path in FILES}
     said = {path for path, tree in trees.items() if ast.get_docstring(tree) or not tree.body}
     assert [named(path) for path in FILES if path not in said] == []
 
@@ -234,7 +238,7 @@ def test_every_file_says_what_it_is_for() -> None:
 def test_nothing_is_left_for_later() -> None:
     later = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
     texts = [*FILES, *SOURCE.parent.rglob("*.sh")]
-    assert [named(path) for path in texts if later.search(path.read_text(encoding="utf-8"))] == []
+    assert [named(path) for path in texts if later.search(text_of(path))] == []
 
 
 @pytest.mark.parametrize("code", STATUS_WORDS)

@@ -21,6 +21,8 @@ if not (ROOT / "docs").is_dir():
 def said(path: Path) -> Iterator[str]:
     """The comments and docstrings of a module; all of a page or script."""
     text = path.read_text(encoding="utf-8")
+    if ".md" not in text:
+        return
     if path.suffix != ".py":
         yield text
         return

@@ -17,6 +17,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -49,6 +50,17 @@ class Order:
     def to_json(self) -> str:
         """As it is kept in the attempt's folder."""
         return json.dumps({"schema": SCHEMA, **asdict(self)})
+
+
+def one_after_another(steps: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """One command that runs the steps until one fails; no argument is ever read by the shell."""
+    arguments: list[str] = []
+    script = []
+    for step in steps:
+        first = len(arguments) + 1
+        script.append(" ".join(f'"${{{first + place}}}"' for place in range(len(step))))
+        arguments += step
+    return ("sh", "-c", " && ".join(script), "set-up", *arguments)
 
 
 def order_file(attempt_folder: str) -> str:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from spotkeeper.agent import folders
 from spotkeeper.agent.attempts import Attempts, signal_number
 from spotkeeper.agent.disk import Storage, read_text
-from spotkeeper.agent.holder import Order
+from spotkeeper.agent.holder import Order, one_after_another
 from spotkeeper.agent.log import LogReader
 from spotkeeper.agent.login import activated, login_environment
 from spotkeeper.agent.machine import Home, Host, RunFolder
@@ -258,7 +258,7 @@ class Agent:
         surrounded = surroundings(
             spec, paths, environment, attempt=max(1, number), resumed=begin.resumed
         )
-        command = spec.command if number else _one_after_another(spec.setup)
+        command = spec.command if number else one_after_another(spec.setup)
         group = make_group(f"spotkeeper-{spec.run_id}-{number}")
         self.attempts.begin(folder, Order(command, paths.work, surrounded, group, spec.user))
 
@@ -373,17 +373,6 @@ def _make_fresh(code: str, work: str) -> None:
     except OSError:
         folders.remove_all(work)
         folders.bring_to(code, work)
-
-
-def _one_after_another(steps: Sequence[Sequence[str]]) -> tuple[str, ...]:
-    """One command that runs the steps until one fails; no argument is ever read by the shell."""
-    arguments: list[str] = []
-    script = []
-    for step in steps:
-        first = len(arguments) + 1
-        script.append(" ".join(f'"${{{first + place}}}"' for place in range(len(step))))
-        arguments += step
-    return ("sh", "-c", " && ".join(script), "set-up", *arguments)
 
 
 def say(text: str) -> None:

@@ -63,46 +63,47 @@ def _length(_ctx: click.Context, _parameter: click.Parameter, value: str | None)
     return None if value is None else seconds_of(value)
 
 
+_MARKET_OPTIONS = (
+    click.option("--begins", metavar="TIME", help="Its first moment, ISO 8601; none is now."),
+    click.option("--step", metavar="1s", callback=_length, help="What a call takes at speed 0."),
+    click.option(
+        "--dwell",
+        type=float,
+        metavar="X",
+        help="How long it takes to stop: 1 as EC2, 0 no time.",
+    ),
+    click.option(
+        "--visibility",
+        metavar="5s",
+        callback=_length,
+        help="How much later new ids are found.",
+    ),
+    click.option(
+        "--replay", metavar="FILE", help="A price history to follow, .csv or .csv.gz; or none."
+    ),
+    click.option(
+        "--guests",
+        type=click.Choice(GUEST_MODES),
+        help="Machines are nothing, or processes here.",
+    ),
+    click.option(
+        "--account",
+        type=click.Choice(ACCOUNTS),
+        help="Quotas, of an old account or a new one.",
+    ),
+    click.option("--speed", type=float, metavar="X", help="Its seconds per real second."),
+    click.option("--seed", type=int, metavar="N", help="Another number is another market."),
+    click.option(
+        "--scenario",
+        type=click.Choice(SCENARIOS),
+        metavar="NAME",
+        help=f"Which market: {', '.join(SCENARIOS)}.",
+    ),
+)
+
+
 def _market_options(function: Any) -> Any:
-    for option in (
-        click.option("--begins", metavar="TIME", help="Its first moment, ISO 8601; none is now."),
-        click.option(
-            "--step", metavar="1s", callback=_length, help="What a call takes at speed 0."
-        ),
-        click.option(
-            "--dwell",
-            type=float,
-            metavar="X",
-            help="How long it takes to stop: 1 as EC2, 0 no time.",
-        ),
-        click.option(
-            "--visibility",
-            metavar="5s",
-            callback=_length,
-            help="How much later new ids are found.",
-        ),
-        click.option(
-            "--replay", metavar="FILE", help="A price history to follow, .csv or .csv.gz; or none."
-        ),
-        click.option(
-            "--guests",
-            type=click.Choice(GUEST_MODES),
-            help="Machines are nothing, or processes here.",
-        ),
-        click.option(
-            "--account",
-            type=click.Choice(ACCOUNTS),
-            help="Quotas, of an old account or a new one.",
-        ),
-        click.option("--speed", type=float, metavar="X", help="Its seconds per real second."),
-        click.option("--seed", type=int, metavar="N", help="Another number is another market."),
-        click.option(
-            "--scenario",
-            type=click.Choice(SCENARIOS),
-            metavar="NAME",
-            help=f"Which market: {', '.join(SCENARIOS)}.",
-        ),
-    ):
+    for option in _MARKET_OPTIONS:
         function = option(function)
     return function
 

@@ -41,6 +41,8 @@ key = "~/.ssh/id_rsa.pub"
 subnet = "subnet-1"
 security-group = "sg-1"
 profile = "ml"
+role = "trainer"
+connect = "endpoint"
 [tags]
 Project = "PurchaseInvoice"
 Owner = "me@example.com"
