@@ -69,7 +69,19 @@ def test_an_empty_list_is_an_empty_list(spot: Spot) -> None:
     assert table.code == 0
     assert table.out == ""
     assert "spot up" in table.err
-    assert spot("ls", *HERE, "--output", "csv").out == ""
+
+
+def test_a_csv_has_the_same_heading_with_and_without_records(spot: Spot) -> None:
+    commands = (("ls",), ("costs",), ("down", "train", "--yes"), ("sweep",))
+    empty = [spot(*each, *HERE, "--output", "csv").out for each in commands if each[0] != "down"]
+    assert spot(*UP).code == 0
+    found = [spot(*each, *HERE, "--output", "csv").out.splitlines() for each in commands]
+    again = spot(*commands[2], *HERE, "--output", "csv").out
+
+    assert [text.count("\n") for text in (*empty, again)] == [1, 1, 1, 1]
+    headings = [lines[0] for lines in found]
+    assert [text.strip() for text in (*empty[:2], again, empty[2])] == headings
+    assert all(len(lines) > 1 for lines in found[:3])
 
 
 def test_ls_looks_into_every_enabled_region_unless_told_otherwise(

@@ -18,6 +18,8 @@ COLUMNS = (
     render.Column("kB", lambda row: f"{row['size_bytes'] / 1000:.0f}", right=True, spare=3),
 )
 
+FIELDS = ("cache", "kind", "key", "at", "age_seconds", "size_bytes")
+
 
 @click.group(
     name="cache",
@@ -50,7 +52,7 @@ def clear(choices: Choices) -> None:
 
 def _show(choices: Choices) -> None:
     now = datetime.now(UTC)
-    rows = [
+    found = (
         {
             "cache": name,
             "kind": entry.kind,
@@ -60,7 +62,8 @@ def _show(choices: Choices) -> None:
             "size_bytes": entry.size_bytes,
         }
         for name, entry in cache.everything(_folders().cache)
-    ]
+    )
+    rows = render.Records(found, FIELDS)
     render.emit(choices, "cache", rows, columns=COLUMNS)
     if not rows and choices.output == "table":
         click.echo("Nothing is remembered.", err=True)

@@ -58,10 +58,12 @@ def command(choices: Choices, /, *, month: str | None, by: str, plot: str | None
     counted: then the sums are at most so high. EC2 tells prices of 90 days, and the disks of a
     machine that another computer launched are not known.
     """
+    from spotkeeper.keeper.costs import CostRow
+
     if plot:
         picture.check(Path(plot))
     found = choices.keeper().costs(month, by=by, regions=choices.region)
-    rows = [row.to_dict() for row in found.rows]
+    rows = render.Records((row.to_dict() for row in found.rows), CostRow("").to_dict())
     render.emit(choices, "costs", rows, columns=COLUMNS, warnings=found.warnings)
     if not rows and choices.output == "table":
         click.echo("The journal of this computer knows of no machine that ran then.", err=True)

@@ -12,6 +12,7 @@ from spotkeeper.errors import BadInput
 from spotkeeper.keeper.results import DownReport, MachineReport
 from spotkeeper.lifecycle.teardown import left_behind
 from spotkeeper.model.duration import words
+from spotkeeper.model.resource import ResourceId
 from spotkeeper.model.spelling import counted
 
 ENDED = (
@@ -80,7 +81,8 @@ def _show(choices: Choices, report: DownReport) -> None:
     ended, costs = told["ended"], told["costs"]
     if choices.output != "table":
         extra = {"ended": ended, "left": told["left"], "costs": costs}
-        render.emit(choices, "down", ended, columns=ENDED, warnings=report.warnings, extra=extra)
+        rows = render.Records(ended, ResourceId("", "", "").to_dict())
+        render.emit(choices, "down", rows, columns=ENDED, warnings=report.warnings, extra=extra)
         return
     render.emit(choices, "down", ended, columns=ENDED, warnings=report.warnings)
     if costs:

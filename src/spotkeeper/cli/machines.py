@@ -9,6 +9,7 @@ from spotkeeper.cli.context import Choices
 from spotkeeper.cli.terminal import plain_text
 from spotkeeper.keeper.results import MachineList, MachineReport, RememberedList
 from spotkeeper.model.connect import Connect
+from spotkeeper.model.machine import Machine
 from spotkeeper.model.tags import TAG_PREFIX
 
 COLUMNS = (
@@ -46,7 +47,8 @@ TIMES = (("launched", "launched_at"), ("deadline", "deadline"))
 
 def show_list(choices: Choices, listing: MachineList) -> None:
     """A table of machines."""
-    rows = [report.to_dict() for report in listing.reports]
+    fields = MachineReport(Machine(None, None)).to_dict()
+    rows = render.Records((report.to_dict() for report in listing.reports), fields)
     columns = (*COLUMNS, RUN) if any(row["run"] for row in rows) else COLUMNS
     render.emit(choices, "machines", rows, columns=columns, warnings=listing.warnings)
     if not rows and choices.output == "table":

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -64,6 +64,14 @@ class Column:
     wraps: bool = False
     spare: int = 0
     folds_at: int | None = None
+
+
+class Records(list[Row]):
+    """Records, and the fields that each of them has: a CSV has its heading without any, too."""
+
+    def __init__(self, rows: Iterable[Row], fields: Iterable[str]) -> None:
+        super().__init__(rows)
+        self.fields = list(fields)
 
 
 def emit(
@@ -154,12 +162,13 @@ def seconds(length: int) -> str:
 
 
 def _emit_csv(rows: Sequence[Row]) -> None:
-    if not rows:
+    names = list(rows[0]) if rows else rows.fields if isinstance(rows, Records) else []
+    if not names:
         return
     flat = [{key: _flat(value) for key, value in row.items()} for row in rows]
     import csv
 
-    writer = csv.DictWriter(sys.stdout, fieldnames=list(flat[0]), lineterminator="\n")
+    writer = csv.DictWriter(sys.stdout, fieldnames=names, lineterminator="\n")
     writer.writeheader()
     writer.writerows(flat)
 

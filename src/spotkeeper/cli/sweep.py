@@ -12,6 +12,7 @@ from spotkeeper.errors import LeftBehind
 from spotkeeper.keeper.results import SweepReport
 from spotkeeper.lifecycle.sweep import Verdict
 from spotkeeper.model.money import usd_per_day
+from spotkeeper.model.resource import ResourceId
 
 #: EC2's names of what we make, in fewer letters.
 SHORT = {
@@ -45,6 +46,8 @@ LEFT = (
     render.usd("$/h", "usd_per_hour"),
     render.field("Why", "reason", wraps=True),
 )
+#: What an item that is left tells besides its id.
+JUDGED = ("reason", "name", "verdict", "age_seconds", "usd_per_hour")
 ENDED = (render.Column("Ended", _what, wraps=True, folds_at=44), render.field("Where", "region"))
 
 
@@ -53,8 +56,9 @@ def show(choices: Choices, swept: SweepReport, *, applied: bool) -> None:
     found = swept.to_dict()
     items = found["ended"] if applied else found["left"]
     if choices.output != "table":
-        columns = ENDED if applied else LEFT
-        render.emit(choices, "sweep", items, columns=columns, warnings=swept.warnings, extra=found)
+        columns, judged = (ENDED, ()) if applied else (LEFT, JUDGED)
+        rows = render.Records(items, (*ResourceId("", "", "").to_dict(), *judged))
+        render.emit(choices, "sweep", rows, columns=columns, warnings=swept.warnings, extra=found)
         return
     render.emit(choices, "sweep", found["ended"], columns=ENDED, warnings=swept.warnings)
     if found["ended"] and found["left"]:
