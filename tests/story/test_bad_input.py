@@ -28,7 +28,7 @@ def test_an_unknown_type_is_answered_with_the_nearest_right_name(
 
 def test_a_pattern_that_no_type_matches_finds_no_pool(spot: Spot, sandbox: Sandbox) -> None:
     told = paragraph(spot(*UP, "--type", "zz9.*"), 5)
-    assert "No pool fits (no type on sale here is called --type zz9.*)" in told
+    assert "No pool fits (no type on sale here is called zz9.*)" in told
     assert nothing_was_made(sandbox)
 
 

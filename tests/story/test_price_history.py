@@ -191,7 +191,7 @@ def test_a_type_that_a_region_does_not_offer(spot: Spot) -> None:
     answer = spot("prices", "p5e.48xlarge", TYPE, "--region", "eu-west-1", "--days", "2", *JSON)
 
     assert answer.code == 0, answer.err
-    assert any("p5e.48xlarge@eu-west-1*" in told for told in answer.document["warnings"])
+    assert any("p5e.48xlarge@eu-west-1" in told for told in answer.document["warnings"])
 
 
 @pytest.mark.parametrize("days", ["0", "91", "-1", "abc", "1.5", ""])

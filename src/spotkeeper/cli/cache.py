@@ -7,6 +7,8 @@ import click
 
 from spotkeeper.cli import render
 from spotkeeper.cli.context import Choices, global_options, pass_choices
+from spotkeeper.cli.terminal import plain_text
+from spotkeeper.model.spelling import counted
 from spotkeeper.store import cache
 from spotkeeper.store.folders import Folders
 
@@ -45,9 +47,10 @@ def command(context: click.Context) -> None:
 def clear(choices: Choices) -> None:
     """Forget everything that is remembered. Machines and the journal are not touched."""
     gone = cache.clear(_folders().cache)
-    render.emit(
-        choices, "cache", [{"cleared": gone}], columns=(render.field("Cleared", "cleared"),)
-    )
+    if choices.output == "table":
+        click.echo(plain_text(f"{counted(gone, 'answer')} forgotten."))
+    else:
+        render.emit(choices, "cache", [{"cleared": gone}], columns=())
 
 
 def _show(choices: Choices) -> None:

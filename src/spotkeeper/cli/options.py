@@ -46,6 +46,7 @@ _NUMBER = re.compile(r"(?s)(.*?)([A-Za-z]*)")
 
 _SUGGESTED = {
     "types": suggestions.types,
+    "gpu": suggestions.gpus,
     "image": suggestions.images,
     "regions": suggestions.regions,
 }

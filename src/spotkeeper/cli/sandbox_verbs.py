@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from ec2_sandbox.client import Control, HappeningKind, daemon
-from spotkeeper.cli import render
+from spotkeeper.cli import render, suggestions
 from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.cli.terminal import plain_text
 from spotkeeper.errors import BadInput
@@ -47,7 +47,7 @@ def advance(choices: Choices, /, duration: str) -> None:
 
 
 @click.command(short_help="Interrupt a machine.")
-@click.argument("name")
+@click.argument("name", shell_complete=suggestions.machines)
 @global_options
 @pass_choices
 def interrupt(choices: Choices, /, name: str) -> None:
@@ -61,7 +61,7 @@ def interrupt(choices: Choices, /, name: str) -> None:
 
 
 @click.command(short_help="Shut a machine down from inside.")
-@click.argument("name")
+@click.argument("name", shell_complete=suggestions.machines)
 @global_options
 @pass_choices
 def shutdown(choices: Choices, /, name: str) -> None:
@@ -201,7 +201,7 @@ def bill(choices: Choices) -> None:
 
 
 @click.command(short_help="Say where a machine's metadata service is.")
-@click.argument("name")
+@click.argument("name", shell_complete=suggestions.machines)
 @global_options
 @pass_choices
 def metadata(choices: Choices, /, name: str) -> None:

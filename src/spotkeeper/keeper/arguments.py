@@ -219,8 +219,12 @@ def for_program(text: str) -> str:
     its commands as calls. Commands of others stay as they are."""
     parts = re.split(_OF_OTHERS, text)
     parts[::2] = [_FLAG.sub(_as_word, each) for each in parts[::2]]
-    parts[1::2] = [_COMMAND.sub(_as_call, each) for each in parts[1::2]]
+    parts[1::2] = map(_quoted, parts[1::2])
     return "".join(parts)
+
+
+def _quoted(line: str) -> str:
+    return _FLAG.sub(_as_word, line) if line.startswith("`--") else _COMMAND.sub(_as_call, line)
 
 
 def _as_word(flag: re.Match[str]) -> str:

@@ -48,7 +48,7 @@ def look(edges: Edges, need: Need, refused: NoCredentials) -> MarketView:
         edges.market.refuse_unknown(unsold)
     silent = [place for place in places if place not in found.value]
     missing = [
-        Refusal(f"{name}@{place}*", NO_PRICE)
+        Refusal(f"{name}@{place}", NO_PRICE)
         for place in places
         for name in exact_names(need.types)
         if (name, place) not in sold and place not in silent

@@ -274,4 +274,4 @@ def _not_offered(
     for table in tables:
         for name in exact_names(globs):
             if name not in seen[table.region] and not table.problem:
-                yield Refusal(f"{name}@{table.region}*", "not offered as Spot in this region")
+                yield Refusal(f"{name}@{table.region}", "not offered as Spot in this region")

@@ -197,7 +197,7 @@ class Explanation(Result):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Refusal(Result):
-    """A pool, or a whole type of a region (``g5.xlarge@us-east-1*``), and the rule it fell to."""
+    """A pool, or a whole type of a region (``g5.xlarge@us-east-1``), and the rule it fell to."""
 
     pool: str
     reason: str

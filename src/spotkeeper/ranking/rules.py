@@ -199,7 +199,7 @@ def contradiction(
         sold = ", ".join(sorted({row.zone for table in tables for row in table.rows}))
         return f"nothing is sold in --zone {' '.join(need.zones)}, but in {sold or 'no zone'}"
     if need.types and not types:
-        return f"no type on sale here is called --type {' '.join(need.types)}"
+        return f"no type on sale here is called {' '.join(need.types)}"
     rules = [rule for rule in type_rules(need) if rule.option]
     admitted = {rule.option: {row.name for row in types if rule.admits(row)} for rule in rules}
     for count in range(1, MOST_OPTIONS + 1):

@@ -7,7 +7,8 @@ import pytest
 from tests.unit.model.make import NOON
 
 from spotkeeper.cli import suggestions
-from spotkeeper.model.journal_entry import Intent, Settled
+from spotkeeper.model.journal_entry import Intent, Settled, Settling
+from spotkeeper.store.cache import Cache
 from spotkeeper.store.folders import Folders
 from spotkeeper.store.journal import FileJournal
 
@@ -27,10 +28,26 @@ def suggested(begun: str = "") -> list[str]:
 
 def test_names_that_may_own_something_are_suggested(folder: Path) -> None:
     journal = FileJournal(folder)
-    for name in ("train", "tune", "gone", "other"):
+    for name in ("train", "tune", "told", "taken", "other"):
         journal.append(name, Intent(NOON))
-    journal.append("gone", Settled(NOON))
+    journal.append("told", Settled(NOON))
+    journal.append("taken", Settling(NOON))
     assert suggested("t") == ["train", "tune"]
+
+
+def test_gpus_of_what_was_seen_on_sale_are_suggested(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = (None, "A10G", "T4g", "A10G", "RTX PRO 4500", "$(reboot)")
+    rows = {
+        str(n): {"GpuInfo": each and {"Gpus": [{"Name": each}]}} for n, each in enumerate(names)
+    }
+    memory = Cache(
+        Folders.of_user({"SPOT_HOME": str(folder.parents[1])}).cache / "aws", lambda: NOON
+    )
+    memory.put("hardware", "all", {"types": rows})
+    found = suggestions.gpus(click.Context(click.Command("up")), click.Argument(["gpu"]), "")
+    assert [item.value for item in found] == ["A10G", "T4g"]
 
 
 def test_a_name_whose_record_cannot_be_read_is_suggested_too(folder: Path) -> None:

@@ -137,7 +137,7 @@ def test_list_prices_that_do_not_come_are_unknown() -> None:
 def test_an_exact_name_that_a_region_does_not_sell_is_refused_there() -> None:
     snapshot = look(World(), "p5.48xlarge", "g5.xlarge", regions=["us-east-1"])
     assert snapshot.missing == (
-        Refusal("p5.48xlarge@us-east-1*", "not offered as Spot in this region"),
+        Refusal("p5.48xlarge@us-east-1", "not offered as Spot in this region"),
     )
 
 
