@@ -1,6 +1,6 @@
 """The life of a machine in plain words, from what the journal remembers of it. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -65,10 +65,11 @@ def chapters(life: Sequence[Entry], number: int, *, now: datetime) -> tuple[Chap
     rest = life[seen[-1] :] if seen else ()
     over = next((entry for entry in rest if isinstance(entry, _OVER)), None)
     teller = _Teller(life, over.at if over else now)
-    told = [teller.chapter(entry, number, is_end=entry is over) for entry in life]
-    last = [teller.running_now(now, number)] if over is None and teller.is_running else []
-    found = [chapter for chapter in (*told, *last) if chapter]
-    return tuple(sorted(found, key=lambda chapter: chapter.at))
+    told = [
+        each for entry in life for each in teller.chapters(entry, number, is_end=entry is over)
+    ]
+    told += [teller.running_now(now, number)] if over is None and teller.is_running else []
+    return tuple(sorted(told, key=lambda chapter: chapter.at))
 
 
 class _Teller:
@@ -83,12 +84,13 @@ class _Teller:
         self._last_seen: dict[str, Seen] = {}
         self.is_running = False
 
-    def chapter(self, entry: Entry, number: int, *, is_end: bool) -> Chapter | None:
-        """The chapter of an entry; ``None`` for one that tells nothing new."""
+    def chapters(self, entry: Entry, number: int, *, is_end: bool) -> Iterator[Chapter]:
+        """The chapters of an entry; none for one that tells nothing new."""
         if isinstance(entry, Seen):
-            return self._seen(entry, number)
+            yield from self._seen(entry, number)
+            return
         stretch = self._ended(self._until) if is_end else None
-        return Chapter(entry.at, entry.kind, self._words(entry), number, stretch)
+        yield Chapter(entry.at, entry.kind, self._words(entry), number, stretch)
 
     def running_now(self, now: datetime, number: int) -> Chapter:
         """The chapter about a machine that still runs."""
@@ -121,18 +123,19 @@ class _Teller:
         begun = self._asked_at.get(ready.token)
         return f"ready, {words(ready.at - begun)} after it was asked for" if begun else "ready"
 
-    def _seen(self, seen: Seen, number: int) -> Chapter | None:
+    def _seen(self, seen: Seen, number: int) -> Iterator[Chapter]:
         before = self._last_seen.get(seen.instance)
         self._last_seen[seen.instance] = seen
         self.is_running = seen.state == RUNNING
-        at = seen.since or seen.at
-        if not self.is_running:
-            what, text = _end(seen)
-            return Chapter(at, what, text, number, self._ended(at))
-        if before is None and seen.instance in self._launched:
-            return None  # EC2's answer said so already
         place = f"{seen.instance_type} in {seen.zone_name}"
-        return Chapter(at, RUNNING, _back(before, at, place), number)
+        began = seen.launched if not self.is_running else seen.since or seen.at
+        is_told = before is None and seen.instance in self._launched  # by EC2's answer
+        is_new = self.is_running or (before and before.since and began and began > before.since)
+        if began and is_new and not is_told:
+            yield Chapter(began, RUNNING, _back(before, began, place), number, self._ended(began))
+        if not self.is_running:
+            at, (what, text) = seen.since or seen.at, _end(seen)
+            yield Chapter(at, what, text, number, self._ended(at))
 
     def _ended(self, at: datetime) -> Interval | None:
         """The last stretch on the bill that ended then."""

@@ -103,7 +103,20 @@ def test_a_machine_comes_back_or_is_started() -> None:
 
 
 def test_a_stop_that_nobody_saw_is_told_as_such() -> None:
-    assert "it had stopped in between, unseen" in texts(*UP, seen(71, "running"))[-2]
+    again = told(*UP, seen(71, "running"))[-2]
+    assert "it had stopped in between, unseen" in again.text
+    assert again.stretch is not None
+    assert (again.stretch.end, again.stretch.unseen) == (again.at, True)
+
+
+def test_a_start_that_nobody_saw_is_told_by_the_launch_time() -> None:
+    launched = (NOON + timedelta(minutes=31)).isoformat()
+    *_, again, end = told(*UP, seen(61, "stopped", "ec2", launched=launched))
+    assert [each.at - NOON for each in (again, end)] == [timedelta(minutes=m) for m in (31, 61)]
+    assert "it had stopped in between, unseen" in again.text
+    assert again.stretch is not None
+    assert end.stretch is not None
+    assert (again.stretch.end, end.stretch.begin) == (again.at, again.at)
 
 
 def test_what_runs_is_told_with_its_hours_so_far() -> None:
