@@ -266,6 +266,7 @@ def test_what_may_not_be_listed_hides_no_machine(
     assert spot("show", "train", *EAST, *JSON).items[0]["state"] == "running"
 
 
+@pytest.mark.soak
 @pytest.mark.world("situations, at the command line", by="users' reports")
 def test_a_type_that_ec2_sells_and_does_not_describe_hides_no_other(lab: Laboratory) -> None:
     lab.fresh()
