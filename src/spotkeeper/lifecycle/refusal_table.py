@@ -6,6 +6,7 @@ descriptions: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-over
 codes of a state reason: ``StateReason`` in EC2's own model. The words are those of AWS's answers.
 """
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -43,7 +44,8 @@ class Row(NamedTuple):
 
     ``codes`` are patterns with ``*``, ``words`` a regular expression that EC2's message must
     have, ``scope`` how far it reaches where that is not as far as usual for the error.
-    ``next_step`` may name ``{again}``, ``{region}`` and ``{policy}``.
+    ``next_step`` may name ``{again}``, ``{region}`` and ``{policy}``; what stands in brackets is
+    for a launch only.
     """
 
     codes: str
@@ -92,6 +94,7 @@ DEFAULT_VPC = (
     "Create one with `aws ec2 create-default-vpc --region {region}`, or name a subnet with "
     "--subnet."
 )
+CHANGE_IT = "Change what AWS's words name, then {again}."
 THEIR_TROUBLE = "AWS answers, and is in trouble itself: wait a minute, then {again}."
 SUPPORT = "Ask AWS Support (https://aws.amazon.com/contact-us/), then {again}."
 
@@ -167,7 +170,7 @@ ROWS: tuple[Row, ...] = (
         PermissionDenied,
         Scope.REGION,
         "Your organisation forbids it, and no permission of yours changes that: ask its "
-        "administrators, or use a region that it allows with --region.",
+        "administrators[, or use a region that it allows with --region].",
         words="explicit deny in an? (service|resource) control policy",
     ),
     Row(
@@ -194,7 +197,7 @@ ROWS: tuple[Row, ...] = (
         "OptInRequired",
         NotSubscribed,
         next_step="Open that address once, logged in to this account, and accept the terms; then "
-        "{again}. Or name another image with --image.",
+        "{again}.[ Or name another image with --image.]",
         words="marketplace|accept terms",
     ),
     Row("OptInRequired", RegionNotEnabled),
@@ -202,8 +205,8 @@ ROWS: tuple[Row, ...] = (
         "PendingVerification",
         AccountNotReady,
         Scope.REGION,
-        "Wait until AWS has validated it, which takes some hours, then {again}; or use another "
-        "region with --region.",
+        "Wait until AWS has validated it, which takes some hours, then {again}[; or use "
+        "another region with --region].",
         words="in this region",
     ),
     Row(
@@ -265,7 +268,12 @@ ROWS: tuple[Row, ...] = (
     ),
     Row("InvalidLaunchTemplateName.AlreadyExists*", NameTaken),
     Row("Invalid*NotFound*", NotFound),
-    Row("Invalid*Malformed* InvalidKey.Format InvalidKeyPair.Format", BadInput),
+    Row(
+        "InvalidKey.Format InvalidKeyPair.Format",
+        BadInput,
+        next_step="Name another public key with --key: EC2 takes ed25519 and RSA.",
+    ),
+    Row("Invalid*Malformed*", BadInput, next_step=CHANGE_IT),
     # later
     Row("DependencyViolation *InUse*", InUse),
     Row(
@@ -313,12 +321,22 @@ ROWS: tuple[Row, ...] = (
 
 #: What an answer means that no row knows.
 LOST = Row("*", Unreachable, next_step=THEIR_TROUBLE)
-EXPLAINED = Row("*", Refused, next_step="Change what AWS's words name, then {again}.")
+EXPLAINED = Row("*", Refused, next_step=CHANGE_IT)
 SILENT = Row("*", Refused)
 
 #: Commands that the usual advice of missing capacity is for.
 LAUNCHING = frozenset({"up", "run", "find", ""})
 LATER = "Wait a while, then {again}."
+FOR_A_LAUNCH = re.compile(r"\[(.*?)\]")
+
+#: No option of a launch changes what was launched.
+LAUNCH_OPTIONS = re.compile(
+    r"--(disk|image|key|region|security-group|subnet|tag|type|user-data)\b|other types"
+)
+KEPT = (
+    "A box keeps what it was launched with: ask whoever can change what EC2 names, or launch "
+    "another machine and give this one back."
+)
 
 #: What to do next where an error's usual advice is for another command.
 ADVICE: Mapping[tuple[type[SpotkeeperError], str], str] = {
@@ -332,6 +350,10 @@ ADVICE: Mapping[tuple[type[SpotkeeperError], str], str] = {
     (QuotaReached, "start"): (
         "Stop or end another machine, or run `spot doctor` to see the quota and how to raise it; "
         "then `spot start` again."
+    ),
+    (EndedWhileStarting, "start"): "EC2 itself failed: try `spot start` again.",
+    (RegionNotEnabled, "start"): (
+        "Enable the region in the AWS console, then run `spot start` again."
     ),
     (DiskKeyRefused, "start"): (
         "Run `spot doctor`, which names the key and the grant that it lacks; then `spot start` "

@@ -9,7 +9,10 @@ from spotkeeper.lifecycle.refusal_table import (
     ADVICE,
     COMMAND_OF,
     EXPLAINED,
+    FOR_A_LAUNCH,
+    KEPT,
     LATER,
+    LAUNCH_OPTIONS,
     LAUNCHING,
     LOST,
     POLICY_OF,
@@ -104,9 +107,12 @@ def advice(row: Row, said: RefusedCall) -> str | None:
     """What to do next; ``None`` for the error's usual advice."""
     kinds, verb = row.error.__mro__, said.verb
     own = next((ADVICE[kind, verb] for kind in kinds if (kind, verb) in ADVICE), None)
-    step = own or row.next_step
+    step = row.next_step or own
     if step is None and issubclass(row.error, NoCapacity) and verb not in LAUNCHING:
         step = LATER
+    step = step and FOR_A_LAUNCH.sub(r"\1" if verb in LAUNCHING else "", step)
+    if verb == "start" and LAUNCH_OPTIONS.search(step or row.error.default_next_step):
+        step = KEPT
     again = f"run `spot {verb}` again" if verb else "repeat the command"
     return step and step.format(again=again, region=said.region, policy=_policy_for(said))
 

@@ -170,7 +170,9 @@ def test_every_published_code_has_a_scope_and_advice_for_the_verb(
     section: str, judged: Verdicts
 ) -> None:
     for asked, error in every_advice(published(section)):
-        wrong = ["{", "}", "--debug"]
+        wrong = ["{", "}", "[", "]", "--debug"]
+        if asked.verb == "start":
+            wrong += ["--image", "--type", "--region", "other types", "another machine may start"]
         if asked.verb not in {"", "up"}:
             wrong += ["Widen the need", "--max-price", "policy up"]
         told = error.next_step
@@ -235,6 +237,27 @@ def test_the_advice_of_start_is_not_that_of_a_launch() -> None:
     )
     assert launch.next_step == NoCapacity.default_next_step
     assert "Its disk is kept" in start.next_step
+
+
+@pytest.mark.parametrize(
+    ("operation", "code", "words", "advice"),
+    [
+        (START, "UnauthorizedOperation", "an explicit deny in a service control policy.",
+         "ask its administrators."),
+        (START, "PendingVerification", "resources in this region", "run `spot start` again."),
+        (START, "OptInRequired", "you need to accept terms", "then run `spot start` again."),
+        (START, "UnsupportedHibernationConfiguration", "", "A box keeps what it was"),
+        (STATE_REASON, "Client.VolumeLimitExceeded", "", "Amazon EBS"),
+        (STATE_REASON, "Server.InternalError", "", "try `spot start` again."),
+    ],
+)  # fmt: skip
+def test_no_option_of_a_launch_is_advised_for_a_box_that_exists(
+    operation: str, code: str, words: str, advice: str
+) -> None:
+    refused = refusal(said(code, words, operation, command="start"))
+    assert advice in refused.next_step
+    launch = refusal(said(code, words, operation, command="up"))
+    assert launch.next_step != refused.next_step or "EBS" in advice
 
 
 def test_the_command_that_was_typed_counts_more_than_the_call() -> None:
