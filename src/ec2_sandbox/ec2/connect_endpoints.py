@@ -5,19 +5,9 @@ from typing import Any
 from moto.core.responses import ActionResult
 from moto.ec2.responses import EC2Response
 
-from ec2_sandbox.protocol.filters import at_path, passes, unknown_filter
-from ec2_sandbox.protocol.paging import page
+from ec2_sandbox.ec2.listings import shown
 from ec2_sandbox.protocol.refusal import refuse
 from ec2_sandbox.world import world
-
-#: Filters of DescribeInstanceConnectEndpoints, with what of an endpoint they are about.
-FILTERS = {
-    "instance-connect-endpoint-id": "InstanceConnectEndpointId",
-    "state": "State",
-    "subnet-id": "SubnetId",
-    "vpc-id": "VpcId",
-}
-ENDPOINTS_PER_PAGE = 50
 
 
 def endpoints_of(backend: Any) -> dict[str, dict[str, Any]]:
@@ -49,21 +39,12 @@ class ConnectEndpointResponses(EC2Response):  # type: ignore[misc]
         found = known.setdefault(made["InstanceConnectEndpointId"], made)
         return ActionResult({"InstanceConnectEndpoint": found})
 
-    def describe_instance_connect_endpoints(self) -> ActionResult:
+    def describe_instance_connect_endpoints(self) -> Any:
         """All, or some."""
         self.error_on_dryrun()
-        filters = self._filters_from_querystring()
-        if unknown := [name for name in filters if name not in FILTERS]:
-            raise unknown_filter(unknown[0])
         known = endpoints_of(self.ec2_backend)
         asked = self.params.get("InstanceConnectEndpointIds") or [*known]
-        fit = [
-            one
-            for one in map(self._endpoint, asked)
-            if passes(filters, lambda name, one=one: at_path(one, FILTERS[name]))  # type: ignore[misc]
-        ]
-        found, token = page(fit, self.params, default=ENDPOINTS_PER_PAGE)
-        return ActionResult({"InstanceConnectEndpoints": found, "NextToken": token})
+        return shown(self, "DescribeInstanceConnectEndpoints", [*map(self._endpoint, asked)])
 
     def delete_instance_connect_endpoint(self) -> ActionResult:
         """One."""

@@ -43,6 +43,26 @@ IRREGULAR: Mapping[str, Mapping[str, Path | None]] = {
         for kind in ("instance", "system")
     },
     "DescribeKeyPairs": {"fingerprint": ("KeyFingerprint",)},
+    "DescribeLaunchTemplateVersions": {
+        **{
+            name: ("LaunchTemplateData", *path.split("."))
+            for name, path in {
+                "ebs-optimized": "EbsOptimized",
+                "host-resource-group-arn": "Placement.HostResourceGroupArn",
+                "http-endpoint": "MetadataOptions.HttpEndpoint",
+                "http-protocol-ipv4": "MetadataOptions.HttpEndpoint",
+                "http-tokens": "MetadataOptions.HttpTokens",
+                "iam-instance-profile": "IamInstanceProfile.Arn",
+                "image-id": "ImageId",
+                "instance-type": "InstanceType",
+                "kernel-id": "KernelId",
+                "license-configuration-arn": "LicenseSpecifications.LicenseConfigurationArn",
+                "network-card-index": "NetworkInterfaces.NetworkCardIndex",
+                "ram-disk-id": "RamDiskId",
+            }.items()
+        },
+        "is-default-version": ("DefaultVersion",),
+    },
     "DescribeNetworkAcls": {
         "association.association-id": ("Associations", "NetworkAclAssociationId"),
         "entry.cidr": ("Entries", "CidrBlock"),

@@ -1,13 +1,12 @@
 """EC2 calls about launch templates."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.ec2.responses import EC2Response
 
-from ec2_sandbox.protocol.filters import Filters, at_path, check_number, passes, tag_value
-from ec2_sandbox.protocol.paging import page
+from ec2_sandbox.ec2.listings import shown
 from ec2_sandbox.protocol.refusal import (
     EC2Error,
     invalid_combination,
@@ -43,26 +42,6 @@ WHICH_VERSIONS = (
     "for <--versions> specify one or more of the following values: <$Latest>, <$Default>, or one "
     "or more version numbers."
 ).translate({ord("<"): "\u2018", ord(">"): "\u2019"})
-
-# DescribeLaunchTemplateVersions' filters, as paths in what it shows.
-VERSION_FILTERS: Mapping[str, str] = {
-    "create-time": "CreateTime",
-    "ebs-optimized": "LaunchTemplateData.EbsOptimized",
-    "host-resource-group-arn": "LaunchTemplateData.Placement.HostResourceGroupArn",
-    "http-endpoint": "LaunchTemplateData.MetadataOptions.HttpEndpoint",
-    "http-protocol-ipv4": "LaunchTemplateData.MetadataOptions.HttpProtocolIpv4",
-    "http-tokens": "LaunchTemplateData.MetadataOptions.HttpTokens",
-    "iam-instance-profile": "LaunchTemplateData.IamInstanceProfile.Arn",
-    "image-id": "LaunchTemplateData.ImageId",
-    "instance-type": "LaunchTemplateData.InstanceType",
-    "is-default-version": "DefaultVersion",
-    "kernel-id": "LaunchTemplateData.KernelId",
-    "license-configuration-arn": (
-        "LaunchTemplateData.LicenseSpecifications.LicenseConfigurationArn"
-    ),
-    "network-card-index": "LaunchTemplateData.NetworkInterfaces.NetworkCardIndex",
-    "ram-disk-id": "LaunchTemplateData.RamDiskId",
-}
 
 
 class TemplateResponses(EC2Response):  # type: ignore[misc]
@@ -140,17 +119,15 @@ class TemplateResponses(EC2Response):  # type: ignore[misc]
             }
         )
 
-    def describe_launch_templates(self) -> ActionResult:
+    def describe_launch_templates(self) -> Any:
         """Templates by id, by name, or all."""
         self.error_on_dryrun()
         ids = self.params.get("LaunchTemplateIds") or []
         names = self.params.get("LaunchTemplateNames") or []
-        filters = self._filters()
-        shown = [self._shown(template) for template in _listed(ids, names, self.ec2_backend)]
-        fit = [one for one in shown if passes(filters, _template_value(one))]
-        return self._page("LaunchTemplates", fit)
+        found = map(self._shown, _listed(ids, names, self.ec2_backend))
+        return self._page("DescribeLaunchTemplates", found)
 
-    def describe_launch_template_versions(self) -> ActionResult:
+    def describe_launch_template_versions(self) -> Any:
         """Versions of one template, or the latest or default ones of all."""
         self.error_on_dryrun()
         versions = self.params.get("Versions") or []
@@ -158,10 +135,7 @@ class TemplateResponses(EC2Response):  # type: ignore[misc]
             found = _versions_of(self._template(), versions, self.params)
         else:
             found = self._versions_of_all(versions)
-        filters = self._filters()
-        shown = [self._shown_version(version) for version in found]
-        fit = [one for one in shown if passes(filters, _version_value(one))]
-        return self._page("LaunchTemplateVersions", fit)
+        return self._page("DescribeLaunchTemplateVersions", map(self._shown_version, found))
 
     def _template(self) -> Any:
         return find_template(self.params, self.ec2_backend)
@@ -174,16 +148,10 @@ class TemplateResponses(EC2Response):  # type: ignore[misc]
         every = all_templates(self.ec2_backend)
         return [template.get_version(version) for template in every for version in asked]
 
-    def _filters(self) -> Filters:
-        filters: Filters = self._filters_from_querystring()
-        check_number(filters)
-        return filters
-
-    def _page(self, name: str, shown: list[dict[str, Any]]) -> ActionResult:
+    def _page(self, operation: str, found: Iterable[dict[str, Any]]) -> Any:
         if int(self.params.get("MaxResults") or 1) > MOST_PER_PAGE:
             raise invalid_value(f"MaxResults must be between 1 and {MOST_PER_PAGE}.")
-        found, token = page(shown, self.params, default=MOST_PER_PAGE)
-        return ActionResult({name: found, "NextToken": token})
+        return shown(self, operation, list(found))
 
     def _shown(self, template: Any) -> dict[str, Any]:
         """LaunchTemplate."""
@@ -276,27 +244,3 @@ def _delete_version(template: Any, number: str) -> dict[str, str] | None:
         }
     template.versions.remove(version)
     return None
-
-
-def _template_value(shown: Mapping[str, Any]) -> Callable[[str], Any]:
-    fields = {"launch-template-name": "LaunchTemplateName", "create-time": "CreateTime"}
-    tags = {tag["Key"]: tag["Value"] for tag in shown["Tags"]}
-
-    def value_of(name: str) -> Any:
-        return _plain(shown[fields[name]]) if name in fields else tag_value(name, tags)
-
-    return value_of
-
-
-def _version_value(shown: Mapping[str, Any]) -> Callable[[str], Any]:
-    def value_of(name: str) -> Any:
-        if name not in VERSION_FILTERS:
-            raise invalid_value(f"The filter '{name}' is invalid")
-        return _plain(at_path(shown, VERSION_FILTERS[name]))
-
-    return value_of
-
-
-def _plain(value: Any) -> Any:
-    """A time as EC2 writes it."""
-    return value.strftime("%Y-%m-%dT%H:%M:%S.000Z") if hasattr(value, "strftime") else value
