@@ -121,3 +121,32 @@ def test_a_key_is_shown_by_its_arn_and_one_that_is_not_there_is_met_late(door: D
     (ended,) = ec2.describe_instances()["Reservations"][0]["Instances"]
     assert ended["State"]["Name"] == "terminated"
     assert ended["StateReason"]["Message"] == "Client.InternalError: Client error on launch"
+
+
+def test_a_request_is_found_by_what_its_answer_shows(door: Door) -> None:
+    ec2 = door.client("ec2")
+    root = {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 9}}
+    where = {"Placement": {"AvailabilityZone": "us-east-1a"}, "BlockDeviceMappings": [root]}
+    ec2.run_instances(**ORDER, **where, InstanceMarketOptions={"MarketType": "spot"})
+    (request,) = ec2.describe_spot_instance_requests()["SpotInstanceRequests"]
+    shown = {
+        "create-time": request["CreateTime"].strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+        "instance-id": request["InstanceId"],
+        "launch.block-device-mapping.volume-size": "9",
+        "launch.group-name": "default",
+        "launch.image-id": request["LaunchSpecification"]["ImageId"],
+        "launched-availability-zone": "us-east-1?",
+        "launched-availability-zone-id": "use1-az6",
+        "state": "active",
+        "status-code": "fulfilled",
+        "type": "one-time",
+    }
+    found = {name: _found(ec2, name, value) for name, value in shown.items()}
+    assert found == dict.fromkeys(shown, 1)
+    others = dict.fromkeys((*shown, "launch.kernel-id", "network-interface.subnet-id"), "no")
+    assert {_found(ec2, name, value) for name, value in others.items()} == {0}
+
+
+def _found(ec2: Any, name: str, value: str) -> int:
+    filters = [{"Name": name, "Values": [value]}]
+    return len(ec2.describe_spot_instance_requests(Filters=filters)["SpotInstanceRequests"])

@@ -86,6 +86,24 @@ IRREGULAR: Mapping[str, Mapping[str, Path | None]] = {
         },
     },
     "DescribeSnapshotTierStatus": {"last-tiering-operation": ("LastTieringOperationStatus",)},
+    "DescribeSpotInstanceRequests": {
+        f"launch.{name}": ("LaunchSpecification", *path.split("."))
+        for name, path in {
+            "block-device-mapping.delete-on-termination": (
+                "BlockDeviceMappings.Ebs.DeleteOnTermination"
+            ),
+            "block-device-mapping.device-name": "BlockDeviceMappings.DeviceName",
+            "block-device-mapping.snapshot-id": "BlockDeviceMappings.Ebs.SnapshotId",
+            "block-device-mapping.volume-size": "BlockDeviceMappings.Ebs.VolumeSize",
+            "block-device-mapping.volume-type": "BlockDeviceMappings.Ebs.VolumeType",
+            "group-id": "SecurityGroups.GroupId",
+            "group-name": "SecurityGroups.GroupName",
+            "image-id": "ImageId",
+            "instance-type": "InstanceType",
+            "key-name": "KeyName",
+            "monitoring-enabled": "Monitoring.Enabled",
+        }.items()
+    },
     "DescribeSubnets": {
         "cidr": ("CidrBlock",),
         "ipv6-cidr-block-association.state": (

@@ -29,6 +29,7 @@ FILTER_IN_TEXT = re.compile(
 ALIAS_SENTENCE = re.compile(r"You can also use (?P<names>.*?) as the filter name", re.DOTALL)
 CODE_IN_TEXT = re.compile(r"<code>([^<]+)</code>")
 
+NOWHERE: Path = ("",)
 TAG_MEMBERS = ("Tags", "TagSet")
 
 pick = XFormedAttributePicker()
@@ -87,11 +88,15 @@ def answered(call: Any, listing: Listing, method: Callable[[], Any]) -> Any:
 
 
 def shown(call: Any, operation: str, rows: Sequence[Any]) -> Any:
-    """An answer of our own with these things, filtered and paged like moto's."""
+    """An answer of our own with these things, filtered and paged like moto's.
+
+    Nothing fits a filter whose value the answer does not show.
+    """
     listing = listing_of(operation)
     if listing is None:
         raise LookupError(operation)
-    return answered(call, listing, lambda: ActionResult({listing.member: rows}))
+    ours = listing._replace(paths={k: path or NOWHERE for k, path in listing.paths.items()})
+    return answered(call, ours, lambda: ActionResult({listing.member: rows}))
 
 
 def path_of(operation: str, name: str) -> str:
@@ -184,7 +189,8 @@ def _values(thing: Any, shape: Any, path: Path) -> Iterator[Any]:
     elif not path:
         yield stamp(thing) if isinstance(thing, datetime) else thing
     else:
-        member = shape.members[path[0]]
+        if (member := shape.members.get(path[0])) is None:
+            return
         member.parent = shape
         value = pick(AttributePickerContext(thing, path[0], member))
         yield from _values(value, member, path[1:])

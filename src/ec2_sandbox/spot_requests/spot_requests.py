@@ -324,6 +324,11 @@ class SpotRequest(TaggedEC2Resource):  # type: ignore[misc]
         return self.pool.zone if self.instance else None
 
     @property
+    def launched_availability_zone_id(self) -> str | None:
+        """The same by its id."""
+        return catalogue.zone_ids(self.pool.region).get(self.launched_availability_zone or "")
+
+    @property
     def launch_specification(self) -> dict[str, Any]:
         """What was asked for, as far as EC2 shows it."""
         return self.launcher.described(self.instance)
