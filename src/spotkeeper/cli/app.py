@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from spotkeeper import __version__
-from spotkeeper.cli.context import Choices, global_options
+from spotkeeper.cli.context import Choices, Commands, global_options
 from spotkeeper.cli.terminal import plain_text
 from spotkeeper.errors import BadInput, Interrupted, SpotkeeperError
 
@@ -60,6 +60,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
 }
 
 UNWRITTEN = 1
+ANY_HELP = BadInput.default_next_step
 
 
 #: What others call it.
@@ -71,8 +72,10 @@ ALSO_CALLED = {
 }  # fmt: skip
 
 
-class SpotGroup(click.Group):
+class SpotGroup(Commands):
     """Lists commands in sections and imports one only when it is run."""
+
+    also_called = ALSO_CALLED
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All commands, in the order of the sections."""
@@ -85,20 +88,6 @@ class SpotGroup(click.Group):
         module = importlib.import_module(f"spotkeeper.cli.{cmd_name}")
         command: click.Command = module.command
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Says which command was meant."""
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as problem:
-            known = {name: name for name in self.list_commands(ctx)} | ALSO_CALLED
-            lines = {word: f"`spot {meant}`" for word, meant in known.items()}
-            from spotkeeper.model.spelling import did_you_mean
-
-            step = did_you_mean(args[0], known, "See `spot --help`.", shown=lines)
-            raise BadInput(problem.message.rstrip("."), next_step=step) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """One block of help per section."""
@@ -206,6 +195,13 @@ def _explained(problem: BaseException) -> SpotkeeperError:
     match problem:
         case SpotkeeperError():
             return problem
+        case click.NoSuchOption(ctx=click.Context() as ctx):
+            from spotkeeper.model.spelling import did_you_mean
+
+            known = {each.lstrip("-"): each for one in ctx.command.params for each in one.opts}
+            asked, see = problem.option_name.lstrip("-"), f"See `{ctx.command_path} --help`."
+            step = did_you_mean(asked, known, see, shown=known)
+            return BadInput(problem.message, next_step=step)
         case click.UsageError():
             path = problem.ctx.command_path if problem.ctx else "spot"
             return BadInput(problem.format_message(), next_step=f"See `{path} --help`.")
@@ -217,6 +213,7 @@ def _explained(problem: BaseException) -> SpotkeeperError:
 
 def _told(problem: SpotkeeperError, choices: Choices) -> int:
     choices.talk.finish()
+    problem.respell(lambda text: text.replace(ANY_HELP, f"See `{choices.command_path} --help`."))
     with contextlib.suppress(OSError):  # the code tells those who cannot be told in words
         if choices.output == "json":
             click.echo(json.dumps({"error": error_record(problem)}), err=True)

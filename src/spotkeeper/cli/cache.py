@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import click
 
 from spotkeeper.cli import render
-from spotkeeper.cli.context import Choices, global_options, pass_choices
+from spotkeeper.cli.context import Choices, Commands, global_options, pass_choices
 from spotkeeper.cli.terminal import plain_text
 from spotkeeper.model.spelling import counted
 from spotkeeper.store import cache
@@ -25,6 +25,7 @@ FIELDS = ("cache", "kind", "key", "at", "age_seconds", "size_bytes")
 
 @click.group(
     name="cache",
+    cls=Commands,
     short_help="Show or clear what is remembered of prices, types and images.",
     invoke_without_command=True,
 )

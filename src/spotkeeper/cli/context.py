@@ -3,15 +3,15 @@
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import click
 
 from spotkeeper.cli.options import as_click
 from spotkeeper.cli.terminal import TerminalTalk, plain_text
-from spotkeeper.errors import Declined
+from spotkeeper.errors import BadInput, Declined
 from spotkeeper.model.option import PROFILE, REGIONS
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ OUTPUTS = ("table", "json", "csv")
 class Choices:
     """What the user chose; filled while the command line is read.
 
-    ``runs``  the machine that this command made, to be told of if its answer cannot be written.
+    ``runs``          the machine that this command made, to be told of if its answer cannot be
+                      written.
+    ``command_path``  what was typed, as far as it is commands.
     """
 
     profile: str | None = None
@@ -39,6 +41,7 @@ class Choices:
     no_color: bool = False
     debug: bool = False
     runs: str = ""
+    command_path: str = field(default="spot", compare=False)
     work: "Work | None" = None
     calls: Counter[tuple[str, str]] = field(default_factory=Counter)
     talk: TerminalTalk = field(default_factory=TerminalTalk, compare=False)
@@ -89,9 +92,10 @@ class Choices:
 
 def keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
     """Store a global option, wherever it stood; the last one wins."""
+    choices = ctx.find_root().obj
+    choices.command_path = ctx.command_path
     if value in (None, False, ()):
         return
-    choices = ctx.find_root().obj
     setattr(choices, str(parameter.name), value)
 
 
@@ -129,6 +133,30 @@ def _quiet(option: Callable[[F], F]) -> Callable[[F], F]:
         return function
 
     return add
+
+
+class Commands(click.Group):
+    """A group that says which of its commands was meant."""
+
+    #: What others call them.
+    also_called: ClassVar[Mapping[str, str]] = {}
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Says which command was meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchOption:
+            raise
+        except click.UsageError:
+            from spotkeeper.model.spelling import did_you_mean
+
+            path = ctx.command_path
+            known = {name: name for name in self.list_commands(ctx)} | {**self.also_called}
+            lines = {word: f"`{path} {meant}`" for word, meant in known.items()}
+            step = did_you_mean(args[0], known, f"See `{path} --help`.", shown=lines)
+            raise BadInput(f"No such command {args[0]!r}", next_step=step) from None
 
 
 pass_choices = click.make_pass_decorator(Choices)

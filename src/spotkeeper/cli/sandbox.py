@@ -18,7 +18,7 @@ from ec2_sandbox.client import (
     daemon,
 )
 from spotkeeper.cli import render, sandbox_verbs
-from spotkeeper.cli.context import Choices, global_options, pass_choices
+from spotkeeper.cli.context import Choices, Commands, global_options, pass_choices
 from spotkeeper.cli.sandbox_verbs import home, seconds_of
 from spotkeeper.errors import BadInput
 from spotkeeper.keeper.sandbox import sandbox_problems
@@ -28,7 +28,7 @@ NOTHING = "none"
 COLUMNS = (render.field("Sandbox", "fact"), render.field("", "value", wraps=True))
 
 
-class SandboxGroup(click.Group):
+class SandboxGroup(Commands):
     """The verbs, whose problems are told as those of every other command."""
 
     def invoke(self, ctx: click.Context) -> Any:

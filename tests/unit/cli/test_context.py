@@ -121,6 +121,23 @@ def test_a_command_that_is_none_is_answered_with_the_one_that_was_meant(
 
 
 @pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        (["sandbox", "intrupt"], "Did you mean `spot sandbox interrupt`?"),
+        (["cache", "claer"], "Did you mean `spot cache clear`?"),
+        (["find", "--typ", "x"], "No such option '--typ'. Did you mean --type?"),
+        (["up", "--zzz", "1"], "See `spot up --help`."),
+        (["down"], "Name the machines to give back, or use --all. See `spot down --help`."),
+    ],
+)
+def test_what_is_mistyped_is_told_with_its_own_help(
+    typed: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(typed) == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("option", "typed", "read"),
     [
         ("--gpu-memory", "80GB", 80),
