@@ -7,6 +7,7 @@ besides stands in duties (:class:`Duty`), each in a file of its own.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -183,6 +184,9 @@ class Agent:
             step()
         except (OSError, subprocess.SubprocessError, ValueError) as problem:
             say(f"{type(problem).__name__}: {problem}")
+            if self.is_working:
+                with contextlib.suppress(OSError):
+                    self.remark(f"agent {step.__name__}", f"the agent cannot go on: {problem}")
 
     def _pause_s(self) -> float:
         attempt = self.run.open_attempt
@@ -229,6 +233,10 @@ class Agent:
             self.write(Declared(self.clock(), RunState.CANCELLED, ""))
             return
         if self._machine_ends or self.clock() < self._may_start_at():
+            return
+        if not os.path.isdir(self.folder.paths.code):
+            why = "its code was deleted from the machine"
+            self.write(Declared(self.clock(), RunState.FAILED, why))
             return
         checkpoint = self.folder.paths.checkpoint
         self.begin = Begin(resumed=bool(folders.look(checkpoint)))

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 from tests.unit.agent.crash_world import RUN, Story, World, WorldAttempts, accept, boot
 
-from spotkeeper.agent import gpus, memory, notify, package_lock, power
+from spotkeeper.agent import gpus, memory, notify, package_lock, power, serve
 from spotkeeper.agent.attempts import CommandEnd
 from spotkeeper.agent.build import duty_classes
 from spotkeeper.agent.cancel_tag import CANCELLED, CancelTag
@@ -96,6 +97,34 @@ def test_a_run_that_a_tag_cancels_ends_or_never_begins(
     hear_tag(stage, later)
     stage.turns(60)
     assert (stage.agent.run.last_attempt, stage.state[0]) == (attempts, state)
+
+
+# --- the agent itself ------------------------------------------------------------------------
+
+
+def test_a_run_whose_code_is_gone_fails_and_does_not_wait_for_ever(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, "signs", retries=3)
+    stage.turns(2)
+    shutil.rmtree(stage.agent.folder.paths.code)
+    stage.end(4)
+    stage.turns(9)
+    assert stage.state == (RunState.FAILED, "its code was deleted from the machine")
+
+
+def test_what_keeps_the_agent_from_going_on_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    stage = Stage(tmp_path, "signs")
+    monkeypatch.setattr(serve, "_make_fresh", full)
+    stage.turns(5)
+    told = "the agent cannot go on: [Errno 28] No space left on device"
+    assert stage.remarks == {"agent _advance": told}
+    monkeypatch.undo()
+    stage.turns(1)
+    assert stage.state[0] is RunState.RUNNING
 
 
 # --- notices ---------------------------------------------------------------------------------
