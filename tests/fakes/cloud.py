@@ -29,15 +29,8 @@ from spotkeeper.errors import (
     SpotkeeperError,
     Unreachable,
 )
-from spotkeeper.lifecycle.ports import (
-    Clock,
-    ConnectEndpoint,
-    Image,
-    LaunchOrder,
-    Observation,
-    SshGroup,
-    Subnet,
-)
+from spotkeeper.lifecycle.ports import Clock, Image, LaunchOrder, Observation, SshGroup, Subnet
+from spotkeeper.model.connect import ConnectEndpoint
 from spotkeeper.model.machine import ENDED, Instance, InstanceState, Volume
 from spotkeeper.model.pool import Pool
 from spotkeeper.model.resource import ResourceKind, TaggedResource

@@ -118,8 +118,19 @@ class Ec2Account:
         vcpus = self._vcpus(region, set(counted))
         return sum(vcpus.get(name, 0) for name in counted)
 
-    def may_launch(self, region: str, image: Image, instance_type: str, *, owner: str) -> None:
+    def may_launch(
+        self,
+        region: str,
+        image: Image,
+        instance_type: str,
+        *,
+        owner: str,
+        subnet_id: str | None = None,
+        role: str = "",
+    ) -> None:
         """Ask EC2 with DryRun; raises what EC2 would refuse with."""
+        subnet: shapes.Body = {"SubnetId": subnet_id} if subnet_id else {}
+        profile: shapes.Body = {"IamInstanceProfile": {"Name": role}} if role else {}
         try:
             self._aws.call(
                 "RunInstances",
@@ -133,6 +144,8 @@ class Ec2Account:
                 TagSpecifications=shapes.tag_specifications(
                     shared_tags(owner), *shapes.TAGGED_AT_LAUNCH
                 ),
+                **subnet,
+                **profile,
             )
         except Refused as refusal:
             if refusal.aws_code != DRY_RUN_ALLOWED:

@@ -16,14 +16,8 @@ from spotkeeper.errors import (
     SpotkeeperError,
     Unreachable,
 )
-from spotkeeper.lifecycle.ports import (
-    ConnectEndpoint,
-    Image,
-    LaunchOrder,
-    Observation,
-    SshGroup,
-    Subnet,
-)
+from spotkeeper.lifecycle.ports import Image, LaunchOrder, Observation, SshGroup, Subnet
+from spotkeeper.model.connect import ConnectEndpoint
 from spotkeeper.model.machine import Instance, Volume
 from spotkeeper.model.place import Zone
 from spotkeeper.model.resource import ResourceId, ResourceKind, TaggedResource

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from spotkeeper.lifecycle.ports import ConnectEndpoint, LaunchOrder, OnInterruption, SshGroup
+from spotkeeper.lifecycle.ports import LaunchOrder, OnInterruption, SshGroup
 from spotkeeper.lifecycle.refusals import reason_code
-from spotkeeper.model.connect import Connect
+from spotkeeper.model.connect import Connect, ConnectEndpoint
 from spotkeeper.model.disk import USUAL_TYPE, Disk
 from spotkeeper.model.machine import Instance, InstanceState, Kind, Volume
 from spotkeeper.model.money import plain

@@ -9,7 +9,6 @@ from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.cli.options import as_click
 from spotkeeper.cli.terminal import plain_text
 from spotkeeper.lifecycle.doctor import CheckStatus
-from spotkeeper.model.connect import Connect
 from spotkeeper.model.option import LAUNCH
 
 #: A new account may launch small standard machines and no GPU; both are worth a look.
@@ -25,26 +24,20 @@ OPTIONS = {option.word: option for option in LAUNCH}
 )
 @as_click(OPTIONS["connect"])
 @as_click(OPTIONS["role"])
+@as_click(OPTIONS["subnet_id"])
 @global_options
 @pass_choices
-def command(
-    choices: Choices, types: tuple[str, ...], image: str, connect: str | None, role: str | None
-) -> int:
+def command(choices: Choices, /, types: tuple[str, ...], image: str, **given: str | None) -> int:
     """Check credentials, region, network, image, key, permission, Spot role and quotas; and what
-    --connect and --role of a launch would need.
+    --connect, --role and --subnet of a launch would need.
 
     Nothing is changed: permissions are asked with EC2's DryRun. The exit code is 1 if a launch
     would fail.
     """
     keeper = choices.keeper()
     region = choices.region[0] if choices.region else None
-    checks = keeper.doctor(
-        types or USUAL_TYPES,
-        image=image,
-        region=region,
-        connect=connect or Connect.PUBLIC,
-        role=role or "",
-    )
+    said = {word: value for word, value in given.items() if value}
+    checks = keeper.doctor(types or USUAL_TYPES, image=image, region=region, **said)
     rows = [check.to_dict() for check in checks]
     if choices.output == "table":
         render.warn(keeper.warnings)

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 
 from spotkeeper.keeper.edges import Edges
 from spotkeeper.keeper.regions import searched
-from spotkeeper.lifecycle.doctor import Check, CheckStatus, Doctor
-from spotkeeper.model.connect import Connect
+from spotkeeper.lifecycle.doctor import Check, CheckStatus, Doctor, Examined
 from spotkeeper.model.tags import AWS, home_region
 from spotkeeper.ssh import keys
 
 
 def checks(
-    types: Sequence[str], image: str, region: str | None, connect: str, role: str, edges: Edges
+    types: Sequence[str], region: str | None, asked: Examined, edges: Edges
 ) -> tuple[Check, ...]:
     """Every check of a launch of the types, in one region; where none is set, that is a finding,
     and the rest is looked at in the region that every account has."""
@@ -25,7 +24,7 @@ def checks(
         key_told=lambda: keys.told(edges.home),
         require=edges.reach.require,
     )
-    found = doctor.examine(image, Connect(connect), role)
+    found = doctor.examine(asked)
     if is_set:
         return found
     told = f"none is set; {chosen} is looked at"

@@ -113,11 +113,15 @@ class ReadOnlyKeeper:
         region: str | None = None,
         connect: str = "public",
         role: str = "",
+        subnet_id: str | None = None,
     ) -> tuple[Check, ...]:
         """Check what a launch of the types would need, in one region."""
         from spotkeeper.keeper.doctor import checks
+        from spotkeeper.lifecycle.doctor import Examined
+        from spotkeeper.model.connect import Connect
 
-        return checks(types, image, region, connect, role, self._edges)
+        asked = Examined(image, Connect(connect), role, subnet_id)
+        return checks(types, region, asked, self._edges)
 
     @checked(NeedWords)
     def policy(

@@ -56,6 +56,16 @@ class Check(Result):
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """The launch that is looked at, beyond its types; all as for ``LaunchRequest``."""
+
+    image: str
+    connect: Connect = Connect.PUBLIC
+    role: str = ""
+    subnet_id: str | None = None
+
+
 class Doctor:
     """Runs the checks against one region; a check that fails never hides the next one."""
 
@@ -76,9 +86,7 @@ class Doctor:
         self._key_told = key_told
         self._require = require
 
-    def examine(
-        self, image: str, connect: Connect = Connect.PUBLIC, role: str = ""
-    ) -> tuple[Check, ...]:
+    def examine(self, asked: Examined) -> tuple[Check, ...]:
         """All checks, in the order in which a launch would meet them; of way and role only where
         they are not the usual ones."""
         credentials = self._try("credentials", self._credentials)
@@ -94,12 +102,12 @@ class Doctor:
         return (
             credentials,
             region,
-            self._try("network", self._network),
-            self._try("image", lambda: self._image(image, some).name or image),
+            self._try("network", lambda: self._network(asked.subnet_id)),
+            self._try("image", lambda: self._image(asked.image, some).name or asked.image),
             self._try("key", self._key_told),
-            self._try("permission to launch", lambda: self._may_launch(image, some)),
+            self._try("permission to launch", lambda: self._may_launch(asked, some)),
             self._spot_role(),
-            *self._of_the_machine(connect, role),
+            *self._of_the_machine(asked),
             self._disk_key(),
             *(self._quota(found) for found in types),
         )
@@ -128,29 +136,37 @@ class Doctor:
         closed = RegionNotEnabled(f"{self._region} is not enabled for this account")
         return Check("region", CheckStatus.BROKEN, closed.message, closed.next_step)
 
-    def _subnets(self) -> tuple[Subnet, ...]:
-        subnets = self._cloud.subnets(self._region)
+    def _subnets(self, subnet_id: str | None) -> tuple[Subnet, ...]:
+        subnets = self._cloud.subnets(self._region, subnet_id)
         if not subnets:
             raise no_default_vpc(self._region)
         return subnets
 
-    def _network(self) -> str:
-        subnets = self._subnets()
+    def _network(self, subnet_id: str | None) -> str:
+        subnets = self._subnets(subnet_id)
+        if subnet_id:
+            return f"{subnet_id} of {subnets[0].vpc_id} in {subnets[0].zone.name}"
         return f"default VPC {subnets[0].vpc_id} with subnets in {len(subnets)} zones"
 
     def _image(self, image: str, found: InstanceType) -> Image:
         return self._cloud.image(self._region, image, found.arch)
 
-    def _may_launch(self, image: str, found: InstanceType) -> str:
-        owner = self._cloud.caller().owner
-        self._account.may_launch(self._region, self._image(image, found), found.name, owner=owner)
+    def _may_launch(self, asked: Examined, found: InstanceType) -> str:
+        self._account.may_launch(
+            self._region,
+            self._image(asked.image, found),
+            found.name,
+            owner=self._cloud.caller().owner,
+            subnet_id=asked.subnet_id,
+            role=asked.role,
+        )
         return "EC2 would allow RunInstances (DryRun)"
 
-    def _of_the_machine(self, connect: Connect, role: str) -> Iterator[Check]:
-        if role:
-            yield self._role(role, connect)
-        if connect is not Connect.PUBLIC:
-            yield self._try("connect", lambda: self._way(connect, role))
+    def _of_the_machine(self, asked: Examined) -> Iterator[Check]:
+        if asked.role:
+            yield self._role(asked.role, asked.connect)
+        if asked.connect is not Connect.PUBLIC:
+            yield self._try("connect", lambda: self._way(asked))
 
     def _role(self, profile: str, connect: Connect) -> Check:
         notes: list[str] = []
@@ -163,13 +179,14 @@ class Doctor:
         found = self._try("role of the machine", look)
         return replace(found, verdict=CheckStatus.WARNING) if notes else found
 
-    def _way(self, connect: Connect, role: str) -> str:
-        check_way_in(connect, role)
+    def _way(self, asked: Examined) -> str:
+        connect = asked.connect
+        check_way_in(connect, asked.role)
         self._require(connect)
         programs = " and ".join(program for program, _ in WAYS[connect].programs)
         if connect is not Connect.ENDPOINT:
             return f"{connect}: {programs} are here"
-        vpc_id = self._subnets()[0].vpc_id
+        vpc_id = self._subnets(asked.subnet_id)[0].vpc_id
         endpoint = endpoint_in(self._cloud, self._region, vpc_id)
         return f"{connect}: {endpoint.id} in {vpc_id}, and {programs} is here"
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from spotkeeper.errors import SpotkeeperError
-from spotkeeper.model.connect import Connect, Route
+from spotkeeper.model.connect import Connect, ConnectEndpoint, Route
 from spotkeeper.model.disk import Disk
 from spotkeeper.model.journal_entry import Entry
 from spotkeeper.model.launch import ClaimNonce, LaunchToken
@@ -46,16 +46,6 @@ class SshGroup:
 
     id: str
     cidrs: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectEndpoint:
-    """An EC2 Instance Connect Endpoint: who its machines see calling is in one of ``group_ids``,
-    or at the caller's own address where it ``keeps_address`` (``PreserveClientIp``)."""
-
-    id: str
-    group_ids: tuple[str, ...]
-    keeps_address: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,7 +310,16 @@ class Account(Protocol):
     def spot_vcpus_in_use(self, region: str, family: QuotaFamily) -> int:
         """vCPUs of running Spot instances and open requests that count against a quota."""
 
-    def may_launch(self, region: str, image: Image, instance_type: str, *, owner: str) -> None:
+    def may_launch(
+        self,
+        region: str,
+        image: Image,
+        instance_type: str,
+        *,
+        owner: str,
+        subnet_id: str | None = None,
+        role: str = "",
+    ) -> None:
         """Ask EC2 with DryRun whether the caller may launch; raises when not."""
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from spotkeeper.errors import BadInput, NoSubnet, Refused, Scope, SpotkeeperError
 from spotkeeper.lifecycle.launch_request import LaunchRequest
-from spotkeeper.lifecycle.ports import Account, Cloud, ConnectEndpoint, Image, Subnet
-from spotkeeper.model.connect import Connect
+from spotkeeper.lifecycle.ports import Account, Cloud, Image, Subnet
+from spotkeeper.model.connect import Connect, ConnectEndpoint
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.launch import short_hash
 from spotkeeper.model.machine import Instance

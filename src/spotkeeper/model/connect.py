@@ -41,6 +41,16 @@ class Route:
     tunnel: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ConnectEndpoint:
+    """An EC2 Instance Connect Endpoint: who its machines see calling is in one of ``group_ids``,
+    or at the caller's own address where it ``keeps_address`` (``PreserveClientIp``)."""
+
+    id: str
+    group_ids: tuple[str, ...]
+    keeps_address: bool = False
+
+
 _AWS = ("aws", "Install version 2 of the AWS CLI.")
 _PLUGIN = ("session-manager-plugin", "Install the Session Manager plugin for the AWS CLI.")
 _NO_ADDRESS = "no public address; by "

@@ -18,7 +18,7 @@ from spotkeeper.errors import (
     ResourceGone,
     SpotkeeperError,
 )
-from spotkeeper.lifecycle.ports import ConnectEndpoint
+from spotkeeper.model.connect import ConnectEndpoint
 from spotkeeper.model.quota import QUOTA_FAMILIES
 from spotkeeper.model.resource import ResourceKind
 from spotkeeper.model.tags import TAG_OWNER
@@ -252,7 +252,9 @@ def test_the_dry_run_of_the_doctor_fits_and_changes_nothing() -> None:
     for each in body["TagSpecifications"]:
         assert {"Key": TAG_OWNER, "Value": "me"} in each["Tags"]
     with pytest.raises(PermissionDenied):
-        account.may_launch(REGION, image, "g5.xlarge", owner="me")
+        account.may_launch(REGION, image, "g5.xlarge", owner="me", subnet_id="subnet-1", role="x")
+    asked = session.bodies("RunInstances")[-1]
+    assert (asked["SubnetId"], asked["IamInstanceProfile"]) == ("subnet-1", {"Name": "x"})
 
 
 def test_an_endpoint_says_who_its_machines_see_calling() -> None:

@@ -16,7 +16,7 @@ from spotkeeper.errors import (
     SpotkeeperError,
     StoreProblem,
 )
-from spotkeeper.lifecycle.doctor import Check, CheckStatus, Doctor
+from spotkeeper.lifecycle.doctor import Check, CheckStatus, Doctor, Examined
 from spotkeeper.lifecycle.ports import DiskKey
 
 REGION = geography.REGION
@@ -44,7 +44,7 @@ def examined(
         key_told=key_told,
         require=FakeReach().require,
     )
-    return {check.name: check for check in doctor.examine("ubuntu")}
+    return {check.name: check for check in doctor.examine(Examined("ubuntu"))}
 
 
 def test_a_healthy_account_is_told_so_line_by_line() -> None:
@@ -143,7 +143,7 @@ def test_what_may_not_be_read_is_a_warning() -> None:
         key_told=lambda: "a key",
         require=FakeReach().require,
     )
-    checks = {check.name: check for check in doctor.examine("ubuntu")}
+    checks = {check.name: check for check in doctor.examine(Examined("ubuntu"))}
     for name in ("Spot role", "quota for g5.xlarge", "quota for m5.large"):
         assert checks[name].verdict is CheckStatus.WARNING
 
@@ -159,7 +159,7 @@ def test_a_family_without_a_known_quota_is_a_warning() -> None:
         key_told=lambda: "a key",
         require=FakeReach().require,
     )
-    checks = {check.name: check for check in doctor.examine("ubuntu")}
+    checks = {check.name: check for check in doctor.examine(Examined("ubuntu"))}
     assert checks["quota for q1.large"].verdict is CheckStatus.WARNING
 
 

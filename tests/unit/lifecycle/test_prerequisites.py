@@ -10,7 +10,6 @@ from tests.unit.model.make import instance
 
 from spotkeeper.errors import NoSubnet, Refused, Scope
 from spotkeeper.lifecycle.launch_request import LaunchRequest
-from spotkeeper.lifecycle.ports import ConnectEndpoint
 from spotkeeper.lifecycle.prerequisites import (
     EVERYWHERE,
     PrerequisiteMaker,
@@ -21,7 +20,7 @@ from spotkeeper.lifecycle.prerequisites import (
     key_name,
     no_default_vpc,
 )
-from spotkeeper.model.connect import Connect
+from spotkeeper.model.connect import Connect, ConnectEndpoint
 from spotkeeper.model.need import Need
 from spotkeeper.model.tags import TAG_CONNECT, TAG_KEY, TAG_OWNER, TAG_VPC
 
