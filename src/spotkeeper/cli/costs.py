@@ -54,9 +54,10 @@ COLUMNS = (
 def command(choices: Choices, /, *, month: str | None, by: str, plot: str | None) -> None:
     """What your machines have cost, by the journal of this computer and EC2's prices of the time.
 
-    An estimate of compute, disks and public addresses; AWS's bill decides. What nobody saw is
-    counted: then the sums are at most so high. EC2 tells prices of 90 days, and the disks of a
-    machine that another computer launched are not known.
+    What runs now is looked at first. The sums are estimates of compute, disks and public
+    addresses; AWS's bill decides. What nobody saw is counted: then they are at most so high. EC2
+    tells prices of 90 days, and the disks of a machine that another computer launched are not
+    known.
     """
     from spotkeeper.keeper.costs import CostRow
 

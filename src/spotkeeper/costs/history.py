@@ -174,6 +174,8 @@ def _end(seen: Seen) -> tuple[str, str]:
     ended = seen.state == ENDED
     if seen.by == BY_EC2:
         return INTERRUPTED, f"interrupted by EC2: {'ended' if ended else 'stopped, its disk kept'}"
+    if not seen.by:
+        return ENDED, "EC2 lists it no more: it has ended, and nobody saw when"
     done = "ended" if ended else "stopped"
     who = f"EC2: {seen.reason}" if seen.reason else "you, or by its guard"
     return ENDED if ended else STOPPED, f"{done} by {who}"

@@ -1,6 +1,6 @@
 """When a machine was billable, from what the journal saw of it. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -29,7 +29,12 @@ from spotkeeper.model.spot_request import (
     TAKEN_AT_NOTICE,
     SpotRequest,
 )
-from spotkeeper.timings import FREE_WHEN_INTERRUPTED_WITHIN, NOTICE, SHORTEST_BILLED
+from spotkeeper.timings import (
+    FREE_WHEN_INTERRUPTED_WITHIN,
+    NOTICE,
+    SHORTEST_BILLED,
+    VISIBILITY_WINDOW,
+)
 
 RUNNING, STOPPED, ENDED = "running", "stopped", "ended"
 BY_EC2, BY_USER = "ec2", "user"
@@ -95,6 +100,20 @@ def _ended_unlisted(
     ended_at = _ended_at(request, seen[-1].since, now)
     by = BY_EC2 if request.status_code in INTERRUPTED_CODES else BY_USER
     return replace(seen[-1], at=now, state=ENDED, since=ended_at, by=by)
+
+
+def lost(
+    entries: Iterable[Entry], listed: Collection[str], looked: Collection[str], now: datetime
+) -> Iterator[Seen]:
+    """The ends that nobody saw: of instances that EC2 listed in regions that were looked at, and
+    does not list any more. What is young it may not list yet."""
+    life = tuple(entries)
+    for seen in _by_instance(life).values():
+        last = seen[-1].entry
+        is_missing = last.region in looked and last.instance not in listed
+        is_over = last.state == ENDED or any(_gone(last, life))
+        if is_missing and not is_over and now - last.at > VISIBILITY_WINDOW:
+            yield replace(last, at=now, since=now, state=ENDED, by="")
 
 
 def _ended_at(request: SpotRequest | None, launched_at: datetime, now: datetime) -> datetime:
@@ -182,6 +201,10 @@ class _Sighting(NamedTuple):
     def taken(self) -> bool:
         return not self.running and self.entry.by == BY_EC2
 
+    @property
+    def lost(self) -> bool:
+        return not self.running and not self.entry.by
+
 
 def _over_when_first_seen(first: _Sighting, life: Sequence[Entry]) -> list[Interval]:
     """The run that nobody saw, since the launch was cut off: an instance of this life that had
@@ -206,7 +229,7 @@ def _of_instance(seen: Sequence[_Sighting], until: datetime) -> list[Interval]:
         launched, taken = following.entry.launched or one.since, following.taken
         restarted = launched > one.since
         if one.running:
-            gap = restarted or following.running
+            gap = restarted or following.running or following.lost
             end = min(launched, following.since) if restarted else following.since
             found.append(_stretch(one, one.since, end, taken=taken and not gap, gap=gap))
         if restarted and not following.running:

@@ -8,13 +8,15 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from spotkeeper.costs.usage import Interval, Spending
-from spotkeeper.errors import BadInput
+from spotkeeper.errors import BadInput, SpotkeeperError
+from spotkeeper.keeper.results import MachineList
 from spotkeeper.keeper.spending import spendings
 from spotkeeper.model.lives import told_lives
 from spotkeeper.model.record import Record, ResultList
+from spotkeeper.model.spelling import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from spotkeeper.keeper.edges import Edges
 
@@ -66,9 +68,10 @@ def month_of(text: str | None) -> tuple[datetime, datetime] | None:
 
 
 def costs(
-    edges: Edges, *, month: str | None, by: str, tags: Mapping[str, Mapping[str, str]]
-) -> tuple[CostRow, ...]:
-    """What the names of the journal have cost; ``tags`` are those of the machines there are.
+    edges: Edges, *, month: str | None, by: str, look: Callable[[], MachineList]
+) -> CostReport:
+    """What the names of the journal have cost, after a look at the machines that there are, whose
+    tags may be asked for.
 
     Raises:
         BadInput: there is no such month, or group.
@@ -76,6 +79,11 @@ def costs(
     if by not in BY and not (by.startswith(TAG) and by != TAG):
         raise BadInput(f"--by cannot be {by!r}", next_step=f"Use {', '.join(BY)} or tag:KEY.")
     within = month_of(month)
+    try:
+        listing = look()
+    except SpotkeeperError as problem:
+        listing = MachineList((), (f"what runs now was not looked at: {problem.message}",))
+    tags = {each.machine.name: each.machine.tags for each in listing}
     journal = edges.journal
     lives = {
         (name, number): life
@@ -91,7 +99,9 @@ def costs(
             for day, part in _parts(spending, stretch, within, by_day=by == "day"):
                 row = rows.get(day or group, CostRow(day or group))
                 rows[row.group] = row.plus(part)
-    return tuple(rows[group] for group in sorted(rows))
+    unseen = sum(row.unseen for row in rows.values())
+    gaps = (f"{counted(unseen, 'stop')} not seen: it is at most so much",) if unseen else ()
+    return CostReport(tuple(rows[group] for group in sorted(rows)), (*listing.warnings, *gaps))
 
 
 def _parts(

@@ -173,14 +173,13 @@ class Keeper(ReachingKeeper):
         Raises:
             BadInput: there is no such month, or group.
         """
-        from spotkeeper.keeper.costs import TAG, CostReport, costs
+        from spotkeeper.keeper.costs import costs
 
-        listed_now = self.ls(regions) if by.startswith(TAG) else ()
-        tags = {each.machine.name: each.machine.tags for each in listed_now}
-        rows = costs(self._edges, month=month, by=by, tags=tags)
-        unseen = sum(row.unseen for row in rows)
-        gaps = (f"{unseen} stops were not seen: it is at most so much",) if unseen else ()
-        return CostReport(rows, (*self.warnings, *gaps))
+        def look() -> MachineList:
+            return self._reader.listing(listed(regions, self._edges), ended=True)
+
+        found = costs(self._edges, month=month, by=by, look=look)
+        return replace(found, warnings=(*self.warnings, *found.warnings))
 
     @checked()
     def stop(self, name: str, regions: Sequence[str] = ()) -> MachineReport:

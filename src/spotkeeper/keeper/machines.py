@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spotkeeper.costs.usage import sighting
+from spotkeeper.costs.usage import lost, sighting
 from spotkeeper.errors import LOGGED_OUT, NotFound, Refused, SpotkeeperError
 from spotkeeper.keeper import regions
 from spotkeeper.keeper.edges import Edges
@@ -90,6 +90,8 @@ class MachineReader:
         found, failed = self._machines(in_regions)
         for machine in found:
             self.note(machine)
+        unseen = {each.region for each in failed}
+        self._note_lost(found, () if None in unseen else {*in_regions} - unseen)
         shown = [machine for machine in found if machine.name and (ended or machine.present)]
         told = regions.by_reason(failed)
         return MachineList(self.reports(shown), (*told, *self._half_created(found, in_regions)))
@@ -297,6 +299,16 @@ class MachineReader:
         seen = sighting(machine, entries, self._edges.clock.now())
         if seen is not None:
             journal.append(machine.name, seen)
+
+    def _note_lost(self, found: Sequence[Machine], looked: Collection[str]) -> None:
+        """Write down what ended so long ago that EC2 does not list it any more."""
+        listed = {each.instance.id for each in found if each.instance}
+        listed |= {each.request.instance_id or "" for each in found if each.request}
+        now = self._edges.clock.now()
+        for name in self._journal.names():
+            life = lives.this_life(self._journal.read(name))
+            for seen in lost(life, listed, looked, now):
+                self._journal.append(name, seen)
 
     def _machines(
         self, in_regions: Sequence[str], name: str | None = None

@@ -125,7 +125,7 @@ class Seen(Entry):
 
     ``state``     running, stopped or ended, ``since`` then.
     ``launched``  when the run began that was on, or was the last.
-    ``by``        who brought it there: ec2 or user.
+    ``by``        who brought it there: ec2 or user; empty where nobody saw it end.
     ``reason``    EC2's, where it failed to start it or keep it; empty for an interruption.
     """
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from tests.unit.model.make import NOON, instance, request
 
-from spotkeeper.costs.usage import Interval, intervals, sighting
+from spotkeeper.costs.usage import Interval, intervals, lost, sighting
 from spotkeeper.model.journal_entry import (
     Ending,
     Entry,
@@ -241,6 +241,32 @@ def test_an_end_without_a_request_ends_when_it_was_seen() -> None:
     gone = Machine(instance(state=InstanceState.TERMINATED), None)
     entries = seen((running(), NOON), (gone, NOON + 3 * HOUR))
     assert stretches(entries, NOON + 9 * HOUR) == [(0, 3, False)]
+
+
+@pytest.mark.parametrize(
+    ("listed", "looked", "hours", "then", "is_lost"),
+    [
+        ((), ("us-east-1",), 8, [], True),
+        (("i-1",), ("us-east-1",), 8, [], False),
+        ((), ("eu-west-1",), 8, [], False),
+        ((), ("us-east-1",), 0, [], False),  # it may not be listed yet
+        ((), ("us-east-1",), 8, [Settling(NOON + HOUR)], False),  # its end is known
+    ],
+)
+def test_what_ec2_lists_no_more_has_ended_and_nobody_saw_when(
+    listed: Sequence[str],
+    looked: Sequence[str],
+    hours: int,
+    then: list[Entry],
+    is_lost: bool,  # noqa: FBT001 - from parametrize
+) -> None:
+    entries = [*seen((running(), NOON)), *then]
+    found = list(lost(entries, listed, looked, NOON + hours * HOUR))
+    assert bool(found) == is_lost
+    if found:
+        [one] = intervals([*entries, *found], until=NOON + 90 * HOUR)
+        assert (one.end - NOON, one.unseen, one.interrupted) == (8 * HOUR, True, False)
+        assert list(lost([*entries, *found], listed, looked, NOON + 9 * HOUR)) == []
 
 
 A, B = LaunchToken("a"), LaunchToken("b")

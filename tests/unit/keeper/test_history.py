@@ -157,7 +157,7 @@ def test_what_nobody_saw_is_counted(cloud: FakeCloud, tmp_path: Path) -> None:
         made.append("a", entry_of(Seen, at, {**ran, **place}))
     found = fakes.keeper(cloud, home=tmp_path, journal=made).costs()
     assert [row.unseen for row in found.rows] == [2]
-    assert "2 stops were not seen" in found.warnings[-1]
+    assert "2 stops not seen" in found.warnings[-1]
 
 
 @pytest.mark.parametrize(("month", "by"), [("November", "name"), (None, "colour"), (None, "tag:")])
