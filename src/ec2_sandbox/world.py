@@ -3,7 +3,7 @@
 moto builds a new response object for every call, so the world is reached through ``world()``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -176,6 +176,13 @@ def _replayed(path: str, begins: int) -> ReplayedMarket:
 def region_backends() -> dict[str, Any]:
     """moto's EC2 state of every region that was touched."""
     return dict(ec2_backends[catalogue.ACCOUNT_ID].items())
+
+
+def instances(*backends: Any) -> Iterator[Any]:
+    """Every instance that EC2 lists, in order of creation: of these regions, or of all."""
+    for backend in backends or region_backends().values():
+        for reservation in backend.reservations.values():
+            yield from reservation.instances
 
 
 def spot_requests() -> list[Any]:

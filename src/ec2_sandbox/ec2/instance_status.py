@@ -12,7 +12,7 @@ from ec2_sandbox.ec2 import listings
 from ec2_sandbox.ec2.instance_listing import find_instances
 from ec2_sandbox.guests.guests import guests
 from ec2_sandbox.protocol.refusal import invalid_value
-from ec2_sandbox.world import world
+from ec2_sandbox.world import instances, world
 
 # How long the checks take after a start (UserGuide/monitoring-system-instance-status-check.html
 # names no time; two minutes is what waiters usually meet).
@@ -59,25 +59,20 @@ class InstanceStatusResponses(EC2Response):  # type: ignore[misc]
 
     def _statuses(self) -> list[dict[str, Any]]:
         asked = self.params.get("InstanceIds") or []
-        everything = [
-            instance
-            for reservation in self.ec2_backend.reservations.values()
-            for instance in reservation.instances
-        ]
-        instances = find_instances(self.ec2_backend, asked) if asked else everything
-        if not _truth(self.params.get("IncludeAllInstances")):
-            instances = [one for one in instances if one.state == "running"]
-        return [_status(one) for one in instances]
+        backend = self.ec2_backend
+        found = find_instances(backend, asked) if asked else instances(backend)
+        every = _truth(self.params.get("IncludeAllInstances"))
+        return [_status(one) for one in found if every or one.state == "running"]
 
     def _monitored(self, state: str, *, shown: str) -> ActionResult:
-        instances = find_instances(self.ec2_backend, self.params.get("InstanceIds") or [])
+        found = find_instances(self.ec2_backend, self.params.get("InstanceIds") or [])
         self.error_on_dryrun()
-        for instance in instances:
+        for instance in found:
             instance.monitoring_state = state
         return ActionResult(
             {
                 "InstanceMonitorings": [
-                    {"InstanceId": one.id, "Monitoring": {"State": shown}} for one in instances
+                    {"InstanceId": one.id, "Monitoring": {"State": shown}} for one in found
                 ]
             }
         )

@@ -7,6 +7,7 @@ from typing import Any
 from moto.ec2.responses import EC2Response
 
 from ec2_sandbox.protocol.refusal import invalid_value, missing, refuse
+from ec2_sandbox.world import instances
 
 ALLOWED = "a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*"
 TEXT = re.compile(r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]{1,255}")
@@ -67,10 +68,9 @@ def _used_ids(backend: Any) -> Iterator[str]:
     """Groups of network interfaces, and of instances, which moto keeps apart."""
     for interface in backend.enis.values():
         yield from (group.id for group in interface.group_set)
-    for reservation in backend.reservations.values():
-        for instance in reservation.instances:
-            if instance.state != "terminated":
-                yield from (group.id for group in instance.security_groups)
+    for instance in instances(backend):
+        if instance.state != "terminated":
+            yield from (group.id for group in instance.security_groups)
 
 
 def _named_ids(group: Any, backend: Any) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """EC2 calls about tags and keys: what moto lists, takes or deletes in another way than EC2."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from moto.core.responses import ActionResult
@@ -43,7 +44,13 @@ NOT_FOUND = {
     ),
     "snap": ("InvalidSnapshot.NotFound", "The snapshot '{}' does not exist."),
 }
-PLAIN_FILTERS = {"key", "value", "resource-id", "resource-type"}
+# DescribeTags' filters.
+FIELDS = {
+    "key": "Key",
+    "value": "Value",
+    "resource-id": "ResourceId",
+    "resource-type": "ResourceType",
+}
 
 
 class TagResponses(EC2Response):  # type: ignore[misc]
@@ -54,11 +61,12 @@ class TagResponses(EC2Response):  # type: ignore[misc]
         self.error_on_dryrun()
         filters = self._filters_from_querystring()
         for name in filters:
-            if name not in PLAIN_FILTERS and not name.startswith("tag:"):
+            if name not in FIELDS and not name.startswith("tag:"):
                 raise unknown_filter(name)
-        rows = [row for row in _tags(self.ec2_backend) if passes(filters, row.value_of)]
+        every = _tags(self.ec2_backend)
+        rows = [row for row in every if passes(filters, partial(_value_of, row))]
         found, token = page(rows, self.params, default=1_000)
-        return ActionResult({"Tags": [row.described() for row in found], "NextToken": token})
+        return ActionResult({"Tags": found, "NextToken": token})
 
     def create_tags(self) -> Any:
         """On things that exist; a tag without a value has an empty one."""
@@ -79,43 +87,22 @@ class TagResponses(EC2Response):  # type: ignore[misc]
         return super().delete_key_pair()
 
 
-class TagRow:
-    """One tag of one resource."""
-
-    def __init__(self, resource_id: str, key: str, value: str, tags: dict[str, str]) -> None:
-        self.resource_id = resource_id
-        self.key = key
-        self.value = value
-        self.tags = tags
-
-    @property
-    def resource_type(self) -> str:
-        """EC2's word for it, by the id's prefix."""
-        prefix = self.resource_id.partition("-")[0]
-        return RESOURCE_TYPES.get(prefix, prefix)
-
-    def value_of(self, name: str) -> Any:
-        """``tag:KEY`` matches the one tag of that key; the rest its own field."""
-        if name.startswith("tag:"):
-            return self.value if self.key == name.removeprefix("tag:") else None
-        return getattr(self, name.replace("-", "_"))
-
-    def described(self) -> dict[str, str]:
-        """As DescribeTags shows it."""
-        return {
-            "ResourceId": self.resource_id,
-            "ResourceType": self.resource_type,
-            "Key": self.key,
-            "Value": self.value,
-        }
+def _value_of(row: Mapping[str, str], name: str) -> str | None:
+    """``tag:KEY`` matches the one tag of that key; the rest its own field."""
+    if name.startswith("tag:"):
+        return row["Value"] if row["Key"] == name.removeprefix("tag:") else None
+    return row[FIELDS[name]]
 
 
-def _tags(backend: Any) -> Iterator[TagRow]:
-    gone = _Existing(backend)
+def _tags(backend: Any) -> Iterator[dict[str, str]]:
+    known = _Existing(backend)
     for resource_id, tags in backend.tags.items():
-        if gone.has(resource_id):
+        if known.has(resource_id):
+            prefix = resource_id.partition("-")[0]
+            kind = RESOURCE_TYPES.get(prefix, prefix)
+            of_resource = {"ResourceId": resource_id, "ResourceType": kind}
             for key, value in tags.items():
-                yield TagRow(resource_id, key, value, tags)
+                yield {**of_resource, "Key": key, "Value": value}
 
 
 class _Existing:

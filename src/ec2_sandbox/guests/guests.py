@@ -30,7 +30,7 @@ from ec2_sandbox.guests.user_data import Part, digest, parts
 from ec2_sandbox.services.imds import servers
 from ec2_sandbox.spot_requests import endings
 from ec2_sandbox.spot_requests.spot_requests import request_of
-from ec2_sandbox.world import region_backends, world
+from ec2_sandbox.world import instances, world
 
 TICK_S = 0.25  # real seconds between two looks at the clock
 WAIT_S = 0.02
@@ -71,7 +71,7 @@ class Guests:
         """Order what the world now wants."""
         if not self.are_on and not self._ordered:
             return
-        known = {one.id: one for one in _instances()}
+        known = {one.id: one for one in instances()}
         running = {k: one for k, one in known.items() if one.state == "running" and self.are_on}
         for instance_id, guest in list(self._ordered.items()):
             if instance_id not in running or _run_of(running[instance_id]) != guest.run:
@@ -139,7 +139,7 @@ class Guests:
         """Times that a machine set itself, and those that its tags tell: it knows of no others."""
         for guest in self._ordered.values():
             yield guest.booted_at + timedelta(seconds=guest.wakes_at_s)
-        for instance in _instances():
+        for instance in instances():
             if instance.id in self._ordered:
                 for value in instance.ec2_backend.tags.get(instance.id, {}).values():
                     if _MOMENT.fullmatch(value):
@@ -338,12 +338,6 @@ class Guests:
             if is_idle and uptime_s >= guest.timers_at + TIMER_STEP_S:
                 guest.timers_at, guest.awaits_timers = uptime_s, True
                 self._order("timers", id=instance_id, uptime_s=uptime_s)
-
-
-def _instances() -> Iterator[Instance]:
-    for backend in region_backends().values():
-        for reservation in backend.reservations.values():
-            yield from reservation.instances
 
 
 def _run_of(instance: Instance) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ec2_sandbox import catalogue
+from ec2_sandbox.clock import utc
 from ec2_sandbox.errors import BadInput, NotFound
 from ec2_sandbox.market.pools import Pool, parse_pool
 from ec2_sandbox.world import world
@@ -91,6 +92,4 @@ class Asked(NamedTuple):
             moment = datetime.fromisoformat(text) if text else None
         except ValueError:
             raise BadInput(f"'{text}' is not a time", next_step="Write it as ISO 8601.") from None
-        return (
-            moment.replace(tzinfo=world().now.tzinfo) if moment and not moment.tzinfo else moment
-        )
+        return utc(moment)

@@ -5,7 +5,7 @@ from typing import Any
 from ec2_sandbox.errors import BadInput, NotFound
 from ec2_sandbox.spot_requests.due_events import NOTICED, RUNNING
 from ec2_sandbox.spot_requests.spot_requests import SpotRequest
-from ec2_sandbox.world import region_backends, spot_requests
+from ec2_sandbox.world import instances, spot_requests
 
 NAME_TAGS = ("spotkeeper:name", "Name")
 ALIVE = {"pending", "running"}
@@ -15,16 +15,6 @@ def names_of(instance: Any) -> set[str]:
     """An instance's id and its names."""
     tags = instance.ec2_backend.tags.get(instance.id, {})
     return {str(instance.id), *(tags[key] for key in NAME_TAGS if key in tags)}
-
-
-def instances() -> list[Any]:
-    """Every instance of every region that EC2 still lists."""
-    return [
-        instance
-        for backend in region_backends().values()
-        for reservation in backend.reservations.values()
-        for instance in reservation.instances
-    ]
 
 
 def instance_named(name: str) -> Any:

@@ -12,8 +12,8 @@ from ec2_sandbox.market.pools import Pool
 from ec2_sandbox.server import history_file
 from ec2_sandbox.server.call_log import log
 from ec2_sandbox.server.control_args import Asked
-from ec2_sandbox.server.machines_named import ids_named, instances
-from ec2_sandbox.world import spot_requests, world
+from ec2_sandbox.server.machines_named import ids_named
+from ec2_sandbox.world import instances, spot_requests, world
 
 Content = dict[str, Any]
 OPEN = {"open", "active", "disabled"}

@@ -191,13 +191,10 @@ def _terminated(instance: Any, reason: Reason) -> None:
 def _forget(instance: Any) -> None:
     """Take an instance off the list that was terminated an hour ago."""
     backend = instance.ec2_backend
-    of_instance = getattr(instance, "reservation_id", None)
-    for key in [of_instance] if of_instance else list(backend.reservations):
-        reservation = backend.reservations[key]
-        if instance in reservation.instances:
-            reservation.instances.remove(instance)
-        if not reservation.instances:
-            del backend.reservations[key]
+    reservation = backend.reservations[instance.reservation_id]
+    reservation.instances.remove(instance)
+    if not reservation.instances:
+        del backend.reservations[reservation.id]
     backend.tags.pop(instance.id, None)
 
 

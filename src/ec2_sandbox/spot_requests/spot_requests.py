@@ -1,9 +1,9 @@
 """The Spot request object: what DescribeSpotInstanceRequests shows, moved by the state table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from operator import attrgetter
-from typing import Any, Protocol
+from typing import Any
 
 from moto.ec2.models.core import TaggedEC2Resource
 from moto.moto_api._internal import mock_random
@@ -17,6 +17,7 @@ from ec2_sandbox.protocol.refusal import EC2Error, price_too_low, refuse
 from ec2_sandbox.services.service_quotas import quotas
 from ec2_sandbox.spot_requests import machines
 from ec2_sandbox.spot_requests.due_events import due_event, is_advised, next_look, view_of
+from ec2_sandbox.spot_requests.launchers import OrderLauncher
 from ec2_sandbox.spot_requests.machines import EC2, USER, Reason
 from ec2_sandbox.spot_requests.placing import launch_group_of
 from ec2_sandbox.spot_requests.request_states import (
@@ -56,26 +57,6 @@ HOLDS_NOTHING = {
 FULFILMENT = "FulfillSpotInstanceRequest"
 
 
-class Launcher(Protocol):
-    """How a request makes its instance."""
-
-    @property
-    def pools(self) -> Sequence[Pool]:
-        """Where the instance may be launched; none when no allowed zone offers the type."""
-
-    def described(self, instance: Any) -> dict[str, Any]:
-        """The LaunchSpecification as EC2 shows it, with or without an instance."""
-
-    def check(self) -> None:
-        """EC2's error when the image, key, group or subnet is gone."""
-
-    def is_over_limit(self) -> bool:
-        """Whether the disks would be above the account's limit."""
-
-    def launch(self, pool: Pool) -> Any:
-        """Make the instance, as moto has it."""
-
-
 class SpotRequest(TaggedEC2Resource):  # type: ignore[misc]
     """One request and the instance it holds. Attribute names are those moto's serializer picks.
 
@@ -87,7 +68,9 @@ class SpotRequest(TaggedEC2Resource):  # type: ignore[misc]
     situation = Situation.ENDED
     state = status_code = ""
 
-    def __init__(self, backend: Any, pool: Pool, terms: SpotTerms, *, launcher: Launcher) -> None:
+    def __init__(
+        self, backend: Any, pool: Pool, terms: SpotTerms, *, launcher: OrderLauncher
+    ) -> None:
         self.ec2_backend = backend
         self.id = f"sir-{mock_random.get_random_hex(8)}"
         self.pool = pool

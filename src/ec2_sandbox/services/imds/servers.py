@@ -4,7 +4,7 @@ Opened when somebody asks for it, closed when the instance stops or ends, opened
 port when it starts again. Programs of the instance find it by AWS_EC2_METADATA_SERVICE_ENDPOINT.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -14,7 +14,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from ec2_sandbox.history import Happening, HappeningKind
-from ec2_sandbox.world import region_backends, world
+from ec2_sandbox.world import instances, world
 
 if TYPE_CHECKING:
     from ec2_sandbox.services.imds.answers import Reply
@@ -28,13 +28,7 @@ Answerer = Callable[[str, str, dict[str, str]], "Reply | None"]
 
 def instance_of(instance_id: str) -> Any:
     """moto's instance, of whatever region; None when EC2 does not know it."""
-    return next((one for one in _instances() if one.id == instance_id), None)
-
-
-def _instances() -> Iterator[Any]:
-    for backend in region_backends().values():
-        for reservation in backend.reservations.values():
-            yield from reservation.instances
+    return next((one for one in instances() if one.id == instance_id), None)
 
 
 class MetadataServers:

@@ -64,7 +64,7 @@ def _categories(instance: Any) -> dict[str, Any]:
         "public-hostname": instance.public_dns_name,
         "public-ipv4": instance.public_ip,
         "public-keys": _public_keys(instance),
-        "reservation-id": _reservation_id(instance),
+        "reservation-id": instance.reservation_id,
         "security-groups": "\n".join(_group_names(instance)),
         "services": {"domain": "amazonaws.com", "partition": "aws"},
         "spot": _spot(instance),
@@ -94,13 +94,6 @@ def _disks(instance: Any) -> Iterator[tuple[str, str]]:
     for number, device in enumerate(others, 1):
         yield f"ebs{number}", device.removeprefix("/dev/")
     yield "root", root
-
-
-def _reservation_id(instance: Any) -> str | None:
-    for reservation in instance.ec2_backend.reservations.values():
-        if instance in reservation.instances:
-            return str(reservation.id)
-    return None
 
 
 def _group_names(instance: Any) -> list[str]:
