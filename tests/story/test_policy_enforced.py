@@ -102,6 +102,7 @@ PATHS: dict[str, Collection[Row]] = {
         Row("", "ls", (UP, unclaimed, ended_unseen)),
     ),
     "show": (Row("", "show train", (*STOPPED, elsewhere)),),
+    "costs": (Row("", "costs", (UP, next_day)),),
     "ssh": (Row("", "ssh train --print", (UP, moved_house, elsewhere)),),
     "push": (Row("", "push train .", (UP, moved_house, elsewhere)),),
     "pull": (Row("", "pull train x", (UP, moved_house, elsewhere)),),

@@ -201,6 +201,7 @@ COMMANDS: Mapping[str, Sequence[Grant]] = {
     "cancel": (*LOOK_PRICED, RETAG),
     "ls": (*LOOK_PRICED, *END),
     "show": (*LOOK_PRICED, DISKS),
+    "costs": LOOK_PRICED,
     "ssh": _REACH,
     "push": _REACH,
     "pull": _REACH,
