@@ -172,7 +172,7 @@ def _unwritten(reason: str | None, choices: Choices) -> int:
         step = (
             f"See `spot show {choices.runs}`." if runs else "What was done is done: see `spot ls`."
         )
-        _told(SpotkeeperError("; ".join(filter(None, (runs, why))), next_step=step), choices)
+        _told(SpotkeeperError("; ".join(filter(None, (why, runs))), next_step=step), choices)
     return UNWRITTEN
 
 

@@ -36,6 +36,12 @@ def show_history(choices: Choices, found: MachineHistory, warnings: tuple[str, .
     rows = [chapter.to_dict() for chapter in found.chapters]
     extra = {"name": found.name, "lives": found.lives}
     render.emit(choices, "history", rows, columns=COLUMNS, warnings=warnings, extra=extra)
+    ran = [row for row in rows if row["ran_seconds"] is not None]
+    if choices.output == "table" and len(ran) > 1:
+        usd = [row["spot_usd"] for row in ran]
+        cost = render.total(None if None in usd else sum(usd))
+        whole = render.seconds(sum(row["ran_seconds"] for row in ran))
+        click.echo(plain_text(f"In all {whole}, {cost} of compute."))
     earlier = found.lives - len({row["life"] for row in rows})
     if earlier and choices.output == "table":
         told = f"{earlier} earlier {'life' if earlier == 1 else 'lives'} of {found.name}"

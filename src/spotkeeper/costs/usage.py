@@ -75,7 +75,7 @@ def sighting(machine: Machine, entries: Iterable[Entry], now: datetime) -> Seen 
         if running
         else _ended_at(machine.request, instance.launched_at, now),
         launched=instance.launched_at,
-        by=BY_EC2 if code in INTERRUPTED_CODES else BY_USER,
+        by=BY_EC2 if code in INTERRUPTED_CODES or instance.taken_back else BY_USER,
         instance=instance.id,
         reason=instance.failure,
         region=machine.region,
@@ -83,9 +83,19 @@ def sighting(machine: Machine, entries: Iterable[Entry], now: datetime) -> Seen 
         instance_type=machine.instance_type,
     )
     before = [e for e in entries if isinstance(e, Seen) and e.instance == instance.id]
-    if before and (before[-1].state, before[-1].since) == (found.state, found.since):
-        return None
-    return found
+    return None if before and _says_the_same(before[-1], found) else found
+
+
+def _says_the_same(before: Seen, found: Seen) -> bool:
+    """Whether a sighting tells nothing new; of an end that was seen before its request knew of it,
+    the request's time is no news."""
+    if before.state != found.state:
+        return False
+    is_same_end = found.state != RUNNING and (before.launched, before.by) == (
+        found.launched,
+        found.by,
+    )
+    return is_same_end or before.since == found.since
 
 
 def _ended_unlisted(

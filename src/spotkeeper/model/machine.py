@@ -114,10 +114,15 @@ class Instance:
         return self.state in PASSING
 
     @property
+    def taken_back(self) -> bool:
+        """Whether EC2 interrupted it; its request tells so a moment later."""
+        return self.state is not InstanceState.RUNNING and self.state_reason in TAKEN_BACK
+
+    @property
     def doing(self) -> str:
         """Its state in a user's words, and whether EC2 brought it there on its own."""
         leaves = self.state in {InstanceState.STOPPING, InstanceState.SHUTTING_DOWN}
-        taken = leaves and self.state_reason in TAKEN_BACK
+        taken = leaves and self.taken_back
         failed = f" by EC2: {self.failure}" if self.failure else ""
         return DOING[self.state] + (", interrupted by EC2" if taken else failed)
 

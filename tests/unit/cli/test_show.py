@@ -35,6 +35,9 @@ def test_what_ran_has_its_hours_and_its_cost(capsys: pytest.CaptureFixture[str])
     assert told[0].startswith("2026-")
     assert told[1].split()[-2:] == ["2h", "0.6200"]
     assert told[2].split()[-2:] == ["2h", "-"]
+    assert told[3] == "In all 4h, - of compute."  # what one cost is not known
+    assert lines(capsys, BEGUN, TAKEN, TAKEN)[-1] == "In all 4h, $1.24 of compute."
+    assert "In all" not in lines(capsys, BEGUN, TAKEN)[-1]
 
 
 def test_no_control_character_reaches_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:

@@ -237,6 +237,18 @@ def test_an_end_that_the_request_does_not_know_of_yet_ends_now(state: InstanceSt
     assert stretches(entries, NOON + 4 * HOUR) == [(0, 3, False)]
 
 
+def test_an_interruption_is_one_though_the_request_does_not_know_of_it_yet() -> None:
+    reason = "Server.SpotInstanceShutdown"
+    early = Machine(instance(state=InstanceState.STOPPED, state_reason=reason), request())
+    entries = seen(
+        (running(), NOON),
+        (early, NOON + 3 * HOUR),
+        (stopped(NOON + 2.9 * HOUR, "instance-stopped-no-capacity"), NOON + 3.1 * HOUR),
+    )
+    assert len(entries) == 2
+    assert stretches(entries, NOON + 4 * HOUR) == [(0, 3, True)]
+
+
 def test_an_end_without_a_request_ends_when_it_was_seen() -> None:
     gone = Machine(instance(state=InstanceState.TERMINATED), None)
     entries = seen((running(), NOON), (gone, NOON + 3 * HOUR))
