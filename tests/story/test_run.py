@@ -209,5 +209,3 @@ def test_a_run_cancelled_while_ec2_has_its_machine_does_not_begin_again(
     [machine] = spot("show", "train", *THERE, "--output", "json").items
     run = machine["run"]
     assert (run["state"], run["attempts"], run["interruptions"]) == ("cancelled", 1, 1)
-    look = ("show", "train", *THERE, "--output", "json")
-    until(lambda: spot(*look).items[0]["state"] == "stopped", "its power off", within_s=240)
