@@ -241,6 +241,17 @@ VERDICTS: Sequence[_Row] = (
     ),
     (lambda seen: not seen.finished, False, "it did not come to its end ({words})", ()),
     (
+        lambda seen: (
+            not any(each.is_hard or each.told_s or each.was_killed for each in seen.interruptions)
+            and any(seen.steps)
+            and not any(seen.steps[1:])
+        ),
+        False,
+        "nobody in it listens to the signal, and it was over before it would have been killed, so "
+        "nothing was shown; give it more to do, or less --grace",
+        _LISTEN,
+    ),
+    (
         lambda seen: seen.began_again,
         False,
         "it saves, but begins at its first step again",

@@ -33,6 +33,12 @@ SLOW = replace(GOOD, steps=((1, 2, 3), (2, 3, 4)))
             "it saves nothing, and begins again each time",
         ),
         (
+            replace(GOOD, interruptions=(replace(ONE, told_s=None),), steps=((1, 12), ())),
+            False,
+            "nobody in it listens to the signal, and it was over before it would have been "
+            "killed, so nothing was shown; give it more to do, or less --grace",
+        ),
+        (
             replace(GOOD, has_saved=False, steps=((), ())),
             False,
             "it saves nothing, and begins again each time",
