@@ -127,7 +127,7 @@ def test_a_box_that_cannot_be_stopped_or_looked_at_is_told_and_keeps_its_disk(
     refused = spot("down", "train")
     assert refused.code == 8
     assert "it could not be stopped" in refused.err
-    sandbox.control.fail("DescribeTags", "UnauthorizedOperation")
+    sandbox.control.fail("DescribeInstances", "UnauthorizedOperation")
     blind = spot("down", "train", "--region", "us-east-1")
     assert blind.code == 8
     assert "nobody could look at it" in blind.err

@@ -229,8 +229,11 @@ class MachineReader:
     ) -> tuple[list[Machine], list[SpotkeeperError]]:
         """The boxes among some names, whose disks may be kept, and what could not be looked at."""
         found, failed = self._machines(in_regions)
-        boxes = [each for each in found if each.name in names and each.kind is Kind.BOX]
-        return [each for each in boxes if each.instance and not each.instance.ended], failed
+        named = [each for each in found if each.name in names]
+        boxes = [each for each in named if each.kind is Kind.BOX]
+        alive = [each for each in boxes if each.instance and not each.instance.ended]
+        seen = {each.region for each in named}  # by their instances, whatever else was not
+        return alive, [each for each in failed if each.region not in seen]
 
     def reports(self, found: Iterable[Machine]) -> tuple[MachineReport, ...]:
         """The machines with today's prices; a price that cannot be read is unknown."""
