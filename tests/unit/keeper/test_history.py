@@ -16,7 +16,7 @@ from tests.unit.model.make import entry_of
 from spotkeeper.errors import BadInput, NotFound, Unreachable
 from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.results import MachineHistory
-from spotkeeper.model.journal_entry import Seen, Settled
+from spotkeeper.model.journal_entry import Intent, Seen, Settled
 from spotkeeper.model.offer import SpotPrice
 
 
@@ -123,6 +123,15 @@ def test_costs_are_told_by_group_and_month(
         lives = keeper.history("train", every=True).chapters
         assert row.spot_usd == sum((each.spot_usd or Decimal(0) for each in lives), Decimal(0))
         assert row.address_usd == Decimal("0.01")
+
+
+@pytest.mark.parametrize(("connect", "lives_paid"), [("", 2), ("public", 2), ("endpoint", 1)])
+def test_only_a_life_with_a_public_address_pays_for_one(
+    cloud: FakeCloud, journal: MemoryJournal, tmp_path: Path, connect: str, lives_paid: int
+) -> None:
+    journal.append("train", Intent(cloud.clock.now(), connect=connect))
+    [row] = fakes.keeper(cloud, home=tmp_path, journal=journal).costs().rows
+    assert row.address_usd == lives_paid * Decimal("0.005")
 
 
 def test_a_stretch_over_midnight_and_the_end_of_the_month_is_divided(
