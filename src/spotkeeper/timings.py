@@ -177,6 +177,9 @@ SSH_PORT_TIMEOUT_SECONDS = 3.0
 #: A machine that runs answers within seconds; who waits longer is behind a wall.
 SSH_CONNECT_SECONDS = 10
 
+#: The AWS CLI needs seconds to start, and as many until AWS has made a tunnel.
+TUNNEL_SECONDS = 30
+
 #: A connection on which so many questions in a row were not answered is given up.
 SSH_ALIVE_SECONDS = 5
 SSH_ALIVE_TIMES = 6

@@ -199,6 +199,7 @@ class RunLog:
         wish = self.wish
         following = self._begin()
         while True:
+            began = time.monotonic()
             head, data = self._patiently(lambda agent: agent.logs(*following))  # noqa: B023
             if data:
                 yield data
@@ -214,7 +215,9 @@ class RunLog:
                     following = self._place(later, 0)
                     continue
             if not data:
-                time.sleep(LOOK_AT_LOG.total_seconds())
+                # a look through a tunnel is work for this computer, and a call to AWS
+                twice = timedelta(seconds=2 * (time.monotonic() - began))
+                time.sleep(max(LOOK_AT_LOG, min(twice, LONGEST_PAUSE)).total_seconds())
                 self._look_now_and_then()
 
     def _look_now_and_then(self) -> None:

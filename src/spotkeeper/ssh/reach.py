@@ -13,7 +13,7 @@ from spotkeeper.errors import NotFound
 from spotkeeper.model.connect import WAYS, Connect, Route
 from spotkeeper.model.machine import Instance
 from spotkeeper.ssh.shell import SSH_PORT
-from spotkeeper.timings import SSH_CONNECT_SECONDS, SSH_PORT_TIMEOUT_SECONDS
+from spotkeeper.timings import SSH_PORT_TIMEOUT_SECONDS, TUNNEL_SECONDS
 
 #: What an ssh server says first (RFC 4253, 4.2).
 BANNER = b"SSH-"
@@ -77,7 +77,7 @@ def _version() -> str:
             command,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=SSH_CONNECT_SECONDS,
+            timeout=TUNNEL_SECONDS,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
@@ -99,7 +99,7 @@ def _has_banner(tunnel: Sequence[str]) -> bool:
     with process:
         try:
             output = cast("IO[bytes]", process.stdout)
-            ready, _, _ = select.select([output], [], [], SSH_CONNECT_SECONDS)
+            ready, _, _ = select.select([output], [], [], TUNNEL_SECONDS)
             return bool(ready) and os.read(output.fileno(), len(BANNER)) == BANNER
         finally:
             os.killpg(process.pid, signal.SIGKILL)  # and the plugin that it started

@@ -18,7 +18,12 @@ from spotkeeper.errors import (
     SpotkeeperError,
     Unreachable,
 )
-from spotkeeper.timings import SSH_ALIVE_SECONDS, SSH_ALIVE_TIMES, SSH_CONNECT_SECONDS
+from spotkeeper.timings import (
+    SSH_ALIVE_SECONDS,
+    SSH_ALIVE_TIMES,
+    SSH_CONNECT_SECONDS,
+    TUNNEL_SECONDS,
+)
 
 if TYPE_CHECKING:
     from spotkeeper.ssh.shell import Login
@@ -26,13 +31,18 @@ if TYPE_CHECKING:
 #: ssh's own end; a command may end so, too (ssh(1), "EXIT STATUS").
 SSH_FAILED = 255
 
-#: Nobody is asked anything, and a machine that says nothing any more is given up.
-UNATTENDED = (
-    *("-o", "BatchMode=yes", "-o", "LogLevel=ERROR", "-T"),
-    *("-o", f"ConnectTimeout={SSH_CONNECT_SECONDS}"),
-    *("-o", f"ServerAliveInterval={SSH_ALIVE_SECONDS}"),
-    *("-o", f"ServerAliveCountMax={SSH_ALIVE_TIMES}"),
-)
+
+def unattended(login: Login) -> tuple[str, ...]:
+    """Options of ssh with which nobody is asked anything, and a machine that says nothing any more
+    is given up."""
+    seconds = TUNNEL_SECONDS if login.tunnel else SSH_CONNECT_SECONDS
+    return (
+        *("-o", "BatchMode=yes", "-o", "LogLevel=ERROR", "-T"),
+        *("-o", f"ConnectTimeout={seconds}"),
+        *("-o", f"ServerAliveInterval={SSH_ALIVE_SECONDS}"),
+        *("-o", f"ServerAliveCountMax={SSH_ALIVE_TIMES}"),
+    )
+
 
 #: What ssh, or a tunnel where there is one, says → our kind of error, what happened, and the next
 #: step. The first that fits; where it ends without a word, the machine closed the connection, or
@@ -131,7 +141,7 @@ def hold_ports(login: Login, ports: Sequence[str], opened: Callable[[], None]) -
     """
     wanted = [word for port in ports for word in ("-L", port)]
     tell = ("-N", "-o", "PermitLocalCommand=yes", "-o", "LocalCommand=echo open")
-    options = (*UNATTENDED, "-o", "ExitOnForwardFailure=yes", *tell, *wanted)
+    options = (*unattended(login), "-o", "ExitOnForwardFailure=yes", *tell, *wanted)
     with tempfile.TemporaryFile() as errors:
         with started(login.command(options=options), subprocess.DEVNULL, errors) as process:
             if cast("IO[bytes]", process.stdout).readline():
@@ -144,7 +154,7 @@ def hold_ports(login: Login, ports: Sequence[str], opened: Callable[[], None]) -
 
 def ssh_line(login: Login, command: Sequence[str]) -> list[str]:
     """The argument list; ssh hands one line to the machine's shell, so each word is quoted."""
-    return login.command((shlex.join(command),), options=UNATTENDED)
+    return login.command((shlex.join(command),), options=unattended(login))
 
 
 @contextlib.contextmanager
@@ -169,6 +179,8 @@ def started(
 
 def _ended(login: Login, code: int, err: bytes, out: bytes = b"") -> tuple[int, bytes, bytes]:
     said = err.decode(errors="replace")
+    if login.tunnel and said.strip():
+        said += "Connection closed"  # which ssh does not always say of a tunnel that ended at once
     if (code == SSH_FAILED or code < 0) and (problem := trouble(login, said)):
         raise problem
     return code, out, err

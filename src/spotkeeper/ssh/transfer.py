@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, cast
 
 from spotkeeper.errors import BadInput, NotFound, SpotkeeperError
-from spotkeeper.ssh.remote import UNATTENDED, run_remote, ssh_line, started, trouble
+from spotkeeper.ssh.remote import run_remote, ssh_line, started, trouble, unattended
 
 if TYPE_CHECKING:
     from spotkeeper.ssh.shell import Login
@@ -203,7 +203,7 @@ def _rsync(
     login: Login, options: Sequence[str], places: Sequence[str], told: Told, stdin: bytes = b""
 ) -> bool:
     """Whether there is an rsync on the machine, too: then it is done."""
-    client = " ".join(map(_rsync_word, login.client(UNATTENDED)))
+    client = " ".join(map(_rsync_word, login.client(unattended(login))))
     command = ("rsync", *_RSYNC_OPTIONS, *options, "-e", client, "--", *places)
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as errors:
         given.write(stdin)
