@@ -1,6 +1,7 @@
 """``spot cache``: what is remembered between commands."""
 
 import os
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import click
@@ -13,11 +14,11 @@ from spotkeeper.store import cache
 from spotkeeper.store.folders import Folders
 
 COLUMNS = (
-    render.field("Cache", "cache", wraps=True, folds_at=17),
-    render.field("What", "kind", spare=4),
-    render.field("Of", "key", wraps=True, folds_at=30),
-    render.Column("Age", lambda row: render.seconds(row["age_seconds"]), right=True),
-    render.Column("kB", lambda row: f"{row['size_bytes'] / 1000:.0f}", right=True, spare=3),
+    render.field("What", "kind"),
+    render.Column("Answers", lambda row: f"{row['answers']:,}", right=True),
+    render.Column("Newest", lambda row: render.seconds(row["newest_seconds"]), right=True),
+    render.Column("Oldest", lambda row: render.seconds(row["oldest_seconds"]), right=True),
+    render.Column("kB", lambda row: f"{row['size_bytes'] / 1000:.0f}", right=True),
 )
 
 FIELDS = ("cache", "kind", "key", "at", "age_seconds", "size_bytes")
@@ -32,7 +33,8 @@ FIELDS = ("cache", "kind", "key", "at", "age_seconds", "size_bytes")
 @global_options
 @click.pass_context
 def command(context: click.Context) -> None:
-    """Show what is remembered, with its age and size; `spot cache clear` forgets it.
+    """Show what is remembered, with its age and size by this computer's clock; `spot cache clear`
+    forgets it.
 
     Types are good for a week, prices of On-Demand and of disks for a day, interruption rates for
     half a day. Scores are good for 15 minutes, quotas for 5. Current prices are always asked for;
@@ -68,9 +70,27 @@ def _show(choices: Choices) -> None:
         for name, entry in cache.everything(_folders().cache)
     )
     rows = render.Records(found, FIELDS)
-    render.emit(choices, "cache", rows, columns=COLUMNS)
+    shown = _by_kind(rows) if choices.output == "table" else rows
+    render.emit(choices, "cache", shown, columns=COLUMNS)
     if not rows and choices.output == "table":
         click.echo("Nothing is remembered.", err=True)
+
+
+def _by_kind(rows: Iterable[render.Row]) -> list[render.Row]:
+    """A line for each kind of answer; ``--output json`` has every one."""
+    found: dict[str, list[render.Row]] = {}
+    for row in rows:
+        found.setdefault(row["kind"], []).append(row)
+    return [
+        {
+            "kind": kind,
+            "answers": len(some),
+            "newest_seconds": min(row["age_seconds"] for row in some),
+            "oldest_seconds": max(row["age_seconds"] for row in some),
+            "size_bytes": sum(row["size_bytes"] for row in some),
+        }
+        for kind, some in sorted(found.items())
+    ]
 
 
 def _folders() -> Folders:

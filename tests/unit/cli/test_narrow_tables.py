@@ -136,19 +136,13 @@ def test_of_what_is_left_the_reason_stays(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_what_is_remembered(capsys: pytest.CaptureFixture[str]) -> None:
-    key = "https://spot-bid-advisor.s3.amazonaws.com/spot-advisor-data.json"
-    row = {
-        "cache": "practice/sandbox-reclaim-soon-20261123-generous",
-        "kind": "score-questions",
-        "key": key,
-        "age_seconds": 6 * 24 * 3600,
-        "size_bytes": 12_345_678,
-    }
-    render.emit(CHOICES, "cache", [row], columns=cache.COLUMNS)
-    heading, _, *lines = read(capsys).splitlines()
-    begin, folds_at = heading.index("Of"), cache.COLUMNS[2].folds_at or 0
-    folded = "".join(line[begin : begin + folds_at].strip() for line in lines)
-    assert folded == key
+    answers = [
+        {"kind": "score-questions", "age_seconds": 3600 * age, "size_bytes": 6_000_000}
+        for age in (2, 24, 6 * 24)
+    ]
+    render.emit(CHOICES, "cache", cache._by_kind(answers), columns=cache.COLUMNS)
+    [line] = read(capsys).splitlines()[2:]
+    assert line.split() == ["score-questions", "3", "2h", "6d", "18000"]
 
 
 LONG = "llama-3-8b-instruct-finetune-experiment"  # as long as a name may be
