@@ -124,6 +124,10 @@ class RunReader:
         if machine.instance is not None:
             self._edges.cloud.retag(machine.region, [machine.instance.id], {key: value})
 
+    def let_in(self, machine: Machine, talk: Talk) -> None:
+        """Let the caller's present address in to the machine."""
+        self._machines.admit(machine, talk)
+
     def watched(self, report: MachineReport, asked: LaunchRequest, talk: Talk) -> MachineReport:
         """The report of a machine that was launched; its agent watches it if that was asked for.
 
@@ -278,8 +282,9 @@ class RunLog:
         return self.report.run
 
     def _patiently(self, ask: Callable[[MachineAgent], Any]) -> Any:
-        """What an agent answers; who follows waits for a machine that is away."""
-        began = time.monotonic()
+        """What an agent answers; who follows waits for a machine that is away. This computer may
+        be at another address by now, which is let in once."""
+        began, is_let_in = time.monotonic(), False
         while True:
             try:
                 if self._agent is None:
@@ -287,6 +292,10 @@ class RunLog:
                     self._agent = self.reader.agent(self._machine)
                 return ask(self._agent)
             except (Unreachable, NotFound) as problem:
+                if not is_let_in and self._machine and isinstance(problem, Unreachable):
+                    self.reader.let_in(self._machine, self.talk)
+                    self._agent, is_let_in = None, True
+                    continue
                 told, pause = self._away(problem)
             self.talk.waiting(f"{self.name}: {told}", timedelta(seconds=time.monotonic() - began))
             self._agent = None

@@ -43,6 +43,8 @@ class Stage:
     asked: int = 0
     attempt: int = 0
     slept: int = 0
+    let_in_at: list[int] = field(default_factory=list)
+    is_deaf: bool = False
     talk: FakeTalk = field(default_factory=FakeTalk)
 
     def find(self) -> Machine:
@@ -74,12 +76,15 @@ class Stage:
         head = {"attempt": self.attempt, "next": after, "end": len(whole)}
         return {**head, "is_last": after == len(whole)}, piece
 
+    def let_in(self, *_: object) -> None:
+        self.let_in_at.append(self.asked)
+
     def sleep(self, length: timedelta) -> None:
         self.slept += 1
 
     def _break(self) -> None:
         self.asked += 1
-        if self.asked % 3 == 0:
+        if self.is_deaf or self.asked % 3 == 0:
             raise Unreachable("The connection to train was lost")
 
     def read(self, wish: LogWish) -> tuple[bytes, RunLog]:
@@ -120,6 +125,8 @@ def test_an_attempt_that_there_was_not_is_said_and_not_shown_as_silent() -> None
         Stage().read(LogWish(attempt=3))
 
 
-def test_who_does_not_follow_is_told_at_once() -> None:
+def test_who_moved_is_let_in_once_and_then_told() -> None:
+    stage = Stage(is_deaf=True)
     with pytest.raises(Unreachable):
-        Stage(asked=2).read(LogWish(whole=True))
+        stage.read(LogWish(whole=True))
+    assert (stage.let_in_at, stage.asked) == ([1], 2)
