@@ -9,6 +9,7 @@ not be corrected), 64 (a row that could not be remapped), 74 (NVLink), 79 (falle
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ import subprocess
 import time
 from dataclasses import replace
 
+from spotkeeper.agent.disk import read_text
 from spotkeeper.agent.serve import Agent, Duty
 from spotkeeper.work.outcome import AttemptEnd
 from spotkeeper.work.run import Attempt, Declared, Line, RunState, Starting
@@ -49,8 +51,8 @@ class GpuWatch(Duty):
         if not expected:
             return ""
         if not shutil.which("nvidia-smi"):
-            words = f"nobody looks at the {expected} GPUs of this machine: it has no nvidia-smi"
-            self.agent.remark("GPUs", words)
+            if has_card():
+                self.agent.remark("GPUs", "the GPUs have no driver: there is no nvidia-smi")
             return ""
         if self._missing_since and now - self._asked_at < ASKED_EVERY_S:
             return "waiting for GPUs"
@@ -87,6 +89,12 @@ def fault_of(expected: int) -> str:
         said = (told.stdout + told.stderr).strip().splitlines() or [f"exit {told.returncode}"]
         return f"nvidia-smi: {said[0]}"
     return "" if found >= expected else f"{found} of {expected} GPUs answer"
+
+
+def has_card(devices: str = "/sys/bus/pci/devices") -> bool:
+    """Whether a device of NVIDIA is on the bus, with a driver or without."""
+    vendors = glob.glob(f"{glob.escape(devices)}/*/vendor")
+    return any(read_text(each).strip() == "0x10de" for each in vendors)
 
 
 def xids_since(since_s: float, path: str = "/dev/kmsg") -> set[int]:

@@ -256,9 +256,16 @@ def test_where_nothing_tells_of_cards_that_is_said_and_the_command_begins(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
+    for number, vendor in enumerate(("0x1d0f", "0x10de")):  # of Amazon, of NVIDIA
+        device = tmp_path / "pci" / str(number)
+        device.mkdir(parents=True)
+        assert not gpus.has_card(str(tmp_path / "pci"))
+        (device / "vendor").write_text(f"{vendor}\n")
+    assert gpus.has_card(str(tmp_path / "pci"))
+    monkeypatch.setattr(gpus, "has_card", lambda: True)
     stage = Stage(tmp_path, "gpus", gpus=1)
     stage.turns(2)
-    assert "it has no nvidia-smi" in stage.remarks["GPUs"]
+    assert stage.remarks == {"GPUs": "the GPUs have no driver: there is no nvidia-smi"}
     stage.end(1)
     assert stage.state[0] is RunState.FAILED
 
