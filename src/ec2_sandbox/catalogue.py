@@ -106,6 +106,15 @@ def vcpus(instance_type: str) -> int:
     return int(instance_types()[instance_type]["VCpuInfo"]["DefaultVCpus"])
 
 
+def units_of(instance_type: str, unit: str) -> int:
+    """What one instance brings towards a target (TargetCapacityUnitType); no type that is: one."""
+    described = instance_types().get(instance_type)
+    if described is None or unit == "units":
+        return 1
+    is_vcpu = unit == "vcpu"
+    return vcpus(instance_type) if is_vcpu else int(described["MemoryInfo"]["SizeInMiB"])
+
+
 def architectures(instance_type: str) -> list[str]:
     """The architectures of images that run on the type."""
     found: list[str] = instance_types()[instance_type]["ProcessorInfo"]["SupportedArchitectures"]

@@ -40,20 +40,11 @@ SHOWN: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
 }
 
 # Attribute to its own parameter of ModifyInstanceAttribute.
+UNCHANGEABLE = {"enclaveOptions", "productCodes", "rootDeviceName"}
 PARAMETERS = {
+    **{name: name[0].upper() + name[1:] for name in SHOWN if name not in UNCHANGEABLE},
     "blockDeviceMapping": "BlockDeviceMappings",
-    "disableApiStop": "DisableApiStop",
-    "disableApiTermination": "DisableApiTermination",
-    "ebsOptimized": "EbsOptimized",
-    "enaSupport": "EnaSupport",
     "groupSet": "Groups",
-    "instanceInitiatedShutdownBehavior": "InstanceInitiatedShutdownBehavior",
-    "instanceType": "InstanceType",
-    "kernel": "Kernel",
-    "ramdisk": "Ramdisk",
-    "sourceDestCheck": "SourceDestCheck",
-    "sriovNetSupport": "SriovNetSupport",
-    "userData": "UserData",
 }
 
 # What only a stopped instance can have changed (ModifyInstanceAttribute).

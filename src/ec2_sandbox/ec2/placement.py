@@ -79,7 +79,8 @@ def _places(query: PlacementQuery) -> Iterator[ScoredPlace]:
 
 
 def _row(place: ScoredPlace, query: PlacementQuery) -> dict[str, Any]:
-    units = {pool.instance_type: query.units_of(pool.instance_type) for pool in place.pools}
+    types = {pool.instance_type for pool in place.pools}
+    units = {name: catalogue.units_of(name, query.unit) for name in types}
     scored = score(world().capacity, place.pools, world().second, target=query.target, units=units)
     row: dict[str, Any] = {"Region": place.region, "Score": scored}
     return {**row, "AvailabilityZoneId": place.zone_id} if place.zone_id else row

@@ -47,14 +47,6 @@ class PlacementQuery:
         )
         return matching_types(names, needed(asked, "InstanceRequirements"))
 
-    def units_of(self, instance_type: str) -> int:
-        """What an instance brings towards the target."""
-        if self.unit == "vcpu":
-            return catalogue.vcpus(instance_type)
-        if self.unit == "memory-mib":
-            return int(catalogue.instance_types()[instance_type]["MemoryInfo"]["SizeInMiB"])
-        return 1
-
     @property
     def configuration(self) -> str:
         """The same for the same question, whatever the order of its lists."""

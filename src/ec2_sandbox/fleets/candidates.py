@@ -7,11 +7,12 @@ from typing import Any
 
 from ec2_sandbox import catalogue
 from ec2_sandbox.fleets.allocation import Candidate
-from ec2_sandbox.fleets.fleet_requests import FleetRequest, price_limit
+from ec2_sandbox.fleets.fleet_requests import FleetRequest
 from ec2_sandbox.instance_requirements import matching_types
 from ec2_sandbox.market.pools import Pool
 from ec2_sandbox.spot_requests.launch_network import named_zone, zone_of_subnet
 from ec2_sandbox.spot_requests.launch_templates import find_version
+from ec2_sandbox.spot_requests.spot_terms import price_limit
 from ec2_sandbox.world import world
 
 SPOT = "spot"
@@ -152,7 +153,7 @@ def _candidate(
 ) -> Candidate:
     asked = override.asked
     weight, priority = asked.get("WeightedCapacity"), asked.get("Priority")
-    worth = float(weight) if weight else _worth(pool.instance_type, unit)
+    worth = float(weight) if weight else float(catalogue.units_of(pool.instance_type, unit))
     price, room, headroom = _offer(override, pool, lifecycle, worth)
     return Candidate(
         override=override.index,
@@ -164,16 +165,6 @@ def _candidate(
         headroom=headroom,
         subnet_id=subnet_id,
     )
-
-
-def _worth(instance_type: str, unit: str) -> float:
-    """Units of one instance without a weight (TargetCapacityUnitType)."""
-    described = catalogue.instance_types().get(instance_type)
-    if described is None or unit == "units":
-        return 1.0
-    if unit == "vcpu":
-        return float(catalogue.vcpus(instance_type))
-    return float(described["MemoryInfo"]["SizeInMiB"])
 
 
 def _offer(

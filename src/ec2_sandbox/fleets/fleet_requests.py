@@ -13,7 +13,6 @@ from typing import Any
 
 from ec2_sandbox.clock import utc
 from ec2_sandbox.fleets.allocation import Options
-from ec2_sandbox.market.money import micros
 from ec2_sandbox.protocol.client_tokens import fingerprint
 from ec2_sandbox.protocol.refusal import (
     EC2Error,
@@ -23,6 +22,7 @@ from ec2_sandbox.protocol.refusal import (
     refuse,
 )
 from ec2_sandbox.protocol.tag_specifications import Tags, read_tags
+from ec2_sandbox.spot_requests.spot_terms import price_limit
 
 MOST_OVERRIDES = 300  # of a request or maintain fleet, over all its templates
 MOST_UNITS = 10_000  # target capacity of one fleet (UserGuide/fleet-quotas.html)
@@ -228,17 +228,6 @@ def _check_override(override: Mapping[str, Any], kind: FleetType) -> None:
         raise invalid_value("The priority must be a whole number, 0 or greater.")
     if override.get("MaxPrice"):
         price_limit(override["MaxPrice"])
-
-
-def price_limit(text: str) -> int:
-    """A maximum price in micro-dollars per hour; below 0.001 it is refused."""
-    try:
-        limit = micros(text)
-    except (ValueError, OverflowError):
-        raise invalid_value(f"Invalid value '{text}' for spot price.") from None
-    if limit < micros("0.001"):
-        raise invalid_value(f"Spot price '{text}' must not be lower than 0.001.")
-    return limit
 
 
 def _options(

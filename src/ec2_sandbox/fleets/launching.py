@@ -6,11 +6,11 @@ from typing import Any
 
 from ec2_sandbox.fleets.allocation import Candidate
 from ec2_sandbox.fleets.candidates import SPOT, Override, is_offered
-from ec2_sandbox.fleets.fleet_requests import price_limit
 from ec2_sandbox.market.money import usd
 from ec2_sandbox.protocol.refusal import EC2Error, refuse
 from ec2_sandbox.spot_requests import launches
 from ec2_sandbox.spot_requests.launch_orders import FLEET_TAG, LaunchOrder, read_order
+from ec2_sandbox.spot_requests.spot_terms import price_limit
 
 # An override's own fields that RunInstances has under the same name.
 SAME_NAME = ("ImageId", "KeyName", "BlockDeviceMappings", "IamInstanceProfile", "MetadataOptions")

@@ -130,15 +130,18 @@ def check_can_be_spot(instance_type: str) -> None:
 
 def max_price(asked: str | None, region: str, instance_type: str) -> int:
     """The default is the On-Demand price (UserGuide/using-spot-instances.html)."""
-    if not asked:
-        return catalogue.on_demand(region, instance_type)
+    return price_limit(asked) if asked else catalogue.on_demand(region, instance_type)
+
+
+def price_limit(text: str) -> int:
+    """A maximum price in micro-dollars per hour; below 0.001 it is refused."""
     try:
-        price = micros(asked)
+        limit = micros(text)
     except (ValueError, OverflowError):
-        raise invalid_value(f"Invalid value '{asked}' for spot price.") from None
-    if price < LEAST_PRICE:
-        raise invalid_value(f"Spot price '{asked}' must not be lower than 0.001.")
-    return price
+        raise invalid_value(f"Invalid value '{text}' for spot price.") from None
+    if limit < LEAST_PRICE:
+        raise invalid_value(f"Spot price '{text}' must not be lower than 0.001.")
+    return limit
 
 
 def check_is_to_come(moment: datetime | None, parameter: str) -> None:
