@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
+from moto.core.utils import camelcase_to_underscores
 from moto.ec2.responses import EC2Response
 from moto.ec2.utils import parse_user_data
 
@@ -15,7 +16,10 @@ from ec2_sandbox.spot_requests.launch_orders import check_shutdown_behavior
 
 # Attribute, as DescribeInstanceAttribute spells it, to the member of the answer and its value.
 SHOWN: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
-    "blockDeviceMapping": ("BlockDeviceMappings", lambda i: list(map(_mapping, _disks(i)))),
+    "blockDeviceMapping": (
+        "BlockDeviceMappings",
+        lambda i: [*map(_mapping, i.block_device_mapping.items())],
+    ),
     "disableApiStop": ("DisableApiStop", lambda i: {"Value": bool(i.disable_api_stop)}),
     "disableApiTermination": (
         "DisableApiTermination",
@@ -84,7 +88,7 @@ class InstanceAttributeResponses(EC2Response):  # type: ignore[misc]
         if change:
             change(instance, checked)
         else:
-            setattr(instance, _attribute_of_moto(attribute), checked)
+            setattr(instance, camelcase_to_underscores(attribute), checked)
         return EmptyResult()
 
 
@@ -218,16 +222,8 @@ CHANGES: Mapping[str, Callable[[Any, Any], None]] = {
 }
 
 
-def _attribute_of_moto(attribute: str) -> str:
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in attribute)
-
-
 def _truth(value: Any) -> bool:
     return str(value).lower() == "true"
-
-
-def _disks(instance: Any) -> list[tuple[str, Any]]:
-    return list(instance.block_device_mapping.items())
 
 
 def _mapping(disk: tuple[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """EC2 calls about where capacity is: placement scores, and types by their attributes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from moto.core.responses import ActionResult
@@ -43,7 +43,9 @@ class PlacementResponses(EC2Response):  # type: ignore[misc]
                 "hours before specifying a new configuration.",
             )
         rows = [_row(place, query) for place in _places(query)]
-        best = sorted(rows, key=lambda row: (-row["Score"], row["Region"], _zone_id(row)))[:TOP]
+        best = sorted(
+            rows, key=lambda row: (-row["Score"], row["Region"], row.get("AvailabilityZoneId", ""))
+        )[:TOP]
         shown, token = page(best, self.params, default=TOP)
         return ActionResult({"SpotPlacementScores": shown, "NextToken": token})
 
@@ -60,10 +62,6 @@ class PlacementResponses(EC2Response):  # type: ignore[misc]
         shown, token = page(found, self.params, default=TYPES_PER_PAGE)
         rows = [{"InstanceType": name} for name in shown]
         return ActionResult({"InstanceTypes": rows, "NextToken": token})
-
-
-def _zone_id(row: Mapping[str, Any]) -> str:
-    return str(row.get("AvailabilityZoneId", ""))
 
 
 def _places(query: PlacementQuery) -> Iterator[ScoredPlace]:

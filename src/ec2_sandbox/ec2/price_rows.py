@@ -80,7 +80,9 @@ class Rows:
     def within(self, selection: Selection, stretch: int, *, start: int, end: int) -> list[Row]:
         """The changes of a stretch with ``start < second <= end``."""
         rows = self._take("changes", selection, stretch, self._changes)
-        newest, oldest = (bisect_left(rows, -second, key=_age) for second in (end, start))
+        newest, oldest = (
+            bisect_left(rows, -second, key=lambda row: -row.second) for second in (end, start)
+        )
         return rows[newest:oldest]
 
     def in_effect(self, selection: Selection, second: int) -> list[Row]:
@@ -125,10 +127,6 @@ class Rows:
 
 def _row(pool: Pool, change: Change) -> Row:
     return Row(change.second, pool, change.micros)
-
-
-def _age(row: Row) -> int:
-    return -row.second
 
 
 class _Latest:

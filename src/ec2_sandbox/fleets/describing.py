@@ -23,7 +23,9 @@ def described(fleet: Any) -> dict[str, Any]:
         "CreateTime": fleet.created_at,
         "ClientToken": request.client_token,
         "Type": request.type,
-        "ExcessCapacityTerminationPolicy": _policy(ends=request.ends_excess),
+        "ExcessCapacityTerminationPolicy": "termination"
+        if request.ends_excess
+        else "no-termination",
         "FulfilledCapacity": fleet.fulfilled(),
         "FulfilledOnDemandCapacity": fleet.fulfilled("on-demand"),
         "LaunchTemplateConfigs": [_config(config) for config in request.configs],
@@ -111,10 +113,6 @@ def _is_shrinking(fleet: Any) -> bool:
     held = sum(fleet.held(lifecycle) for lifecycle in LIFECYCLES)
     leaving = any(one.is_leaving or one.is_over for one in fleet.members.values())
     return leaving and held >= fleet.request.target.total
-
-
-def _policy(*, ends: bool) -> str:
-    return "termination" if ends else "no-termination"
 
 
 def _both_spellings(state: str) -> list[str]:

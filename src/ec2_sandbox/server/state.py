@@ -69,7 +69,7 @@ def save_call(home: Path, call: KeptCall | None, cost_s: float) -> None:
 
 def _blob() -> bytes:
     """The state as bytes; a service that cannot be pickled as it is used now is None."""
-    regions = {name: _regions(backends) for name, backends in _kept().items()}
+    regions = {name: dict(one[ACCOUNT_ID].items()) for name, one in _kept().items()}
     content = {"world": world(), "random": mock_random.getstate(), "moto": regions}
     try:
         return snapshot.dumps(content)
@@ -100,10 +100,6 @@ def _used() -> Mapping[str, Any]:
 def _backends(service: str, module: ModuleType) -> Any:
     """moto's own name for them."""
     return getattr(module, f"{service}_backends", None)
-
-
-def _regions(backends: Any) -> dict[str, Any]:
-    return dict(backends[ACCOUNT_ID].items())
 
 
 def take_back(home: Path, carry_out: Callable[[KeptCall], None]) -> None:

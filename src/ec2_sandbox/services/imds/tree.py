@@ -114,11 +114,10 @@ def _tags(instance: Any) -> Tree:
 
 
 def _interfaces(instance: Any) -> Tree:
-    return {nic.mac_address: dict(_interface(instance, nic)) for nic in _nics(instance)}
-
-
-def _nics(instance: Any) -> list[Any]:
-    return [instance.nics[index] for index in sorted(instance.nics)]
+    return {
+        nic.mac_address: dict(_interface(instance, nic))
+        for _, nic in sorted(instance.nics.items())
+    }
 
 
 def _interface(instance: Any, nic: Any) -> Iterator[tuple[str, Any]]:
