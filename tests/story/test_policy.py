@@ -95,10 +95,10 @@ def test_an_administrator_gets_a_stack_with_the_role_of_the_guard(spot: Spot) ->
 
 
 def test_who_gives_a_role_to_machines_may_pass_that_one_to_ec2_alone(spot: Spot) -> None:
-    look, pass_on = printed(spot, "instance-profile", "--role", "training")["Statement"]
+    look, pass_on, read = printed(spot, "instance-profile", "--role", "training")["Statement"]
 
     assert look["Resource"] == ["arn:aws:iam::123456789012:instance-profile/training"]
-    assert pass_on["Resource"] == ["arn:aws:iam::123456789012:role/training"]
+    assert pass_on["Resource"] == read["Resource"] == ["arn:aws:iam::123456789012:role/training"]
     passed_to = pass_on["Condition"]["StringEquals"]["iam:PassedToService"]
     assert {each.partition(".com")[0] for each in passed_to} == {"ec2.amazonaws"}
     assert "instance-profile" in paragraph(spot("policy", "up", "--role", "training"), 2)
