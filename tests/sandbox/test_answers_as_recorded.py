@@ -28,6 +28,12 @@ OF_AN_INSTANCE: dict[str, Any] = {
     "NetworkPerformanceOptions": {"BandwidthWeighting": "default"},
     "Operator": {"Managed": False},
 }
+OF_AN_INTERFACE: dict[str, Any] = {"DenyAllIgwTraffic": False, "Operator": {"Managed": False}}
+OF_A_SUBNET: dict[str, Any] = {
+    "BlockPublicAccessStates": {"InternetGatewayBlockMode": "off"},
+    "EnableDns64": False,
+    "MapCustomerOwnedIpOnLaunch": False,
+}
 OF_A_VOLUME: dict[str, Any] = {
     "AvailabilityZoneId": "use1-az6",
     "MultiAttachEnabled": False,
@@ -40,7 +46,7 @@ def door(tmp_path: Path) -> Door:
     return Door(tmp_path)
 
 
-def test_instances_and_volumes_have_the_members_that_clients_read(door: Door) -> None:
+def test_answers_have_the_members_that_clients_read(door: Door) -> None:
     ec2 = door.client("ec2")
     zone = {"AvailabilityZone": "us-east-1a"}
     launched = ec2.run_instances(**ORDER, Placement=zone)["Instances"][0]
@@ -50,6 +56,9 @@ def test_instances_and_volumes_have_the_members_that_clients_read(door: Door) ->
         assert OF_AN_INSTANCE.items() <= shown.items()
         assert shown["UsageOperationUpdateTime"]
         assert "SriovNetSupport" not in shown
+    (interface,) = ec2.describe_network_interfaces()["NetworkInterfaces"]
+    assert OF_AN_INTERFACE.items() <= interface.items()
+    assert all(OF_A_SUBNET.items() <= one.items() for one in ec2.describe_subnets()["Subnets"])
     volumes = ec2.describe_volumes()["Volumes"]
     assert len(volumes) == 2
     assert all(OF_A_VOLUME.items() <= volume.items() for volume in volumes)

@@ -1,7 +1,12 @@
 """EC2 as the sandbox answers it: our calls where moto's are stubs, moto's for the rest."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import moto.ec2.urls
 from moto.ec2.models.elastic_block_store import Snapshot, Volume
+from moto.ec2.models.elastic_network_interfaces import NetworkInterface
+from moto.ec2.models.subnets import Subnet
 
 from ec2_sandbox import first_day
 from ec2_sandbox.ec2 import images
@@ -51,10 +56,19 @@ class SandboxEC2Response(
     """One call of the EC2 API; moto makes a new object for each."""
 
 
-#: What DescribeVolumes shows and moto's volumes do not have.
-OF_VOLUMES = {
-    "availability_zone_id": property(lambda volume: volume.zone.zone_id),
-    "operator": {"Managed": False},
+#: What recorded answers of EC2 show and moto's things do not have.
+MEMBERS: Mapping[type, Mapping[str, Any]] = {
+    NetworkInterface: {"deny_all_igw_traffic": False, "operator": {"Managed": False}},
+    Snapshot: {"progress": property(progress_of)},
+    Subnet: {
+        "block_public_access_states": {"InternetGatewayBlockMode": "off"},
+        "enable_dns64": False,
+        "map_customer_owned_ip_on_launch": False,
+    },
+    Volume: {
+        "availability_zone_id": property(lambda volume: volume.zone.zone_id),
+        "operator": {"Managed": False},
+    },
 }
 
 
@@ -64,6 +78,6 @@ def install() -> None:
     fleet_observer.listen()
     first_day.install()
     images.install()
-    Snapshot.progress = property(progress_of)
-    for name, value in OF_VOLUMES.items():
-        setattr(Volume, name, value)
+    for kind, members in MEMBERS.items():
+        for name, value in members.items():
+            setattr(kind, name, value)
