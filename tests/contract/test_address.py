@@ -1,7 +1,8 @@
 """The caller's own address: through the proxy that boto3 uses, and only one that EC2 can see."""
 
+import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -19,8 +20,9 @@ ADDRESS = "198.51.100.7"
 class Echo(ThreadingHTTPServer):
     """An address service, which takes itself for a proxy where it is asked as one."""
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        super().__init__((host, port), _Handler)
         self.told = ADDRESS.encode()
         self.asked: list[tuple[str, Mapping[str, str]]] = []
         self.url = f"http://127.0.0.1:{self.server_port}"
@@ -113,6 +115,31 @@ def test_no_proxy_leads_to_this_computer(echo: Echo, monkeypatch: pytest.MonkeyP
 def test_an_address_of_version_six_is_one_of_its_own(echo: Echo) -> None:
     echo.told = b"2001:DB8::7\n"
     assert caller_cidr(echo.url) == "2001:db8::7/128"
+
+
+@pytest.mark.allow_hosts(["127.0.0.1", "::1"])
+@pytest.mark.skipif(not socket.has_ipv6, reason="this computer has no IPv6")
+def test_machines_are_reached_over_version_four_so_that_address_counts_where_there_are_both(
+    echo: Echo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = echo.server_port
+    hosts = [(socket.AF_INET6, ("::1", port, 0, 0)), (socket.AF_INET, ("127.0.0.1", port))]
+
+    def knowing(*families: int) -> Callable[..., list[object]]:
+        known = [
+            (each, socket.SOCK_STREAM, 6, "", place) for each, place in hosts if each in families
+        ]
+        return lambda _host, _port, family=0, *_: [e for e in known if family in (0, e[0])]
+
+    with Echo("::1", port) as six:
+        six.told = b"2001:db8::7"
+        threading.Thread(target=six.serve_forever, args=(0.01,), daemon=True).start()
+        monkeypatch.setattr(socket, "getaddrinfo", knowing(socket.AF_INET, socket.AF_INET6))
+        both = caller_cidr(f"http://checkip.invalid:{port}/")
+        monkeypatch.setattr(socket, "getaddrinfo", knowing(socket.AF_INET6))
+        alone = caller_cidr(f"http://checkip.invalid:{port}/")
+        six.shutdown()
+    assert (both, alone) == (f"{ADDRESS}/32", "2001:db8::7/128")
 
 
 @pytest.mark.parametrize(

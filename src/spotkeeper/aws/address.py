@@ -1,5 +1,9 @@
 """The caller's own address as AWS sees it."""
 
+from contextlib import suppress
+from functools import partial
+from urllib.parse import urlsplit
+
 from spotkeeper.aws import web
 from spotkeeper.errors import Unreachable
 from spotkeeper.timings import ADDRESS_TIMEOUT_SECONDS
@@ -24,17 +28,36 @@ _INNER_NETWORKS = (
 def caller_cidr(url: str = CHECKIP_URL) -> str:
     """The caller's public address as a network of its own: IPv4 with /32, IPv6 with /128.
 
+    It is asked for over IPv4, by which machines are reached, and otherwise only where that fails.
+
     Raises:
         Unreachable: no answer, or not an address that EC2 could see.
     """
     try:
-        page = web.get(url, most_bytes=_MAX_BYTES, timeout_seconds=ADDRESS_TIMEOUT_SECONDS)
-        return _own_network(page, url)
+        return _own_network(_page(url), url)
     except Unreachable as problem:
         raise Unreachable(
             f"Cannot learn your public address: {problem.message}",
             next_step="Name a security group of your own with --security-group.",
         ) from None
+
+
+def _page(url: str) -> web.WebPage:
+    ask = partial(web.get, url, most_bytes=_MAX_BYTES, timeout_seconds=ADDRESS_TIMEOUT_SECONDS)
+    if _has_ipv4(url):
+        with suppress(Unreachable):
+            return ask(over_ipv4=True)
+    return ask()
+
+
+def _has_ipv4(url: str) -> bool:
+    """Whether the server of an address has one of IPv4, as far as this computer knows."""
+    import socket
+
+    try:
+        return bool(socket.getaddrinfo(urlsplit(url).hostname, None, socket.AF_INET))
+    except (OSError, ValueError):
+        return False
 
 
 def _own_network(page: web.WebPage, url: str) -> str:
