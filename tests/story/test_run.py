@@ -202,8 +202,8 @@ def test_a_run_cancelled_while_ec2_has_its_machine_does_not_begin_again(
     until(lambda: "interrupted" in spot("ls", *THERE).out, "the interruption", within_s=180)
     for _ in range(2):
         cancelled = spot("cancel", "train", *THERE)
-        assert (cancelled.code, "it does not begin again" in cancelled.err) == (0, True)
-    assert "it does not begin again" in spot("show", "train", *THERE).out
+        assert (cancelled.code, "does not begin again" in cancelled.err) == (0, True)
+    assert "does not begin again" in spot("show", "train", *THERE).out
     following = typed("logs", "-f", "train", *THERE)
     assert following.ended() == 1, following.err
     [machine] = spot("show", "train", *THERE, "--output", "json").items

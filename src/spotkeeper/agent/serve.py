@@ -57,7 +57,7 @@ HURRIED_S, WORKING_S, RESTING_S = 0.2, 0.5, 1.0
 LOOK_S = 5.0
 
 #: So much of a set-up's output tells why it failed.
-SAID_LINES, SAID_BYTES = 3, 600
+SAID_LINES, SAID_OF_A_LINE, SAID_BYTES = 3, 120, 2000
 
 #: The stronger reason wins when two ask for the end of an attempt.
 _WEIGHT = {"leftovers": 0, "notice": 1, "stop": 2, "cancel": 3}
@@ -338,7 +338,8 @@ class Agent:
             LogReader(f"{self.attempt_folder}/log").last(SAID_BYTES), b"", spec.secrets
         )
         lines = data.decode("utf-8", "replace").splitlines()
-        return " | ".join([line.strip() for line in lines if line.strip()][-SAID_LINES:])
+        said = [line.strip()[:SAID_OF_A_LINE] for line in lines if line.strip()]
+        return " | ".join(said[-SAID_LINES:])
 
 
 #: How a machine that ends kills who is left: nobody of ours may have been there to ask for it.

@@ -6,7 +6,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from spotkeeper.errors import Interrupted, NotFound, SpotkeeperError, Unreachable
+from spotkeeper.errors import (
+    CredentialsProblem,
+    Interrupted,
+    NotFound,
+    SpotkeeperError,
+    Unreachable,
+)
 from spotkeeper.keeper.arguments import for_program
 from spotkeeper.keeper.edges import Edges
 from spotkeeper.keeper.inputs import given_length
@@ -100,7 +106,7 @@ class RunReader:
 
     def cancel(self, machine: Machine) -> RunReport:
         """Ask for the end of a run; where its machine cannot be asked, by a tag that the machine
-        reads as soon as it is back.
+        reads now and then, and as soon as it is back.
 
         Raises:
             NotFound: there is no run.
@@ -111,7 +117,7 @@ class RunReader:
             agent = self.agent(machine)
             agent.ask("cancel")
             return self.look(machine, agent)[0]
-        except (NotFound, Unreachable) as problem:
+        except (NotFound, Unreachable, CredentialsProblem) as problem:
             seen = self._machines.seen_run(machine)
             if seen is None or (agent and isinstance(problem, NotFound)):
                 raise

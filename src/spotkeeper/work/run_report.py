@@ -75,7 +75,7 @@ class RunReport(Result):
         if self.progress is not None and not run.is_over:
             told.append(f"{self.progress:.0%} done")
         if self.is_cancelled:
-            told.append("cancelled: it does not begin again")
+            told.append("cancelled: it ends, and does not begin again")
         return ", ".join(told)
 
     def to_dict(self) -> Record:

@@ -8,7 +8,7 @@ import pytest
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.edges import home_with_key, keeper
 
-from spotkeeper.errors import NotFound, Unreachable
+from spotkeeper.errors import CredentialsProblem, NotFound, Unreachable
 from spotkeeper.keeper import machine_agent
 from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.machines import SEEN_RUNS
@@ -38,6 +38,10 @@ def silent(*_: object) -> None:
     """It runs, and its ssh does not answer."""
 
 
+def locked(*_: object) -> None:
+    """It runs, and its key is on another computer."""
+
+
 def machine_of(cloud: FakeCloud, computer: Keeper, tags: dict[str, str]) -> Instance:
     plan = computer.plan(LaunchRequest("dev", Need(types=("g5.xlarge",))))
     instance = computer.up(plan).machine.instance
@@ -60,7 +64,7 @@ def test_a_run_of_another_computer_is_shown_as_its_machine_tells_it(
     assert keeper(cloud, home=tmp_path).ls()[0].last_run == run, "it is remembered"
 
 
-@pytest.mark.parametrize("away", [interrupted, stopped, silent])
+@pytest.mark.parametrize("away", [interrupted, stopped, silent, locked])
 @pytest.mark.parametrize(
     ("record", "tags", "wish"),
     [
@@ -89,11 +93,12 @@ def test_a_tag_keeps_the_wish_until_the_machine_is_back(
     away(cloud, computer)
 
     def lost(*_: object, **__: object) -> None:
-        raise Unreachable("The connection to dev was lost")
+        kind = CredentialsProblem if away is locked else Unreachable
+        raise kind("The connection to dev was lost")
 
     monkeypatch.setattr(machine_agent, "run_remote", lost)
     if record is None and not tags:
-        with pytest.raises((NotFound, Unreachable)):
+        with pytest.raises((NotFound, Unreachable, CredentialsProblem)):
             computer.cancel("dev")
         return
     for _ in range(2):
