@@ -140,6 +140,16 @@ def test_a_way_that_leads_nowhere_is_refused_before_the_question(
     assert nothing_was_made(sandbox)
 
 
+@pytest.mark.usefixtures("heard")
+def test_who_may_not_look_for_an_endpoint_is_told_which_policy_lets_them(
+    spot: Spot, sandbox: Sandbox
+) -> None:
+    sandbox.control.fail("DescribeInstanceConnectEndpoints", "UnauthorizedOperation", times=9)
+    line = ("up", "train", "--type", "t3.micro", "--yes", "--connect", "endpoint")
+    assert "`spot policy endpoint`" in paragraph(spot(*line), 4)
+    assert nothing_was_made(sandbox)
+
+
 def test_the_doctor_says_what_of_a_way_is_missing_and_the_plan_does(
     spot: Spot, sandbox: Sandbox, home: Path, heard: Path
 ) -> None:
