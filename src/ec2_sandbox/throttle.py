@@ -41,46 +41,31 @@ COSTLY_READS = frozenset(
     }
 )
 
-_MANY, _TAGS = Limit(100, 5), Limit(100, 10)
 EXCEPTIONS: Mapping[str, Limit] = {
-    "RunInstances": Limit(5, 2),
-    "StartInstances": Limit(5, 2),
-    "TerminateInstances": _MANY,
-    "CreateTags": _TAGS,
-    "DeleteTags": _TAGS,
-    "CreateVolume": _MANY,
-    "DeleteVolume": _MANY,
-    "CreateSnapshot": _MANY,
-    "CreateSnapshots": _MANY,
-    "DeleteSnapshot": _MANY,
-    "ModifySnapshotAttribute": _MANY,
-    "CreateNetworkInterface": _MANY,
-    "DeleteNetworkInterface": _MANY,
-    "ModifyNetworkInterfaceAttribute": _MANY,
-    "CreateLaunchTemplateVersion": _MANY,
-    "ModifyLaunchTemplate": _MANY,
-    "ModifyInstanceMetadataOptions": _MANY,
-    "AssociateIamInstanceProfile": _MANY,
-    "DisassociateIamInstanceProfile": _MANY,
-    "ModifyImageAttribute": _MANY,
-    "DeregisterImage": _MANY,
-    "CopyImage": Limit(100, 1),
-    "CreateDefaultSubnet": Limit(1, 1),
-    "CreateDefaultVpc": Limit(1, 1),
-    "CreateVpcEndpoint": Limit(4, 0.3),
-    "ModifyVpcEndpoint": Limit(4, 0.3),
-    "DeleteVpcEndpoints": Limit(4, 0.3),
-    "CreateNatGateway": Limit(10, 1),
-    "DeleteNatGateway": Limit(10, 1),
-    "DescribeCapacityBlockOfferings": Limit(10, 0.15),
-    "DescribeInstanceTopology": Limit(1, 1),
-    "DescribeSecurityGroupReferences": Limit(20, 5),
-    "DescribeSpotFleetRequests": Limit(50, 3),
-    "DescribeSpotFleetInstances": _MANY,
-    "DescribeSpotFleetRequestHistory": _MANY,
-    "CreateSpotDatafeedSubscription": Limit(50, 3),
-    "DeleteSpotDatafeedSubscription": Limit(50, 3),
-    "DescribeSpotDatafeedSubscription": Limit(100, 13),
+    name: limit
+    for limit, names in (
+        (Limit(5, 2), "RunInstances StartInstances"),
+        (
+            Limit(100, 5),
+            "TerminateInstances CreateVolume DeleteVolume CreateSnapshot CreateSnapshots "
+            "DeleteSnapshot ModifySnapshotAttribute CreateNetworkInterface "
+            "DeleteNetworkInterface ModifyNetworkInterfaceAttribute CreateLaunchTemplateVersion "
+            "ModifyLaunchTemplate ModifyInstanceMetadataOptions AssociateIamInstanceProfile "
+            "DisassociateIamInstanceProfile ModifyImageAttribute DeregisterImage "
+            "DescribeSpotFleetInstances DescribeSpotFleetRequestHistory",
+        ),
+        (Limit(100, 10), "CreateTags DeleteTags"),
+        (Limit(100, 1), "CopyImage"),
+        (Limit(1, 1), "CreateDefaultSubnet CreateDefaultVpc DescribeInstanceTopology"),
+        (Limit(4, 0.3), "CreateVpcEndpoint ModifyVpcEndpoint DeleteVpcEndpoints"),
+        (Limit(10, 1), "CreateNatGateway DeleteNatGateway"),
+        (Limit(10, 0.15), "DescribeCapacityBlockOfferings"),
+        (Limit(20, 5), "DescribeSecurityGroupReferences"),
+        (Limit(50, 3), "DescribeSpotFleetRequests CreateSpotDatafeedSubscription"),
+        (Limit(50, 3), "DeleteSpotDatafeedSubscription"),
+        (Limit(100, 13), "DescribeSpotDatafeedSubscription"),
+    )
+    for name in names.split()
 }
 
 # One token for every instance that the call is about.
