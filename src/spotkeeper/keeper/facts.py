@@ -1,15 +1,17 @@
-"""What is known of the risk of pools: the Spot Advisor, our own machines, placement scores."""
+"""What is known of pools: prices now, the Spot Advisor, our own machines, placement scores."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from functools import cached_property
 
 from spotkeeper.errors import SpotkeeperError, Unreachable
 from spotkeeper.keeper.edges import Edges
 from spotkeeper.market import market
 from spotkeeper.market.advisor import Advisor
-from spotkeeper.market.feeds import QuotaFeed
+from spotkeeper.market.feeds import PriceFeed, QuotaFeed
 from spotkeeper.market.risk import (
     ENOUGH_TYPES,
     Experiences,
@@ -20,7 +22,10 @@ from spotkeeper.market.risk import (
     groups,
 )
 from spotkeeper.model.instance_type import InstanceType
+from spotkeeper.model.machine import Machine
 from spotkeeper.model.offer import Dated
+from spotkeeper.model.place import Zone
+from spotkeeper.model.pool import Pool
 from spotkeeper.model.price_table import PriceTable
 from spotkeeper.model.quota import QuotaFamily, SpotQuota, quota_family
 from spotkeeper.model.risk import RegionRisk, Work
@@ -158,3 +163,31 @@ def _too_small(family: QuotaFamily, region: str, quota: SpotQuota) -> str:
         f"your {family.short_name} quota in {region} leaves {quota.free_vcpus} of "
         f"{quota.limit_vcpus} vCPUs: `spot doctor` says how to raise it"
     )
+
+
+def pool_of(machine: Machine) -> Pool:
+    """Where a machine is, or may come to be; empty names are of what nobody knows."""
+    return Pool(machine.instance_type or "", Zone(machine.region, machine.zone_name or ""))
+
+
+def prices_now(
+    machines: Iterable[Machine], prices: PriceFeed, listed: market.Market
+) -> dict[Pool, tuple[Decimal | None, Decimal | None]]:
+    """The Spot and the On-Demand price of each machine's pool; what nobody tells is unknown."""
+    pools = {pool_of(machine) for machine in machines}
+    types: dict[str, set[str]] = {}
+    for pool in (each for each in pools if each.instance_type):
+        types.setdefault(pool.region, set()).add(pool.instance_type)
+    spot: dict[tuple[str, str], Decimal] = {}
+    for region, names in types.items():
+        with suppress(SpotkeeperError):
+            for price in prices.current_prices(region, names):
+                spot[price.pool.instance_type, price.pool.zone.name] = price.usd_per_hour
+    on_demand = listed.on_demand(types)
+    return {
+        pool: (
+            spot.get((pool.instance_type, pool.zone.name)),
+            market.listed_usd_per_hour(on_demand, pool),
+        )
+        for pool in pools
+    }

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +20,6 @@ from spotkeeper.market.feeds import StorageFeed
 from spotkeeper.model import lives
 from spotkeeper.model.disk import cost_of_disks
 from spotkeeper.model.machine import InstanceState, Kind, Machine, pair
-from spotkeeper.model.place import is_local
 from spotkeeper.model.resource import ResourceKind, TaggedResource
 from spotkeeper.model.tags import TAG_NAME, TAG_OWNER, is_name
 from spotkeeper.ssh import keys
@@ -30,6 +27,8 @@ from spotkeeper.ssh.shell import Login, refuse_simulated
 from spotkeeper.store.folders import private_folder
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from spotkeeper.lifecycle.ports import Talk
     from spotkeeper.work.run_report import RunReport
 
@@ -238,19 +237,17 @@ class MachineReader:
     def reports(self, found: Iterable[Machine]) -> tuple[MachineReport, ...]:
         """The machines with today's prices; a price that cannot be read is unknown."""
         everything = tuple(found)
-        prices, now = self._prices(everything), self._edges.clock.now()
+        from spotkeeper.keeper.facts import pool_of, prices_now  # a list from memory needs none
+
+        prices = prices_now(everything, self._edges.prices, self._edges.market)
+        now = self._edges.clock.now()
         reports = (
-            replace(
-                MachineReport(
-                    machine,
-                    login=self.login(machine),
-                    asked_at=now,
-                    last_run=self.seen_run(machine),
-                ),
-                spot_usd_per_hour=prices.get((machine.zone_name, machine.instance_type)),
-                on_demand_usd_per_hour=None
-                if is_local(machine.zone_name or "", machine.region)
-                else prices.get((machine.region, machine.instance_type)),
+            MachineReport(
+                machine,
+                *prices[pool_of(machine)],
+                login=self.login(machine),
+                asked_at=now,
+                last_run=self.seen_run(machine),
             )
             for machine in everything
         )
@@ -335,9 +332,9 @@ class MachineReader:
                 raise
             return [], silent
         told = {each.region for each in silent}
-        failed = [each for each in failed if each.region not in told]
-        failed += [problem for _, problem in found if problem]
-        return [machine for some, _ in found for machine in some], [*silent, *failed]
+        silent += [each for each in failed if each.region not in told]
+        silent += [problem for _, problem in found if problem]
+        return [machine for some, _ in found for machine in some], silent
 
     def _places(
         self, in_regions: Sequence[str], name: str | None
@@ -374,19 +371,6 @@ class MachineReader:
             if key_name(self.owner, key.public_line) == wanted:
                 return key
         return None
-
-    def _prices(self, found: Sequence[Machine]) -> dict[tuple[str | None, str | None], Decimal]:
-        """Spot prices by zone and type, On-Demand prices by region and type."""
-        prices: dict[tuple[str | None, str | None], Decimal] = {}
-        for region in {machine.region for machine in found}:
-            types = {m.instance_type for m in found if m.region == region and m.instance_type}
-            with suppress(SpotkeeperError):
-                for price in self._edges.prices.current_prices(region, types):
-                    pool = price.pool
-                    prices[pool.zone.name, pool.instance_type] = price.usd_per_hour
-            for name, usd in self._edges.market.on_demand({region: types})[region].value.items():
-                prices[region, name] = usd
-        return prices
 
     def _half_created(self, found: Sequence[Machine], looked: Sequence[str]) -> tuple[str, ...]:
         """Launches that died: nobody works on their names any more."""
