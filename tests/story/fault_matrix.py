@@ -176,6 +176,7 @@ ROWS = (
     Row("GetParameter", UP),
     Row("DescribeImages", UP),
     Row("GetInstanceProfile", f"{UP} --role training", (own_role,)),
+    Row("ListAttachedRolePolicies", f"{UP} --role training --connect ssm", (own_role,)),
     Row("DescribeTags", UP),
     Row("CreateSecurityGroup", UP),
     Row("DescribeSecurityGroups", UP, (lost_group,)),

@@ -69,7 +69,7 @@ def _show(choices: Choices) -> None:
         }
         for name, entry in cache.everything(_folders().cache)
     )
-    rows = render.Records(found, FIELDS)
+    rows = render.HeadedRows(found, FIELDS)
     shown = _by_kind(rows) if choices.output == "table" else rows
     render.emit(choices, "cache", shown, columns=COLUMNS)
     if not rows and choices.output == "table":

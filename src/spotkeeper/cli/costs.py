@@ -64,7 +64,7 @@ def command(choices: Choices, /, *, month: str | None, by: str, plot: str | None
     if plot:
         picture.check(Path(plot))
     found = choices.keeper().costs(month, by=by, regions=choices.region)
-    rows = render.Records((row.to_dict() for row in found.rows), CostRow("").to_dict())
+    rows = render.HeadedRows((row.to_dict() for row in found.rows), CostRow("").to_dict())
     render.emit(choices, "costs", rows, columns=COLUMNS, warnings=found.warnings)
     if not rows and choices.output == "table":
         click.echo("The journal of this computer knows of no machine that ran then.", err=True)

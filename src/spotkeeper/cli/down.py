@@ -81,7 +81,7 @@ def _show(choices: Choices, report: DownReport) -> None:
     ended, costs = told["ended"], told["costs"]
     if choices.output != "table":
         extra = {"ended": ended, "left": told["left"], "costs": costs}
-        rows = render.Records(ended, ResourceId("", "", "").to_dict())
+        rows = render.HeadedRows(ended, ResourceId("", "", "").to_dict())
         render.emit(choices, "down", rows, columns=ENDED, warnings=report.warnings, extra=extra)
         return
     render.emit(choices, "down", ended, columns=ENDED, warnings=report.warnings)

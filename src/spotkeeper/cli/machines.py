@@ -48,7 +48,7 @@ TIMES = (("launched", "launched_at"), ("deadline", "deadline"))
 def show_list(choices: Choices, listing: MachineList) -> None:
     """A table of machines."""
     fields = MachineReport(Machine(None, None)).to_dict()
-    rows = render.Records((report.to_dict() for report in listing.reports), fields)
+    rows = render.HeadedRows((report.to_dict() for report in listing.reports), fields)
     columns = (*COLUMNS, RUN) if any(row["run"] for row in rows) else COLUMNS
     render.emit(choices, "machines", rows, columns=columns, warnings=listing.warnings)
     if not rows and choices.output == "table":

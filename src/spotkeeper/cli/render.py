@@ -66,8 +66,8 @@ class Column:
     folds_at: int | None = None
 
 
-class Records(list[Row]):
-    """Records, and the fields that each of them has: a CSV has its heading without any, too."""
+class HeadedRows(list[Row]):
+    """Rows, and the fields that each of them has: a CSV has its heading without any, too."""
 
     def __init__(self, rows: Iterable[Row], fields: Iterable[str]) -> None:
         super().__init__(rows)
@@ -162,7 +162,7 @@ def seconds(length: int) -> str:
 
 
 def _emit_csv(rows: Sequence[Row]) -> None:
-    names = list(rows[0]) if rows else rows.fields if isinstance(rows, Records) else []
+    names = list(rows[0]) if rows else rows.fields if isinstance(rows, HeadedRows) else []
     if not names:
         return
     flat = [{key: _flat(value) for key, value in row.items()} for row in rows]

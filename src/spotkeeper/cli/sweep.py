@@ -57,7 +57,7 @@ def show(choices: Choices, swept: SweepReport, *, applied: bool) -> None:
     items = found["ended"] if applied else found["left"]
     if choices.output != "table":
         columns, judged = (ENDED, ()) if applied else (LEFT, JUDGED)
-        rows = render.Records(items, (*ResourceId("", "", "").to_dict(), *judged))
+        rows = render.HeadedRows(items, (*ResourceId("", "", "").to_dict(), *judged))
         render.emit(choices, "sweep", rows, columns=columns, warnings=swept.warnings, extra=found)
         return
     render.emit(choices, "sweep", found["ended"], columns=ENDED, warnings=swept.warnings)

@@ -32,6 +32,7 @@ from spotkeeper.lifecycle.guard import SCHEDULER
 from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.lifecycle.name_claim import claim_title
 from spotkeeper.lifecycle.userdata import compose, guard_values
+from spotkeeper.model.connect import Connect
 from spotkeeper.model.disk import Disk
 from spotkeeper.model.journal_entry import Intent, Launched, LaunchRefused, NameClaimed
 from spotkeeper.model.launch import ClaimNonce, client_token
@@ -71,6 +72,7 @@ def test_the_journal_tells_what_was_asked_and_what_ec2_said(
             guard=guard,
             key_file=key_file,
             disks=(Disk("gp3", 100),),
+            connect=Connect.PUBLIC,
         )
     assert isinstance(claimed, NameClaimed)
     assert claimed.claim == nonce
