@@ -159,7 +159,8 @@ def logs(
     if not raw:
         data, following = _masked(log, folder, begin, data)
     is_last = not is_open and following >= log.end
-    head = answer(attempt=number, place=begin, next=following, end=log.end, is_last=is_last)
+    told = {"attempt": number, "place": begin, "next": following, "end": log.end}
+    head = answer(run_id=run.run_id, **told, is_last=is_last)
     sys.stdout.buffer.write(head.encode() + b"\n" + data)
 
 

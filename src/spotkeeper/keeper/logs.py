@@ -28,6 +28,10 @@ from spotkeeper.work.contract import CANCEL_TAG, RUN_TAG
 from spotkeeper.work.run import Remark, Run, event_of, read, read_line
 from spotkeeper.work.run_report import RunReport
 
+#: The ends of logs as they were seen last, by the instance that they are on.
+SEEN_LOGS = "logs"
+KEPT_BYTES = 1 << 16
+
 
 @dataclass(frozen=True)
 class LogWish:
@@ -130,6 +134,22 @@ class RunReader:
         if machine.instance is not None:
             self._edges.cloud.retag(machine.region, [machine.instance.id], {key: value})
 
+    def remember_log(self, machine: Machine, run_id: str, data: bytes) -> None:
+        """Keep the end of what was seen of a run's output."""
+        if machine.instance is not None:
+            kept = [run_id, self._edges.clock.now().isoformat(), data.decode("latin-1")]
+            self._edges.memory.put(SEEN_LOGS, machine.instance.id, kept)
+
+    def seen_log(self, machine: Machine) -> tuple[datetime, bytes] | None:
+        """That end and when it was seen, if the run is still the machine's."""
+        if machine.instance is None:
+            return None
+        memory, id_ = self._edges.memory, machine.instance.id
+        run_id, at, text = memory.get(SEEN_LOGS, id_, younger_than=timedelta.max) or ("", "", "")
+        if not run_id or machine.tags.get(RUN_TAG, run_id) != run_id:
+            return None
+        return datetime.fromisoformat(at), text.encode("latin-1")
+
     def let_in(self, machine: Machine, talk: Talk) -> None:
         """Let the caller's present address in to the machine."""
         self._machines.admit(machine, talk)
@@ -183,6 +203,8 @@ class RunLog:
     talk: Talk
     sleep: Callable[[timedelta], None]
     report: RunReport | None = None
+    _seen: bytes = b""
+    _run_id: str = ""
     _lines_told: int = 0
     _looked_at: float = field(default_factory=time.monotonic)
     _machine: Machine | None = field(default=None)
@@ -205,7 +227,28 @@ class RunLog:
             yield begun.decode("utf-8", "replace")
 
     def pieces(self) -> Iterator[bytes]:
-        """Pieces as they come: until now, or until the end of the run where it is followed."""
+        """Pieces as they come: until now, or until the end of the run where it is followed. Of a
+        machine that is off, the last that this computer saw."""
+        try:
+            for data in self._pieces():
+                self._seen = (self._seen + data)[-KEPT_BYTES:]
+                yield data
+        except NotFound:
+            is_any = self.wish == LogWish(lines=self.wish.lines)
+            kept = self.reader.seen_log(self._machine) if self._machine and is_any else None
+            if kept is None:
+                raise
+            at, data = kept
+            told = self._machine.summary() if self._machine else ""
+            self.talk.say(
+                f"{self.name}: {told}; what was seen of it until {at:%Y-%m-%d %H:%M} UTC:"
+            )
+            yield b"".join(data.splitlines(keepends=True)[-self.wish.lines :])
+        finally:
+            if self._machine and self._seen and self._run_id and not self.wish.raw:
+                self.reader.remember_log(self._machine, self._run_id, self._seen)
+
+    def _pieces(self) -> Iterator[bytes]:
         wish = self.wish
         following = self._begin()
         while True:
@@ -213,7 +256,7 @@ class RunLog:
             head, data = self._patiently(lambda agent: agent.logs(*following))  # noqa: B023
             if data:
                 yield data
-            attempt, place = head["attempt"], head["next"]
+            attempt, place, self._run_id = head["attempt"], head["next"], head.get("run_id", "")
             following = self._place(attempt, place)
             if head["is_last"] or not wish.follow:
                 if place < head["end"]:

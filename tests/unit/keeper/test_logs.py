@@ -73,8 +73,12 @@ class Stage:
         whole = OUTPUT[self.attempt]
         piece = whole[place : place + 3]
         after = place + len(piece)
-        head = {"attempt": self.attempt, "next": after, "end": len(whole)}
+        head = {"run_id": "run-1", "attempt": self.attempt, "next": after, "end": len(whole)}
         return {**head, "is_last": after == len(whole)}, piece
+
+    def remember_log(self, _: Machine, run_id: str, data: bytes) -> None:
+        assert run_id == "run-1"
+        assert b"".join(OUTPUT.values()).startswith(data)
 
     def let_in(self, *_: object) -> None:
         self.let_in_at.append(self.asked)

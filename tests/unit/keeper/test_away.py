@@ -1,4 +1,4 @@
-"""A run is cancelled also while its machine cannot be asked, from any computer."""
+"""Runs whose machine cannot be asked: cancelled all the same, shown as they were seen last."""
 
 import json
 from collections.abc import Callable
@@ -109,3 +109,34 @@ def test_a_tag_keeps_the_wish_until_the_machine_is_back(
     assert shown.machine.tags.get(CANCEL_TAG) == wish
     assert shown.last_run == report
     assert cloud.calls.count("retag") == (2 if wish else 1)
+
+
+@pytest.mark.parametrize(
+    ("lines", "run_on_it", "shown"),
+    [(0, ID, b"one\ntwo\n"), (1, ID, b"two\n"), (0, "a-later-one", None)],
+)
+def test_of_a_machine_that_is_off_the_output_is_shown_that_was_seen_last(
+    lines: int,
+    run_on_it: str,
+    shown: bytes | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cloud = FakeCloud()
+    computer = keeper(cloud, home=home_with_key(tmp_path))
+    machine_of(cloud, computer, {RUN_TAG: ID})
+    told = {"run_id": ID, "attempt": 1, "place": 0, "next": 8, "end": 8, "is_last": False}
+    answer = json.dumps({"schema": 1, **told}).encode() + b"\none\ntwo\n"
+    with monkeypatch.context() as reached:
+        reached.setattr(machine_agent, "run_remote", lambda *_, **__: (0, answer, b""))
+        assert b"".join(computer.logs("dev").pieces()) == b"one\ntwo\n"
+    [instance] = computer.ls()
+    assert instance.machine.instance is not None
+    cloud.retag(instance.machine.region, [instance.machine.instance.id], {RUN_TAG: run_on_it})
+    computer.stop("dev")
+    log = computer.logs("dev", lines=lines)
+    if shown is None:
+        with pytest.raises(NotFound):
+            b"".join(log.pieces())
+    else:
+        assert b"".join(log.pieces()) == shown
