@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from ec2_sandbox.protocol.refusal import EC2Error, invalid_value, refuse
 
@@ -14,13 +14,23 @@ MOST_VALUES = 200  # in one call (APIReference/Query-Requests.html, filters)
 # A backslash takes the meaning from what follows (UserGuide/Using_Filtering.html).
 TOKEN = re.compile(r"\\.|[*?]|[^\\*?]+|\\$", re.DOTALL)
 WILDCARDS = {"*": ".*", "?": "."}
+NOTHING = "(?!)"
+
+
+class Wanted(NamedTuple):
+    """Names as they are, and what those with wildcards fit."""
+
+    names: frozenset[str]
+    wild: re.Pattern[str]
 
 
 @lru_cache(maxsize=1_000)
-def _pattern(texts: tuple[str, ...]) -> re.Pattern[str]:
+def _patterns(texts: tuple[str, ...]) -> Wanted:
     """What any of them fits, at once: 200 names are asked of a thousand types."""
-    each = ("".join(map(_expression, TOKEN.findall(text))) for text in texts)
-    return re.compile("|".join(f"(?:{one})" for one in each), re.DOTALL)
+    special = [text for text in texts if set("*?\\") & set(text)]
+    each = ("".join(map(_expression, TOKEN.findall(text))) for text in special)
+    either = "|".join(f"(?:{one})" for one in each) or NOTHING
+    return Wanted(frozenset(texts).difference(special), re.compile(either, re.DOTALL))
 
 
 def _expression(token: str) -> str:
@@ -36,8 +46,8 @@ def matches(value: Any, wanted: Iterable[str]) -> bool:
     if value is None:
         return False
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    patterns = tuple(map(str, wanted))
-    return bool(patterns) and _pattern(patterns).fullmatch(text) is not None
+    names, wild = _patterns(tuple(map(str, wanted)))
+    return text in names or wild.fullmatch(text) is not None
 
 
 def passes(filters: Filters, value_of: Callable[[str], Any]) -> bool:
