@@ -183,6 +183,7 @@ def test_the_advisor_feed_has_the_shape_of_the_real_one(sandbox: Sandbox) -> Non
     assert fetch(sandbox, "spot-advisor-data.json", etag)[0] == 200
 
 
+@pytest.mark.soak
 def test_the_price_page_says_what_the_price_history_says(sandbox: Sandbox) -> None:
     sandbox.reset(**LIVING)
     _, _, page = fetch(sandbox, "spot.json")

@@ -97,6 +97,7 @@ def test_no_answered_call_is_lost_when_it_is_killed_in_a_storm_of_calls(home: Pa
     assert set(answered) <= groups(again)
 
 
+@pytest.mark.soak
 def test_the_history_goes_on_after_a_kill_and_begins_anew_at_a_reset(home: Path) -> None:
     still = SandboxOptions(speed=0, begins="2026-01-05T08:00:00+00:00")
     first = daemon.start(home, options=still)
@@ -116,6 +117,7 @@ def test_the_history_goes_on_after_a_kill_and_begins_anew_at_a_reset(home: Path)
     assert (home / "history.jsonl").read_text() == ""
 
 
+@pytest.mark.soak
 def test_a_history_that_was_cut_is_told(home: Path) -> None:
     first = daemon.start(home)
     Control(first).quota("L-3819A6DF", 8)
@@ -124,6 +126,7 @@ def test_a_history_that_was_cut_is_told(home: Path) -> None:
     assert "history" in daemon.ensure(home).notes[0]
 
 
+@pytest.mark.soak
 def test_another_versions_options_are_left_out_and_told(home: Path) -> None:
     daemon.stop(home)
     Home(home).create()
@@ -146,6 +149,7 @@ def test_a_record_that_another_version_wrote_is_no_process(home: Path, record: s
     assert daemon.status(home).options == SandboxOptions()
 
 
+@pytest.mark.soak
 def test_other_services_that_were_used_are_kept_too(home: Path) -> None:
     first = Sandbox(daemon.start(home))
     first.client("s3").create_bucket(Bucket="bucket")
@@ -161,6 +165,7 @@ def test_other_services_that_were_used_are_kept_too(home: Path) -> None:
     assert second.client("s3").list_buckets()["Buckets"] == []
 
 
+@pytest.mark.soak
 def test_a_former_port_that_is_taken_is_replaced_and_told(home: Path) -> None:
     first = daemon.start(home)
     daemon.stop(home)

@@ -293,6 +293,7 @@ def test_every_answer_has_the_shape_of_the_model(sandbox: Sandbox, ec2: Any) -> 
         assert set(body) <= set(shape.members)
 
 
+@pytest.mark.soak
 def test_the_same_seed_and_calls_give_the_same_fleet(sandbox: Sandbox) -> None:
     found = []
     for _ in range(2):

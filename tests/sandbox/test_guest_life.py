@@ -128,6 +128,7 @@ def test_no_jump_robs_a_machine_of_its_boot_or_its_shutdown(guests: GuestWorld) 
     assert all(date < before + timedelta(minutes=1) for date in ending)
 
 
+@pytest.mark.soak
 def test_a_machine_that_puts_its_shutdown_off_ends_at_that_time(guests: GuestWorld) -> None:
     machine = guests.machine("#!/bin/sh\nshutdown -h +55\n")
     called_off = guests.machine("#!/bin/sh\nshutdown -h +55; shutdown -c\n")

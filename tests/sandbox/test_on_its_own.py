@@ -94,6 +94,7 @@ def test_a_world_of_another_version_is_refused_by_name_until_it_is_reset(home: P
     assert daemon.reset(home).running
 
 
+@pytest.mark.soak
 def test_a_reset_ends_what_still_runs_the_version_before_an_upgrade(home: Path) -> None:
     before, folder = daemon.start(home), Home(home)
     running = folder.process()

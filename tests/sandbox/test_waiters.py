@@ -114,6 +114,7 @@ def test_status_checks_are_waited_for(account: Sandbox) -> None:
     assert calls(account, "DescribeInstanceStatus") > 1
 
 
+@pytest.mark.soak
 def test_the_cli_waits_too(account: Sandbox) -> None:
     (instance,), ids = launch(account)
     account.control.advance(timedelta(minutes=1))

@@ -145,6 +145,7 @@ def test_a_machine_that_killed_the_command_itself_at_its_end_interrupted_it(stag
     assert stage.run.count(Outcome.INTERRUPTED) == 1
 
 
+@pytest.mark.soak
 def test_every_attempt_has_the_code_its_surroundings_and_one_identity(stage: Stage) -> None:
     stage.accept(*stage.note(code=75), setup=(("sh", "-c", "echo built > built.txt"), ("true",)))
     stage.machine.start()
@@ -317,6 +318,7 @@ def test_a_disk_that_the_command_filled_does_not_keep_its_end_from_being_known(
         subprocess.run(["umount", "-l", str(small)], check=True)
 
 
+@pytest.mark.soak
 def test_logs_are_read_in_pieces_from_any_place(stage: Stage) -> None:
     stage.accept("sh", "-c", "seq 1 300000; printf 'last \\377 words'; exit 7")
     stage.machine.start()

@@ -46,6 +46,7 @@ def test_a_port_that_is_taken_is_told(
     assert "another --port" in told
 
 
+@pytest.mark.soak
 def test_a_sandbox_that_was_killed_or_damaged_comes_back(
     spot: Spot, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

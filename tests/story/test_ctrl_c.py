@@ -106,6 +106,7 @@ def test_twice_says_what_may_be_left_and_how_to_end_it(
     assert account.left(sandbox) == []
 
 
+@pytest.mark.soak
 def test_while_a_machine_stops_or_starts_down_still_ends_it(
     spot: Spot, sandbox: Sandbox, still_unlisted: Unlisted, press_ctrl_c: Press
 ) -> None:

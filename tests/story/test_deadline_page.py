@@ -23,6 +23,7 @@ def test_the_table_is_what_the_command_prints(spot: Spot, monkeypatch: pytest.Mo
     assert spot(*shlex.split(command)).out == told
 
 
+@pytest.mark.soak
 def test_the_picture_can_be_drawn_again(
     spot: Spot, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,7 @@ def denying(lab: Laboratory) -> Iterator[Laboratory]:
     lab.proxy.denied = lambda _: False
 
 
+@pytest.mark.soak
 def test_every_verb_works_for_a_region_that_is_named(denying: Laboratory) -> None:
     lines = ("ls", "show train", "ssh train --print", "stop train", "start train", "sweep")
     for line in (UP, *lines, "extend train 2h", "doctor --type m5.large", DOWN):

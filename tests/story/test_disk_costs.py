@@ -46,6 +46,7 @@ def test_a_stopped_box_says_what_it_still_costs(spot: Spot, sandbox: Sandbox) ->
     assert "costs now" not in spot("start", "train").out
 
 
+@pytest.mark.soak
 def test_a_forgotten_disk_has_its_price_and_a_snapshot_an_unknown_one(
     spot: Spot, sandbox: Sandbox, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

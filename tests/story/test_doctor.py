@@ -125,6 +125,7 @@ def test_an_image_that_nobody_knows_is_a_broken_line(spot: Spot) -> None:
     assert verdicts(answer.items)["image"] == "broken"
 
 
+@pytest.mark.soak
 def test_a_disk_key_of_ones_own_is_looked_at_and_its_grant_is_spelled_out(
     spot: Spot, sandbox: Sandbox
 ) -> None:

@@ -123,6 +123,7 @@ def test_a_score_of_fewer_than_three_types_is_not_asked_for(spot: Spot, sandbox:
 
 
 @pytest.mark.parametrize("code", ["MaxConfigLimitExceeded", "UnauthorizedOperation"])
+@pytest.mark.one_in(2)
 def test_without_scores_there_is_still_an_answer(spot: Spot, sandbox: Sandbox, code: str) -> None:
     sandbox.control.fail("GetSpotPlacementScores", code, http_status=403)
     answer = spot("find", "--gpus", "1", *EAST, "--score", *JSON)
@@ -159,6 +160,7 @@ def test_a_quota_says_how_many_machines_fit_and_is_remembered_for_minutes(
     assert "fits" in spot(*G5).out
 
 
+@pytest.mark.soak
 def test_who_may_not_read_quotas_is_told_once(spot: Spot, sandbox: Sandbox) -> None:
     sandbox.control.fail("GetServiceQuota", "AccessDeniedException", times=9, http_status=403)
     answer = spot("find", "--gpus", "1", *EAST, "--quota", *JSON)
@@ -210,6 +212,7 @@ def test_the_work_section_says_what_an_interruption_costs(spot: Spot, home: Path
     assert "Did you mean restart?" in paragraph(spot(*G5), 2)
 
 
+@pytest.mark.soak
 def test_risk_can_decide_alone_or_be_a_limit(spot: Spot) -> None:
     need = ("find", "--vcpus", "4", *EAST, "--limit", "500")
     rare = spot(*need, "--max-interruption", "5", *JSON)
@@ -227,6 +230,7 @@ def test_risk_can_decide_alone_or_be_a_limit(spot: Spot) -> None:
         (("--zone", "eu-west-1a", *EAST), "--zone eu-west-1a is not in us-east-1"),
     ],
 )
+@pytest.mark.one_in(3)
 def test_a_need_that_makes_no_sense_is_refused(
     spot: Spot, line: tuple[str, ...], words: str
 ) -> None:

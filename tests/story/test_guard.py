@@ -150,6 +150,7 @@ def test_a_down_that_was_killed_between_the_schedules_is_repeated(
     ended_by_down(spot, sandbox)
 
 
+@pytest.mark.soak
 def test_down_on_another_computer_removes_the_schedules_too(
     spot: Spot, sandbox: Sandbox, tmp_path: Path
 ) -> None:
@@ -276,6 +277,7 @@ def test_a_box_cannot_outlive_its_request_and_no_deadline_must_be_typed_twice(
 # Budgets
 
 
+@pytest.mark.soak
 def test_a_budget_is_planned_shown_and_kept_when_the_price_changes(
     spot: Spot, sandbox: Sandbox
 ) -> None:

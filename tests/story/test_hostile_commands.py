@@ -155,6 +155,7 @@ def surroundings(spot: Spot, home: Path, payload: str, name: str, line: tuple[st
         harmless(spot(*filled(line, payload)), home, name, line, payload)
 
 
+@pytest.mark.soak
 def test_the_environment_may_say_anything(
     spot: Spot, home: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

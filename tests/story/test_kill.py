@@ -135,6 +135,7 @@ def test_a_launch_that_was_killed_at_its_second_pool_leaves_nothing(
         pytest.param("after DeleteVolume 1", marks=SOAK),
     ],
 )
+@pytest.mark.soak
 def test_a_down_that_was_killed_can_be_repeated(
     spot: Spot, sandbox: Sandbox, home: Path, point: str
 ) -> None:
@@ -162,6 +163,7 @@ def test_a_program_that_was_killed_in_its_block_leaves_nothing_that_down_does_no
     ended_by_down(spot, sandbox)
 
 
+@pytest.mark.soak
 def test_a_launch_that_was_killed_is_told_by_ls_and_refused_by_up(
     spot: Spot, sandbox: Sandbox, home: Path
 ) -> None:

@@ -46,6 +46,7 @@ def gone_for_good(spot: Spot, sandbox: Sandbox, *regions: str) -> None:
     assert account.left(sandbox, *regions) == []
 
 
+@pytest.mark.one_in(2)
 def test_a_box_lives_its_whole_life(slow: Sandbox, spot: Spot) -> None:
     up = spot(*UP)
     assert up.code == 0, up.err
@@ -78,6 +79,7 @@ def test_a_box_lives_its_whole_life(slow: Sandbox, spot: Spot) -> None:
     assert lives(slow) == [box["instance_id"]]
 
 
+@pytest.mark.soak
 def test_a_machine_without_a_public_address_is_ready_when_ec2s_checks_pass(
     sandbox: Sandbox, spot: Spot
 ) -> None:
@@ -174,6 +176,7 @@ def test_a_name_is_free_again_when_down_says_so(late: Sandbox, spot: Spot) -> No
         pytest.param(200, "stopped", marks=SOAK),
     ],
 )
+@pytest.mark.soak
 def test_a_box_is_given_back_in_the_middle_of_an_interruption(
     sandbox: Sandbox, spot: Spot, seconds: int, state: str
 ) -> None:
@@ -190,6 +193,7 @@ def test_a_box_is_given_back_in_the_middle_of_an_interruption(
     assert len(lives(sandbox)) == 1
 
 
+@pytest.mark.soak
 def test_a_box_that_ec2_restarts_meanwhile_is_given_back(sandbox: Sandbox, spot: Spot) -> None:
     at_ec2s_pace(sandbox, dwell=3)
     assert spot(*UP).code == 0

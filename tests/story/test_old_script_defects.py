@@ -134,6 +134,7 @@ def test_no_pagination(spot: Spot, sandbox: Sandbox) -> None:
     assert len({offer["instance_type"] for offer in answer.items}) > 100
 
 
+@pytest.mark.soak
 def test_state_only_in_the_running_process(spot: Spot, home: Path, sandbox: Sandbox) -> None:
     [machine] = spot(*UP).items
     for path in home.rglob("*.jsonl"):

@@ -59,6 +59,7 @@ def test_who_is_interrupted_is_told_from_who_stops(sandbox: Sandbox, spot: Spot,
     assert words.startswith("interrupted 08:0")
 
 
+@pytest.mark.soak
 def test_who_starts_is_starting_while_ec2_looks_at_the_request(
     sandbox: Sandbox, spot: Spot, box: str
 ) -> None:
@@ -139,6 +140,7 @@ def test_a_start_waits_for_a_machine_that_stops(sandbox: Sandbox, spot: Spot, bo
     assert lives(sandbox) == [box]
 
 
+@pytest.mark.soak
 def test_a_start_of_a_machine_that_ec2_is_stopping_is_refused_once_it_has_stopped(
     sandbox: Sandbox, spot: Spot, box: str
 ) -> None:

@@ -155,7 +155,7 @@ DISPENSABLE["stop train"] = COSTS | {"ec2:DescribeVolumes"}
     "command",
     [pytest.param(each, marks=pytest.mark.soak if each == "run" else ()) for each in COMMANDS],
 )
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(6)
 def test_a_policy_allows_what_its_command_calls_and_nothing_else(
     lab: Laboratory, command: str
 ) -> None:
@@ -256,6 +256,7 @@ def refused_without(lab: Laboratory, action: str, path: Row) -> None:
         assert list(lab.leaks()) == [], told
 
 
+@pytest.mark.soak
 def test_who_may_not_end_what_came_late_is_told_of_it_with_every_list(lab: Laboratory) -> None:
     with developer(lab):
         path = Row("", "ls", (UP, ended_unseen))

@@ -148,6 +148,7 @@ def test_several_types_and_regions_each_have_a_block(spot: Spot) -> None:
     ]
 
 
+@pytest.mark.soak
 def test_a_pattern_stands_for_its_types(spot: Spot) -> None:
     answer = spot("prices", "g5.[x2]*", *EAST, "--days", "3", *JSON)
 

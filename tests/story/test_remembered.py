@@ -42,6 +42,7 @@ def test_offline_the_last_prices_are_ranked_and_their_age_is_told(
     assert ages["spot_usd_per_hour"] == online.items[0]["sources"][0]["as_of"]
 
 
+@pytest.mark.soak
 def test_offline_a_need_with_a_pattern_is_answered_too(
     spot: Spot, request: pytest.FixtureRequest
 ) -> None:
@@ -51,6 +52,7 @@ def test_offline_a_need_with_a_pattern_is_answered_too(
     assert {offer["instance_type"].split(".")[0] for offer in found.items} == {"g5"}
 
 
+@pytest.mark.soak
 def test_offline_prices_are_compared_and_their_age_is_told(
     spot: Spot, request: pytest.FixtureRequest
 ) -> None:
@@ -75,6 +77,7 @@ def test_offline_there_is_no_history_and_a_file_needs_none(spot: Spot, unplugged
     assert "--from FILE" in answer.err
 
 
+@pytest.mark.soak
 def test_offline_the_bands_of_the_sandbox_are_remembered_too(
     spot: Spot, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,6 +135,7 @@ def test_what_is_remembered_can_be_seen_and_forgotten(spot: Spot) -> None:
     assert "Nothing is remembered" in spot("cache").err
 
 
+@pytest.mark.soak
 def test_a_damaged_memory_is_dropped_and_asked_for_anew(spot: Spot, home: Path) -> None:
     expected = pools(spot(*NEED, *JSON))
     for path in (home / "spot" / "cache").rglob("*.cache"):

@@ -245,6 +245,7 @@ def test_the_password_of_a_proxy_is_not_repeated(
 
 @pytest.mark.parametrize("end", ["\n", "\r\nx: y", "é", "\udcff"])
 @pytest.mark.parametrize("name", ["AWS_SESSION_TOKEN", "AWS_SECRET_ACCESS_KEY"])
+@pytest.mark.one_in(3)
 def test_a_key_with_a_stray_character_is_not_repeated(
     spot: Spot, home: Path, aws: pytest.MonkeyPatch, name: str, end: str
 ) -> None:

@@ -126,6 +126,7 @@ def test_what_is_no_more_goes_on_request_and_what_changed_its_kind_is_replaced(
 
 
 @pytest.mark.usefixtures("way")
+@pytest.mark.soak
 def test_no_link_leads_out_of_the_folder(login: Login, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -148,6 +149,7 @@ def test_no_link_leads_out_of_the_folder(login: Login, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("way")
+@pytest.mark.soak
 def test_the_mode_of_the_folder_that_is_filled_stays(login: Login, tmp_path: Path) -> None:
     """A home that everybody may write to lets nobody in by ssh any more."""
     source = tmp_path / "open to all"
@@ -163,6 +165,7 @@ def test_the_mode_of_the_folder_that_is_filled_stays(login: Login, tmp_path: Pat
 
 
 @pytest.mark.usefixtures("way")
+@pytest.mark.one_in(2)
 def test_what_is_not_there_or_no_folder_is_told_by_its_name(login: Login, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     run_remote(login, ("sh", "-c", "touch plain"))

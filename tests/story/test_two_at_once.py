@@ -86,6 +86,7 @@ def test_of_three_launches_on_one_computer_one_wins(
 
 
 @pytest.mark.parametrize("visibility", [0, pytest.param(120, marks=pytest.mark.soak)])
+@pytest.mark.soak
 def test_of_launches_on_two_computers_in_different_regions_one_wins(
     computers: list[Path], sandbox: Sandbox, spot: Spot, visibility: int
 ) -> None:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from tests.conftest import Sandbox
 from tests.story.computer import usual_key
 from tests.story.conftest import Spot
@@ -33,6 +34,7 @@ def test_the_first_box_takes_twelve_ec2_calls_at_most_and_the_second_six(
     assert ec2_calls(second.err) <= 6
 
 
+@pytest.mark.soak
 def test_at_ec2s_pace_only_the_looks_at_the_instance_come_on_top(
     spot: Spot, home: Path, sandbox: Sandbox
 ) -> None:

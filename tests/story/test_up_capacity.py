@@ -120,7 +120,7 @@ WHAT_IS_WRONG = (
 
 @pytest.mark.world("situations, at the command line", by="users' reports")
 @pytest.mark.parametrize(("code", "words", "exit_code", "advice"), WHAT_IS_WRONG)
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(7)
 def test_what_no_other_pool_changes_costs_one_call_and_is_told_once(
     *, spot: Spot, sandbox: Sandbox, code: str, words: str, exit_code: int, advice: str
 ) -> None:

@@ -30,6 +30,7 @@ def test_each_form_of_the_maximum_price_is_exact(
     assert f"max price  ${usd_per_hour:.4f}/h" in plan.err
 
 
+@pytest.mark.soak
 def test_five_percent_over_spot_reaches_ec2_unrounded(spot: Spot, sandbox: Sandbox) -> None:
     line = ("up", "train", *ARTICLE, "--max-price", "spot+5%", "--yes", "--output", "json")
     up = spot(*line)

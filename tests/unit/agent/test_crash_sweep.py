@@ -69,6 +69,7 @@ def trials(story: Story, folder: Path, *, every: int) -> list[str]:
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
+@pytest.mark.one_in(2)
 def test_whatever_ends_at_a_sampled_place_the_run_comes_to_its_end(
     story: Story, tmp_path: Path
 ) -> None:
@@ -97,6 +98,7 @@ def starts_are_written_late(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "broken", [nobody_is_alive, reasons_are_forgotten, starts_are_written_late]
 )
+@pytest.mark.one_in(3)
 def test_the_sweep_sees_a_rule_that_is_broken(
     broken: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

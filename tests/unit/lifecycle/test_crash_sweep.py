@@ -138,6 +138,7 @@ def test_some_pairs_of_blows_of_all_kinds_leave_nothing_behind(
     [pytest.param(r, marks=() if r == "patient" else pytest.mark.soak) for r in RECOVERIES],
 )
 @pytest.mark.parametrize("plan", ["stopped", "by hand"])
+@pytest.mark.soak
 def test_a_request_that_is_listed_long_after_its_instance_launches_no_other(
     home: Path, plan: str, recovery: str, holds: Count
 ) -> None:

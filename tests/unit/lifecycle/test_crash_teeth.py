@@ -283,6 +283,7 @@ def test_many_rules_are_tried() -> None:
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda each: each.rule_removed.__name__)
+@pytest.mark.one_in(3)
 def test_the_sweep_notices_every_rule_that_is_taken_away(home: Path, mutation: Mutation) -> None:
     plain = Trial(mutation.plan, mutation.delay_seconds, mutation.recovery)
     with pytest.MonkeyPatch.context() as patch:

@@ -227,6 +227,7 @@ def complaints(stack: Mapping[str, Any]) -> set[str]:
 
 @pytest.mark.world("policies as a stack", by="cfn-lint")
 @pytest.mark.parametrize("part", ["up", EVERYDAY, GUARD_ROLE])
+@pytest.mark.one_in(4)
 def test_cloudformation_would_take_a_stack(part: str) -> None:
     assert complaints(policy.stack(part, AMERICAN)) == set()
 

@@ -112,6 +112,7 @@ needs_cloud_init = pytest.mark.skipif(not cloud_init.python(), reason="needs clo
     [each for each, kind in forms.SINGLE if kind not in UNPACKED_FIRST]
     + [each for each, expected in forms.SEVERAL if expected[0][0] not in UNPACKED_FIRST],
 )
+@pytest.mark.one_in(3)
 def test_cloud_init_takes_every_part_for_what_it_is(script: bytes) -> None:
     composed = compose(SCRIPT, VALUES, script)
     expected = [(part.get_content_type(), body(part)) for part in parts(composed)]
