@@ -50,13 +50,6 @@ SEEN_RUNS = "runs"
 KEPT = frozenset({ResourceKind.VOLUME, ResourceKind.TEMPLATE})
 
 
-def _late(report: MachineReport) -> tuple[str, ...]:
-    name = report.machine.name
-    if report.summary == report.machine.summary():
-        return ()
-    return (f"{name} runs, and costs, past its deadline: `spot down {name}` ends it",)
-
-
 def usable(login: Login) -> Login:
     """A login that something of ours is to use now.
 
@@ -251,7 +244,7 @@ class MachineReader:
             )
             for machine in everything
         )
-        return tuple(replace(each, warnings=_late(each)) for each in reports)
+        return tuple(replace(each, warnings=each.lateness) for each in reports)
 
     def seen_run(self, machine: Machine) -> RunReport | None:
         """The run of a machine as this computer saw it last; its id alone if it never did."""

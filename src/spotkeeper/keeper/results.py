@@ -121,6 +121,14 @@ class MachineReport(Result):
         return f"{told}, {words(-left)} PAST its deadline"
 
     @property
+    def lateness(self) -> tuple[str, ...]:
+        """The warning that it runs past its deadline, where it does."""
+        name = self.machine.name
+        if self.summary == self.machine.summary():
+            return ()
+        return (f"{name} runs, and costs, past its deadline: `spot down {name}` ends it",)
+
+    @property
     def max_price_usd_per_hour(self) -> Decimal | None:
         """The maximum price: EC2's word where the request was looked at, else what was asked."""
         request = self.machine.request
