@@ -1,6 +1,8 @@
 """What ``--help`` prints can be read on a narrow terminal, and says what each option is."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -18,6 +20,12 @@ def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Com
 
 
 EVERY = dict(commands(spot, "spot"))
+
+ROOT = Path(__file__).parents[3]
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("src/spotkeeper/**/*.py")]
+
+#: How a command is named: in quotes, and in a page at the beginning of a line, too.
+NAMED = {".py": r"`spot ([a-z][^`\n]*)`", ".md": r"(?:`|^\$ |^)spot ([a-z][^`\n#|>]*)"}
 
 #: click remembers in a command which options are its help, from the first context that asks.
 SETTINGS = spot.context_settings
@@ -42,3 +50,20 @@ def test_every_option_says_what_it_is_and_what_it_takes_in_words_of_ours() -> No
                     assert help_of[1], (path, option.name)
                     words = set(help_of[0].replace("[", " ").split())
                     assert not words & {"INTEGER", "FLOAT", "RANGE"}, (path, help_of)
+
+
+def test_every_command_that_a_message_or_a_page_names_exists_with_its_options() -> None:
+    named = [
+        (page.name, line)
+        for page in PAGES
+        for line in re.findall(NAMED[page.suffix], page.read_text(), re.M)
+    ]
+    assert len(named) > 300
+    for page, line in named:
+        first, *rest = line.split(" -- ")[0].split()
+        longer = f"spot {first} {rest[0] if rest else ''}"
+        command = EVERY.get(longer, EVERY.get(f"spot {first}"))
+        assert command, (page, line)
+        known = {name for option in command.params for name in option.opts} | {"--help"}
+        typed = {word.split("=")[0].rstrip(".,;") for word in rest}
+        assert {word for word in typed if re.match("--?[a-z]", word)} <= known, (page, line)
