@@ -244,7 +244,7 @@ def test_what_ec2_says_of_a_failure_may_be_anything(
         sandbox.control.fail("DescribeTags", "UnauthorizedOperation", message=payload)
         answer = spot("stop", "train", "--region=us-east-1", "--debug")
         harmless(answer, home, payload)
-        assert answer.code == 4
+        assert answer.code == 7
     sandbox.control.fail("DescribeTags", "Odd\u202e{0}%s", message="\u202e$(id)")
     answer = spot("stop", "train", "--region=us-east-1", "--output=json")
     assert answer.error["message"].count("\u202e$(id)") == 1

@@ -63,7 +63,7 @@ class AwsCalls:
         self.home = home
         self.lock = lock
         self.moto = DomainDispatcherApplication(create_backend_app)
-        self.regions_saved = 0
+        self.known = world(), 0
         self.published: tuple[Any, set[str]] = (None, set())
 
     def answer(self, call: Call, environ: dict[str, Any]) -> Answer:
@@ -109,7 +109,7 @@ class AwsCalls:
                 if answer.status >= REFUSED and not call.operation.startswith(READS):
                     state.take_back(self.home, self.carry_out_again)
                     mock_random.setstate(random)
-                    environ = {}
+                    environ, self.known = {}, (world(), self.known[1])
                 world().catch_up()
                 if self._has_changed(call, answer):
                     cost_s = time.thread_time() - begun
@@ -132,8 +132,8 @@ class AwsCalls:
 
         A region is made when it is first looked at, with ids that must stay.
         """
-        before, self.regions_saved = self.regions_saved, len(region_backends())
-        if before != self.regions_saved or world().history.unsaved:
+        (of, regions), self.known = self.known, (world(), len(region_backends()))
+        if of is not world() or regions != len(region_backends()) or world().history.unsaved:
             return True
         if answer.status >= REFUSED or queues.found_nothing(call, answer):
             return False

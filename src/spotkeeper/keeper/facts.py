@@ -1,11 +1,14 @@
 """What is known of pools: prices now, the Spot Advisor, our own machines, placement scores."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from spotkeeper.errors import SpotkeeperError, Unreachable
 from spotkeeper.keeper.edges import Edges
@@ -22,13 +25,15 @@ from spotkeeper.market.risk import (
     groups,
 )
 from spotkeeper.model.instance_type import InstanceType
-from spotkeeper.model.machine import Machine
 from spotkeeper.model.offer import Dated
 from spotkeeper.model.place import Zone
 from spotkeeper.model.pool import Pool
 from spotkeeper.model.price_table import PriceTable
 from spotkeeper.model.quota import QuotaFamily, SpotQuota, quota_family
 from spotkeeper.model.risk import RegionRisk, Work
+
+if TYPE_CHECKING:
+    from spotkeeper.model.machine import Machine
 
 
 @dataclass(frozen=True)

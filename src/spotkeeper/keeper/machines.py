@@ -112,9 +112,12 @@ class MachineReader:
             self.note(machine)
         present = [machine for machine in found if machine.present]
         if not present:
-            silent = ", ".join(str(each.region) for each in failed)
+            silent, unseen = (
+                ", ".join(str(each.region) for each in failed),
+                regions.by_reason(failed),
+            )
             raise NotFound(
-                f"There is no machine {name}" + (f" ({silent} did not answer)" if silent else ""),
+                "; ".join((f"There is no machine {name}", *unseen)),
                 details={"silent_regions": silent} if silent else None,
             )
         first = min(present, key=lambda machine: not machine.alive)
