@@ -114,6 +114,7 @@ def test_how_an_image_boots_and_whether_anybody_knows_its_cloud_init(
 ) -> None:
     found = image_of(described(**facts), "us-east-1")
     assert (found.boot_mode, found.of_stranger) == (boot_mode, of_stranger)
+    assert not image_of(described(**facts), "us-east-1", "ubuntu").of_stranger  # an alias of ours
 
 
 def test_an_image_that_aws_publishes_under_a_name_is_no_strangers() -> None:
