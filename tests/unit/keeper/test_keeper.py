@@ -345,5 +345,5 @@ def test_where_nothing_can_be_seen_nobody_says_that_there_is_no_machine(
         desk.keeper.ls()
     desk.cloud.silent = {region}
     assert any(region in told for told in desk.keeper.ls().warnings)
-    with pytest.raises(NotFound, match=f"{region} : tagged_resources"):
+    with pytest.raises(NotFound, match=f"{region}: tagged_resources"):
         desk.keeper.show("dev")
