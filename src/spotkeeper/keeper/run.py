@@ -132,6 +132,9 @@ esac"""
 #: What tells by itself what the code needs; the first that is there.
 _TELLING = ("uv.lock", "pyproject.toml", "requirements.txt")
 
+#: These tell it, too, to tools that are not ours to bring.
+_TELLING_OTHERS = tuple(map(Path, ("environment.yml", "poetry.lock", "Pipfile", "setup.py")))
+
 #: Instead of a file: nothing is set up.
 _NOTHING = "none"
 
@@ -242,6 +245,8 @@ class Runner:
             agent.have(self._talk, name=name)
             code = agent.prepare(run_id)
             setup = f"; set-up is from {order.setup_file}" if order.setup_file else ""
+            if not setup and (others := [e for e in _TELLING_OTHERS if e in order.files]):
+                self._talk.say(f"note: {others[0]} is not installed; --setup SCRIPT can do that")
             gpus = self._gpus(machine)
             if told := order.code.warning():
                 self._talk.say(told)

@@ -6,6 +6,7 @@ from typing import Any, cast
 import pytest
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.market import market
+from tests.fakes.talk import FakeTalk
 from tests.unit.model.make import instance, request
 
 from spotkeeper.errors import (
@@ -104,7 +105,9 @@ def test_a_machine_shows_as_many_gpus_as_its_type_has(
         instance(instance_type=kind, tags={"spotkeeper:name": "train"}),
         request(instance_type=kind),
     )
-    order = RunOrder(("true",), WorkingFolder(tmp_path), ())
-    runner = Runner(cast("RunReader", stage), market(FakeCloud()), Silence())
+    order = RunOrder(("true",), WorkingFolder(tmp_path), (Path("poetry.lock"),))
+    talk = FakeTalk()
+    runner = Runner(cast("RunReader", stage), market(FakeCloud()), talk)
     runner.start(order, machine, Login("192.0.2.1", "ubuntu", "i-1", tmp_path / "train"))
     assert [spec.gpus for spec in specs] == [count]
+    assert "note: poetry.lock is not installed; --setup SCRIPT can do that" in talk.said
