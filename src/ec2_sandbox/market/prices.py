@@ -155,7 +155,7 @@ class PriceModel(NamedTuple):
         return (self.lowest + (self.swing * height >> 16)) // LEAST * LEAST
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=65_536)  # all pools of all regions
 def _price_model(
     seed: int, scenario: str, on_demand: Callable[[str, str], int], pool: Pool
 ) -> PriceModel:
