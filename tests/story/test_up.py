@@ -59,6 +59,27 @@ def test_who_says_no_at_the_question_gets_nothing(
     assert journal(home) == []
 
 
+def test_a_price_that_rises_at_the_question_is_shown_and_asked_for_again(
+    spot: Spot, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(StringIO):
+        def readline(self, *size: int) -> str:  # type: ignore[override]
+            sandbox.control.price("g5.xlarge@us-east-1c", "0.9")
+            return super().readline(*size)
+
+    monkeypatch.setattr(Choices, "interactive", property(lambda _: True))
+    monkeypatch.setattr("sys.stdin", Slow("y\nn\n"))
+
+    answer = spot("up", "train", "--type", "g5.xlarge", "--zone", "us-east-1c")
+
+    assert answer.code == 3
+    shown = answer.err.index("$0.2716/h")
+    risen = answer.err.index("Prices rose above those of the plan, up to $0.9000/h")
+    assert shown < risen < answer.err.index("$0.9000/h, $21.60/day")
+    assert answer.err.count("Launch it?") == 2
+    assert account.left(sandbox) == []
+
+
 def test_who_says_yes_at_the_question_gets_the_machine(
     spot: Spot, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

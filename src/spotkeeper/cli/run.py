@@ -7,11 +7,11 @@ from typing import Any
 import click
 
 from spotkeeper.cli import render
-from spotkeeper.cli.context import Choices, agreed, global_options, pass_choices
+from spotkeeper.cli.context import Choices, global_options, pass_choices
 from spotkeeper.cli.logs import show_log
 from spotkeeper.cli.options import launch_options, need_options
 from spotkeeper.cli.terminal import plain_text
-from spotkeeper.cli.up import say_plan
+from spotkeeper.cli.up import agreed_plan, say_plan
 from spotkeeper.errors import NotFound
 from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.launch_inputs import launch_request_from
@@ -122,7 +122,7 @@ def _machine_for_it(choices: Choices, keeper: Keeper, given: dict[str, Any]) -> 
     plan = keeper.plan(request)
     say_plan(plan, dry_run=False)
     if not yes:
-        agreed(choices, "Launch it, and run the command there?")
+        plan = agreed_plan(choices, keeper, plan, "Launch it, and run the command there?")
     machine = keeper.up(plan).machine
     choices.region, choices.runs = (machine.region,), name
     return machine

@@ -13,6 +13,7 @@ from spotkeeper.cli.machines import show_one
 from spotkeeper.cli.offers import gpu
 from spotkeeper.cli.options import launch_options, need_options
 from spotkeeper.cli.terminal import plain_text, terminal_width
+from spotkeeper.keeper.keeper import Keeper
 from spotkeeper.keeper.launch_inputs import launch_request_from
 from spotkeeper.lifecycle.launch_request import LaunchRequest
 from spotkeeper.lifecycle.plan import Plan
@@ -179,6 +180,21 @@ def _limits(plan: Plan) -> list[tuple[str, str]]:
     return limits
 
 
+def agreed_plan(choices: Choices, keeper: Keeper, plan: Plan, question: str) -> Plan:
+    """The plan that the user says yes to: one whose prices rose meanwhile is made and shown anew.
+
+    Raises:
+        Declined: the user said no, or there is no terminal to ask at.
+    """
+    agreed(choices, question)
+    while usd := keeper.dearer_now(plan):
+        choices.talk.say(f"Prices rose above those of the plan, up to {render.rate(usd)}; anew:")
+        plan = keeper.plan(plan.launch_request)
+        say_plan(plan, dry_run=False)
+        agreed(choices, question)
+    return plan
+
+
 @click.command(
     name="up", short_help="Launch a machine on the best pool and wait until it answers."
 )
@@ -216,7 +232,7 @@ def command(
         click.echo("EC2 would allow it (DryRun). Nothing was changed.", err=True)
         return
     if not yes:
-        agreed(choices, "Launch it?")
+        plan = agreed_plan(choices, keeper, plan, "Launch it?")
     report = keeper.up(plan)
     choices.runs = launch_request.name
     show_one(choices, report, report.warnings if choices.output == "json" else ())

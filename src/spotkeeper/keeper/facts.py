@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -25,7 +25,7 @@ from spotkeeper.market.risk import (
     groups,
 )
 from spotkeeper.model.instance_type import InstanceType
-from spotkeeper.model.offer import Dated
+from spotkeeper.model.offer import Dated, SpotPrice
 from spotkeeper.model.place import Zone
 from spotkeeper.model.pool import Pool
 from spotkeeper.model.price_table import PriceTable
@@ -180,19 +180,31 @@ def prices_now(
 ) -> dict[Pool, tuple[Decimal | None, Decimal | None]]:
     """The Spot and the On-Demand price of each machine's pool; what nobody tells is unknown."""
     pools = {pool_of(machine) for machine in machines}
+    spot, on_demand = spot_now(pools, prices), listed.on_demand(_types(pools))
+    return {pool: (spot.get(pool), market.listed_usd_per_hour(on_demand, pool)) for pool in pools}
+
+
+def spot_now(pools: Collection[Pool], prices: PriceFeed) -> dict[Pool, Decimal]:
+    """The Spot prices of pools; one that nobody tells is left out."""
+
+    def answer(region: str) -> Collection[SpotPrice]:
+        with suppress(SpotkeeperError):
+            return prices.current_prices(region, types[region])
+        return ()
+
+    types = _types(pools)
+    told = {
+        (price.pool.instance_type, price.pool.zone.name): price.usd_per_hour
+        for found in market.answers(answer, types).values()
+        for price in found
+    }
+    places = {each: (each.instance_type, each.zone.name) for each in pools}
+    return {pool: told[place] for pool, place in places.items() if place in told}
+
+
+def _types(pools: Iterable[Pool]) -> dict[str, set[str]]:
+    """By region; of a pool that nobody knows there is none."""
     types: dict[str, set[str]] = {}
     for pool in (each for each in pools if each.instance_type):
         types.setdefault(pool.region, set()).add(pool.instance_type)
-    spot: dict[tuple[str, str], Decimal] = {}
-    for region, names in types.items():
-        with suppress(SpotkeeperError):
-            for price in prices.current_prices(region, names):
-                spot[price.pool.instance_type, price.pool.zone.name] = price.usd_per_hour
-    on_demand = listed.on_demand(types)
-    return {
-        pool: (
-            spot.get((pool.instance_type, pool.zone.name)),
-            market.listed_usd_per_hour(on_demand, pool),
-        )
-        for pool in pools
-    }
+    return types

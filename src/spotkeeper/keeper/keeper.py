@@ -15,6 +15,7 @@ from spotkeeper.keeper.regions import listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from decimal import Decimal
 
     from spotkeeper.keeper.costs import CostReport
     from spotkeeper.keeper.deadline import Deadline
@@ -97,6 +98,10 @@ class Keeper(ReachingKeeper):
             SpotkeeperError: it would not, and why.
         """
         self._up.dry_run(plan)
+
+    def dearer_now(self, plan: Plan) -> Decimal | None:
+        """Dollars an hour of the plan's dearest pool, if it rose above all that the plan shows."""
+        return self._up.dearer_now(plan)
 
     @checked()
     def up(self, plan: Plan) -> LaunchedMachine:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from functools import partial
 from typing import TypeVar
 
@@ -17,6 +18,7 @@ from spotkeeper.keeper import regions
 from spotkeeper.keeper.deadline import Deadline
 from spotkeeper.keeper.down import Down
 from spotkeeper.keeper.edges import Edges, launch_ports
+from spotkeeper.keeper.facts import spot_now
 from spotkeeper.keeper.find import Find, FindOptions
 from spotkeeper.keeper.machines import usd_per_gib_month
 from spotkeeper.keeper.results import MachineReport
@@ -95,6 +97,11 @@ class Up:
         )
         warnings = (*self._edges.warnings, *plan.warnings, *notes)
         return replace(plan, owner=self._reader.owner, warnings=warnings)
+
+    def dearer_now(self, plan: Plan) -> Decimal | None:
+        """The price of the dearest pool now, if it rose above all that the plan shows."""
+        pools = [each.offer.pool for each in plan.candidates]
+        return plan.dearer(spot_now(pools, self._edges.prices).values())
 
     def up(self, plan: Plan) -> MachineReport:
         """Launch what was planned.

@@ -1,6 +1,6 @@
 """From a ranking to a plan: what will be asked of EC2, in which order, and what it costs. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
@@ -107,15 +107,19 @@ class Plan(Result):
         """The offer that is tried first, the one whose price is shown."""
         return self.candidates[0].offer
 
+    def dearer(self, now: Iterable[Decimal]) -> Decimal | None:
+        """The dearest price of now, if it is above all that is shown: whoever says yes to a plan
+        agrees to the dearest of its pools, and to a maximum price."""
+        shown = max(
+            each.max_price_usd_per_hour or each.offer.spot_usd_per_hour for each in self.candidates
+        )
+        dearest = max((shown, *now))
+        return dearest if dearest > shown else None
+
     @property
     def deadline(self) -> datetime | None:
         """When the machine ends, in the pool that is tried first."""
         return self.candidates[0].deadline
-
-    @property
-    def valid_until(self) -> datetime | None:
-        """Until when its request lives there; ``None`` where a request does not end."""
-        return self.candidates[0].valid_until
 
     @property
     def lasting(self) -> timedelta | None:
@@ -191,7 +195,7 @@ class Plan(Result):
             "deadline": moment(self.deadline),
             "guard": self.launch_request.guard,
             "budget_usd": number(self.launch_request.budget_usd),
-            "valid_until": moment(self.valid_until),
+            "valid_until": moment(self.candidates[0].valid_until),
             "usd_per_day": number(self.usd_per_day),
             "at_today_usd": number(self.at_today_usd),
             "at_most_usd": number(self.at_most_usd),

@@ -134,20 +134,20 @@ def test_a_plan_tries_a_limited_number_of_pools() -> None:
 def test_a_box_has_a_deadline_and_its_request_ends_a_week_later() -> None:
     plan = make_plan(launch_request(), ranked(offer(GPU)), now=FIRST_DAY)
     assert plan.deadline == FIRST_DAY + DEFAULT_LIFE
-    assert plan.valid_until == FIRST_DAY + DEFAULT_LIFE + KEEP_AFTER_DEADLINE
+    assert plan.candidates[0].valid_until == FIRST_DAY + DEFAULT_LIFE + KEEP_AFTER_DEADLINE
 
 
 def test_a_box_for_ever_still_has_an_explicit_end_of_its_request() -> None:
     plan = make_plan(launch_request(lasting=None), ranked(offer(GPU)), now=FIRST_DAY)
     assert plan.deadline is None
-    assert plan.valid_until == FIRST_DAY + FOR_EVER
+    assert plan.candidates[0].valid_until == FIRST_DAY + FOR_EVER
 
 
 def test_a_once_machine_has_a_deadline_and_no_valid_until() -> None:
     asked = launch_request(kind=Kind.ONCE, lasting=timedelta(hours=2))
     plan = make_plan(asked, ranked(offer(GPU)), now=FIRST_DAY)
     assert plan.deadline == FIRST_DAY + timedelta(hours=2)
-    assert plan.valid_until is None
+    assert plan.candidates[0].valid_until is None
 
 
 def test_only_types_that_can_hibernate_are_candidates_for_it() -> None:
@@ -276,12 +276,31 @@ def test_no_candidate_is_dearer_than_the_maximum_price(
         assert kept == [spot for spot in spots if spot <= limit]
 
 
+@pytest.mark.parametrize(
+    ("max_price", "now", "dearer"),
+    [
+        (None, [], None),
+        (None, ["0.5"], None),  # as dear as the other pool that is shown
+        (None, ["0.5001"], "0.5001"),
+        (None, ["0.6", "0.7"], "0.7"),
+        ("0.65", ["0.6"], None),
+        ("0.65", ["0.7"], "0.7"),
+    ],
+)
+def test_only_a_price_above_all_that_was_shown_is_asked_for_again(
+    max_price: str | None, now: list[str], dearer: str | None
+) -> None:
+    asked = launch_request(max_price=MaxPrice.parse(max_price) if max_price else None)
+    plan = make_plan(asked, ranked(offer(GPU, "0.3"), offer(CPU, "0.5")), now=FIRST_DAY)
+    assert plan.dearer(map(Decimal, now)) == (Decimal(dearer) if dearer else None)
+
+
 def test_every_time_that_is_sent_is_in_whole_seconds() -> None:
     now = FIRST_DAY.replace(microsecond=123_456)
     plan = make_plan(launch_request(), ranked(offer(GPU)), now=now)
     assert plan.deadline == FIRST_DAY + DEFAULT_LIFE
-    assert plan.valid_until is not None
-    assert plan.valid_until.microsecond == 0
+    assert plan.candidates[0].valid_until is not None
+    assert plan.candidates[0].valid_until.microsecond == 0
 
 
 def at_most(*pools: tuple[str, str | None], **changes: object) -> Decimal | None:
