@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CONSTRAINED := --constraint constraints.txt
 
+# Without bytecode, each of the processes that tests and demo start would compile our source anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup demo test quick soak foreign machine matrix world check bench decide figures mutants clean
 
 help:

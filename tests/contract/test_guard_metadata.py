@@ -88,6 +88,7 @@ def test_no_fault_ends_an_extended_machine_or_keeps_one_that_is_over(
 
 @by_client
 @pytest.mark.parametrize("fault", READABLE, ids=lambda fault: fault.name)
+@pytest.mark.one_in(3)
 def test_a_deadline_that_can_be_read_counts_whatever_time_comes_with_it(
     machines: Callable[..., Machine], fault: Fault, client: str
 ) -> None:
@@ -102,6 +103,7 @@ def test_a_deadline_that_can_be_read_counts_whatever_time_comes_with_it(
 @by_client
 @pytest.mark.parametrize(("hours", "calls"), [(1, []), (-1, OFF)])
 @pytest.mark.parametrize("begins", ["2022-01-05T00:00:00Z", "2998-01-05T00:00:00Z"])
+@pytest.mark.one_in(3)
 def test_the_time_of_the_service_counts_and_not_the_clock_of_the_machine(
     machines: Callable[..., Machine], begins: str, hours: int, calls: list[str], client: str
 ) -> None:

@@ -132,6 +132,7 @@ BAD: dict[str, Reply] = {
 
 @pytest.mark.parametrize("bad", BAD)
 @pytest.mark.parametrize("token", ["", "p2"])
+@pytest.mark.one_in(4)
 def test_one_bad_answer_changes_nothing(market: PriceServer, bad: str, token: str) -> None:
     first, second = rows_of(REGION, 4), rows_of(REGION, 4, begin=4)
     market.tell(REGION, page(first, "p2"))

@@ -171,6 +171,7 @@ def test_every_attempt_has_the_code_its_surroundings_and_one_identity(stage: Sta
         (("no-such-tool",), "exit 127, in set-up: set-up: 1: no-such-tool: not found"),
     ],
 )
+@pytest.mark.one_in(3)
 def test_a_set_up_that_fails_is_told_and_the_command_never_begins(
     stage: Stage, setup: tuple[str, ...], words: str
 ) -> None:
@@ -240,6 +241,7 @@ def test_a_run_that_is_cancelled_before_it_began_never_begins(stage: Stage) -> N
     assert (stage.over().state, stage.noted()) == (RunState.CANCELLED, [])
 
 
+@pytest.mark.soak
 def test_what_fails_is_retried_as_often_as_wanted(stage: Stage) -> None:
     stage.accept(*stage.note(code=9), retries=1)
     stage.machine.start()
@@ -269,6 +271,7 @@ def test_a_secret_rests_in_root_s_files_and_is_shown_nowhere(stage: Stage) -> No
     stage.over()
 
 
+@pytest.mark.soak
 def test_one_run_at_a_time_and_the_next_one_after_it(stage: Stage) -> None:
     stage.accept(*stage.note(lasts=600))
     stage.machine.start()

@@ -124,6 +124,7 @@ def test_a_source_of_credentials_that_fails_is_named_with_its_profile(
         ("AWS_WEB_IDENTITY_TOKEN_FILE", "/opt/no/token"),
     ],
 )
+@pytest.mark.one_in(3)
 def test_a_source_that_the_environment_names_fails_in_the_same_way(
     spot: Spot,
     as_profile_a: Path,

@@ -124,6 +124,7 @@ def test_a_score_of_fewer_than_three_types_is_not_asked_for(spot: Spot, sandbox:
 
 @pytest.mark.parametrize("code", ["MaxConfigLimitExceeded", "UnauthorizedOperation"])
 @pytest.mark.one_in(2)
+@pytest.mark.soak
 def test_without_scores_there_is_still_an_answer(spot: Spot, sandbox: Sandbox, code: str) -> None:
     sandbox.control.fail("GetSpotPlacementScores", code, http_status=403)
     answer = spot("find", "--gpus", "1", *EAST, "--score", *JSON)

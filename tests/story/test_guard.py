@@ -306,6 +306,7 @@ def test_a_budget_is_planned_shown_and_kept_when_the_price_changes(
 # Permissions
 
 
+@pytest.mark.soak
 def test_the_policies_of_guard_and_extend_allow_every_call_that_they_are_for(
     spot: Spot, sandbox: Sandbox
 ) -> None:

@@ -267,6 +267,7 @@ def test_the_users_script_reaches_the_machine_byte_for_byte_and_no_shell_here(
     assert parts[1] == ("text/x-shellscript", (home / "setup.sh").read_bytes())
 
 
+@pytest.mark.soak
 def test_ssh_is_started_with_the_payload_as_one_argument_after_the_host(
     spot: Spot,
     sandbox: Sandbox,

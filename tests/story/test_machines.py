@@ -161,6 +161,7 @@ def test_an_interruption_is_told_in_words_with_its_time(spot: Spot, sandbox: San
 
 
 @pytest.mark.world("situations, at the command line", by="users' reports")
+@pytest.mark.soak
 def test_a_box_starts_soon_after_its_stop_though_its_request_has_not_settled(
     spot: Spot, sandbox: Sandbox
 ) -> None:

@@ -65,6 +65,7 @@ def test_client_region_and_resource_region_differ(spot: Spot, sandbox: Sandbox) 
         ("Unsupported", 1),  # on constraint-not-fulfillable
     ],
 )
+@pytest.mark.one_in(3)
 def test_loops_for_ever_on_most_statuses(
     spot: Spot, sandbox: Sandbox, code: str, exit_code: int
 ) -> None:

@@ -117,6 +117,7 @@ def test_a_once_machine_that_is_taken_back_is_told_while_it_still_runs(
     assert account.left(sandbox) == []
 
 
+@pytest.mark.soak
 def test_a_stop_waits_for_a_machine_that_starts(sandbox: Sandbox, spot: Spot, box: str) -> None:
     """EC2 refuses to stop what is pending."""
     stopped(sandbox, box).start_instances(InstanceIds=[box])

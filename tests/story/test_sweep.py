@@ -293,6 +293,7 @@ def test_a_sweep_that_was_killed_half_way_can_be_repeated(
     assert len(lives(sandbox)) == 1
 
 
+@pytest.mark.soak
 def test_a_person_reads_what_is_unwanted_why_and_what_it_costs(
     spot: Spot,
     sandbox: Sandbox,

@@ -261,6 +261,7 @@ def test_a_region_that_lacks_what_a_launch_needs_leaves_the_others(
 
 
 @pytest.mark.world("situations, at the command line", by="users' reports")
+@pytest.mark.soak
 def test_a_refusal_for_certain_takes_no_longer_for_a_name_that_lived_before(
     spot: Spot, sandbox: Sandbox
 ) -> None:

@@ -24,8 +24,8 @@ from ec2_sandbox.world import World, world
 DAY, HOUR = 86_400, 3_600
 SAMPLES = 2  # of the prices of the trailing month
 LEAST_EMR_VCPUS = 4
-MOST_KEPT = 6  # files, of a megabyte each
-MOST_ADVICE_KEPT = 50_000  # three days of all types and regions
+MOST_KEPT = 24  # files, of a megabyte each and a second to make
+MOST_ADVICE_KEPT = 100_000  # six days of all types and regions
 
 JSON = "application/json"
 

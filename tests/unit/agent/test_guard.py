@@ -79,12 +79,14 @@ def test_the_last_deadline_that_was_read_is_remembered(
 
 
 @pytest.mark.parametrize("tag", NEITHER_TIME_NOR_NEVER)
+@pytest.mark.one_in(3)
 def test_only_an_exact_time_or_never_is_believed(room: Room, tag: str) -> None:
     assert guarded(room, launch=PAST, tag=tag) == OFF
     assert room.memory.read_text() == f"{PAST}\n"
 
 
 @pytest.mark.parametrize("memory", [None, *NEITHER_TIME_NOR_NEVER])
+@pytest.mark.one_in(3)
 def test_where_no_deadline_is_known_that_is_said_and_the_machine_stays(
     room: Room, memory: str | None
 ) -> None:

@@ -138,6 +138,7 @@ SINKS: dict[str, Show] = {
 
 @pytest.mark.parametrize("sink", SINKS)
 @pytest.mark.parametrize("output", ["table", "csv"])
+@pytest.mark.one_in(3)
 def test_nothing_that_acts_reaches_a_terminal(sink: str, output: str, capsys: Capsys) -> None:
     for payload in PAYLOADS:
         SINKS[sink](Choices(output=output, no_color=True), payload)

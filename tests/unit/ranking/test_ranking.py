@@ -77,6 +77,7 @@ def test_prices_are_ordered_as_numbers_and_not_as_text() -> None:
 
 @pytest.mark.parametrize("by", list(SortBy))
 @given(market=markets(), seed=st.randoms(use_true_random=False))
+@pytest.mark.one_in(4)
 def test_the_order_of_the_feed_does_not_matter(
     by: SortBy, market: list[RawPrice], seed: Random
 ) -> None:
