@@ -370,22 +370,11 @@ def test_ending_twice_is_harmless(site: Site) -> None:
     assert site.living() == []
 
 
-def test_an_unknown_instance_has_passed_no_checks_and_is_not_found(site: Site) -> None:
+def test_an_unknown_instance_is_not_found(site: Site) -> None:
     unknown = "i-00000000000000000"
-    assert not site.cloud.checks_passed(REGION, unknown)
     for call in (site.cloud.instance, site.cloud.stop, site.cloud.start):
         with pytest.raises(NotFound):
             call(REGION, unknown)
-
-
-def test_a_stopped_instance_passes_no_checks(site: Site, world: World) -> None:
-    instance = site.running(site.box())
-    world.advance(5 * MINUTE)  # the checks begin when it runs
-    assert site.cloud.checks_passed(REGION, instance.id)
-    site.cloud.stop(REGION, instance.id)
-    world.advance(MINUTE)
-    assert site.cloud.instance(REGION, instance.id).state is InstanceState.STOPPED
-    assert not site.cloud.checks_passed(REGION, instance.id)
 
 
 def test_tags_can_be_changed(site: Site) -> None:

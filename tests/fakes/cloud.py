@@ -257,11 +257,6 @@ class FakeCloud:
         self.fate.after("ask")
 
     @answered
-    def checks_passed(self, region: str, instance_id: str) -> bool:
-        server = self._known(region, instance_id)
-        return server is not None and server.state is InstanceState.RUNNING
-
-    @answered
     def instance(self, region: str, instance_id: str) -> Instance:
         return described(self._required(region, instance_id))
 

@@ -54,7 +54,6 @@ UNKNOWN: Mapping[str, str] = {
     "DeleteSecurityGroup": "InvalidGroup.NotFound",
     "DeleteVolume": "InvalidVolume.NotFound",
     "DescribeImages": "InvalidAMIID.NotFound",
-    "DescribeInstanceStatus": "InvalidInstanceID.NotFound",
     "GetInstanceProfile": "NoSuchEntity",
     "GetParameter": "ParameterNotFound",
     "GetRole": "NoSuchEntity",
@@ -71,7 +70,6 @@ UNKNOWN: Mapping[str, str] = {
 LAGGING: Mapping[str, str] = {
     "DescribeFleets": "fleetSet",
     "DescribeInstances": "reservationSet",
-    "DescribeInstanceStatus": "instanceStatusSet",
     "DescribeKeyPairs": "keySet",
     "DescribeLaunchTemplates": "launchTemplates",
     "DescribeNetworkInterfaces": "networkInterfaceSet",

@@ -39,15 +39,6 @@ def lost_group(lab: Laboratory) -> None:
     lab.sandbox.control.fail("CreateSecurityGroup", "Unavailable", after_effect=True)
 
 
-def private(lab: Laboratory) -> None:
-    """Machines get no public address, so that only EC2's own checks tell that they run."""
-    client = lab.sandbox.client("ec2")
-    for subnet in client.describe_subnets()["Subnets"]:
-        client.modify_subnet_attribute(
-            SubnetId=subnet["SubnetId"], MapPublicIpOnLaunch={"Value": False}
-        )
-
-
 def too_late(lab: Laboratory) -> None:
     """The deadline of what was stopped is over."""
     lab.sandbox.control.advance(timedelta(hours=2))
@@ -186,7 +177,6 @@ ROWS = (
     Row("RunInstances", f"{UP} --once"),
     Row("RunInstances", "doctor --type m5.large"),
     Row("DescribeInstances", UP),
-    Row("DescribeInstanceStatus", UP, (private,)),
     Row("DescribeInstances", "ls", (UP,)),
     Row("DescribeSpotInstanceRequests", "ls", (UP,)),
     Row("DescribeInstances", "show train", (UP,)),

@@ -79,28 +79,6 @@ def test_a_box_lives_its_whole_life(slow: Sandbox, spot: Spot) -> None:
     assert lives(slow) == [box["instance_id"]]
 
 
-@pytest.mark.soak
-def test_a_machine_without_a_public_address_is_ready_when_ec2s_checks_pass(
-    sandbox: Sandbox, spot: Spot
-) -> None:
-    at_ec2s_pace(sandbox)
-    client = sandbox.client("ec2")
-    [default] = client.describe_subnets(
-        Filters=[{"Name": "availability-zone", "Values": ["us-east-1a"]}]
-    )["Subnets"]
-    client.modify_subnet_attribute(
-        SubnetId=default["SubnetId"], MapPublicIpOnLaunch={"Value": False}
-    )
-
-    up = spot(*UP, "--subnet", default["SubnetId"])
-
-    assert up.code == 0, up.err
-    assert up.items[0]["public_ip"] is None
-    assert "waiting for its login" in up.err
-    assert spot(*DOWN).code == 0
-    gone_for_good(spot, sandbox)
-
-
 def test_a_once_machine_lives_and_goes(late: Sandbox, spot: Spot) -> None:
     up = spot(*UP, "--once")
     assert up.code == 0, up.err

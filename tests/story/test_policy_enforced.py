@@ -33,7 +33,6 @@ from tests.story.fault_matrix import (
     lost_group,
     moved_house,
     own_disk_key,
-    private,
     too_late,
     unclaimed,
     usual_quota,
@@ -91,7 +90,6 @@ PATHS: dict[str, Collection[Row]] = {
         Row("", UP),
         Row("", f"{UP} --region any"),
         Row("", UP, (lost_group,)),
-        Row("", UP, (private,)),
         Row("", UP, (claimed,)),
         Row("", UP, (dry,)),
         Row("", UP, (in_the_dark,)),
@@ -112,7 +110,7 @@ PATHS: dict[str, Collection[Row]] = {
     "stop": (Row("", "stop train", (UP, elsewhere)),),
     "start": (
         Row("", "start train", (*STOPPED, too_late, moved_house)),
-        Row("", "start train", (private, *STOPPED, elsewhere)),
+        Row("", "start train", (*STOPPED, elsewhere)),
     ),
     "down": (
         Row("", DOWN, (f"{UP} --for 48h", next_day)),

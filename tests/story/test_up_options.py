@@ -211,12 +211,15 @@ def test_the_subnet_that_was_named_decides_the_zone(spot: Spot, sandbox: Sandbox
     client = sandbox.client("ec2")
     subnets = client.describe_subnets()["Subnets"]
     [subnet] = [one for one in subnets if one["AvailabilityZone"] == dearest]
+    private = {"SubnetId": subnet["SubnetId"], "MapPublicIpOnLaunch": {"Value": False}}
+    client.modify_subnet_attribute(**private)
 
     up = spot(*CPU, "--subnet", subnet["SubnetId"])
 
     machine = launched(sandbox, up)
     assert machine["SubnetId"] == subnet["SubnetId"]
     assert up.items[0]["zone"] == dearest
+    assert up.items[0]["public_ip"], "the address that the plan told, and counted"
 
 
 def test_a_group_of_the_users_own_is_used_and_never_deleted(spot: Spot, sandbox: Sandbox) -> None:

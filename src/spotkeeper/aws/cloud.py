@@ -251,17 +251,6 @@ class Ec2Cloud:
             self._forget_what_is_gone(order, refusal)
             raise
 
-    def checks_passed(self, region: str, instance_id: str) -> bool:
-        """Whether both of EC2's status checks passed; not yet for an id too young to be listed."""
-        try:
-            found = self._aws.call("DescribeInstanceStatus", region, InstanceIds=[instance_id])
-        except NotFound:
-            return False
-        return any(
-            {row[key]["Status"] for key in ("InstanceStatus", "SystemStatus")} == {"ok"}
-            for row in found["InstanceStatuses"]
-        )
-
     def instance(self, region: str, instance_id: str) -> Instance:
         """One instance as it is now.
 

@@ -74,14 +74,16 @@ def run_instances(order: LaunchOrder) -> Body:
 
 
 def _network(order: LaunchOrder) -> Body:
-    """Where it is, and behind which groups. A default subnet gives a public address unless the
-    network interface is told otherwise, which then takes the subnet and the groups as well."""
-    groups = list(order.group_ids)
-    if order.connect is Connect.PUBLIC:
-        return {"SubnetId": order.subnet_id, **({"SecurityGroupIds": groups} if groups else {})}
-    interface: Body = {"DeviceIndex": 0, "SubnetId": order.subnet_id}
-    interface |= {"AssociatePublicIpAddress": False, **({"Groups": groups} if groups else {})}
-    return {"NetworkInterfaces": [interface]}
+    """Where it is, behind which groups, and whether it has a public address: a subnet's own choice
+    (``MapPublicIpOnLaunch``) may be another than what was planned. EC2 takes subnet and groups
+    within the interface alone then."""
+    interface: Body = {
+        "DeviceIndex": 0,
+        "SubnetId": order.subnet_id,
+        "AssociatePublicIpAddress": order.connect is Connect.PUBLIC,
+    }
+    groups = {"Groups": list(order.group_ids)} if order.group_ids else {}
+    return {"NetworkInterfaces": [interface | groups]}
 
 
 def spot_options(order: LaunchOrder) -> Body:

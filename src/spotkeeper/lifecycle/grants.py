@@ -81,7 +81,6 @@ LOOK_PRICED = (LOOK, _read("ec2:DescribeSpotPriceHistory", "pricing:GetProducts"
 #: Of a stopped machine, whose disks still cost.
 DISKS = _read("ec2:DescribeVolumes")
 CLAIM = _read("ec2:DescribeLaunchTemplates")
-CHECKS = _read("ec2:DescribeInstanceStatus")
 PLACES = _read("ec2:DescribeSubnets", "ec2:DescribeImages")
 #: What ``sweep`` reads beyond that, of kinds that no launch makes too.
 SURVEY = _read(
@@ -187,8 +186,8 @@ GIVE_BACK = Grant(
 END = (DISKS, CLAIM, GIVE_BACK)
 RETAG = Grant("Retag", ("ec2:CreateTags",), _ec2("instance", "spot-instances-request"), OURS)
 
-_UP = (MARKET, LOOK, PLACES, CHECKS, PUBLIC_IMAGES, *LAUNCH, *PREREQUISITES, *END)
-_START = (*LOOK_PRICED, CHECKS, _power("ec2:StartInstances"), RETAG, *OWN_ADDRESS)
+_UP = (MARKET, LOOK, PLACES, PUBLIC_IMAGES, *LAUNCH, *PREREQUISITES, *END)
+_START = (*LOOK_PRICED, _power("ec2:StartInstances"), RETAG, *OWN_ADDRESS)
 _REACH = (*LOOK_PRICED, *OWN_ADDRESS)
 
 #: Command → what its calls need.

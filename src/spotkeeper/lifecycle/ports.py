@@ -168,9 +168,6 @@ class Cloud(Protocol):
     def ask(self, order: LaunchOrder) -> None:
         """Ask EC2 whether the order would be allowed (DryRun); changes nothing."""
 
-    def checks_passed(self, region: str, instance_id: str) -> bool:
-        """Whether EC2's own status checks reach the instance."""
-
     def instance(self, region: str, instance_id: str) -> Instance:
         """One instance as it is now."""
 

@@ -69,7 +69,7 @@ class Waiter:
         """Wait until an instance that runs can be logged in to; raises as ``until_reachable``."""
         patience = patience_for(running.instance_type)
         for elapsed in poll(self._clock, patience):
-            if self._answers(running):
+            if running.has_way_in and self._reach.answers(running):
                 return running
             self._talk.waiting(f"{running.id} runs, waiting for its login", elapsed)
         seen = self._seen(running)
@@ -137,11 +137,6 @@ class Waiter:
             return self._cloud.instance(instance.region, instance.id)
         except NotFound:
             return instance  # too young to be listed
-
-    def _answers(self, running: Instance) -> bool:
-        if not running.has_way_in:
-            return self._cloud.checks_passed(running.region, running.id)
-        return self._reach.answers(running)
 
 
 def _fell_back(asked: Instance, seen: Instance) -> bool:

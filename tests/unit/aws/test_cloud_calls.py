@@ -1,7 +1,7 @@
 """What ``Ec2Cloud`` asks of EC2, and how it reads answers that the sandbox never gives."""
 
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
 import pytest
 from tests.fakes import orders
@@ -40,7 +40,6 @@ def test_every_call_fits_its_operation() -> None:
     subnet = {"SubnetId": "subnet-1", "VpcId": "vpc-1", "AvailabilityZone": "us-east-1a"}
     made, session = cloud(
         DescribeSubnets=[{"Subnets": [subnet]}],
-        DescribeInstanceStatus=[{"InstanceStatuses": []}],
         CreateSecurityGroup=[{"GroupId": "sg-1"}],
     )
     made.subnets(REGION)
@@ -56,7 +55,6 @@ def test_every_call_fits_its_operation() -> None:
     made.ssh_groups(REGION, "1:user/me", ["sg-1"])
     made.import_key(REGION, "key", public_key="ssh-ed25519 AAAA", tags={"a": "b"})
     made.ask(orders.order())
-    made.checks_passed(REGION, "i-1")
     made.cancel(REGION, ["sir-1"])
     made.terminate(REGION, ["i-1"])
     made.stop(REGION, "i-1")
@@ -65,7 +63,7 @@ def test_every_call_fits_its_operation() -> None:
     made.delete_volume(REGION, "vol-1")
     made.delete_group(REGION, "sg-1")
     made.delete_key(REGION, "key-1")
-    assert len({operation for operation, _ in session.calls}) == 22
+    assert len({operation for operation, _ in session.calls}) == 21
 
 
 def test_the_legacy_calls_are_never_made() -> None:
@@ -198,28 +196,6 @@ def test_an_instance_that_only_its_request_knows_is_looked_up() -> None:
     by_tag, by_request = session.bodies("DescribeInstances")
     assert by_tag["Filters"] != by_request["Filters"]
     assert by_request["Filters"] == [{"Name": "spot-instance-request-id", "Values": ["sir-1"]}]
-
-
-def status(instance: str, system: str) -> Answer:
-    row: dict[str, Any] = {
-        "InstanceState": {"Name": "running"},
-        "InstanceStatus": {"Status": instance},
-        "SystemStatus": {"Status": system},
-    }
-    return {"InstanceStatuses": [row]}
-
-
-def test_checks_pass_when_both_do() -> None:
-    made, _ = cloud(
-        DescribeInstanceStatus=[
-            NotFound("young"),
-            status("ok", "initializing"),
-            status("impaired", "ok"),
-            status("ok", "ok"),
-        ]
-    )
-    passed = [made.checks_passed(REGION, "i-1") for _ in range(4)]
-    assert passed == [False, False, False, True]
 
 
 def test_every_quota_is_asked_by_its_code() -> None:

@@ -82,12 +82,11 @@ def test_every_launch_fits_the_model(order: LaunchOrder) -> None:
 def test_a_machine_has_an_address_and_a_role_as_they_were_asked_for(order: LaunchOrder) -> None:
     body = shapes.run_instances(order)
     assert body.get("IamInstanceProfile") == ({"Name": order.role} if order.role else None)
-    [interface] = body.get("NetworkInterfaces", [{"Groups": body.get("SecurityGroupIds", [])}])
+    [interface] = body["NetworkInterfaces"]
     assert interface.get("Groups", []) == list(order.group_ids)
-    public = order.connect is Connect.PUBLIC
-    assert interface.get("AssociatePublicIpAddress") is (None if public else False)
+    assert interface["AssociatePublicIpAddress"] is (order.connect is Connect.PUBLIC)
     # EC2 takes neither subnet nor groups beside interfaces
-    assert public or not {"SubnetId", "SecurityGroupIds"} & body.keys()
+    assert not {"SubnetId", "SecurityGroupIds"} & body.keys()
 
 
 def test_the_checker_sees_a_wrong_name_a_wrong_type_and_a_wrong_word() -> None:
@@ -169,7 +168,7 @@ def test_the_maximum_price_is_exact_and_without_an_exponent() -> None:
 
 def test_a_dry_run_without_group_and_key_leaves_them_out() -> None:
     body = shapes.run_instances(DRY)
-    assert "SecurityGroupIds" not in body
+    assert "Groups" not in body["NetworkInterfaces"][0]
     assert "KeyName" not in body
 
 

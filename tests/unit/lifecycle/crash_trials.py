@@ -49,7 +49,6 @@ READS = frozenset(
         ),
         *(
             "ask",
-            "checks_passed",
             "holder",
             "region_inventory",
             "find schedule",

@@ -190,7 +190,6 @@ def test_a_failing_trial_fails_again_in_the_same_way(home: Path) -> None:
 NOT_CALLED = {
     "ask": "only a dry run",
     "close_ssh": "only a caller who came from elsewhere",
-    "checks_passed": "only a machine that cannot be reached from here",
     "connect_endpoint": "only a launch without a public address",
     "home": "it asks nobody",
 }
