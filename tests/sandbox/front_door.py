@@ -75,12 +75,12 @@ class Door:
         carry_out("interrupt", {"name": name, "minutes": None}, self.home)
         state.save(self.home)
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, region: str = REGION) -> Any:
         """A client of boto3 that asks once."""
         session: Any = boto3.Session()
         made = session.client(
             service,
-            region_name=REGION,
+            region_name=region,
             endpoint_url="http://127.0.0.1:1",
             aws_access_key_id="AKIASANDBOXSANDBOX00",
             aws_secret_access_key="sandbox",

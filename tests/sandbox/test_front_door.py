@@ -120,18 +120,24 @@ def test_calls_that_were_kept_in_place_of_snapshots_bring_the_same_world_back(
     if everything:
         Session(door, ec2).run()
     ec2.create_key_pair(KeyName="of-chance")  # no two are the same: this cannot be repeated
+    west = door.client("ec2", "us-west-2")
+    west.describe_instance_types(InstanceTypes=["m5.large"])  # makes what a region begins with
     for size in (1, 2, 3):
         ec2.run_instances(**LAUNCH, InstanceMarketOptions={"MarketType": "spot"})
         ec2.create_volume(AvailabilityZone="us-east-1a", Size=size)
         refusal(ec2.create_volume, AvailabilityZone="us-east-1x", Size=size)
     before = seen(ec2)
     ec2.create_volume(AvailabilityZone="us-east-1a", Size=4)
-    whole = seen(ec2)
+    whole, of_west = seen(ec2), west.describe_vpcs()["Vpcs"]
+    addresses = {
+        each["PrivateIpAddress"] for each in whole["network_interfaces"]["NetworkInterfaces"]
+    }
+    assert not addresses & {f"172.31.0.{reserved}" for reserved in range(4)}  # by AWS
     kept = (door.home / journal.NAME).read_bytes()
     for calls, expected in ((kept, whole), (kept[:-1], before)):  # a crash cut the last one short
         (door.home / journal.NAME).write_bytes(calls)
         state.restore(door.home, door.options, door.application.aws.carry_out_again)
-        assert seen(ec2) == expected
+        assert (seen(ec2), west.describe_vpcs()["Vpcs"]) == (expected, of_west)
 
 
 @pytest.mark.soak

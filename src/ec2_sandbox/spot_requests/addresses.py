@@ -13,7 +13,13 @@ RESERVED = 5  # of each subnet: the first four and the last (UserGuide of VPC, s
 
 
 class FreeAddresses(dict[str, None]):
-    """A set as moto uses it, but first in, first out."""
+    """A set as moto uses it, but first in, first out, then those of the subnet that were never
+    taken: where moto is among them, it forgets whenever the state is read."""
+
+    def __init__(self, subnet: Any) -> None:
+        super().__init__()
+        self._range, self._taken = subnet.cidr, subnet._subnet_ips  # noqa: SLF001 - no getter
+        self._places = iter(range(RESERVED - 1, self._range.num_addresses - 1))
 
     def add(self, address: str) -> None:
         """It is free again."""
@@ -28,13 +34,17 @@ class FreeAddresses(dict[str, None]):
         for address in self:
             del self[address]
             return address
+        never_taken = (str(self._range[place]) for place in self._places)
+        for address in never_taken:
+            if address not in self._taken:
+                return address
         raise KeyError
 
 
 def keep_in_order(subnet: Any) -> None:
     """Let moto take the subnet's addresses from a list that is always the same."""
     if not isinstance(subnet._unused_ips, FreeAddresses):  # noqa: SLF001 - no setter
-        subnet._unused_ips = FreeAddresses()  # noqa: SLF001
+        subnet._unused_ips = FreeAddresses(subnet)  # noqa: SLF001
 
 
 def check(address: str | None, subnet: Any) -> None:
