@@ -74,14 +74,19 @@ def searched(asked: Sequence[str], edges: Edges) -> tuple[str, ...]:
 
 def listed(asked: Sequence[str], edges: Edges) -> tuple[str, ...]:
     """The regions to look for machines in: those named, else all that are enabled, and those that
-    were when a machine of the journal was launched there."""
+    were when a machine of the caller, or of somebody the journal does not name, was launched."""
     found = searched(asked or (ANY_REGION,), edges)
     if asked:
         return found
     partitions = {partition_of(region) for region in found}
-    journal = edges.journal
-    ours = (each for name in journal.names() for each in lives.regions(journal.read(name)))
-    return tuple(dict.fromkeys([*found, *(r for r in ours if partition_of(r) in partitions)]))
+    left = [
+        (region, {intent.owner for intent in lives.intents(lives.this_life(entries))} or {""})
+        for entries in map(edges.journal.read, edges.journal.names())
+        for region in lives.regions(entries)
+        if region not in found and partition_of(region) in partitions
+    ]
+    callers = {edges.cloud.caller().owner, ""} if left else set()
+    return tuple(dict.fromkeys([*found, *(region for region, owners in left if owners & callers)]))
 
 
 def known(name: str, edges: Edges) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.edges import edges
+from tests.fakes.geography import CALLER
 from tests.fakes.journal import MemoryJournal
 from tests.unit.model.make import NOON
 
@@ -108,6 +109,9 @@ def test_a_region_where_something_of_ours_is_counts_though_it_was_switched_off(
     journal = MemoryJournal()
     for name, region in (("here", "us-east-1"), ("there", "me-south-1"), ("china", "cn-north-1")):
         journal.append(name, Intent(NOON, region, token=LaunchToken(name)))
+    for owner, region in ((CALLER.owner, "af-south-1"), ("2:user/else", "eu-south-1")):
+        name = region[:2]
+        journal.append(name, Intent(NOON, region, token=LaunchToken(name), owner=owner))
     around = edges(FakeCloud(), home=tmp_path, journal=journal)
-    assert listed((), around) == (*around.enabled_regions(), "me-south-1")
+    assert listed((), around) == (*around.enabled_regions(), "af-south-1", "me-south-1")
     assert listed(("us-east-1",), around) == ("us-east-1",)
