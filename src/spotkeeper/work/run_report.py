@@ -64,10 +64,7 @@ class RunReport(Result):
         told[0] += f" since {_time(run.last_at):%Y-%m-%d %H:%M} UTC" if run.is_over else ""
         if run.last_attempt > 1:
             told.append(f"attempt {run.last_attempt}")
-        if interruptions := run.count(Outcome.INTERRUPTED):
-            told.append(
-                f"interrupted {'once' if interruptions == 1 else f'{interruptions} times'}"
-            )
+        told += self._interruptions()
         if run.sets:
             last = run.sets[-1]
             size = f"{last.size_bytes / 1e6:,.1f} MB"
@@ -77,6 +74,26 @@ class RunReport(Result):
         if self.is_cancelled:
             told.append("cancelled: it ends, and does not begin again")
         return ", ".join(told)
+
+    def _interruptions(self) -> list[str]:
+        """How many, when the latest was, if the machine saw it, and how the command went on."""
+        attempts = self.run.attempts
+        cut = [
+            place
+            for place, each in enumerate(attempts)
+            if each.end and each.end.outcome is Outcome.INTERRUPTED
+        ]
+        if not cut:
+            return []
+        last, after = attempts[cut[-1]], attempts[cut[-1] + 1 :]
+        seen = last.asked or (None if last.was_unseen else last.end)
+        told = "interrupted once" if len(cut) == 1 else f"interrupted {len(cut)} times"
+        if seen:
+            told += f" ({'' if len(cut) == 1 else 'last '}{_time(seen.at):%H:%M} UTC)"
+        if not after:
+            return [told]
+        again = f"came back {_time(after[0].start.at):%H:%M} UTC"
+        return [told, again + (" from its checkpoint" if after[0].start.resumed else "")]
 
     def to_dict(self) -> Record:
         """As ``run`` of a machine in ``--output json``."""

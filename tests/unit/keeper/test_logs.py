@@ -12,7 +12,7 @@ from spotkeeper.errors import NotFound, Unreachable
 from spotkeeper.keeper import logs
 from spotkeeper.keeper.logs import LogWish, RunLog, RunReader
 from spotkeeper.model.machine import InstanceState, Machine
-from spotkeeper.work.run import Accepted, Ended, Line, Outcome, Remark, Starting
+from spotkeeper.work.run import Accepted, Asked, Ended, Line, Outcome, Remark, Starting
 from spotkeeper.work.run_report import RunReport
 
 RUNS = Machine(instance(), request())
@@ -102,6 +102,46 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "LOOK_AT_RECORD", timedelta(0))
 
 
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ((Starting(60, 1, "a"),), "running"),
+        (
+            (
+                Starting(60, 1, "a"),
+                Asked(120, "notice", 240.0),
+                Ended(130, 1, Outcome.INTERRUPTED, "SIGTERM", signal=15),
+                Starting(660, 2, "b", resumed=True),
+            ),
+            "running, attempt 2, interrupted once (00:02 UTC), "
+            "came back 00:11 UTC from its checkpoint",
+        ),
+        (  # the end of the machine was seen by nobody: the line is of the boot after it
+            (
+                Starting(60, 1, "a"),
+                Ended(600, 1, Outcome.INTERRUPTED, "lost"),
+                Starting(660, 2, "b"),
+                Ended(720, 2, Outcome.INTERRUPTED, "exit 0", code=0),
+            ),
+            "interrupted (exit 0), attempt 2, interrupted 2 times (last 00:12 UTC)",
+        ),
+        (
+            (
+                Starting(60, 1, "a"),
+                Ended(600, 1, Outcome.INTERRUPTED, "lost"),
+                Starting(660, 2, "b"),
+            ),
+            "running, attempt 2, interrupted once, came back 00:11 UTC",
+        ),
+    ],
+)
+def test_interruptions_are_told_in_one_sentence(lines: tuple[Line, ...], told: str) -> None:
+    record = [line.to_json() for line in (Accepted(1, "run-1"), *lines)]
+    report = RunReport.of("train", {"record": record, "at": 900.0, "progress": ""})
+    assert report is not None
+    assert report.sentence() == told
+
+
 @pytest.mark.parametrize("away", [[], [STOPPING, INTERRUPTED, INTERRUPTED]])
 def test_nothing_is_lost_or_said_twice(away: list[Machine]) -> None:
     stage = Stage([*away])
@@ -109,7 +149,7 @@ def test_nothing_is_lost_or_said_twice(away: list[Machine]) -> None:
     assert output == b"".join(OUTPUT.values())
     assert log.report is not None
     assert log.report.is_done
-    assert log.report.sentence().endswith("attempt 2, interrupted once")
+    assert log.report.sentence().endswith("attempt 2, interrupted once, came back 00:00 UTC")
     assert stage.slept == len(away)
     assert stage.talk.said == [
         "train: 00:00:04 UTC, a file never holds still",
