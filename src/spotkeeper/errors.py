@@ -34,6 +34,7 @@ same refusal reaches, which decides whether another pool is worth a try.
     ├── ResourceGone                1   EC2 does not know a resource that the launch relies on
     ├── InUse                       1   something else still holds it
     ├── Unreachable                 1   no answer, or none that can be read
+    │   ├── NoConnection                nothing was sent, whatever was to be asked
     │   └── Throttled
     ├── StoreProblem                1   this computer's disk
     └── SandboxProblem              1
@@ -115,10 +116,8 @@ class SpotkeeperError(Exception):
 
 
 def by_reason(problems: Iterable[tuple[str, SpotkeeperError]]) -> tuple[str, ...]:
-    """The problems of regions: one line for each reason, with all the regions that gave it.
-
-    A reason that several gave names none of them: "the region did not answer within 5 s".
-    """
+    """The problems of regions: one line for each reason, with all the regions that gave it; one
+    that several gave names none of them: "the region did not answer within 5 s"."""
     messages: dict[str, dict[str, str]] = {}
     for region, problem in problems:
         messages.setdefault(_of_any_region(problem.message, region), {})[region] = problem.message
@@ -371,6 +370,12 @@ class Unreachable(SpotkeeperError):
     kind = "unreachable"
     scope = Scope.TRANSIENT
     default_next_step = "Check the network, proxy and --endpoint-url, then repeat the command."
+
+
+class NoConnection(Unreachable):
+    """Nobody is there to be asked: no other call to the same place would be answered."""
+
+    kind = "no-connection"
 
 
 class Throttled(Unreachable):

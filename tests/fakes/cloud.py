@@ -24,10 +24,10 @@ from tests.fakes.views import described, listed_request, tagged, volume
 from spotkeeper.errors import (
     BadInput,
     InUse,
+    NoConnection,
     NotFound,
     PermissionDenied,
     SpotkeeperError,
-    Unreachable,
 )
 from spotkeeper.lifecycle.ports import Clock, Image, LaunchOrder, Observation, SshGroup, Subnet
 from spotkeeper.model.connect import ConnectEndpoint
@@ -108,7 +108,7 @@ class FakeCloud:
         self.ec2.catch_up()
         region = args[0] if args and isinstance(args[0], str) else ""
         if region in self.silent:
-            raise Unreachable(f"{call} in {region}: no answer", region=region)
+            raise NoConnection(f"{call} in {region}: no answer", region=region)
         if call in self.denied:
             raise PermissionDenied(
                 f"{call}: You are not authorized (UnauthorizedOperation)",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spotkeeper.costs.usage import lost, sighting
-from spotkeeper.errors import LOGGED_OUT, NotFound, Refused, SpotkeeperError
+from spotkeeper.errors import LOGGED_OUT, NoConnection, NotFound, Refused, SpotkeeperError
 from spotkeeper.keeper import regions
 from spotkeeper.keeper.edges import Edges
 from spotkeeper.keeper.results import MachineList, MachineReport, RememberedList
@@ -335,16 +335,20 @@ class MachineReader:
     def _places(
         self, in_regions: Sequence[str], name: str | None
     ) -> tuple[list[str], list[str], list[SpotkeeperError]]:
-        """Where a name is by tags, where it may be since these cannot be read, and why not."""
+        """Where a name is by tags, where it may be since these cannot be read, and why not. Who
+        waited in vain for a connection does not wait for a second one."""
         try:
             inhabited, silent = self.inhabited(in_regions)
         except LOGGED_OUT:
             raise
         except SpotkeeperError as refusal:
+            if isinstance(refusal, NoConnection) and len(in_regions) == 1:
+                raise
             return [], [*in_regions], [refusal]
-        hidden = [str(each.region) for each in silent]
+        unlisted = {each.region for each in silent}
+        hidden = [str(each.region) for each in silent if not isinstance(each, NoConnection)]
         sure = [region for region, names in inhabited.items() if name is None or name in names]
-        return [region for region in sure if region not in hidden], hidden, silent
+        return [region for region in sure if region not in unlisted], hidden, silent
 
     def _billed(self, region: str) -> list[TaggedResource]:
         return [tagged for tagged in self._mine(region) if tagged.resource_id.kind in BILLED]

@@ -16,6 +16,7 @@ from spotkeeper.errors import (
     BadInput,
     NameTaken,
     NoCapacity,
+    NoConnection,
     NoOffers,
     NotFound,
     PermissionDenied,
@@ -326,6 +327,29 @@ def test_what_cannot_be_listed_keeps_no_verb_from_its_machine(
     monkeypatch.undo()
     assert keeper.show("dev").machine.deadline == extended.report.machine.deadline
     assert keeper.down(("dev",)).left == ()
+
+
+@pytest.mark.parametrize("regions", [("any",), ("eu-west-1",)])
+def test_a_region_without_a_connection_is_waited_for_once(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, regions: tuple[str, ...]
+) -> None:
+    desk.up()
+    desk.cloud.silent = {"eu-west-1"}
+    seen, asked = desk.cloud.observe, list[str]()
+
+    def counted(region: str, *more: str) -> Observation:
+        asked.append(region)
+        return seen(region, *more)
+
+    monkeypatch.setattr(desk.cloud, "observe", counted)
+    if regions == ("any",):
+        listing = desk.keeper.ls(regions)
+        assert [each.machine.name for each in listing.reports] == ["dev"]
+        assert "eu-west-1" in str(listing.warnings)
+    else:
+        with pytest.raises(NoConnection):
+            desk.keeper.ls(regions)
+    assert "eu-west-1" not in asked
 
 
 @pytest.mark.parametrize("region", [REGION, "eu-west-1"])
