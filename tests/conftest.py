@@ -1,5 +1,6 @@
 """What every test may use: one sandbox per pytest process, fresh for each test that asks."""
 
+import gc
 import signal
 from collections import Counter
 from collections.abc import Iterator
@@ -142,6 +143,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if met[test] % chosen.args[0]:
             item.add_marker(pytest.mark.soak)
         met[test] += 1
+
+
+def pytest_collection_finish() -> None:
+    """What is imported and collected now stays: nobody needs to look whether it is garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(
