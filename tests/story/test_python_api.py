@@ -38,7 +38,18 @@ PUBLIC = {
     *("QuotaReached", "NotFound", "LeftBehind", "NameTaken", "Interrupted"),
 }
 VERBS = {
-    *("find", "prices", "price_history", "plan", "dry_run", "up", "ls", "last_listing", "show"),
+    *(
+        "find",
+        "prices",
+        "price_history",
+        "plan",
+        "dry_run",
+        "dearer_now",
+        "up",
+        "ls",
+        "last_listing",
+        "show",
+    ),
     *("history", "ssh", "stop", "start", "extend", "down", "everything", "sweep", "doctor"),
     *("policy", "warnings", "rehearse", "backtest", "run", "logs", "cancel", "boxes", "costs"),
     *("push", "pull", "forward"),
@@ -68,7 +79,7 @@ def test_importing_it_imports_nothing_else() -> None:
 
 
 def test_all_that_a_verb_answers_with_is_public() -> None:
-    plain = {"str", "None", "Any", "Mapping", "tuple"}
+    plain = {"str", "None", "Any", "Decimal", "Mapping", "tuple"}
     for verb in VERBS - {"warnings"}:
         told = inspect.signature(getattr(spotkeeper.Keeper, verb)).return_annotation
         assert set(re.findall(r"\w+", told)) <= PUBLIC | plain, verb

@@ -99,6 +99,7 @@ class Keeper(ReachingKeeper):
         """
         self._up.dry_run(plan)
 
+    @checked()
     def dearer_now(self, plan: Plan) -> Decimal | None:
         """Dollars an hour of the plan's dearest pool, if it rose above all that the plan shows."""
         return self._up.dearer_now(plan)
