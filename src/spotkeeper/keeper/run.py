@@ -178,12 +178,12 @@ def _tells_needs(path: Path) -> bool:
 
     try:
         project = tomllib.loads(path.read_text("utf-8")).get("project", {})
-    except (OSError, ValueError) as problem:
+        return "dependencies" in {*project, *project.get("dynamic", ())}
+    except (OSError, ValueError, TypeError, AttributeError) as problem:
         raise BadInput(
             f"{path.name} cannot be read: {problem}",
             next_step=f"Mend it, or set nothing up: --setup {_NOTHING}.",
         ) from None
-    return "dependencies" in {*project, *project.get("dynamic", ())}
 
 
 def _variables(words: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, str]:

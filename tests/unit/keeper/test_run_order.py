@@ -107,8 +107,9 @@ def test_what_no_machine_could_run_is_refused(
     assert said in caught.value.message
 
 
-def test_a_project_that_cannot_be_read_is_refused_by_its_name(folder: Path) -> None:
-    (folder / "pyproject.toml").write_text("[project")
+@pytest.mark.parametrize("text", ["[project", "project = 'x'", "[project]\ndynamic = 5"])
+def test_a_project_that_cannot_be_read_is_refused_by_its_name(text: str, folder: Path) -> None:
+    (folder / "pyproject.toml").write_text(text)
     with pytest.raises(BadInput, match="cannot be read"):
         run_order(["true"], {}, environment={})
 
