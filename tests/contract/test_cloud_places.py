@@ -21,6 +21,7 @@ def test_there_is_a_default_subnet_in_every_zone(site: Site) -> None:
 
 @pytest.mark.parametrize("alias", ["deep-learning", "ubuntu", "amazon-linux"])
 @pytest.mark.parametrize("arch", ["x86_64", "arm64"])
+@pytest.mark.one_in(3)
 def test_an_alias_is_an_image_of_the_architecture(site: Site, alias: str, arch: str) -> None:
     image = site.cloud.image(REGION, alias, arch)
     assert image.id.startswith("ami-")

@@ -195,6 +195,7 @@ def test_an_instance_that_lost_its_tags_is_known_by_its_request(
 
 
 @pytest.mark.parametrize("kind", OTHER_KINDS)
+@pytest.mark.one_in(3)
 def test_whatever_carries_our_tags_is_seen_and_can_be_ended_twice(
     tagged_resources: Holdings, world: World, kind: ResourceKind
 ) -> None:

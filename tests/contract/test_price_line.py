@@ -198,6 +198,7 @@ def zip_bomb(handler: Handler) -> None:
     ],
     ids=["zip bomb", "length", "no length", "chunk", "negative chunk"],
 )
+@pytest.mark.one_in(3)
 def test_what_is_larger_than_any_page_is_not_read_to_the_end(
     market: PriceServer, reply: Reply, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -93,6 +93,7 @@ def tags(ec2: Any, *filters: dict[str, Any]) -> list[dict[str, str]]:
         ("delete_key_pair", {"KeyName": "k"}),
     ],
 )
+@pytest.mark.one_in(3)
 def test_dry_run_changes_nothing(sandbox: Sandbox, method: str, asked: dict[str, Any]) -> None:
     with pytest.raises(ClientError) as caught:
         getattr(sandbox.client("ec2"), method)(**asked, DryRun=True)

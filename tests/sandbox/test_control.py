@@ -111,6 +111,7 @@ def test_a_quota_of_one_region_leaves_the_others(still: Sandbox) -> None:
         ("InvalidParameterValue", 400),
     ],
 )
+@pytest.mark.one_in(3)
 def test_every_code_has_its_http_status(still: Sandbox, code: str, status: int) -> None:
     still.control.fail("DescribeVpcs", code)
     assert refused(still.client("ec2").describe_vpcs) == (code, status)

@@ -95,6 +95,7 @@ def test_a_longer_wait_has_its_recommendation_first(door: Door) -> None:
         ("PT2M", {"resourceTags": TAGS, "resourceType": "aws:ec2:instance"}),
     ],
 )
+@pytest.mark.one_in(3)
 def test_what_cannot_be_meant_starts_nothing(
     door: Door, before: str, target: dict[str, Any]
 ) -> None:

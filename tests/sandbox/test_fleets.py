@@ -302,6 +302,7 @@ def test_hibernation_does_not_go_with_one_time_requests(ec2: Any) -> None:
         ({"DryRun": True, "ValidUntil": LONG_AGO}, "DryRunOperation"),
     ],
 )
+@pytest.mark.one_in(3)
 def test_a_fleet_that_cannot_be_is_refused(ec2: Any, changes: dict[str, Any], code: str) -> None:
     assert refused(ec2.create_fleet, **asked(**changes)) == code
     assert list(instances(ec2)) == []

@@ -148,6 +148,7 @@ def _escaped(text: str) -> str:
 
 
 @pytest.mark.parametrize("listens", [False, True])
+@pytest.mark.one_in(2)
 def test_a_notice_is_waited_for_where_a_process_has_asked_for_it_and_nowhere_else(
     guests: GuestWorld,
     listens: bool,  # noqa: FBT001

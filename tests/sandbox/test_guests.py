@@ -32,6 +32,7 @@ def machine(guests: GuestWorld) -> GuestMachine:
         ("awk '$2 ~ /:0016$/ && $4 == \"01\"' /proc/net/tcp | wc -l", "", 0, "1\n"),
     ],
 )
+@pytest.mark.one_in(3)
 def test_a_command_gets_its_input_and_gives_its_output_and_code(
     machine: GuestMachine, command: str, typed: str, code: int, printed: str | None
 ) -> None:

@@ -293,6 +293,7 @@ def test_as_many_as_there_is_room_for_are_launched(sandbox: Sandbox) -> None:
         ),
     ],
 )
+@pytest.mark.one_in(3)
 def test_ec2_says_no(sandbox: Sandbox, changes: dict[str, Any], code: str, text: str) -> None:
     ec2 = sandbox.client("ec2")
     found_code, found_text = refused(ec2, **changes)

@@ -377,7 +377,7 @@ def check_refused(driver: Driver, event: RequestEvent, refusal: Refusal) -> None
 @pytest.mark.parametrize(
     ("kind", "situation", "event"), ROWS, ids=[f"{k.name}-{s.name}-{e.name}" for k, s, e in ROWS]
 )
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(10)
 def test_the_row_happens(
     sandbox: Sandbox, kind: RequestKind, situation: Situation, event: RequestEvent
 ) -> None:

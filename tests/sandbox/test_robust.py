@@ -167,6 +167,7 @@ def test_a_json_service_fails_in_json(sandbox: Sandbox) -> None:
         ("reset", b'{"begins": "once"}'),
     ],
 )
+@pytest.mark.one_in(3)
 def test_a_verb_that_makes_no_sense_is_refused_in_json(
     sandbox: Sandbox, verb: str, body: bytes
 ) -> None:

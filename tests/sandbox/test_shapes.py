@@ -55,6 +55,7 @@ def test_every_answer_of_ec2_has_the_shape_that_botocore_knows(answers: list[Tol
     assert sorted(set(found)) == []
 
 
+@pytest.mark.soak
 def test_every_answer_in_json_has_the_shape_that_botocore_knows(answers: list[Told]) -> None:
     found = [
         problem

@@ -177,6 +177,7 @@ def test_a_request_that_is_broken_says_why(sandbox: Sandbox) -> None:
         ({"DryRun": True}, "DryRunOperation"),
     ],
 )
+@pytest.mark.one_in(3)
 def test_ec2_says_no(sandbox: Sandbox, changes: dict[str, Any], code: str) -> None:
     ec2 = sandbox.client("ec2")
     with pytest.raises(ClientError) as caught:

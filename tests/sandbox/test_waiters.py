@@ -196,6 +196,7 @@ PAGES = [
 @pytest.mark.parametrize(
     ("operation", "asked", "prepare", "rows_of", "size"), PAGES, ids=[row[0] for row in PAGES]
 )
+@pytest.mark.one_in(3)
 def test_pages_hold_together_what_one_answer_would(
     account: Sandbox,
     operation: str,

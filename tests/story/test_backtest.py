@@ -64,6 +64,7 @@ def test_for_programs(spot: Spot, past: str) -> None:
     assert float(read[0]["mean_usd"]) == document["items"][0]["mean_usd"]
 
 
+@pytest.mark.soak
 def test_a_history_of_prices_with_the_list_price_of_now(spot: Spot, home: Path) -> None:
     history = spot(
         "prices", "g5.xlarge", "--region", "us-east-1", "--days", "20", "--output", "csv"

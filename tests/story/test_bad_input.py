@@ -61,6 +61,7 @@ def test_no_offers_says_which_rule_refused_how_many(spot: Spot, sandbox: Sandbox
 @pytest.mark.parametrize(
     "name", ["My-Box", "train_1", "träin", "", "a" * 40, "-train", "a b", "a\x1b[31mb", "a\n"]
 )
+@pytest.mark.one_in(3)
 def test_a_name_with_illegal_characters_is_refused(
     spot: Spot, sandbox: Sandbox, name: str
 ) -> None:
@@ -88,6 +89,7 @@ def test_a_name_that_nothing_can_have_is_not_found(spot: Spot, verb: str) -> Non
         ("[machine]\ngpus = 1\n\nfor = '8'\n", 4, "--for: '8' is not a duration"),
     ],
 )
+@pytest.mark.one_in(3)
 def test_an_error_in_spot_toml_has_file_line_and_key(
     spot: Spot, sandbox: Sandbox, home: Path, text: str, told_line: int, word: str
 ) -> None:

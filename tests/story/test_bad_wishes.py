@@ -128,6 +128,7 @@ def test_a_group_that_does_not_exist_is_refused_and_nothing_stays(
         (("--unknown",), "--unknown"),
     ],
 )
+@pytest.mark.one_in(3)
 def test_an_option_that_makes_no_sense_is_named(
     spot: Spot, sandbox: Sandbox, options: tuple[str, ...], word: str
 ) -> None:

@@ -150,6 +150,7 @@ def test_who_may_not_look_for_an_endpoint_is_told_which_policy_lets_them(
     assert nothing_was_made(sandbox)
 
 
+@pytest.mark.soak
 def test_the_doctor_says_what_of_a_way_is_missing_and_the_plan_does(
     spot: Spot, sandbox: Sandbox, home: Path, heard: Path
 ) -> None:

@@ -124,6 +124,7 @@ def test_while_a_machine_stops_or_starts_down_still_ends_it(
 
 
 @pytest.mark.parametrize("wait", [1, 2])
+@pytest.mark.one_in(2)
 def test_while_a_machine_ends_the_same_down_can_be_repeated(
     spot: Spot, sandbox: Sandbox, press_ctrl_c: Press, wait: int
 ) -> None:
@@ -140,6 +141,7 @@ def test_while_a_machine_ends_the_same_down_can_be_repeated(
 @pytest.mark.parametrize("visibility", [0, 120])
 @pytest.mark.parametrize("wait", [1, 3])
 @pytest.mark.one_in(4)
+@pytest.mark.soak
 def test_at_ec2s_pace_a_launch_is_undone_whether_its_ids_are_known_yet_or_not(
     spot: Spot, sandbox: Sandbox, press_ctrl_c: Press, wait: int, visibility: int
 ) -> None:

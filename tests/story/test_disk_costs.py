@@ -89,6 +89,7 @@ def test_a_price_that_nobody_tells_is_unknown_and_stops_nothing(
     assert (swept.code, disk["usd_per_hour"]) == (8, None)
 
 
+@pytest.mark.soak
 def test_disks_are_priced_once_a_day_and_only_where_their_price_is_shown(
     spot: Spot, sandbox: Sandbox
 ) -> None:

@@ -76,6 +76,7 @@ def test_the_key_of_one_region_does_not_close_another(spot: Spot, sandbox: Sandb
     assert account.instances(sandbox, first) == []
 
 
+@pytest.mark.soak
 def test_a_box_that_does_not_start_again_says_why_and_keeps_its_disk(
     spot: Spot, sandbox: Sandbox
 ) -> None:

@@ -205,6 +205,7 @@ def test_what_is_remembered_is_asked_for_anew_on_demand(spot: Spot, sandbox: San
         assert asked.count("GetProducts") == expected
 
 
+@pytest.mark.soak
 def test_a_gpu_means_x86_unless_something_else_is_named_and_that_is_said(spot: Spot) -> None:
     asked = (
         "find",

@@ -9,6 +9,7 @@ from tests.story.refusals import paragraph
 TYPE = ("--type", "g5.xlarge")
 
 
+@pytest.mark.soak
 def test_a_whole_life_is_told_in_order_also_when_it_is_over(
     spot: Spot, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

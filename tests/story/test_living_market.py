@@ -91,6 +91,7 @@ def test_a_once_machine_lives_and_goes(late: Sandbox, spot: Spot) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=SOAK), pytest.param(3, marks=SOAK)])
+@pytest.mark.soak
 def test_a_box_that_is_given_back_at_once_is_not_launched_again(
     sandbox: Sandbox, spot: Spot, seed: int
 ) -> None:
@@ -191,6 +192,7 @@ def test_a_box_that_ec2_restarts_meanwhile_is_given_back(sandbox: Sandbox, spot:
     "state", [pytest.param("pending", marks=SOAK), "stopping", "shutting-down"]
 )
 @pytest.mark.one_in(3)
+@pytest.mark.soak
 def test_a_machine_on_its_way_is_given_back(sandbox: Sandbox, spot: Spot, state: str) -> None:
     at_ec2s_pace(sandbox, dwell=3)
     assert spot(*UP).code == 0

@@ -63,6 +63,7 @@ def test_ls_and_show_agree_in_table_json_and_csv(spot: Spot, sandbox: Sandbox) -
     assert f"deadline        {machine['deadline'][:16].replace('T', ' ')} UTC" in page
 
 
+@pytest.mark.soak
 def test_an_empty_list_is_an_empty_list(spot: Spot) -> None:
     assert spot(*LS).items == []
     table = spot("ls", *HERE)
@@ -201,6 +202,7 @@ def test_stop_and_start_keep_the_machine_and_its_disk(spot: Spot, sandbox: Sandb
     assert spot("start", "train").code == 0
 
 
+@pytest.mark.soak
 def test_a_start_in_a_dry_pool_says_so_and_loses_nothing(spot: Spot, sandbox: Sandbox) -> None:
     [machine] = spot(*UP).items
     assert spot("stop", "train").code == 0

@@ -73,6 +73,7 @@ FATES = (
 
 @pytest.mark.parametrize(("fate", "words"), FATES, ids=lambda each: getattr(each, "__name__", ""))
 @pytest.mark.one_in(3)
+@pytest.mark.soak
 def test_ls_and_show_tell_it_and_down_ends_it_for_good(
     sandbox: Sandbox, spot: Spot, fate: Callable[[Sandbox], None], words: str | None
 ) -> None:

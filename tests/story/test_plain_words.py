@@ -101,6 +101,7 @@ def test_who_is_ended_without_its_request_is_said_to_come_back(
     assert "spot down train" in stop.err
 
 
+@pytest.mark.soak
 def test_a_once_machine_that_is_taken_back_is_told_while_it_still_runs(
     sandbox: Sandbox, spot: Spot
 ) -> None:
@@ -129,6 +130,7 @@ def test_a_stop_waits_for_a_machine_that_starts(sandbox: Sandbox, spot: Spot, bo
     assert stop.items[0]["state"] == "stopped"
 
 
+@pytest.mark.soak
 def test_a_start_waits_for_a_machine_that_stops(sandbox: Sandbox, spot: Spot, box: str) -> None:
     """EC2 refuses to start what is stopping."""
     sandbox.client("ec2").stop_instances(InstanceIds=[box])

@@ -51,6 +51,7 @@ def test_only_who_launches_may_launch_and_only_who_gives_back_may_end(spot: Spot
     assert "ec2:TerminateInstances" not in allowed["show"] | allowed["stop"] | allowed["start"]
 
 
+@pytest.mark.soak
 def test_a_need_limits_the_launch_to_its_types(spot: Spot) -> None:
     named = printed(spot, "--type", "g5.*", "--exclude", "g5.48xlarge", "--region", "us-east-1")
     assert types(named) == {"g5.*"}

@@ -169,6 +169,7 @@ def test_a_policy_allows_what_its_command_calls_and_nothing_else(
     assert printed - called <= IMPLIED
 
 
+@pytest.mark.soak
 def test_the_policy_of_the_guard_allows_what_it_calls_besides_the_command_and_nothing_else(
     lab: Laboratory,
 ) -> None:

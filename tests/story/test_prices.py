@@ -75,6 +75,7 @@ def test_a_region_that_fails_is_named(spot: Spot, sandbox: Sandbox) -> None:
     assert any(warning.startswith("us-east-1") for warning in answer.document["warnings"])
 
 
+@pytest.mark.soak
 def test_a_type_that_a_region_does_not_offer_is_told(spot: Spot) -> None:
     regions = ("--region", "us-east-1", "--region", "eu-west-1")
 

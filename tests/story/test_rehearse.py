@@ -99,6 +99,7 @@ def test_what_a_person_sees(tmp_path: Path) -> None:
         (("--seed", "x"), "--seed"),
     ],
 )
+@pytest.mark.one_in(3)
 def test_what_cannot_be_rehearsed_is_refused(
     options: tuple[str, ...], words: str, tmp_path: Path
 ) -> None:

@@ -152,6 +152,7 @@ def the_agent_knows_what_was_said_of_its_machine(spot: Spot) -> None:
     assert known == {"name": "train", "idle_s": 1800.0, "notify_url": NOTIFY}
 
 
+@pytest.mark.soak
 def test_a_machine_that_cannot_be_watched_is_there_all_the_same(
     spot: Spot, sandbox: Sandbox
 ) -> None:

@@ -129,6 +129,7 @@ def test_the_market_is_moved_by_hand(spot: Spot, sandbox: Sandbox) -> None:
         (("events", "--kind", "nonsense"), 2),
     ],
 )
+@pytest.mark.one_in(3)
 def test_what_the_sandbox_cannot_do_is_told(spot: Spot, line: tuple[str, ...], code: int) -> None:
     paragraph(spot("sandbox", *line), code)
 

@@ -41,6 +41,7 @@ needs_torch = pytest.mark.skipif(
         pytest.param("torchrun --nproc-per-node 2 ddp.py", 1500, marks=needs_torch),
     ],
 )
+@pytest.mark.one_in(3)
 def test_a_script_of_the_page_survives_and_loses_nothing(
     command: str, steps: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -182,6 +182,7 @@ def test_what_is_not_there_or_no_folder_is_told_by_its_name(login: Login, tmp_pa
         transfer.push(login, tmp_path / "nothing", "x", told=quiet)
 
 
+@pytest.mark.one_in(2)
 def test_a_connection_lost_in_the_middle_leaves_no_half_file_and_a_repeat_completes_it(
     login: Login, way: str, tmp_path: Path
 ) -> None:

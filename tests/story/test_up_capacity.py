@@ -42,6 +42,7 @@ def test_when_every_pool_is_dry_nothing_is_left_and_each_pool_is_named(
     assert spot("ls", "--region", HERE, "--output", "json").items == []
 
 
+@pytest.mark.soak
 def test_when_a_region_is_dry_the_next_one_that_was_named_is_tried(
     spot: Spot, sandbox: Sandbox
 ) -> None:
@@ -205,6 +206,7 @@ def test_a_group_whose_answer_was_lost_is_found_again(spot: Spot, sandbox: Sandb
     assert len(account.keys(sandbox)) == 1
 
 
+@pytest.mark.soak
 def test_a_name_can_be_used_again_at_once(spot: Spot, sandbox: Sandbox) -> None:
     line = ("up", "train", "--type", "g5.xlarge", "--yes", "--output", "json")
     first = spot(*line)

@@ -30,6 +30,7 @@ def launched(sandbox: Sandbox, up: Answer) -> dict[str, Any]:
         (("--type", "t3.micro", "--image", "deep-learning"), "Deep Learning", "ubuntu"),
     ],
 )
+@pytest.mark.one_in(3)
 def test_an_image_alias_is_resolved_for_the_hardware(
     spot: Spot, sandbox: Sandbox, options: tuple[str, ...], named: str, login: str
 ) -> None:
@@ -94,6 +95,7 @@ def test_user_data_runs_after_the_guard_and_arrives_byte_for_byte(
     assert content == script
 
 
+@pytest.mark.soak
 def test_a_cloud_config_is_user_data_too(spot: Spot, sandbox: Sandbox, home: Path) -> None:
     (home / "setup.yaml").write_text("#cloud-config\npackages: [git]\n")
 

@@ -19,6 +19,7 @@ def article(sandbox: Sandbox) -> None:
     [("0.50", 0.5), ("spot+5%", 0.144375), ("od", 0.444), ("od-20%", 0.3552)],
 )
 @pytest.mark.one_in(2)
+@pytest.mark.soak
 def test_each_form_of_the_maximum_price_is_exact(
     spot: Spot, typed: str, usd_per_hour: float
 ) -> None:
@@ -43,6 +44,7 @@ def test_five_percent_over_spot_reaches_ec2_unrounded(spot: Spot, sandbox: Sandb
     assert seen["max_price_usd_per_hour"] == 0.144375
 
 
+@pytest.mark.soak
 def test_without_a_maximum_ec2s_own_applies(spot: Spot, sandbox: Sandbox) -> None:
     up = spot("up", "train", *ARTICLE, "--yes")
     assert up.code == 0, up.err

@@ -41,7 +41,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("verbs", VERBS, ids="-".join)
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 def test_commands_about_one_name_at_once_never_make_two_machines(
     home: Path, verbs: tuple[str, ...]
 ) -> None:

@@ -70,6 +70,7 @@ def runs_and_late(jobs: int, policy: str = "ours") -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("policy", ["ours", "ours-without-controller"])
+@pytest.mark.one_in(2)
 def test_no_run_is_ever_late_that_on_demand_alone_could_do(policy: str) -> None:
     runs, late = runs_and_late(JOBS, policy)
 
