@@ -59,6 +59,7 @@ def message(*parts: tuple[str, str]) -> str:
     return whole.as_string()
 
 
+@pytest.mark.soak
 def test_hooks_run_at_every_boot_before_ssh_and_scripts_at_the_first_only(
     guests: GuestWorld,
 ) -> None:

@@ -245,6 +245,7 @@ def test_ctrl_c_before_anything_arrived_says_only_that(market: PriceServer) -> N
     ids=["find", "prices", "history", "up"],
 )
 @pytest.mark.one_in(2)
+@pytest.mark.soak
 def test_ctrl_c_ends_every_look_at_the_market(market: PriceServer, line: tuple[str, ...]) -> None:
     here, there = "us-east-1", "eu-west-1"
     hang, stuck = hanging(market, parties=2)

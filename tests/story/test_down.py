@@ -120,6 +120,7 @@ def test_down_needs_a_name_or_all(spot: Spot) -> None:
     assert spot("down", "train", "--yes", "--all").code == 2
 
 
+@pytest.mark.soak
 def test_a_box_that_cannot_be_stopped_or_looked_at_is_told_and_keeps_its_disk(
     spot: Spot, sandbox: Sandbox, machine: dict[str, Any]
 ) -> None:

@@ -23,7 +23,7 @@ def in_order(lab: Laboratory, cell: Cell) -> None:
 
 
 @pytest.mark.parametrize("cell", few_cells(), ids=str)
-@pytest.mark.one_in(8)
+@pytest.mark.one_in(16)
 def test_every_operation_fails_in_some_way_and_nothing_is_forgotten(
     lab: Laboratory, cell: Cell
 ) -> None:

@@ -133,6 +133,7 @@ def test_a_scheduler_that_asks_for_a_pause_is_asked_again(spot: Spot, sandbox: S
         pytest.param("after GetSchedule 2", marks=SOAK),
     ],
 )
+@pytest.mark.one_in(2)
 def test_a_launch_that_was_killed_while_it_armed_its_guard_leaves_no_schedule_and_no_machine(
     spot: Spot, sandbox: Sandbox, home: Path, point: str
 ) -> None:

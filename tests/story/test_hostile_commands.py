@@ -251,6 +251,7 @@ def test_what_ec2_says_of_a_failure_may_be_anything(
     assert answer.err.isascii()
 
 
+@pytest.mark.soak
 def test_the_users_script_reaches_the_machine_byte_for_byte_and_no_shell_here(
     spot: Spot, sandbox: Sandbox, home: Path
 ) -> None:

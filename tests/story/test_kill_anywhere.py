@@ -38,7 +38,7 @@ def stage(
 
 
 @pytest.mark.parametrize("death", SOME, ids=str)
-@pytest.mark.one_in(6)
+@pytest.mark.one_in(12)
 def test_after_a_death_the_sweeps_that_are_promised_leave_nothing(
     stage: Killing, death: Death
 ) -> None:

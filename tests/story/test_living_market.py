@@ -79,6 +79,7 @@ def test_a_box_lives_its_whole_life(slow: Sandbox, spot: Spot) -> None:
     assert lives(slow) == [box["instance_id"]]
 
 
+@pytest.mark.soak
 def test_a_once_machine_lives_and_goes(late: Sandbox, spot: Spot) -> None:
     up = spot(*UP, "--once")
     assert up.code == 0, up.err

@@ -116,6 +116,7 @@ def test_a_region_that_does_not_answer_is_named_and_the_rest_is_shown(
     assert any("eu-west-1" in warning for warning in listed.document["warnings"])
 
 
+@pytest.mark.soak
 def test_another_computer_with_the_same_login_sees_and_ends_the_machine(
     spot: Spot, sandbox: Sandbox, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,6 +46,7 @@ def test_bid_rounded_up_to_a_cent(spot: Spot, sandbox: Sandbox) -> None:
     assert float(request["SpotPrice"]) == 0.003255
 
 
+@pytest.mark.soak
 def test_client_region_and_resource_region_differ(spot: Spot, sandbox: Sandbox) -> None:
     up = spot(*UP, "--region", "us-west-2")
 

@@ -36,6 +36,7 @@ def stopped(sandbox: Sandbox, instance_id: str) -> Any:
     return client
 
 
+@pytest.mark.soak
 def test_who_stops_is_stopping_and_by_whom(sandbox: Sandbox, spot: Spot, box: str) -> None:
     sandbox.client("ec2").stop_instances(InstanceIds=[box])
     assert listed(spot) == ("stopping", "marked-for-stop", "stopping")

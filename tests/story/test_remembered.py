@@ -175,6 +175,7 @@ def pressed(line: str, environment: dict[str, str]) -> tuple[list[str], set[str]
     ],
 )
 @pytest.mark.one_in(6)
+@pytest.mark.soak
 def test_a_key_completes_from_memory_and_imports_nothing_slow(
     spot: Spot, line: str, offered: list[str]
 ) -> None:

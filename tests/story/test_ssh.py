@@ -84,6 +84,7 @@ def test_ssh_passes_a_command_through_and_returns_its_code(
 
 
 @pytest.mark.usefixtures("aws")
+@pytest.mark.soak
 def test_ssh_takes_whatever_ssh_takes(
     spot: Spot, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

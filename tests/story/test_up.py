@@ -221,6 +221,7 @@ def test_a_dry_run_that_ec2_would_refuse_says_so(spot: Spot, sandbox: Sandbox) -
 
 
 @pytest.mark.parametrize("computer", ["this", "another"])
+@pytest.mark.one_in(2)
 def test_a_name_in_use_is_refused_with_what_is_there(
     spot: Spot, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, home: Path, computer: str
 ) -> None:

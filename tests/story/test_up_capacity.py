@@ -320,6 +320,7 @@ def test_an_image_passes_over_types_that_cannot_boot_it_and_says_what_it_must_ha
 
 
 @pytest.mark.world("situations, at the command line", by="users' reports")
+@pytest.mark.soak
 def test_an_image_that_one_region_lacks_leaves_the_others(spot: Spot, sandbox: Sandbox) -> None:
     need = ("--type", "g5.xlarge", "--region", HERE, "--region", THERE)
     first = spot("find", *need, "--limit", "1", "--output", "json").items[0]["region"]

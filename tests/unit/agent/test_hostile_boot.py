@@ -25,6 +25,7 @@ def boots(room: Room, payload: str) -> None:
     assert [path.name for path in room.folder.rglob(hostile.CANARY)] == []
 
 
+@pytest.mark.soak
 def test_a_sample_executes_nothing(tmp_path: Path) -> None:
     room = furnished(tmp_path, STUBS)
     for payload in hostile.sample():

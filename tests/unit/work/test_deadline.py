@@ -124,6 +124,7 @@ def test_while_nothing_runs_the_tick_rule_is_one_moment_told_in_advance(
 
 
 @given(left_h=hours, slack_h=st.floats(0.5, 60), dearness=st.floats(0.01, 0.99))
+@pytest.mark.soak
 def test_a_dearer_pool_is_used_later_and_on_demand_last(
     left_h: float, slack_h: float, dearness: float
 ) -> None:
