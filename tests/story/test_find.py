@@ -175,7 +175,7 @@ def test_sort_and_limit(spot: Spot) -> None:
     assert savings == sorted(savings, reverse=True)
 
     table = spot("find", *line)
-    assert "more with --limit" in table.err
+    assert "--limit shows more" in table.err
     assert len([row for row in table.out.splitlines() if "us-east-1" in row]) == 3
     assert "3 of" in spot("find", *line, "--by", "zone").err
     assert "A10G" in table.out

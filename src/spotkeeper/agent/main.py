@@ -64,7 +64,7 @@ def serve(home: Home, asked: Asked, duties: Sequence[type[Duty]]) -> None:
     agent = Agent(home, machine, lambda run_id: Attempts(disk, run_id), disk=disk, duties=duties)
     agent.look_s = asked.look_s
     signal.signal(signal.SIGTERM, lambda *_: agent.end())
-    agent.serve(until_parent_ends=asked.until_parent_ends)
+    agent.serve(parent=asked.parent)
 
 
 def _say(line: str) -> None:
@@ -93,6 +93,6 @@ def _parser() -> argparse.ArgumentParser:
     serving.add_argument("--boot", default="")
     serving.add_argument("--power-off", default="shutdown -h now")
     serving.add_argument("--stand-in", action="store_true")
-    serving.add_argument("--until-parent-ends", action="store_true")
+    serving.add_argument("--parent", type=int, default=0)
     serving.add_argument("--look-s", type=float, default=LOOK_S)
     return parser

@@ -148,13 +148,13 @@ class Agent:
 
     # --- turns -------------------------------------------------------------------------------
 
-    def serve(self, *, until_parent_ends: bool = False) -> None:
-        """Take turns until the machine ends, or this program is to end alone."""
+    def serve(self, *, parent: int = 0) -> None:
+        """Take turns until the machine ends, this program is to end alone, or its parent is gone,
+        where one is named."""
         self.disk.keep_ballast()
-        parent = os.getppid()
         while not self._has_ended():
             self.turn()
-            if until_parent_ends and os.getppid() != parent:
+            if parent and os.getppid() != parent:
                 self.attempts.kill(self.attempt_folder)
                 return
             time.sleep(self._pause_s())

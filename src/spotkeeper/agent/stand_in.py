@@ -88,12 +88,13 @@ class StandInMachine:
 
     def _serve(self) -> None:
         endpoint = f"http://127.0.0.1:{self._service.server_port}"
-        own = ["--home", self.home.folder, "serve", "--stand-in", "--until-parent-ends"]
+        own = ["--home", self.home.folder, "serve", "--stand-in", "--parent", str(os.getpid())]
         life = ["--boot", f"life-{self._life}", "--power-off", "", "--look-s", str(self._look_s)]
         self._agent = subprocess.Popen(
             [sys.executable, str(self._file), *own, *life],
             env={**os.environ, ENDPOINT_VARIABLE: endpoint},
             stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
             stderr=self._said,
             start_new_session=True,
         )

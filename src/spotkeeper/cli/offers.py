@@ -130,8 +130,8 @@ def say_rest(ranking: Ranking) -> None:
             click.echo(plain_text(f"{offer.pool} comes last: {offer.cooling}"), err=True)
     pools = sum(len(offer.zones) or 1 for offer in ranking.offers)
     if pools < ranking.found:
-        told = f"{pools:,} of {ranking.found:,} pools"
-        click.echo(plain_text(f"{told}; more with --limit {ranking.found}"), err=True)
+        told = f"these are {pools:,} of {ranking.found:,} pools; --limit shows more"
+        click.echo(plain_text(told), err=True)
     say_facts(ranking.offers, ranking.made_at)
 
 

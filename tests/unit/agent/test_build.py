@@ -113,3 +113,10 @@ def test_what_cannot_be_done_is_refused_in_words(
     assert answered.returncode == 3
     assert refused in json.loads(answered.stdout)["refused"]
     assert answered.stderr == ""
+
+
+def test_an_agent_whose_parent_was_gone_before_it_began_ends_too(tmp_path: Path) -> None:
+    file = tmp_path / "agent.pyz"
+    file.write_bytes(packed_agent()[0])
+    answered = answer(file, "serve", "--stand-in", "--parent", "1")
+    assert (answered.returncode, answered.stdout) == (0, "")

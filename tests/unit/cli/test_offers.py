@@ -103,11 +103,11 @@ def test_what_comes_last_and_what_is_not_shown_is_told(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     three = replace(offer(), zones=("us-east-1a", "us-east-1b", "us-east-1c"))
-    assert rest(capsys, three, offer(), count=9) == "4 of 9 pools; more with --limit 9\n"
+    assert rest(capsys, three, offer(), count=9) == "these are 4 of 9 pools; --limit shows more\n"
     told = rest(capsys, offer(), replace(offer(), cooling="no room 3 min ago"), count=9)
     assert told.splitlines() == [
         "g5.xlarge@us-east-1a comes last: no room 3 min ago",
-        "2 of 9 pools; more with --limit 9",
+        "these are 2 of 9 pools; --limit shows more",
     ]
     assert rest(capsys, offer()) == ""
 
