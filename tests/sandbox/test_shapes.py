@@ -66,6 +66,7 @@ def test_every_answer_in_json_has_the_shape_that_botocore_knows(answers: list[To
     assert sorted(set(found)) == []
 
 
+@pytest.mark.soak
 def test_every_error_of_ec2_has_a_code_and_a_message(answers: list[Told]) -> None:
     errors = [told for told in answers if told.service == "ec2" and told.status != OK]
     assert {told.operation.name for told in errors}

@@ -64,6 +64,7 @@ def still_unlisted(monkeypatch: pytest.MonkeyPatch) -> Unlisted:
 
 @pytest.mark.parametrize("wait", [1, 3])
 @pytest.mark.one_in(2)
+@pytest.mark.soak
 def test_while_the_machine_starts_the_launch_is_undone(
     spot: Spot, sandbox: Sandbox, still_unlisted: Unlisted, press_ctrl_c: Press, wait: int
 ) -> None:

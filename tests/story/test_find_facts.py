@@ -177,6 +177,7 @@ def test_by_default_nothing_of_this_is_asked(spot: Spot, sandbox: Sandbox) -> No
     assert asked <= {"DescribeSpotPriceHistory", "DescribeInstanceTypes", "GetProducts"}
 
 
+@pytest.mark.soak
 def test_why_gives_every_term_of_the_winner(spot: Spot) -> None:
     line = ("find", "--type", "g5.*", *EAST, "--vcpus", "8", "--why")
     answer = spot(*line, *JSON)

@@ -260,6 +260,7 @@ def test_an_extension_that_was_killed_is_repeated_to_the_same_time(
     assert at(kept(sandbox)["cancel"]) == before + 4 * HOUR
 
 
+@pytest.mark.soak
 def test_a_box_cannot_outlive_its_request_and_no_deadline_must_be_typed_twice(
     spot: Spot, sandbox: Sandbox
 ) -> None:

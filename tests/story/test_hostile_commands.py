@@ -237,6 +237,7 @@ def test_a_machine_renamed_by_somebody_else_is_shown_and_given_back(
 
 
 @pytest.mark.parametrize("step", STEPS)
+@pytest.mark.soak
 def test_what_ec2_says_of_a_failure_may_be_anything(
     spot: Spot, sandbox: Sandbox, home: Path, step: int
 ) -> None:

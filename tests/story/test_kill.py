@@ -120,6 +120,7 @@ def test_at_ec2s_pace_a_launch_that_was_killed_before_its_ids_are_known_leaves_n
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.one_in(2)
 @pytest.mark.soak
+@pytest.mark.soak
 def test_a_launch_that_was_killed_at_its_second_pool_leaves_nothing(
     spot: Spot, sandbox: Sandbox, home: Path, when: str
 ) -> None:

@@ -131,6 +131,7 @@ def test_another_computer_with_the_same_login_sees_and_ends_the_machine(
     assert account.left(sandbox) == []
 
 
+@pytest.mark.soak
 def test_an_interruption_is_told_in_words_with_its_time(spot: Spot, sandbox: Sandbox) -> None:
     assert spot(*UP).code == 0
     sandbox.control.interrupt("train")

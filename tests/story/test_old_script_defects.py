@@ -81,6 +81,7 @@ def test_loops_for_ever_on_most_statuses(
     assert account.left(sandbox) == []
 
 
+@pytest.mark.soak
 def test_stopped_instance_left_running_or_behind(spot: Spot, sandbox: Sandbox) -> None:
     assert spot(*UP).code == 0
     assert spot("stop", "train").code == 0

@@ -154,6 +154,7 @@ DISPENSABLE["stop train"] = COSTS | {"ec2:DescribeVolumes"}
     [pytest.param(each, marks=pytest.mark.soak if each == "run" else ()) for each in COMMANDS],
 )
 @pytest.mark.one_in(12)
+@pytest.mark.soak
 def test_a_policy_allows_what_its_command_calls_and_nothing_else(
     lab: Laboratory, command: str
 ) -> None:

@@ -165,6 +165,7 @@ SOURCES: tuple[Callable[[Path, pytest.MonkeyPatch], None], ...] = (
 
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.one_in(4)
+@pytest.mark.soak
 def test_keys_of_this_computer_are_used_and_kept_nowhere(
     spot: Spot,
     home: Path,

@@ -67,6 +67,7 @@ def test_when_a_region_is_dry_the_next_one_that_was_named_is_tried(
 
 
 @pytest.mark.world("situations, at the command line", by="users' reports")
+@pytest.mark.soak
 def test_a_quota_rules_out_its_family_in_its_region_and_nothing_else(
     spot: Spot, sandbox: Sandbox
 ) -> None:

@@ -31,6 +31,7 @@ def launched(sandbox: Sandbox, up: Answer) -> dict[str, Any]:
     ],
 )
 @pytest.mark.one_in(3)
+@pytest.mark.soak
 def test_an_image_alias_is_resolved_for_the_hardware(
     spot: Spot, sandbox: Sandbox, options: tuple[str, ...], named: str, login: str
 ) -> None:

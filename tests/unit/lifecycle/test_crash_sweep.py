@@ -127,6 +127,7 @@ def double_blows(seed: int) -> Iterable[Trial]:
 
 
 @pytest.mark.parametrize("seed", range(4))
+@pytest.mark.one_in(2)
 def test_some_pairs_of_blows_of_all_kinds_leave_nothing_behind(
     home: Path, seed: int, holds: Count
 ) -> None:
