@@ -62,6 +62,7 @@ def states(door: Door) -> dict[str, str]:
     return {one["InstanceId"]: one["State"]["Name"] for r in found for one in r["Instances"]}
 
 
+@pytest.mark.soak
 def test_an_experiment_gives_a_notice_and_interrupts_two_minutes_later(door: Door) -> None:
     one, other = launch(door, 2)
     arn = f"arn:aws:ec2:us-east-1:123456789012:instance/{one}"

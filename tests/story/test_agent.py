@@ -107,6 +107,7 @@ def stage() -> Iterator[Stage]:
         found.machine.close()
 
 
+@pytest.mark.soak
 def test_a_restart_of_the_agent_is_not_noticed_by_the_command(stage: Stage) -> None:
     stage.accept(sys.executable, "train.py", files=loop())
     stage.machine.start()

@@ -33,6 +33,7 @@ def test_the_plan_says_what_its_disk_will_cost(spot: Spot) -> None:
     assert plan["disk_usd_per_hour"] == pytest.approx(2 * PER_HOUR)
 
 
+@pytest.mark.soak
 def test_a_stopped_box_says_what_it_still_costs(spot: Spot, sandbox: Sandbox) -> None:
     [up] = spot(*UP).items
     assert up["disk_usd_per_month"] is None

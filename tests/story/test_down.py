@@ -217,6 +217,7 @@ def test_a_launch_that_could_neither_finish_nor_be_undone_is_ended_by_down(
     assert account.left(sandbox) == []
 
 
+@pytest.mark.soak
 def test_the_group_and_the_key_go_with_the_last_machine(
     spot: Spot, sandbox: Sandbox, home: Path, machine: dict[str, Any]
 ) -> None:

@@ -46,6 +46,7 @@ def test_a_pool_that_had_no_room_comes_last_for_a_quarter_of_an_hour(
     assert zones(spot(*G5, *JSON))[0] == before[0]
 
 
+@pytest.mark.soak
 def test_an_interruption_of_our_own_counts_against_its_pool_and_fades(
     spot: Spot, sandbox: Sandbox
 ) -> None:
@@ -171,6 +172,7 @@ def test_who_may_not_read_quotas_is_told_once(spot: Spot, sandbox: Sandbox) -> N
     assert "AccessDeniedException" in warning
 
 
+@pytest.mark.soak
 def test_by_default_nothing_of_this_is_asked(spot: Spot, sandbox: Sandbox) -> None:
     assert spot("find", "--gpus", "1", *EAST).code == 0
     asked = {name for name, _ in sandbox.control.calls()}

@@ -188,6 +188,7 @@ def test_a_once_machine_that_was_interrupted_is_gone_from_ls_and_told_by_ls_all(
     assert "EC2 took the capacity back" in ended["summary"]
 
 
+@pytest.mark.soak
 def test_stop_and_start_keep_the_machine_and_its_disk(spot: Spot, sandbox: Sandbox) -> None:
     [machine] = spot(*UP).items
     disks = [each["VolumeId"] for each in account.volumes(sandbox)]

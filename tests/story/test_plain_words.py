@@ -73,6 +73,7 @@ def test_who_starts_is_starting_while_ec2_looks_at_the_request(
     assert listed(spot) == ("pending", "fulfilled", "starting")
 
 
+@pytest.mark.soak
 def test_who_ends_is_shutting_down_and_then_no_longer_listed(
     sandbox: Sandbox, spot: Spot, box: str
 ) -> None:

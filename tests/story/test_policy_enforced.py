@@ -207,6 +207,7 @@ def test_the_life_of_a_machine_passes_with_the_printed_policies_alone(lab: Labor
     ],
 )
 @pytest.mark.one_in(3)
+@pytest.mark.soak
 def test_with_an_action_less_a_command_is_refused_and_nothing_is_left(
     lab: Laboratory, action: str, line: str
 ) -> None:

@@ -29,6 +29,7 @@ def unplugged(home: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("socket.socket.connect", nobody)
 
 
+@pytest.mark.soak
 def test_offline_the_last_prices_are_ranked_and_their_age_is_told(
     spot: Spot, request: pytest.FixtureRequest
 ) -> None:

@@ -40,6 +40,7 @@ def test_whatever_the_market_does_in_a_day_nothing_is_left_after_down(
 
 
 @pytest.mark.parametrize("scenario", [pytest.param("living", marks=SOAK), "storm"])
+@pytest.mark.soak
 def test_a_dry_pool_is_named_with_ec2s_reason_and_the_next_one_taken(
     sandbox: Sandbox, spot: Spot, scenario: str
 ) -> None:
