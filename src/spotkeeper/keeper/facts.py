@@ -27,7 +27,7 @@ from spotkeeper.market.risk import (
 from spotkeeper.model.instance_type import InstanceType
 from spotkeeper.model.offer import Dated, SpotPrice
 from spotkeeper.model.place import Zone
-from spotkeeper.model.pool import Pool
+from spotkeeper.model.pool import Pool, types_by_region
 from spotkeeper.model.price_table import PriceTable
 from spotkeeper.model.quota import QuotaFamily, SpotQuota, quota_family
 from spotkeeper.model.risk import RegionRisk, Work
@@ -180,7 +180,7 @@ def prices_now(
 ) -> dict[Pool, tuple[Decimal | None, Decimal | None]]:
     """The Spot and the On-Demand price of each machine's pool; what nobody tells is unknown."""
     pools = {pool_of(machine) for machine in machines}
-    spot, on_demand = spot_now(pools, prices), listed.on_demand(_types(pools))
+    spot, on_demand = spot_now(pools, prices), listed.on_demand(types_by_region(pools))
     return {pool: (spot.get(pool), market.listed_usd_per_hour(on_demand, pool)) for pool in pools}
 
 
@@ -192,7 +192,7 @@ def spot_now(pools: Collection[Pool], prices: PriceFeed) -> dict[Pool, Decimal]:
             return prices.current_prices(region, types[region])
         return ()
 
-    types = _types(pools)
+    types = types_by_region(pools)
     told = {
         (price.pool.instance_type, price.pool.zone.name): price.usd_per_hour
         for found in market.answers(answer, types).values()
@@ -200,11 +200,3 @@ def spot_now(pools: Collection[Pool], prices: PriceFeed) -> dict[Pool, Decimal]:
     }
     places = {each: (each.instance_type, each.zone.name) for each in pools}
     return {pool: told[place] for pool, place in places.items() if place in told}
-
-
-def _types(pools: Iterable[Pool]) -> dict[str, set[str]]:
-    """By region; of a pool that nobody knows there is none."""
-    types: dict[str, set[str]] = {}
-    for pool in (each for each in pools if each.instance_type):
-        types.setdefault(pool.region, set()).add(pool.instance_type)
-    return types

@@ -17,6 +17,7 @@ from spotkeeper.model.instance_type import Arch
 from spotkeeper.model.money import rate
 from spotkeeper.model.need import Need
 from spotkeeper.model.offer import GroupBy, Ranking, SortBy
+from spotkeeper.model.pool import types_by_region
 from spotkeeper.ranking.ranking import Chosen, Facts, Shortlist, Wanted, best_by_type, shortlist
 from spotkeeper.ranking.rules import (
     GPUS_UNKNOWN,
@@ -218,7 +219,7 @@ class Find:
         shown = dict.fromkeys((each.instance_type, each.region) for each in chosen)
         pairs = [(hardware[name], region) for name, region in shown]
         quotas = facts.looked_up(self._edges.quotas, pairs, ask=options.quota)
-        return OfferBuilder(view, risk, self._market.on_demand(_types(chosen)), quotas)
+        return OfferBuilder(view, risk, self._market.on_demand(types_by_region(chosen)), quotas)
 
     def _conflicts(
         self, need: Need, found: Shortlist, view: MarketView, risk: Risk
@@ -270,14 +271,6 @@ def _implied(view: MarketView, risk: Risk) -> dict[str, dict[str, Decimal]]:
                 share = Decimal(WHOLE - advice.saving_percent) / WHOLE
                 prices.setdefault(table.region, {})[name] = Decimal(usd) / share
     return prices
-
-
-def _types(chosen: Sequence[Chosen]) -> dict[str, set[str]]:
-    """The types of the chosen pools, by region."""
-    types: dict[str, set[str]] = {}
-    for each in chosen:
-        types.setdefault(each.region, set()).add(each.instance_type)
-    return types
 
 
 def _counts(found: Shortlist, snapshot: MarketSnapshot) -> dict[str, int]:

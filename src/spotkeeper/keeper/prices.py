@@ -19,7 +19,7 @@ from spotkeeper.market.series import PoolHistory, moment, series
 from spotkeeper.model.need import Need
 from spotkeeper.model.offer import GroupBy, Ranking, Refusal, SortBy
 from spotkeeper.model.place import Zone
-from spotkeeper.model.pool import LINUX, Pool
+from spotkeeper.model.pool import LINUX, Pool, types_by_region
 from spotkeeper.model.price_table import MAX_DAYS, PriceTable
 from spotkeeper.model.record import ResultList
 from spotkeeper.model.spelling import did_you_mean
@@ -204,17 +204,11 @@ class Prices:
             nothing = Ranking((), found.missing, tuple(notes), interrupted=found.interrupted)
             raise no_offers(nothing)
         notes += _lines(found.missing)
-        listed = self._listed(pools)
+        listed = self._edges.market.on_demand(types_by_region(each.pool for each in pools))
         notes += unlisted(listed)
         priced = tuple(sorted(_with_list_prices(pools, listed), key=by_name))
         warnings = (*self._edges.warnings, *notes)
         return PriceHistory(priced, since, now, rows, warnings, found.interrupted)
-
-    def _listed(self, pools: Sequence[PoolHistory]) -> OnDemand:
-        types: dict[str, set[str]] = {}
-        for each in pools:
-            types.setdefault(each.pool.region, set()).add(each.pool.instance_type)
-        return self._edges.market.on_demand(types)
 
 
 def _with_list_prices(pools: Sequence[PoolHistory], listed: OnDemand) -> Iterator[PoolHistory]:
