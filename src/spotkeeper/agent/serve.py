@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from spotkeeper.agent import folders
 from spotkeeper.agent.attempts import Attempts, signal_number
@@ -328,8 +328,17 @@ class Agent:
         words = verdict.words
         if attempt.number == 0 and verdict.outcome is Outcome.FAILED:
             words = ": ".join(filter(None, (words, self._said_last(spec))))
-        ended = Ended(self.clock(), attempt.number, verdict.outcome, words)
-        self.write(replace(ended, code=ending.code, signal=ending.signal, saved=ending.saved))
+        self.write(
+            Ended(
+                self.clock(),
+                attempt.number,
+                verdict.outcome,
+                words,
+                code=ending.code,
+                signal=ending.signal,
+                saved=ending.saved,
+            )
+        )
         self.attempts.forget(self.attempt_folder)
         self._workers_gone_at = 0.0
 

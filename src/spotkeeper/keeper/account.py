@@ -13,7 +13,6 @@ from spotkeeper.errors import (
 )
 from spotkeeper.keeper import regions
 from spotkeeper.keeper.edges import Edges
-from spotkeeper.keeper.machines import usd_per_gib_month
 from spotkeeper.lifecycle.guard import armed_launches
 from spotkeeper.lifecycle.ports import RegionInventory
 from spotkeeper.lifecycle.presence import is_held
@@ -27,6 +26,7 @@ from spotkeeper.lifecycle.sweep import (
 )
 from spotkeeper.lifecycle.sweep_order import Coverage
 from spotkeeper.market import market
+from spotkeeper.market.feeds import usd_per_gib_month
 from spotkeeper.model import lives
 from spotkeeper.model.resource import Leftover, Resource, ResourceId, ResourceKind
 from spotkeeper.model.schedule import Schedule

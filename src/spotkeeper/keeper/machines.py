@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from spotkeeper.keeper.results import MachineList, MachineReport, RememberedList
 from spotkeeper.lifecycle.power import is_interrupted
 from spotkeeper.lifecycle.prerequisites import KEY_PREFIX, admit, key_name
 from spotkeeper.lifecycle.presence import BILLED, is_held, machines
-from spotkeeper.market.feeds import StorageFeed
+from spotkeeper.market.feeds import usd_per_gib_month
 from spotkeeper.model import lives
 from spotkeeper.model.disk import cost_of_disks
 from spotkeeper.model.machine import InstanceState, Kind, Machine, pair
@@ -27,18 +27,8 @@ from spotkeeper.ssh.shell import Login, refuse_simulated
 from spotkeeper.store.folders import private_folder
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from spotkeeper.lifecycle.ports import Talk
     from spotkeeper.work.run_report import RunReport
-
-
-def usd_per_gib_month(storage: StorageFeed, region: str) -> Mapping[str, Decimal]:
-    """Prices by volume type; empty where nobody tells."""
-    try:
-        return storage.storage_prices(region).value
-    except SpotkeeperError:
-        return {}
 
 
 ALL_MACHINES = "all"
@@ -112,12 +102,9 @@ class MachineReader:
             self.note(machine)
         present = [machine for machine in found if machine.present]
         if not present:
-            silent, unseen = (
-                ", ".join(str(each.region) for each in failed),
-                regions.by_reason(failed),
-            )
+            silent = ", ".join(str(each.region) for each in failed)
             raise NotFound(
-                "; ".join((f"There is no machine {name}", *unseen)),
+                "; ".join((f"There is no machine {name}", *regions.by_reason(failed))),
                 details={"silent_regions": silent} if silent else None,
             )
         first = min(present, key=lambda machine: not machine.alive)

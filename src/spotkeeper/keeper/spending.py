@@ -17,9 +17,8 @@ from spotkeeper.costs.usage import (
 )
 from spotkeeper.errors import Refused, SpotkeeperError
 from spotkeeper.keeper.edges import Edges
-from spotkeeper.keeper.machines import usd_per_gib_month
 from spotkeeper.market import market
-from spotkeeper.market.feeds import PriceFeed
+from spotkeeper.market.feeds import PriceFeed, usd_per_gib_month
 from spotkeeper.market.market import listed_usd_per_hour
 from spotkeeper.model.connect import Connect
 from spotkeeper.model.disk import cost_of_disks
@@ -28,7 +27,7 @@ from spotkeeper.model.lives import intents
 from spotkeeper.model.money import PUBLIC_IPV4_USD_PER_HOUR
 from spotkeeper.model.offer import SpotPrice
 from spotkeeper.model.place import Zone
-from spotkeeper.model.pool import Pool
+from spotkeeper.model.pool import Pool, types_by_region
 
 K = TypeVar("K")
 
@@ -130,10 +129,7 @@ def _place(stretch: Interval) -> Place:
 def _on_demand_costs(
     stretches: Sequence[Interval], edges: Edges
 ) -> Mapping[Interval, Decimal | None]:
-    types: dict[str, set[str]] = {}
-    for each in stretches:
-        types.setdefault(each.region, set()).add(each.instance_type)
-    listed = edges.market.on_demand(types)
+    listed = edges.market.on_demand(types_by_region(stretches))
     found: dict[Interval, Decimal | None] = {}
     for each in stretches:
         pool = Pool(each.instance_type, Zone(each.region, each.zone_name))

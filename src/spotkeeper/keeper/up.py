@@ -20,7 +20,6 @@ from spotkeeper.keeper.down import Down
 from spotkeeper.keeper.edges import Edges, launch_ports
 from spotkeeper.keeper.facts import spot_now
 from spotkeeper.keeper.find import Find, FindOptions
-from spotkeeper.keeper.machines import usd_per_gib_month
 from spotkeeper.keeper.results import MachineReport
 from spotkeeper.lifecycle.guard import role_arn
 from spotkeeper.lifecycle.launch import Launcher
@@ -41,6 +40,7 @@ from spotkeeper.lifecycle.refused_pools import TRY_NEXT
 from spotkeeper.lifecycle.userdata import compose, guard_values, refuse_before_guard
 from spotkeeper.lifecycle.wait import Waiter
 from spotkeeper.market import market
+from spotkeeper.market.feeds import usd_per_gib_month
 from spotkeeper.model import lives
 from spotkeeper.model.connect import Connect
 from spotkeeper.model.disk import USUAL_TYPE, Disk

@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
+from spotkeeper.errors import SpotkeeperError
 from spotkeeper.market.advisor import Advisor
 from spotkeeper.market.risk import Scored
 from spotkeeper.model.instance_type import InstanceType
@@ -139,3 +140,11 @@ class StorageFeed(Protocol):
 
     def storage_prices(self, region: str) -> Dated[Mapping[str, Decimal]]:
         """Dollars per GiB-month by volume type; a type without a known price is left out."""
+
+
+def usd_per_gib_month(storage: StorageFeed, region: str) -> Mapping[str, Decimal]:
+    """Prices by volume type; empty where nobody tells."""
+    try:
+        return storage.storage_prices(region).value
+    except SpotkeeperError:
+        return {}

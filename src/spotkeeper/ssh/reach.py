@@ -41,9 +41,9 @@ class SshPort:
                     f"--connect {connect} needs {program}, which is not on this computer",
                     next_step=step,
                 )
-        if way.too_old and _version().startswith(way.too_old):
+        if way.too_old and (found := _version()).startswith(way.too_old):
             raise NotFound(
-                f"--connect {connect} needs version 2 of the AWS CLI; here is {_version()}",
+                f"--connect {connect} needs version 2 of the AWS CLI; here is {found}",
                 next_step=way.programs[0][1],
             )
 
